@@ -1,0 +1,26 @@
+"""Blitz: serial data acquisition for laboratories.
+
+The names that scripts use are imported on first use, so that ``import blitz`` stays quick and a base
+installation needs neither Qt nor the server's packages.
+"""
+
+from typing import TYPE_CHECKING
+
+__version__ = "0.3.0"
+__all__ = ["AsyncClient", "Client", "__version__"]
+
+if TYPE_CHECKING:
+    from blitz.io.blocking import Client
+    from blitz.io.connection import AsyncClient
+
+
+def __getattr__(name: str) -> object:
+    if name == "AsyncClient":
+        from blitz.io.connection import AsyncClient
+
+        return AsyncClient
+    if name == "Client":
+        from blitz.io.blocking import Client
+
+        return Client
+    raise AttributeError(f"module 'blitz' has no attribute {name!r}")

@@ -1,0 +1,167 @@
+"""Settings of the two programs, from four places: arguments, ``BLITZ_…`` variables, a TOML file, defaults.
+
+A wrong setting becomes a :class:`~blitz.errors.ConfigError` that names it, where it came from and what is allowed.
+The file is ``blitz.toml`` in the user's configuration folder, or the one that ``BLITZ_CONFIG`` or ``--config``
+names; its tables are ``[server]`` and ``[client]``.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from blitz.errors import ConfigError
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8999
+DEFAULT_BAUD = 57600
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+
+Durability = Literal["always", "everysec", "none"]
+
+
+class SerialPort(NamedTuple):
+    """One entry of ``--serial``: where a device is, and its baud rate."""
+
+    port: str
+    baud: int
+
+    @classmethod
+    def parse(cls, text: str) -> "SerialPort":
+        """Read ``PORT[:BAUD]``.
+
+        >>> SerialPort.parse("/dev/ttyUSB0:115200")
+        SerialPort(port='/dev/ttyUSB0', baud=115200)
+        >>> SerialPort.parse("COM3")
+        SerialPort(port='COM3', baud=57600)
+        """
+        port, colon, baud = text.rpartition(":")
+        if not colon:
+            port, baud = text, str(DEFAULT_BAUD)
+        if not port or not baud.isdigit() or int(baud) == 0:
+            raise ValueError(f"{text!r} is not PORT or PORT:BAUD, such as /dev/ttyUSB0:57600")
+        return cls(port, int(baud))
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerSettings(_Settings):
+    """What ``blitz serve`` can be told."""
+
+    host: str = Field(DEFAULT_HOST, description="address to listen on")
+    port: int = Field(DEFAULT_PORT, ge=0, le=65535, description="port of the HTTP interface; 0 chooses a free one")
+    data_dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_path("blitz", appauthor=False)),
+        description="folder of the server's own Redis",
+    )
+    redis_url: str | None = Field(None, description="a Redis to use instead of a private one")
+    redis_prefix: str = Field("", description="put before every key, so that several benches can share one Redis")
+    serial: tuple[SerialPort, ...] = Field((), description="ports to open: PORT[:BAUD]")
+    scan_usb: bool = Field(True, description="also open USB serial ports of known kinds")
+    never_touch: tuple[str, ...] = Field((), description="ports that are never opened")
+    simulate: int = Field(0, ge=0, le=64, description="number of simulated boards")
+    durability: Durability = Field("always", description="when Redis writes to disk: each append, each second, never")
+    poll_interval_s: float = Field(0.1, gt=0, le=60, description="pause between two polls of a board, in seconds")
+    preview: bool = Field(True, description="start and poll boards while nothing is recorded, to show their values")
+    token: str | None = Field(None, min_length=16, description="what clients must present; needed beyond loopback")
+    allowed_hosts: tuple[str, ...] = Field((), description="further names of this server")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("serial", mode="before")
+    @classmethod
+    def _parse_serial(cls, value: Any) -> Any:
+        return tuple(SerialPort.parse(part) if isinstance(part, str) else part for part in _listed(value))
+
+    @field_validator("never_touch", "allowed_hosts", mode="before")
+    @classmethod
+    def _parse_list(cls, value: Any) -> Any:
+        return tuple(_listed(value))
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only programs on this machine can connect."""
+        return self.host in LOOPBACK_HOSTS
+
+
+class ClientSettings(_Settings):
+    """What ``blitz client`` and the other commands of the client side can be told."""
+
+    server: str = Field(f"http://{DEFAULT_HOST}:{DEFAULT_PORT}", description="address of the server")
+    token: str | None = Field(None, description="what the server asks for, beyond loopback")
+    cache_dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_path("blitz", appauthor=False)) / "caches",
+        description="folder of the local caches, one a server",
+    )
+
+
+_S = TypeVar("_S", bound=_Settings)
+
+
+def load(kind: type[_S], arguments: dict[str, Any] | None = None, config_file: Path | None = None) -> _S:
+    """Gather the settings of a program.
+
+    :param arguments: what the command line gave; None values count as not given.
+    :param config_file: a TOML file that must exist; None looks in the usual place, where none need be.
+    :raises ConfigError: naming each wrong setting and what is allowed.
+    """
+    given = {name: value for name, value in (arguments or {}).items() if value is not None and value != ()}
+    table = "server" if kind is ServerSettings else "client"
+    from_file, path = _read_file(table, config_file)
+    from_environment = {
+        name: os.environ[f"BLITZ_{name.upper()}"]
+        for name in kind.model_fields
+        if os.environ.get(f"BLITZ_{name.upper()}")
+    }
+    merged = from_file | from_environment | given
+    try:
+        return kind.model_validate(merged)
+    except ValidationError as error:
+        sentences = []
+        for problem in error.errors():
+            name = str(problem["loc"][0])
+            if name in given:
+                origin = f"--{name.replace('_', '-')}"
+            elif name in from_environment:
+                origin = f"BLITZ_{name.upper()}"
+            else:
+                origin = f"'{name}' in [{table}] of {path}"
+            if problem["type"] == "extra_forbidden":
+                allowed = ", ".join(sorted(kind.model_fields))
+                sentences.append(f"{origin} is not a setting. Allowed are: {allowed}.")
+            else:
+                reason = str(problem["msg"]).removeprefix("Value error, ")
+                sentences.append(f"{origin} is {problem['input']!r}: {reason[0].lower()}{reason[1:]}.")
+        raise ConfigError(" ".join(sentences)) from error
+
+
+def _read_file(table: str, config_file: Path | None) -> tuple[dict[str, Any], Path]:
+    named = config_file or (Path(os.environ["BLITZ_CONFIG"]) if os.environ.get("BLITZ_CONFIG") else None)
+    path = named or Path(platformdirs.user_config_path("blitz", appauthor=False)) / "blitz.toml"
+    try:
+        with path.open("rb") as file:
+            document = tomllib.load(file)
+    except FileNotFoundError:
+        if named is None:
+            return {}, path
+        raise ConfigError(f"Cannot read the settings file {path}: it does not exist.") from None
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"Cannot read the settings file {path}: {error}.") from error
+    unknown = set(document) - {"server", "client"}
+    if unknown:
+        raise ConfigError(f"{path} has the table {sorted(unknown)[0]!r}. Allowed are: [server], [client].")
+    section = document.get(table, {})
+    if not isinstance(section, dict):
+        raise ConfigError(f"{path}: {table!r} must be a table, written [{table}].")
+    return section, path
+
+
+def _listed(value: Any) -> list[Any]:
+    """Accept a list, or one text with commas, as environment variables give it."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return list(value)

@@ -1,0 +1,213 @@
+"""Every error that Blitz raises on purpose.
+
+::
+
+    BlitzError
+    ├── ConfigError (ValueError)              a setting is wrong; names it and what is allowed
+    ├── LinkError (OSError)                   a port cannot be opened, read or written
+    ├── BoardError
+    │   ├── BoardMismatch (ValueError)        a message does not fit the board's layout
+    │   ├── UnknownBoard (LookupError)        no such board is connected
+    │   ├── CommandRefused (RuntimeError)     the board answered with an error, 61 to 66
+    │   └── BoardTimeout (TimeoutError)       the board did not answer
+    ├── SessionError
+    │   ├── SessionRunning (RuntimeError)     a session runs already, or a running one was to be deleted
+    │   ├── NoSession (RuntimeError)          no session runs
+    │   └── SessionNotFound (LookupError)     there is no session with that id
+    ├── StoreError
+    │   ├── StoreUnavailable (ConnectionError)   Redis cannot be reached, or refuses to write
+    │   └── StoreInUse (RuntimeError)         another server acquires into this store or data folder
+    ├── CacheError
+    │   ├── CacheTooNew (RuntimeError)        the cache was written by a newer Blitz
+    │   └── CacheMismatch (ValueError)        the cache belongs to another store
+    ├── BlockError (ValueError)               a block of messages is damaged or not a block
+    ├── DownloadCancelled (RuntimeError)      the user cancelled; an older copy is kept
+    ├── ExportError (OSError)                 a file could not be written
+    └── RemoteError                           what went wrong between client and server
+        ├── ServerUnreachable (ConnectionError)  no answer from host and port
+        ├── RequestTimeout (TimeoutError)     the answer did not come in time
+        ├── AuthenticationError (PermissionError)  the token is missing or wrong
+        └── ServerError (RuntimeError)        any other refusal; carries the server's `code`
+
+A message says what was tried, with which value, and what to do. Each class also derives from the builtin
+that fits, so that a script may catch ``ConnectionError`` or ``TimeoutError`` without knowing Blitz.
+"""
+
+
+class BlitzError(Exception):
+    """The root: whatever Blitz raises on purpose."""
+
+    code = "error"
+    """Stable name for programs; the `code` of the HTTP problem details."""
+
+
+class ConfigError(BlitzError, ValueError):
+    """A setting is wrong."""
+
+    code = "config"
+
+
+class LinkError(BlitzError, OSError):
+    """A link to a device cannot be opened, read or written."""
+
+    code = "link"
+
+
+class BoardError(BlitzError):
+    """Something about a board."""
+
+    code = "board"
+
+
+class BoardMismatch(BoardError, ValueError):  # noqa: N818 - reads as what happened
+    """A message does not fit the board's layout."""
+
+    code = "board_mismatch"
+
+
+class UnknownBoard(BoardError, LookupError):  # noqa: N818
+    """No such board is connected."""
+
+    code = "unknown_board"
+
+
+class CommandRefused(BoardError, RuntimeError):  # noqa: N818
+    """The board answered a command with one of its errors, 61 to 66."""
+
+    code = "command_refused"
+
+
+class BoardTimeout(BoardError, TimeoutError):  # noqa: N818
+    """The board did not answer in time."""
+
+    code = "board_timeout"
+
+
+class SessionError(BlitzError):
+    """Something about a session."""
+
+    code = "session"
+
+
+class SessionRunning(SessionError, RuntimeError):  # noqa: N818
+    """A session runs already, or a running session was to be deleted."""
+
+    code = "session_running"
+
+
+class NoSession(SessionError, RuntimeError):  # noqa: N818
+    """No session runs."""
+
+    code = "no_session"
+
+
+class SessionNotFound(SessionError, LookupError):  # noqa: N818
+    """There is no session with that id."""
+
+    code = "session_not_found"
+
+
+class StoreError(BlitzError):
+    """Something about the store (Redis)."""
+
+    code = "store"
+
+
+class StoreUnavailable(StoreError, ConnectionError):  # noqa: N818
+    """Redis cannot be reached, or refuses to write."""
+
+    code = "store_unavailable"
+
+
+class StoreInUse(StoreError, RuntimeError):  # noqa: N818
+    """Another server acquires into this store or data folder."""
+
+    code = "store_in_use"
+
+
+class CacheError(BlitzError):
+    """Something about the client's local cache."""
+
+    code = "cache"
+
+
+class CacheTooNew(CacheError, RuntimeError):  # noqa: N818
+    """The cache was written by a newer version of Blitz."""
+
+    code = "cache_too_new"
+
+
+class CacheMismatch(CacheError, ValueError):  # noqa: N818
+    """The cache belongs to another server's store."""
+
+    code = "cache_mismatch"
+
+
+class BlockError(BlitzError, ValueError):
+    """A block of messages is damaged, or not a block at all."""
+
+    code = "block"
+
+
+class DownloadCancelled(BlitzError, RuntimeError):  # noqa: N818
+    """A download was cancelled; an older copy is kept."""
+
+    code = "download_cancelled"
+
+
+class ExportError(BlitzError, OSError):
+    """A file could not be written."""
+
+    code = "export"
+
+
+class RemoteError(BlitzError):
+    """What went wrong between a client and the server."""
+
+    code = "remote"
+
+
+class ServerUnreachable(RemoteError, ConnectionError):  # noqa: N818
+    """No server answered at the host and port."""
+
+    code = "server_unreachable"
+
+
+class RequestTimeout(RemoteError, TimeoutError):  # noqa: N818
+    """The server's answer did not come in time."""
+
+    code = "request_timeout"
+
+
+class AuthenticationError(RemoteError, PermissionError):
+    """The token is missing or wrong."""
+
+    code = "authentication"
+
+
+class ServerError(RemoteError, RuntimeError):
+    """The server refused a request for a reason that has no class of its own.
+
+    :param code: the stable code of the server's problem details.
+    :param status: the HTTP status.
+    """
+
+    def __init__(self, message: str, code: str = "server", status: int = 500) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+
+
+def error_for_code(code: str, message: str, status: int = 500) -> BlitzError:
+    """Return the error that a server's problem details stand for.
+
+    >>> error_for_code("no_session", "No session runs.")
+    NoSession('No session runs.')
+    """
+    pending = list(BlitzError.__subclasses__())
+    while pending:
+        kind = pending.pop()
+        if kind.code == code and kind is not ServerError:
+            return kind(message)
+        pending.extend(kind.__subclasses__())
+    return ServerError(message, code, status)

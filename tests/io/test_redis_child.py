@@ -1,0 +1,62 @@
+"""The private Redis: started, adopted, locked, stopped."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import redis
+
+from blitz.errors import ConfigError, StoreInUse
+from blitz.io.redis_child import RedisChild
+
+
+def _connect(child: RedisChild) -> redis.Redis:
+    return redis.Redis.from_url(child.url)
+
+
+def test_redis_keeps_what_it_was_told_over_a_restart(tmp_path: Path) -> None:
+    with RedisChild(tmp_path) as child, _connect(child) as client:
+        client.rpush("session_1", "a", "b")
+        assert client.config_get("appendfsync")["appendfsync"] == "always"
+    with RedisChild(tmp_path) as child, _connect(child) as client:
+        assert client.lrange("session_1", 0, -1) == [b"a", b"b"]
+
+
+def test_a_second_server_on_the_same_folder_is_told_who_holds_it(tmp_path: Path) -> None:
+    with RedisChild(tmp_path), pytest.raises(StoreInUse, match=str(os.getpid())), RedisChild(tmp_path):
+        pass
+
+
+def test_a_redis_that_outlived_its_server_is_adopted_with_its_content(tmp_path: Path) -> None:
+    first = RedisChild(tmp_path).__enter__()
+    with _connect(first) as client:
+        client.set("answer", "42")
+        pid = client.info("server")["process_id"]
+    first._release_lock()  # what the kernel does for a server killed with -9
+    with RedisChild(tmp_path, "everysec") as second, _connect(second) as client:
+        assert second.was_adopted
+        assert client.get("answer") == b"42"
+        assert client.info("server")["process_id"] == pid
+        assert client.config_get("appendfsync")["appendfsync"] == "everysec"
+    assert first._process is not None
+    assert first._process.wait(5) == 0
+
+
+def test_a_dead_redis_leaves_a_socket_behind_and_a_new_one_starts(tmp_path: Path) -> None:
+    first = RedisChild(tmp_path).__enter__()
+    with _connect(first) as client:
+        client.set("answer", "42")
+    assert first._process is not None
+    os.kill(first._process.pid, signal.SIGKILL)
+    first._process.wait(5)
+    first._release_lock()
+    with RedisChild(tmp_path) as second, _connect(second) as client:
+        assert not second.was_adopted
+        assert client.get("answer") == b"42"
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="file/below"), RedisChild(tmp_path / "file" / "below"):
+        pass

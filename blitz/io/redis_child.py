@@ -20,6 +20,8 @@ from types import TracebackType
 from typing import Self
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from blitz.config import Durability
 from blitz.errors import ConfigError, StoreInUse, StoreUnavailable
@@ -120,7 +122,7 @@ class RedisChild:
         return self.data_dir / "redis"
 
     def _client(self) -> "redis.Redis":
-        return redis.Redis(unix_socket_path=str(self._socket), socket_timeout=5.0)
+        return _connect(self._socket, 5.0)
 
     def _take_lock(self) -> None:
         path = self.data_dir / "lock"
@@ -204,6 +206,11 @@ class RedisChild:
             client.close()
 
 
+def _connect(socket_path: Path, timeout_s: float) -> "redis.Redis":
+    # redis-py's own retries would wait for seconds where nobody listens yet.
+    return redis.Redis(unix_socket_path=str(socket_path), socket_timeout=timeout_s, retry=Retry(NoBackoff(), 0))
+
+
 def _wait_while_loading(client: "redis.Redis") -> None:
     deadline = time.monotonic() + _START_TIMEOUT_S
     while True:
@@ -233,7 +240,7 @@ def _socket_folder(data_dir: Path) -> Path:
 
 
 def _answers(socket_path: Path) -> bool:
-    client = redis.Redis(unix_socket_path=str(socket_path), socket_timeout=1.0)
+    client = _connect(socket_path, 1.0)
     try:
         return bool(client.ping())
     except redis.RedisError:

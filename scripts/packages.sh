@@ -113,9 +113,16 @@ if command -v apt-get >/dev/null 2>&1; then
         qt_packages=$(missing_qt)
         [ -n "$python_packages$qt_packages" ] || exit 0
     fi
-    say "Blitz needs packages that are not installed, and may not install them itself. Type:"
+    packages=$(named_here $python_packages $qt_packages)
+    if command -v sudo >/dev/null 2>&1 && [ "$(id -u)" != 0 ]; then
+        say "Blitz needs packages that are not installed, and may not install them itself. Type:"
+        sudo="sudo "
+    else
+        say "Blitz needs packages that are not installed. Type, as root:"
+        sudo=""
+    fi
     say ""
-    say "    sudo apt-get update && sudo apt-get install -y $(named_here $python_packages $qt_packages)"
+    say "    ${sudo}apt-get update && ${sudo}apt-get install -y ${packages% }"
     say ""
 else
     say "Blitz needs Python 3.11 or newer with venv, and for its client some libraries for Qt 5. Missing, by their names"

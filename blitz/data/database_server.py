@@ -1,0 +1,427 @@
+"""The server's store: sessions and their raw messages in Redis.
+
+Owns the keys and what is atomic about them. Never starts a process and never parses a message. The documented
+methods answer for sessions of any origin; what the acquisition needs beyond them follows behind.
+"""
+
+import logging
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from blitz.data import store_keys
+from blitz.data.blocks import MessageBlock, Read
+from blitz.data.records import Gap, SessionRecord, Source
+from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, QUEUE_SOURCE, StoreKeys
+from blitz.data.store_writer import SessionWriter
+from blitz.errors import ConfigError, NoSession, SessionNotFound, SessionRunning, StoreInUse, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+_READ_CHUNK = 10_000
+_LEASE_MS = 10_000
+
+
+class DatabaseServer:
+    """Sessions in a Redis.
+
+    :param url: None takes ``BLITZ_REDIS_URL``, else ``redis://localhost:6379/0``. Nothing is connected before the
+        first call.
+    :param prefix: put before every key; in braces, such as ``{bench1}:``, it suits a Redis Cluster.
+    :raises ConfigError: if the URL is none.
+
+    Every method raises :class:`~blitz.errors.StoreUnavailable` if Redis does not answer. All may be called from
+    several threads.
+    """
+
+    def __init__(self, url: str | None = None, prefix: str = "") -> None:
+        self.url = url or os.environ.get("BLITZ_REDIS_URL") or "redis://localhost:6379/0"
+        self.keys = StoreKeys(prefix)
+        try:
+            self._redis = redis.Redis.from_url(
+                self.url, socket_timeout=30.0, socket_connect_timeout=5.0, retry=Retry(NoBackoff(), 1)
+            )
+        except ValueError as error:
+            raise ConfigError(
+                f"{self.url!r} is not the address of a Redis: {error}. Such as redis://localhost:6379/0 or "
+                "unix:///run/redis.sock."
+            ) from error
+        self._queue_lock = threading.Lock()
+        self._queue_writer: SessionWriter | None = None
+        self._store_id: str | None = None
+
+    # ---- the documented methods -------------------------------------------------------------------------------
+
+    def available_sessions(self) -> list[int]:
+        """Return the ids of all sessions, newest first."""
+        return [int(session_id) for session_id in self._execute("LRANGE", self.keys.sessions, 0, -1)]
+
+    def build_client_session_list(self) -> list[list[int | None]]:
+        """Return ``[id, start, end, number of messages]`` a session, newest first; times in ms, no end is None."""
+        return [[record.id, record.started_ms, record.stopped_ms, record.message_count] for record in self.sessions()]
+
+    def delete_session(self, session_id: int) -> None:
+        """Delete a session and all that belongs to it. Its id is not used again.
+
+        :raises SessionRunning: if it is the running one.
+        :raises SessionNotFound: if there is none with that id.
+        """
+        keys = self.keys
+        outcome = self._script(store_keys.DELETE_SCRIPT, [keys.session, keys.sessions], [keys.prefix, session_id])
+        if outcome == -1:
+            raise SessionRunning(f"Session {session_id} is being recorded and cannot be deleted. Stop it first.")
+        if outcome == 0:
+            raise _not_found(session_id)
+
+    def flush(self) -> None:
+        """Delete all sessions, a running one too, and with it all data. Only this store's own keys are touched.
+
+        The ids given out so far are not used again.
+        """
+        keys = self.keys
+        self._script(store_keys.FLUSH_SCRIPT, [keys.session, keys.sessions], [keys.prefix])
+
+    def get_all_from_session(self, session_id: int) -> list[str]:
+        """Return all raw messages of a session, oldest first, one character a byte (latin-1)."""
+        key = self.keys.messages(session_id)
+        messages: list[str] = []
+        while chunk := self._execute("LRANGE", key, len(messages), len(messages) + _READ_CHUNK - 1):
+            messages.extend(_texts(chunk))
+        return messages
+
+    def get_latest_from_session(self, session_id: int) -> str:
+        """Return the session's last raw message; an empty string where there is none."""
+        message = self._execute("LINDEX", self.keys.messages(session_id), -1)
+        return "" if message is None else str(message, "latin-1")
+
+    def get_ten_from_session(self) -> list[str]:
+        """Return the last ten raw messages of the running session, oldest first; none without a running session."""
+        session_id = self.running_session()
+        return [] if session_id is None else _texts(self._execute("LRANGE", self.keys.messages(session_id), -10, -1))
+
+    def queue(self, message: str | bytes) -> int | None:
+        """Append a message to the running session and return its sequence number.
+
+        Without a running session a warning is logged, nothing is stored, and None is returned.
+
+        :raises ValueError: if a text has characters beyond latin-1 and so cannot be bytes.
+        """
+        if isinstance(message, str):
+            try:
+                message = message.encode("latin-1")
+            except UnicodeEncodeError as error:
+                raise ValueError(
+                    f"Cannot queue {message!r}: a message is bytes, and {message[error.start]!r} is not one byte "
+                    "in latin-1. Encode it first."
+                ) from error
+        reads = [Read(time.time_ns(), QUEUE_SOURCE, [message])]
+        with self._queue_lock:
+            while True:
+                writer = self._queue_writer
+                if writer is None:
+                    session_id = self.running_session()
+                    if session_id is None:
+                        log.warning("No session runs: a queued message was not stored. Start a session first.")
+                        return None
+                    writer = self._queue_writer = self.writer(session_id)
+                try:
+                    return _append_twice(writer, reads)
+                except NoSession:
+                    self._queue_writer = None
+                except StoreUnavailable:
+                    # Its next batch would be another message: that must not be taken for this one.
+                    self._queue_writer = None
+                    raise
+
+    def start_session(self, name: str = "", notes: str = "", owner: str = "", sources: Sequence[Source] = ()) -> int:
+        """Start a session and return its id.
+
+        :raises SessionRunning: if one runs already: one bench, one running session.
+        """
+        keys = self.keys
+        fields = {"kind": "session", "name": name, "notes": notes, "owner": owner}
+        fields |= {f"source:{source.index}": source.model_dump_json() for source in sources}
+        arguments: list[Any] = [keys.prefix, _now_ms()]
+        for field, value in fields.items():
+            arguments += [field, value]
+        is_new, session_id = self._script(
+            store_keys.START_SCRIPT, [keys.session, keys.session_last, keys.sessions], arguments
+        )
+        if not is_new:
+            raise SessionRunning(f"Session {int(session_id)} is being recorded already. Stop it first.")
+        return int(session_id)
+
+    def stop_session(self) -> None:
+        """Stop the running session; without one, do nothing."""
+        self.close_session()
+
+    # ---- what the server needs beyond them --------------------------------------------------------------------
+
+    @property
+    def store_id(self) -> str:
+        """The UUID of this store, made once: what a client's cache is bound to."""
+        if self._store_id is None:
+            self._execute("SET", self.keys.store_id, str(uuid.uuid4()), "NX")
+            self._store_id = str(self._execute("GET", self.keys.store_id), "ascii")
+        return self._store_id
+
+    @property
+    def connection_pool(self) -> "redis.ConnectionPool":
+        """Where writers take their connection from."""
+        return self._redis.connection_pool
+
+    def close(self) -> None:
+        """Close all connections. The object may be used again."""
+        with self._queue_lock:
+            if self._queue_writer is not None:
+                self._queue_writer.close()
+                self._queue_writer = None
+        self._redis.close()
+
+    def ping(self) -> None:
+        """Ask Redis for a sign of life."""
+        self._execute("PING")
+
+    def running_session(self) -> int | None:
+        """Return the id of the running session."""
+        session_id = self._execute("GET", self.keys.session)
+        return None if session_id is None else int(session_id)
+
+    def close_session(
+        self, session_id: int | None = None, stopped_ms: int | None = None, *, is_interrupted: bool = False
+    ) -> int | None:
+        """Stop the running session, or that one only if it is the running one; return the id that was stopped."""
+        arguments = [
+            self.keys.prefix,
+            "" if session_id is None else str(session_id),
+            _now_ms() if stopped_ms is None else stopped_ms,
+            "1" if is_interrupted else "0",
+        ]
+        stopped = self._script(store_keys.STOP_SCRIPT, [self.keys.session], arguments)
+        return None if stopped is None else int(stopped)
+
+    def close_interrupted(self) -> int | None:
+        """Close a session that a crashed server left running, at its last message; return its id."""
+        session_id = self.running_session()
+        if session_id is None:
+            return None
+        entry = self._execute("LINDEX", self.keys.arrivals(session_id), -1)
+        start = self._execute("GET", self.keys.start(session_id))
+        stopped_ms = ARRIVAL.unpack(entry)[1] // MILLISECOND_NS if entry else int(start)
+        return self.close_session(session_id, max(stopped_ms, int(start)), is_interrupted=True)
+
+    def writer(self, session_id: int, name: str | None = None) -> SessionWriter:
+        """Return what appends to the session."""
+        return SessionWriter(self, session_id, name)
+
+    def session(self, session_id: int) -> SessionRecord:
+        """Return everything known of one session.
+
+        :raises SessionNotFound: if there is none with that id.
+        """
+        return self._records([session_id], is_complete=True)[0]
+
+    def sessions(self) -> list[SessionRecord]:
+        """Return all sessions, newest first, without their sources and gaps."""
+        return self._records(self.available_sessions(), is_complete=False)
+
+    def update_session(self, session_id: int, *, name: str | None = None, notes: str | None = None) -> SessionRecord:
+        """Change a session's name or notes and return it.
+
+        :raises SessionNotFound: if there is none with that id.
+        """
+        record = self.session(session_id)
+        changes = {field: value for field, value in (("name", name), ("notes", notes)) if value is not None}
+        if changes:
+            pairs = [part for pair in changes.items() for part in pair]
+            self._execute("HSET", self.keys.meta(session_id), *pairs)
+        return record.model_copy(update=changes)
+
+    def add_source(self, session_id: int, source: Source) -> None:
+        """Put one row into the session's source table."""
+        self._execute("HSET", self.keys.meta(session_id), f"source:{source.index}", source.model_dump_json())
+
+    def add_gap(self, session_id: int, gap: Gap) -> None:
+        """Record that messages are missing."""
+        field = f"gap:{gap.from_ns}:{gap.source}"
+        self._execute("HSET", self.keys.meta(session_id), field, gap.model_dump_json())
+
+    def messages(self, session_id: int, first: int, count: int) -> MessageBlock:
+        """Return the messages with first <= seq < first + count that are there; perhaps none.
+
+        :raises SessionNotFound: if there is no such session.
+        """
+        keys, first = self.keys, max(first, 0)
+        while True:
+            base = int(self._execute("GET", keys.first(session_id)) or 0)
+            first = max(first, base)
+            start, stop = first - base, first - base + max(count, 0) - 1
+            pipeline = self._redis.pipeline(transaction=True)
+            pipeline.get(keys.first(session_id))
+            pipeline.get(keys.start(session_id))
+            pipeline.lrange(keys.messages(session_id), start, stop) if count > 0 else pipeline.ping()
+            with _translated():
+                base_now, started, raw = pipeline.execute()
+            if started is None:
+                raise _not_found(session_id)
+            if int(base_now or 0) == base:
+                break
+        raw = raw if count > 0 else []
+        arrived_ns = np.full(len(raw), int(started) * MILLISECOND_NS, np.int64)
+        source = np.full(len(raw), QUEUE_SOURCE, np.uint16)
+        for entry in self._arrivals(session_id, first, first + len(raw)):
+            begin, end = max(entry[0] - first, 0), max(entry[0] + entry[3] - first, 0)
+            arrived_ns[begin:end], source[begin:end] = entry[1], entry[2]
+        return MessageBlock(session_id, first, arrived_ns, source, pa.array(raw, pa.binary()), self.store_id)
+
+    # ---- the lease ----------------------------------------------------------------------------------------------
+
+    def take_lease(self, owner: str, *, is_exclusive: bool = False) -> str:
+        """Become the one server that acquires into this store, for ten seconds; return the lease.
+
+        :param owner: host and process, for the message that a second server gets.
+        :param is_exclusive: the caller knows that no other server can live (it holds the data folder's lock).
+        :raises StoreInUse: if another server holds the lease.
+        """
+        lease = f"{uuid.uuid4()} {owner}"
+        if is_exclusive:
+            self._execute("SET", self.keys.server, lease, "PX", _LEASE_MS)
+        elif not self._execute("SET", self.keys.server, lease, "NX", "PX", _LEASE_MS):
+            holder = self._execute("GET", self.keys.server) or b"? unknown"
+            raise StoreInUse(
+                f"Another Blitz server ({str(holder, 'utf-8', 'replace').partition(' ')[2]}) acquires into "
+                f"{self.url} with the prefix {self.keys.prefix!r}. Stop it, or choose another --redis-prefix."
+            )
+        return lease
+
+    def renew_lease(self, lease: str) -> bool:
+        """Keep the lease for ten more seconds; False if it was lost."""
+        return bool(self._script(store_keys.RENEW_SCRIPT, [self.keys.server], [lease, _LEASE_MS]))
+
+    def release_lease(self, lease: str) -> None:
+        """Give the lease up, if it is still ours."""
+        self._script(store_keys.RENEW_SCRIPT, [self.keys.server], [lease, 0])
+
+    # ---- below: how -----------------------------------------------------------------------------------------------
+
+    def _execute(self, *command: Any) -> Any:
+        with _translated():
+            return self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
+
+    def _script(self, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        return self._execute("EVAL", script, len(keys), *keys, *arguments)
+
+    def _records(self, session_ids: Sequence[int], *, is_complete: bool) -> list[SessionRecord]:
+        if not session_ids:
+            return []
+        keys, brief = self.keys, ["name", "notes", "owner", "interrupted"]
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.get(keys.session)
+        for session_id in session_ids:
+            pipeline.get(keys.start(session_id))
+            pipeline.get(keys.end(session_id))
+            pipeline.get(keys.first(session_id))
+            pipeline.llen(keys.messages(session_id))
+            meta = keys.meta(session_id)
+            pipeline.hgetall(meta) if is_complete else pipeline.hmget(meta, brief)
+        with _translated():
+            running, *replies = pipeline.execute()
+        records = []
+        for position, session_id in enumerate(session_ids):
+            start, end, first, length, meta_reply = replies[5 * position : 5 * position + 5]
+            if start is None:
+                if is_complete:
+                    raise _not_found(session_id)
+                continue  # deleted between two questions
+            if is_complete:
+                meta_texts = {field.decode(): value.decode() for field, value in meta_reply.items()}
+            else:
+                meta_texts = {
+                    field: value.decode() for field, value in zip(brief, meta_reply, strict=True) if value is not None
+                }
+            records.append(
+                SessionRecord(
+                    id=session_id,
+                    name=meta_texts.get("name", ""),
+                    notes=meta_texts.get("notes", ""),
+                    owner=meta_texts.get("owner", ""),
+                    started_at=_moment(start),
+                    stopped_at=None if end is None else _moment(end),
+                    is_running=running is not None and int(running) == session_id,
+                    interrupted="interrupted" in meta_texts,
+                    message_count=int(first or 0) + int(length),
+                    sources=_rows(meta_texts, "source:", Source, lambda source: source.index),
+                    gaps=_rows(meta_texts, "gap:", Gap, lambda gap: gap.from_ns),
+                )
+            )
+        return records
+
+    def _arrivals(self, session_id: int, first: int, stop: int) -> list[tuple[int, int, int, int]]:
+        """Return the reads that cover first <= seq < stop, found by bisection: each is (seq, ns, source, count)."""
+        key = self.keys.arrivals(session_id)
+        length = int(self._execute("LLEN", key))
+        if stop <= first or not length:
+            return []
+
+        def last_at_or_before(seq: int, low: int) -> int:
+            high = length
+            while high - low > 1:
+                middle = (low + high) // 2
+                if ARRIVAL.unpack(self._execute("LINDEX", key, middle))[0] <= seq:
+                    low = middle
+                else:
+                    high = middle
+            return low
+
+        low = last_at_or_before(first, 0)
+        high = last_at_or_before(stop - 1, low)
+        return [ARRIVAL.unpack(entry) for entry in self._execute("LRANGE", key, low, high)]
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn Redis' errors into ours."""
+    try:
+        yield
+    except redis.RedisError as error:
+        raise StoreUnavailable(f"Redis does not answer as it should: {error}. Is it running?") from error
+
+
+def _append_twice(writer: SessionWriter, reads: Sequence[Read]) -> int:
+    """Try again after a lost connection: the writer knows whether the first try had landed."""
+    try:
+        return writer.append(reads)
+    except StoreUnavailable:
+        return writer.append(reads)
+
+
+def _rows(meta: dict[str, str], start: str, kind: type[Any], order: Callable[[Any], int]) -> tuple[Any, ...]:
+    rows = [kind.model_validate_json(value) for field, value in meta.items() if field.startswith(start)]
+    return tuple(sorted(rows, key=order))
+
+
+def _not_found(session_id: int) -> SessionNotFound:
+    return SessionNotFound(f"There is no session {session_id}. It may have been deleted.")
+
+
+def _texts(messages: Sequence[bytes]) -> list[str]:
+    return [str(message, "latin-1") for message in messages]
+
+
+def _now_ms() -> int:
+    return time.time_ns() // MILLISECOND_NS
+
+
+def _moment(milliseconds: bytes) -> datetime:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

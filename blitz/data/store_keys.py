@@ -1,0 +1,113 @@
+"""The names of the store's keys, the layout of an arrivals entry, and the scripts that must be atomic.
+
+The table of keys stands in docs/architecture.md. The scripts build key names from the prefix: with a prefix in braces
+all keys lie in one slot, so that this holds on a Redis Cluster too.
+"""
+
+import struct
+from typing import Final
+
+ARRIVAL: Final = struct.Struct("<QqHI")
+"""One read: first_seq u64, arrived_ns i64, source u16, count u32, little-endian and packed."""
+
+QUEUE_SOURCE: Final = 65535
+"""The row of messages that programs put in with ``DatabaseServer.queue``; boards count from 0."""
+
+MILLISECOND_NS: Final = 1_000_000
+
+
+class StoreKeys:
+    """Key names under one prefix."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.store_id = f"{prefix}store_id"
+        self.server = f"{prefix}server"
+        self.session = f"{prefix}session"
+        self.session_last = f"{prefix}session_last"
+        self.sessions = f"{prefix}sessions"
+
+    def messages(self, session_id: int) -> str:
+        """The list of raw messages, oldest first."""
+        return f"{self.prefix}session_{session_id}"
+
+    def first(self, session_id: int) -> str:
+        """The sequence number of the list's first element; absent counts as 0."""
+        return f"{self.prefix}session_{session_id}_first"
+
+    def arrivals(self, session_id: int) -> str:
+        """The list of reads, each packed as :data:`ARRIVAL`."""
+        return f"{self.prefix}session_{session_id}_arrivals"
+
+    def start(self, session_id: int) -> str:
+        """Start in milliseconds since the Unix epoch."""
+        return f"{self.prefix}session_{session_id}_start"
+
+    def end(self, session_id: int) -> str:
+        """End in milliseconds since the Unix epoch; absent while the session runs."""
+        return f"{self.prefix}session_{session_id}_end"
+
+    def meta(self, session_id: int) -> str:
+        """The hash of everything else: name, notes, owner, ``source:N``, ``gap:N``, ``batch:WRITER``."""
+        return f"{self.prefix}session_{session_id}_meta"
+
+
+_DROP: Final = """
+local function drop(id)
+  local base = ARGV[1] .. 'session_' .. id
+  redis.call('UNLINK', base, base .. '_first', base .. '_arrivals', base .. '_start', base .. '_end',
+             base .. '_meta', base .. '_markers')
+end
+"""
+
+START_SCRIPT: Final = """
+local running = redis.call('GET', KEYS[1])
+if running then return {0, running} end
+local id = redis.call('INCR', KEYS[2])
+redis.call('SET', KEYS[1], id)
+redis.call('LPUSH', KEYS[3], id)
+local base = ARGV[1] .. 'session_' .. id
+redis.call('SET', base .. '_start', ARGV[2])
+redis.call('HSET', base .. '_meta', unpack(ARGV, 3))
+return {1, id}
+"""
+"""KEYS: session, session_last, sessions. ARGV: prefix, start in ms, meta fields and values.
+Returns {1, new id}, or {0, id of the running session}."""
+
+STOP_SCRIPT: Final = """
+local running = redis.call('GET', KEYS[1])
+if not running or (ARGV[2] ~= '' and running ~= ARGV[2]) then return false end
+local base = ARGV[1] .. 'session_' .. running
+redis.call('SET', base .. '_end', ARGV[3])
+if ARGV[4] == '1' then redis.call('HSET', base .. '_meta', 'interrupted', '1') end
+redis.call('DEL', KEYS[1])
+return running
+"""
+"""KEYS: session. ARGV: prefix, the id expected or '', end in ms, '1' if interrupted. Returns the id or false."""
+
+DELETE_SCRIPT: Final = (
+    _DROP
+    + """
+if redis.call('GET', KEYS[1]) == ARGV[2] then return -1 end
+if redis.call('LREM', KEYS[2], 0, ARGV[2]) == 0 then return 0 end
+drop(ARGV[2])
+return 1
+"""
+)
+"""KEYS: session, sessions. ARGV: prefix, id. Returns 1, 0 where there is no such session, -1 where it runs."""
+
+FLUSH_SCRIPT: Final = (
+    _DROP
+    + """
+for _, id in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do drop(id) end
+redis.call('DEL', KEYS[1], KEYS[2])
+return 1
+"""
+)
+"""KEYS: session, sessions. ARGV: prefix. Ids given out and the store's id stay."""
+
+RENEW_SCRIPT: Final = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+"""
+"""KEYS: server. ARGV: our lease, time to live in ms (0 gives it up). Returns 1 while it was ours."""

@@ -33,7 +33,7 @@ test: $(SETUP) ## run the tests; TESTS=tests/data chooses, ARGS=-x goes to pytes
 
 soak: $(SETUP) ## run the tests with the long counts; SEED=… repeats a run
 	@echo "Seed: $(SEED) (repeat with: make soak SEED=$(SEED))"
-	@BLITZ_SOAK=1 BLITZ_SEED=$(SEED) QT_QPA_PLATFORM=offscreen $(BIN)/pytest -n $(JOBS) --dist loadfile \
+	@BLITZ_SOAK=1 QT_QPA_PLATFORM=offscreen $(BIN)/pytest -n $(JOBS) --dist loadfile \
 		--timeout 1800 --hypothesis-seed=$(SEED) $(ARGS) $(TESTS); \
 		status=$$?; echo "Seed: $(SEED)"; exit $$status
 

@@ -81,14 +81,10 @@ def choose_port() -> int:
 def demo_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of server and client, without the settings of a real installation.
 
-    An empty settings file stands in for the user's own, and USB ports are left alone unless BLITZ_SCAN_USB says
-    otherwise.
+    The user's own settings file is not read, and USB ports are left alone unless BLITZ_SCAN_USB says otherwise.
     """
-    FOLDER.mkdir(exist_ok=True)
-    settings = FOLDER / "blitz.toml"
-    settings.touch()
     kept = {name: text for name, text in environment.items() if not name.startswith("BLITZ_") or name in KEPT_SETTINGS}
-    own = {"BLITZ_CONFIG": str(settings), "BLITZ_CACHE_DIR": str(FOLDER / "caches"), "PYTHONUNBUFFERED": "1"}
+    own = {"BLITZ_CONFIG": os.devnull, "BLITZ_CACHE_DIR": str(FOLDER / "caches"), "PYTHONUNBUFFERED": "1"}
     return {"BLITZ_SCAN_USB": "false"} | kept | own
 
 

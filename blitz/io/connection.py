@@ -1,0 +1,358 @@
+"""The client library: what a server offers, as calls with typed answers.
+
+Owns the calls of the HTTP interface and their records. One :class:`AsyncClient` belongs to one event loop; for plain
+blocking scripts there is :class:`blitz.Client`. Imports nothing of the server's and nothing that only Unix has.
+"""
+
+import contextlib
+import getpass
+import socket
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+from urllib.parse import quote
+
+from pydantic import TypeAdapter, ValidationError
+
+from blitz.config import DEFAULT_HOST, DEFAULT_PORT
+from blitz.data.blocks import MessageBlock
+from blitz.data.records import BoardRecord, Notice, SessionRecord, StatusRecord
+from blitz.errors import ConfigError, NoSession, RemoteError
+from blitz.io.address import Host, ServerAddress
+from blitz.io.exchange import HttpExchange
+from blitz.io.live_cursor import LiveCursor, Wanted
+from blitz.io.live_mailbox import LiveMailbox
+from blitz.io.live_reader import LiveOptions, LiveReader
+from blitz.io.live_stream import LiveStream
+
+if TYPE_CHECKING:
+    from blitz.data.boards import Readings
+    from blitz.data.database_client import DatabaseClient
+
+_T = TypeVar("_T")
+_SLOW_S = 15.0
+"""A scan takes up to 5 s on the server, and a board's command up to as long as the board likes."""
+
+_ANSWER = TypeAdapter(dict[str, Any])
+_BOARDS = TypeAdapter(list[BoardRecord])
+_NOTHING: TypeAdapter[None] = TypeAdapter(None)
+_NOTICES = TypeAdapter(list[Notice])
+_SESSION = TypeAdapter(SessionRecord)
+_SESSIONS = TypeAdapter(list[SessionRecord])
+_STATUS = TypeAdapter(StatusRecord)
+
+
+class AsyncClient:
+    """A connection to one Blitz server.
+
+    ::
+
+        async with AsyncClient() as client:
+            session = await client.start("warm-up")
+            async for readings in client.live():
+                print(readings)
+
+    :param hostlist: one ``(host, port)``, or a URL such as ``http://bench1:8999``.
+    :param token: what the server asks for, where it listens beyond its own machine.
+    :param keepalive: send a ping every 45 s on a live connection, for routers that forget silent ones.
+    :param timeout: seconds that a request may take, after which it is given up with RequestTimeout.
+    :param inactive_time: seconds of silence after which a live connection counts as lost.
+    :param max_wait_retry: a lost live connection is tried again after 1, 2, 4, 8 … seconds, at most this many.
+
+    Every call raises :class:`~blitz.errors.ServerUnreachable` where nothing answers,
+    :class:`~blitz.errors.AuthenticationError` where the token is missing or wrong, and what it names itself.
+    """
+
+    def __init__(
+        self,
+        hostlist: str | Sequence[Host] = ((DEFAULT_HOST, DEFAULT_PORT),),
+        *,
+        token: str | None = None,
+        keepalive: bool = True,
+        timeout: float = 10,
+        inactive_time: float = 30,
+        max_wait_retry: float = 90,
+    ) -> None:
+        for name, seconds in (
+            ("timeout", timeout),
+            ("inactive_time", inactive_time),
+            ("max_wait_retry", max_wait_retry),
+        ):
+            if not seconds > 0:
+                raise ConfigError(f"{name} is {seconds!r}: give a number of seconds above 0.")
+        self.address = ServerAddress.parse(hostlist)
+        self._keepalive = keepalive
+        self._timeout_s = float(timeout)
+        self._inactive_s = float(inactive_time)
+        self._max_wait_s = float(max_wait_retry)
+        self._exchange = HttpExchange(self.address, token, self._timeout_s)
+        self._streams: weakref.WeakSet[LiveStream[Any]] = weakref.WeakSet()
+        self._is_closed = False
+        self._is_known = False
+
+    async def connect(self, timeout: float | None = None) -> list[StatusRecord]:
+        """Ask the server for its status, to see that it is there; calls connect by themselves, too.
+
+        :param timeout: seconds, instead of the client's own.
+        :returns: one status a host.
+        """
+        return [await self._status(timeout)]
+
+    async def close(self) -> None:
+        """End live views and connections; a second time is allowed. Recording on the server goes on."""
+        self._is_closed = True
+        for stream in list(self._streams):
+            await stream.aclose()
+        await self._exchange.close()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether :meth:`close` was called."""
+        return self._is_closed
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.connect()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def status(self) -> StatusRecord:
+        """Return the server in one look: its session, store and boards."""
+        return await self._status()
+
+    async def notices(self) -> list[Notice]:
+        """Return what an operator should have read, oldest first."""
+        return await self._ask(_NOTICES, "GET", "/events")
+
+    async def boards(self) -> list[BoardRecord]:
+        """Return the devices that the server sees."""
+        return await self._ask(_BOARDS, "GET", "/boards")
+
+    async def scan(self) -> list[BoardRecord]:
+        """Let the server look for devices anew, which takes up to 5 s, and return what it sees then."""
+        return await self._ask(_BOARDS, "POST", "/boards/scan", timeout_s=max(self._timeout_s, _SLOW_S))
+
+    async def command(self, board: str, line: str) -> str:
+        """Send a line of the serial protocol to a board and return the board's answer.
+
+        :param board: the source's name, such as ``ttyUSB0``.
+        :raises UnknownBoard: if no such board is connected.
+        :raises CommandRefused: if the board answers with an error.
+        :raises BoardTimeout: if the board does not answer.
+        """
+        path = f"/boards/{_quoted(board)}/commands"
+        answer = await self._ask(_ANSWER, "POST", path, {"line": line}, max(self._timeout_s, _SLOW_S))
+        return str(answer.get("answer", ""))
+
+    async def sessions(self) -> list[SessionRecord]:
+        """Return all sessions, newest first, without their sources and gaps."""
+        return await self._ask(_SESSIONS, "GET", "/sessions")
+
+    async def session(self, session_id: int) -> SessionRecord:
+        """Return one session, with sources and gaps.
+
+        :raises SessionNotFound: if there is none with that id.
+        """
+        return await self._ask(_SESSION, "GET", f"/sessions/{int(session_id)}")
+
+    async def start(
+        self, name: str = "", notes: str = "", owner: str | None = None, join: bool = False
+    ) -> SessionRecord:
+        """Start a session.
+
+        :param owner: who starts it; user and machine when not given.
+        :param join: where a session runs already, return that one.
+        :raises SessionRunning: if a session runs already, and `join` is False.
+        """
+        return (await self.start_or_join(name, notes, owner, join=join))[0]
+
+    async def start_or_join(
+        self, name: str = "", notes: str = "", owner: str | None = None, *, join: bool = True
+    ) -> tuple[SessionRecord, bool]:
+        """Do as :meth:`start` and tell, too, whether the session is a new one."""
+        body = {"name": name, "notes": notes, "owner": _owner() if owner is None else owner, "join": join}
+        answer = await self._ask(_ANSWER, "POST", "/sessions", body)
+        session = self._read(_SESSION, answer.get("session"), "POST /sessions", 200)
+        return session, bool(answer.get("created", True))
+
+    async def stop(self, session_id: int | None = None) -> SessionRecord:
+        """Stop the running session, or the one named if it is the one that runs, and return it.
+
+        :raises NoSession: if it does not run.
+        """
+        if session_id is None:
+            running = (await self._status()).session
+            if running is None:
+                raise NoSession(f"No session runs on {self.address}.")
+            session_id = running.id
+        return await self._ask(_SESSION, "POST", f"/sessions/{int(session_id)}/stop")
+
+    async def update_session(
+        self, session_id: int, *, name: str | None = None, notes: str | None = None
+    ) -> SessionRecord:
+        """Change a session's name or notes; None leaves them as they are.
+
+        :raises SessionNotFound: if there is none with that id.
+        """
+        body = {key: value for key, value in (("name", name), ("notes", notes)) if value is not None}
+        return await self._ask(_SESSION, "PATCH", f"/sessions/{int(session_id)}", body)
+
+    async def delete(self, session_id: int) -> None:
+        """Delete a session and its messages on the server; copies in caches stay.
+
+        :raises SessionRunning: if it still runs.
+        :raises SessionNotFound: if there is none with that id.
+        """
+        await self._ask(_NOTHING, "DELETE", f"/sessions/{int(session_id)}")
+
+    async def messages(self, session_id: int | Literal["preview"], first: int = 0, count: int = 16384) -> MessageBlock:
+        """Return messages of a session as one block; it is shorter, or empty, at the session's end.
+
+        :param first: sequence number of the first.
+        :param count: at most 65536 come at once.
+        :raises SessionNotFound: if there is none with that id.
+        :raises BlockError: if the block was damaged on its way.
+        """
+        encoded = await self._exchange.fetch_block(f"/sessions/{session_id}/messages", {"first": first, "count": count})
+        return MessageBlock.decode(encoded)
+
+    @overload
+    def live(
+        self,
+        session: Wanted = None,
+        first: int | None = None,
+        *,
+        raw: Literal[False] = False,
+        latest: bool = False,
+        reconnect: bool = True,
+    ) -> LiveStream["Readings"]: ...
+
+    @overload
+    def live(
+        self,
+        session: Wanted = None,
+        first: int | None = None,
+        *,
+        raw: Literal[True],
+        latest: bool = False,
+        reconnect: bool = True,
+    ) -> LiveStream[MessageBlock]: ...
+
+    def live(
+        self,
+        session: Wanted = None,
+        first: int | None = None,
+        *,
+        raw: bool = False,
+        latest: bool = False,
+        reconnect: bool = True,
+    ) -> LiveStream[Any]:
+        """Return an asynchronous iterator over what is recorded, as it comes, and over events.
+
+        :param session: an id, "preview" (what boards send while nothing is recorded), or None: the running session,
+            then the next one, and so on.
+        :param first: sequence number to begin with; negative for as many before the end; None for the end.
+        :param raw: yield :class:`~blitz.data.blocks.MessageBlock`, as sent by the devices, instead of
+            :class:`~blitz.data.boards.Readings` in physical units.
+        :param latest: when the consumer lags, drop what is old and deliver the newest block only. Otherwise nothing
+            is dropped: the server sends as fast as the consumer takes.
+        :param reconnect: when a connection is lost, go on at the cursor as soon as the server is back, with the events
+            ``disconnected`` and ``reconnected`` in the stream; otherwise raise ServerUnreachable. A server that has
+            never answered this client raises ServerUnreachable in any case.
+
+        Must be called on the client's event loop.
+        """
+        if self._is_closed:
+            raise self._closed()
+        options = LiveOptions(
+            headers=self._exchange.headers,
+            keepalive=self._keepalive,
+            timeout_s=self._timeout_s,
+            inactive_s=self._inactive_s,
+            max_wait_s=self._max_wait_s,
+            reconnect=reconnect,
+            is_known=self._is_known,
+        )
+        mailbox = LiveMailbox(latest=latest)
+        cursor = LiveCursor(session, first)
+        reader = LiveReader(self.address, cursor, mailbox, options, self._newer_sessions)
+        stream: LiveStream[Any] = LiveStream(reader, mailbox, raw=raw)
+        self._streams.add(stream)
+        return stream
+
+    async def download(
+        self,
+        session_id: int,
+        cache: "DatabaseClient",
+        progress: Callable[[int, int], None] | None = None,
+    ) -> SessionRecord:
+        """Copy a session into a cache; an interrupted download goes on where it was.
+
+        Cancelling the task leaves what is there, and an older copy, as they are.
+
+        :param progress: called with (messages there, messages in all) after each block.
+        :raises CacheMismatch: if the cache belongs to another server.
+        :raises SessionNotFound: if there is none with that id.
+        """
+        from blitz.data.sync import download
+        from blitz.io.read_ahead import ReadAhead
+
+        status = await self._status()
+        session = await self.session(session_id)
+        cache.bind_store(status.store_id)
+
+        async def fetch(first: int, count: int) -> MessageBlock:
+            return await self.messages(session.id, first, count)
+
+        async with ReadAhead(fetch, session.message_count) as read_ahead:
+            await download(session, read_ahead.fetch, cache, progress)
+        return session
+
+    async def _newer_sessions(self, session_id: int) -> list[SessionRecord]:
+        return sorted((s for s in await self.sessions() if s.id > session_id), key=lambda s: s.id)
+
+    async def _status(self, timeout_s: float | None = None) -> StatusRecord:
+        return await self._ask(_STATUS, "GET", "/status", timeout_s=timeout_s)
+
+    async def _ask(
+        self,
+        kind: TypeAdapter[_T],
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        timeout_s: float | None = None,
+    ) -> _T:
+        if self._is_closed:
+            raise self._closed()
+        status, answer = await self._exchange.fetch_json(method, path, body, timeout_s)
+        self._is_known = True
+        return self._read(kind, answer, f"{method} {path}", status)
+
+    def _read(self, kind: TypeAdapter[_T], answer: Any, what: str, status: int) -> _T:
+        try:
+            return kind.validate_python(answer)
+        except ValidationError as error:
+            raise self._exchange.not_understood(what, status) from error
+
+    def _closed(self) -> RemoteError:
+        return RemoteError(f"This client of {self.address} is closed: make a new one.")
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _owner() -> str:
+    """Who starts a session, when nobody says: user and machine."""
+    user = "someone"
+    with contextlib.suppress(OSError, KeyError, ImportError):
+        user = getpass.getuser()
+    return f"{user}@{socket.gethostname()}"

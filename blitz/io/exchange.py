@@ -1,0 +1,160 @@
+"""One request, one answer: HTTP with a server, and what an operator is told when it goes wrong.
+
+Owns the HTTP client and the translation of its faults, and of the server's problem details, into Blitz's errors.
+Knows no call of the interface by name.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from blitz.errors import BlitzError, RequestTimeout, ServerError, ServerUnreachable, error_for_code
+from blitz.io.address import API_PATH, ServerAddress
+
+ARROW = "application/vnd.apache.arrow.stream"
+_JSON = "application/json"
+_IDLE_S = 3.0
+"""An idle connection is closed before uvicorn does it (5 s): a request must not run into a closing one."""
+_MAX_IN_FLIGHT = 8
+
+
+class HttpExchange:
+    """Requests to one server, on one event loop.
+
+    :param timeout_s: for a whole answer in JSON; for a block, whose size nobody knows, between two reads.
+    """
+
+    def __init__(self, address: ServerAddress, token: str | None, timeout_s: float) -> None:
+        self._address = address
+        self._timeout_s = timeout_s
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
+        # A laboratory's server is reached directly: proxies of the environment are for the world outside.
+        self._http = httpx.AsyncClient(
+            base_url=f"{address.http_url}{API_PATH}",
+            headers=self.headers | {"Accept": _JSON},
+            timeout=timeout_s,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=_MAX_IN_FLIGHT, keepalive_expiry=_IDLE_S),
+        )
+
+    async def close(self) -> None:
+        """Close the connections; a second time is allowed."""
+        await self._http.aclose()
+
+    async def fetch_json(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, timeout_s: float | None = None
+    ) -> tuple[int, Any]:
+        """Send a request and return the status and the decoded answer (None where it is empty).
+
+        :raises BlitzError: the error that the server's code stands for, or a RemoteError.
+        """
+        limit_s = timeout_s or self._timeout_s
+        try:
+            async with asyncio.timeout(limit_s):
+                answer = await self._send(method, path, json=body, timeout=limit_s)
+        except TimeoutError as error:
+            if isinstance(error, BlitzError):
+                raise
+            raise self._too_late(method, path, limit_s) from error
+        if not answer.content:
+            return answer.status_code, None
+        try:
+            return answer.status_code, answer.json()
+        except ValueError as error:
+            raise self.not_understood(f"{method} {path}", answer.status_code) from error
+
+    async def fetch_block(self, path: str, params: Mapping[str, int]) -> bytes:
+        """Ask for messages and return the encoded block.
+
+        :raises BlitzError: as :meth:`fetch_json`.
+        """
+        answer = await self._send("GET", path, params=params, headers={"Accept": ARROW})
+        return answer.content
+
+    def not_understood(self, what: str, status: int) -> ServerError:
+        """Return the error for an answer that is not in our language."""
+        return ServerError(
+            f"{self._address} answered {what} with something that is not Blitz's (HTTP status {status}). "
+            "Check that a Blitz server of the same version runs at this address.",
+            status=status,
+        )
+
+    async def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        try:
+            answer = await self._send_again_if_stale(method, path, **request)
+        except httpx.TimeoutException as error:
+            if isinstance(error, httpx.ConnectTimeout):
+                raise unreachable(self._address, f"no answer within {self._timeout_s:g} s") from error
+            raise self._too_late(method, path, self._timeout_s) from error
+        except httpx.ConnectError as error:
+            raise unreachable(self._address, _reason(error)) from error
+        except httpx.TransportError as error:
+            raise ServerUnreachable(
+                f"The connection to {self._address} broke during {method} {path}: {_reason(error)}. "
+                "Check that the server still runs, then try again."
+            ) from error
+        if answer.is_success:
+            return answer
+        raise problem(answer.content, answer.status_code) or self.not_understood(f"{method} {path}", answer.status_code)
+
+    async def _send_again_if_stale(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """Reading may be asked twice: a kept connection can turn out to be dead after a restart of the server."""
+        if method == "GET":
+            try:
+                return await self._http.request(method, path, **request)
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                pass
+        return await self._http.request(method, path, **request)
+
+    def _too_late(self, method: str, path: str, limit_s: float) -> RequestTimeout:
+        return RequestTimeout(
+            f"{self._address} did not answer {method} {path} within {limit_s:g} s. "
+            "Check that the server is not overloaded, or allow more time."
+        )
+
+
+def problem(body: bytes, status: int) -> BlitzError | None:
+    """Return the error that a server's problem details (RFC 9457) stand for; None if the body holds none."""
+    try:
+        details = json.loads(body)
+        code = details["code"]
+        sentence = details.get("detail") or details.get("title") or f"The server answered with HTTP status {status}."
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return error_for_code(str(code), str(sentence), status)
+
+
+def unreachable(address: ServerAddress, reason: str) -> ServerUnreachable:
+    """Return the sentence for a server that does not answer."""
+    return ServerUnreachable(
+        f"Cannot reach a Blitz server at {address}: {reason}. Start one there with 'blitz serve', or check the address."
+    )
+
+
+def describe_os_error(error: OSError) -> str:
+    """Say in lower-case words why a connection failed, without asyncio's wrapping.
+
+    >>> describe_os_error(ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 8999)"))
+    'connection refused'
+    """
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return (error.strerror or str(error) or type(error).__name__).lower().rstrip(".")
+
+
+def _reason(error: BaseException) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError):
+            return describe_os_error(cause)
+        if isinstance(cause, ExceptionGroup):
+            cause = cause.exceptions[0]
+            continue
+        cause = cause.__cause__ or cause.__context__
+    text = str(error)
+    return "connection refused" if "All connection attempts failed" in text else text.rstrip(".") or "connection lost"

@@ -1,0 +1,53 @@
+"""Asking for the next blocks while one is being stored: a download is not one round trip after another."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Self
+
+from blitz.data.blocks import MessageBlock
+
+_BLOCKS_AHEAD = 3
+"""Enough to hide the way there and back; three blocks of a megabyte are no burden to either side."""
+
+
+class ReadAhead:
+    """Wraps a `fetch(first, count)`: what probably comes next is asked for already.
+
+    :param message_count: nothing is asked for beyond it.
+    """
+
+    def __init__(self, fetch: Callable[[int, int], Awaitable[MessageBlock]], message_count: int) -> None:
+        self._fetch = fetch
+        self._message_count = message_count
+        self._under_way: dict[tuple[int, int], asyncio.Task[MessageBlock]] = {}
+
+    async def fetch(self, first: int, count: int) -> MessageBlock:
+        """Return the block, and have the following ones fetched meanwhile."""
+        if (first, count) not in self._under_way:
+            await self.close()
+        for ahead in range(_BLOCKS_AHEAD + 1):
+            part = (first + ahead * count, count)
+            if part not in self._under_way and (ahead == 0 or part[0] < self._message_count):
+                self._under_way[part] = asyncio.create_task(self._call(*part))
+        return await self._under_way.pop((first, count))
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        tasks = list(self._under_way.values())
+        self._under_way.clear()
+        for task in tasks:
+            task.cancel()
+        # Faults of blocks that nobody asked for yet are nobody's.
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _call(self, first: int, count: int) -> MessageBlock:
+        return await self._fetch(first, count)

@@ -106,8 +106,8 @@ if command -v apt-get >/dev/null 2>&1; then
     if may_install; then
         say "Installing what Blitz needs from the system:" $python_packages $qt_packages
         export DEBIAN_FRONTEND=noninteractive
-        as_root apt-get update -q >&2 || say "apt-get update failed; trying with the package lists that are there."
-        as_root apt-get install -q -y --no-install-recommends $(named_here $python_packages $qt_packages) >&2 ||
+        as_root apt-get update -qq >&2 || say "apt-get update failed; trying with the package lists that are there."
+        as_root apt-get install -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends $(named_here $python_packages $qt_packages) >&2 ||
             say "apt-get could not install these packages; its own words stand above."
         python_packages=$(missing_python)
         qt_packages=$(missing_qt)

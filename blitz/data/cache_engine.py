@@ -1,0 +1,203 @@
+"""The cache's database: opening and migrating it, transactions, and faults as sentences.
+
+Owns the SQLAlchemy engine. Knows nothing of what is kept in the tables, apart from the binding to one store.
+"""
+
+import logging
+import re
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, Self
+
+import sqlalchemy
+from sqlalchemy import event, orm
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+
+from blitz.data import migrations
+from blitz.data.models import Base, StoreBinding
+from blitz.errors import CacheError, CacheMismatch
+
+log = logging.getLogger(__name__)
+
+_BUSY_TIMEOUT_S = 30
+
+
+def cache_path(cache_dir: Path, store_id: str) -> Path:
+    """Return the default cache file of a server: one a store.
+
+    :raises CacheError: if the id, which comes over the network, could not be a file's name.
+    """
+    if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", store_id):
+        raise CacheError(f"The server's store id {store_id!r} is no UUID; no cache file can be named after it.")
+    return cache_dir / f"{store_id}.db"
+
+
+class CacheEngine:
+    """An open cache, usable from several threads. Objects that it returns stay usable when it is closed.
+
+    A write transaction takes the database's write lock at once, so that two writers wait for each other rather than
+    fail. Committed work survives the program's end in any way; a power failure can take the last transactions.
+
+    :param verbose: log each SQL statement.
+    :param path: a file, ``:memory:``, or a SQLAlchemy URL such as ``postgresql+psycopg://user@host/name``.
+    :raises CacheError: if it cannot be opened, or is no cache.
+    :raises CacheTooNew: if a newer version of Blitz wrote it.
+    """
+
+    def __init__(self, verbose: bool = False, path: str | Path = ":memory:") -> None:
+        url = _parse(path)
+        self.path = url.render_as_string(hide_password=True) if "://" in str(path) else str(path)
+        is_sqlite = url.get_backend_name() == "sqlite"
+        is_memory = is_sqlite and url.database in (None, "", ":memory:")
+        # All threads share the one connection of a database in memory, a transaction each at a time.
+        self._turn: AbstractContextManager[Any] = threading.Lock() if is_memory else nullcontext()
+        self._is_closed = False
+        with self._faults_as_sentences():
+            if is_sqlite and not is_memory:
+                _make_folder(Path(str(url.database)))
+            self._engine = _create_engine(url, verbose, is_sqlite=is_sqlite, is_memory=is_memory)
+        self._release = weakref.finalize(self, self._engine.dispose)
+        self._readers = orm.sessionmaker(self._engine, expire_on_commit=False)
+        self._writing_engine = self._engine.execution_options(is_writing=True)
+        self._writers = orm.sessionmaker(self._writing_engine, expire_on_commit=False)
+        try:
+            self._migrate()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Release the database. A second call does nothing."""
+        self._is_closed = True
+        self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def create_tables(self, force_drop: bool = False) -> None:
+        """Create the tables that are missing. Opening a cache has done so already.
+
+        :param force_drop: drop everything first: the cache is empty, and bound to no store, afterwards.
+        """
+        with self._turn, self._faults_as_sentences(), self._writing_engine.begin() as connection:
+            if force_drop:
+                Base.metadata.drop_all(connection)
+            Base.metadata.create_all(connection)
+
+    @property
+    def store_id(self) -> str | None:
+        """The store that the cache is bound to; None while it is new."""
+        with self._reading() as db:
+            return db.scalar(sqlalchemy.select(StoreBinding.store_id))
+
+    def bind_store(self, store_id: str) -> None:
+        """Bind a new cache to a store; afterwards, check that it is this one.
+
+        :raises CacheMismatch: if the cache belongs to another store.
+        """
+        with self._writing() as db:
+            bound = db.scalar(sqlalchemy.select(StoreBinding.store_id))
+            if bound is None:
+                db.add(StoreBinding(id=1, store_id=store_id))
+            elif bound != store_id:
+                raise CacheMismatch(
+                    f"The cache {self.path} belongs to the store {bound}, not to {store_id}. Use another cache file."
+                )
+
+    def _migrate(self) -> None:
+        with self._turn, self._faults_as_sentences():
+            with self._engine.connect() as connection:
+                if migrations.current_revision(connection) == migrations.HEAD:
+                    return
+            with self._writing_engine.begin() as connection:
+                migrations.upgrade(connection, self.path)
+
+    @contextmanager
+    def _reading(self) -> Iterator[orm.Session]:
+        """Give a session that sees one state of the database."""
+        with self._turn, self._faults_as_sentences(), self._readers() as db:
+            yield db
+
+    @contextmanager
+    def _writing(self) -> Iterator[orm.Session]:
+        """Give a session that is committed at the end, or rolled back when an error leaves the block."""
+        with self._turn, self._faults_as_sentences(), self._writers.begin() as db:
+            yield db
+
+    @contextmanager
+    def _faults_as_sentences(self) -> Iterator[None]:
+        if self._is_closed:
+            raise CacheError(f"The cache {self.path} is closed.")
+        try:
+            yield
+        except IntegrityError as error:
+            raise CacheError(f"The cache {self.path} refuses the row: {error.orig}.") from error
+        except DBAPIError as error:
+            reason = str(error.orig)
+            raise CacheError(f"Cannot use the cache {self.path}: {reason}. {_remedy(reason)}".rstrip()) from error
+        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+            raise CacheError(f"Cannot open the cache {self.path}: {error}.") from error
+
+
+def _parse(path: str | Path) -> sqlalchemy.URL:
+    if "://" not in str(path):
+        return sqlalchemy.URL.create("sqlite", database=str(path))
+    try:
+        return sqlalchemy.make_url(str(path))
+    except ArgumentError as error:
+        raise CacheError(f"{str(path)!r} is neither a file nor a SQLAlchemy URL.") from error
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CacheError(f"Cannot make the cache's folder {path.parent}: {error.strerror}.") from error
+
+
+def _create_engine(url: sqlalchemy.URL, verbose: bool, *, is_sqlite: bool, is_memory: bool) -> sqlalchemy.Engine:
+    if not is_sqlite:
+        return sqlalchemy.create_engine(url, echo=verbose)
+    arguments: dict[str, Any] = {"connect_args": {"check_same_thread": False, "timeout": _BUSY_TIMEOUT_S}}
+    if is_memory:
+        arguments["poolclass"] = sqlalchemy.StaticPool
+    engine = sqlalchemy.create_engine(url, echo=verbose, **arguments)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        # The sqlite3 module begins transactions late and commits before DDL; we say BEGIN ourselves, in `begin`.
+        connection.isolation_level = None
+        try:
+            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+                connection.execute(f"PRAGMA {pragma}").close()
+        except BaseException:
+            connection.close()
+            raise
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: sqlalchemy.Connection) -> None:
+        is_writing = connection.get_execution_options().get("is_writing", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+
+    return engine
+
+
+def _remedy(reason: str) -> str:
+    for sign, remedy in (
+        ("not a database", "It is no cache, or it is damaged: move it away, and download the sessions again."),
+        ("malformed", "It is damaged: move it away, and download the sessions again."),
+        ("locked", "Another program is writing to it: try again."),
+        ("full", "Free some space on that disk."),
+        ("unable to open", "Check that the path is a file, and that you may write there."),
+        ("readonly", "Check that you may write there."),
+        ("already exists", "It is the database of another program: use another file."),
+    ):
+        if sign in reason:
+            return remedy
+    return ""

@@ -1,0 +1,200 @@
+"""Downloaded sessions in the cache: copies made of blocks on the grid.
+
+A download goes into an unfinished copy, a transaction a block, beside an older copy. Only when every message is there
+does the new copy take the older one's place, in one transaction. An interrupted download goes on where it ended.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+
+from sqlalchemy import Select, delete, select
+from sqlalchemy.orm import Session as Transaction
+
+from blitz.data import boards
+from blitz.data.blocks import GRID_MESSAGES, MessageBlock
+from blitz.data.models import Category, SessionCopy, StoredBlock
+from blitz.data.records import SessionRecord
+from blitz.data.session_list import ListedSession, SessionList, contiguous_count, find_copy, list_session
+from blitz.errors import BlockError, CacheError, CacheMismatch, SessionNotFound
+
+log = logging.getLogger(__name__)
+
+
+class SessionCopies(SessionList):
+    """The part of the cache that downloads write and views read."""
+
+    def begin_download(self, session: SessionRecord) -> int:
+        """Begin or resume a download, and return the seq that is wanted next.
+
+        Blocks of an unfinished copy of this session stay. An unfinished copy of another session that had the same id
+        is dropped. Copies that are whole are not touched.
+        """
+        with self._writing() as db:
+            copy = find_copy(db, session.id, is_whole=False)
+            if copy is not None and copy.started_ms != session.started_ms:
+                db.delete(copy)
+                db.flush()
+                copy = None
+            if copy is None:
+                db.add(SessionCopy(session_ref_id=session.id, started_ms=session.started_ms, is_whole=False))
+                return 0
+            _drop_what_is_unusable(db, copy)
+            return _end(db, copy)
+
+    def store_block(self, session_id: int, block: MessageBlock) -> None:
+        """Add a run of messages, of any length, to the download that :meth:`begin_download` began; one transaction.
+
+        It must begin where the stored messages end, or before; what is there already is skipped. It is cut at the
+        grid; a last block that is not full yet is replaced by a longer one.
+
+        :raises BlockError: if messages between would be missing, or if the block is of another session.
+        :raises CacheMismatch: if the block is of another store than the cache.
+        :raises CacheError: if no download has begun, or the session was deleted meanwhile.
+        """
+        self._check_origin(session_id, block)
+        with self._writing() as db:
+            copy = find_copy(db, session_id, is_whole=False)
+            if copy is None:
+                raise CacheError(f"No download of session {session_id} is under way: begin it first.")
+            end = _end(db, copy)
+            if block.first_seq > end:
+                raise BlockError(
+                    f"Messages {end} to {block.first_seq - 1} of session {session_id} are missing in what the server "
+                    "sent. Start the download again; it goes on where it ended."
+                )
+            added = block.between(end, block.next_seq)
+            if not len(added):
+                return
+            if end % GRID_MESSAGES:
+                tail = db.scalars(_blocks(copy).where(StoredBlock.grid_index == end // GRID_MESSAGES)).one()
+                added = MessageBlock.concatenate([_decoded(tail), added])
+                db.delete(tail)
+                db.flush()
+            db.add_all([_stored(copy, part) for part in added.on_grid()])
+
+    def finish_download(self, session: SessionRecord) -> None:
+        """Make the downloaded copy the session's copy, in one transaction; an older one goes.
+
+        The session is listed as available, with the record as given here; its channels become categories. Where
+        another program has finished the same download, nothing is left to do.
+
+        :raises BlockError: if messages are missing.
+        :raises CacheError: if no download has begun.
+        """
+        with self._writing() as db:
+            copy = find_copy(db, session.id, is_whole=False) or find_copy(db, session.id, is_whole=True)
+            if copy is None or copy.started_ms != session.started_ms:
+                raise CacheError(f"No download of session {session.id} is under way: begin it first.")
+            count = contiguous_count(db, copy)
+            if count < session.message_count:
+                raise BlockError(
+                    f"Session {session.id} is not whole: {count} of {session.message_count} messages are here. "
+                    "Start the download again; it goes on where it ended."
+                )
+            older = delete(SessionCopy).where(SessionCopy.session_ref_id == session.id, SessionCopy.id != copy.id)
+            db.execute(older)
+            session = session.model_copy(update={"message_count": count})
+            copy.is_whole, copy.record = True, session.model_dump_json()
+            list_session(db, ListedSession.from_record(session)).available = True
+            _add_categories(db, boards.channel_labels(session.sources).values())
+
+    def session_blocks(self, session_id: int, first: int = 0, stop: int | None = None) -> Iterator[MessageBlock]:
+        """Iterate over a downloaded session's messages from seq ``first`` up to, not including, ``stop``.
+
+        Blocks are read one by one, as they are asked for; no transaction stays open between.
+
+        :raises SessionNotFound: at once, if the session is not downloaded.
+        :raises BlockError: while iterating, at a block that is damaged.
+        :raises CacheError: while iterating, if the copy was replaced or deleted meanwhile.
+        """
+        with self._reading() as db:
+            copy = find_copy(db, session_id, is_whole=True)
+            if copy is None:
+                raise SessionNotFound(f"Session {session_id} is not in the cache. Download it first.")
+            wanted = _blocks(copy).where(StoredBlock.first_seq + StoredBlock.count > first)
+            if stop is not None:
+                wanted = wanted.where(StoredBlock.first_seq < stop)
+            places = wanted.with_only_columns(StoredBlock.id, StoredBlock.first_seq).order_by(StoredBlock.grid_index)
+            rows = [(row_id, first_seq) for row_id, first_seq in db.execute(places)]
+        return self._read_blocks(session_id, rows, first, stop)
+
+    def _read_blocks(
+        self, session_id: int, rows: list[tuple[int, int]], first: int, stop: int | None
+    ) -> Iterator[MessageBlock]:
+        next_seq = None
+        for row_id, first_seq in rows:
+            if next_seq not in (None, first_seq):
+                raise BlockError(_damaged(session_id, first_seq, f"messages from {next_seq} on are missing"))
+            with self._reading() as db:
+                row = db.get(StoredBlock, row_id)
+            if row is None:
+                raise CacheError(f"Session {session_id} was deleted or downloaded anew meanwhile. Open it again.")
+            block = _decoded(row)
+            next_seq = block.next_seq
+            yield block.between(first, block.next_seq if stop is None else stop)
+
+    def _check_origin(self, session_id: int, block: MessageBlock) -> None:
+        if block.session_id != session_id:
+            raise BlockError(f"A block of session {block.session_id} came in the download of session {session_id}.")
+        bound = self.store_id
+        if bound and block.store_id and block.store_id != bound:
+            raise CacheMismatch(
+                f"The cache {self.path} belongs to the store {bound}, and the block to {block.store_id}. "
+                "Connect to the server again."
+            )
+
+
+def _blocks(copy: SessionCopy) -> Select[StoredBlock]:
+    return select(StoredBlock).where(StoredBlock.copy_id == copy.id)
+
+
+def _end(db: Transaction, copy: SessionCopy) -> int:
+    last = _blocks(copy).with_only_columns(StoredBlock.first_seq + StoredBlock.count)
+    return db.scalar(last.order_by(StoredBlock.grid_index.desc()).limit(1)) or 0
+
+
+def _drop_what_is_unusable(db: Transaction, copy: SessionCopy) -> None:
+    """Delete blocks behind a hole, and a last block that is damaged: it would have to be joined with what comes."""
+    count = contiguous_count(db, copy)
+    db.execute(delete(StoredBlock).where(StoredBlock.copy_id == copy.id, StoredBlock.first_seq >= count))
+    tail = db.scalar(_blocks(copy).where(StoredBlock.grid_index == count // GRID_MESSAGES))
+    if tail is None:
+        return
+    try:
+        _decoded(tail)
+    except BlockError as error:
+        log.warning("Downloading again: %s", error)
+        db.delete(tail)
+        db.flush()
+
+
+def _stored(copy: SessionCopy, block: MessageBlock) -> StoredBlock:
+    return StoredBlock(
+        copy_id=copy.id,
+        session_ref_id=copy.session_ref_id,
+        grid_index=block.first_seq // GRID_MESSAGES,
+        first_seq=block.first_seq,
+        count=len(block),
+        checksum=block.checksum,
+        body=block.encode(compressed=True),
+    )
+
+
+def _decoded(row: StoredBlock) -> MessageBlock:
+    try:
+        block = MessageBlock.decode(row.body)
+    except BlockError as error:
+        raise BlockError(_damaged(row.session_ref_id, row.first_seq, str(error).rstrip("."))) from error
+    found = (block.session_id, block.first_seq, len(block), block.checksum)
+    if found != (row.session_ref_id, row.first_seq, row.count, row.checksum):
+        raise BlockError(_damaged(row.session_ref_id, row.first_seq, "the block is another one than its row says"))
+    return block
+
+
+def _damaged(session_id: int, seq: int, reason: str) -> str:
+    return f"Session {session_id} is damaged in the cache at seq {seq}: {reason}. Download it again."
+
+
+def _add_categories(db: Transaction, names: Iterable[str]) -> None:
+    known = set(db.scalars(select(Category.variable_name)))
+    db.add_all([Category(variable_name=name) for name in dict.fromkeys(names) if name not in known])

@@ -1,0 +1,213 @@
+"""The cache's list of sessions: what the server has, and what of it is here.
+
+The server's list replaces the cached one; what was downloaded outlives that. A session is told by its id and its start.
+"""
+
+import itertools
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from sqlalchemy import delete, exists, func, select
+from sqlalchemy.orm import Session as Transaction
+
+from blitz.data.cache_engine import CacheEngine
+from blitz.data.models import Reading, Session, SessionCopy, StoredBlock
+from blitz.data.records import SessionRecord
+from blitz.errors import SessionNotFound
+
+log = logging.getLogger(__name__)
+
+
+class ListedSession(NamedTuple):
+    """One session as a server lists it. A count of None, from a short list, leaves the known one."""
+
+    ref_id: int
+    started_ms: int
+    stopped_ms: int | None
+    message_count: int | None
+    record: SessionRecord | None = None
+
+    @classmethod
+    def from_entry(cls, entry: Sequence[int | None]) -> "ListedSession":
+        """Read ``[id, start, end or None, count]``; count may be left out."""
+        ref_id, started_ms, stopped_ms, count = itertools.islice(itertools.chain(entry, (None, None)), 4)
+        if ref_id is None or started_ms is None:
+            raise ValueError(f"{entry!r} is no session: [id, start, end or None, count] is wanted, in milliseconds.")
+        return cls(
+            int(ref_id),
+            int(started_ms),
+            None if stopped_ms is None else int(stopped_ms),
+            None if count is None else int(count),
+        )
+
+    @classmethod
+    def from_record(cls, record: SessionRecord) -> "ListedSession":
+        """Take over what a record says."""
+        return cls(record.id, record.started_ms, record.stopped_ms, record.message_count, record)
+
+
+class SessionList(CacheEngine):
+    """The part of the cache that lists sessions."""
+
+    def update_session_list(self, sessions_list: Iterable[Sequence[int | None]]) -> None:
+        """Replace the list of sessions by the server's; what is downloaded is kept.
+
+        A session that the server no longer has goes, unless something of it is in the cache. One whose start differs
+        from the cached one is another session: what is cached under its id goes. A session that has grown since its
+        download is no longer available.
+
+        :param sessions_list: ``[id, start, end or None, count]`` a session, times in milliseconds, messages counted.
+        """
+        self._replace_list([ListedSession.from_entry(entry) for entry in sessions_list])
+
+    def update_session_records(self, records: Iterable[SessionRecord]) -> None:
+        """Do what :meth:`update_session_list` does, from the server's records, keeping names, notes and owners too."""
+        self._replace_list([ListedSession.from_record(record) for record in records])
+
+    def update_session_availability(self, session_id: int) -> None:
+        """Find out whether all of a session is here, and set its ``available`` accordingly.
+
+        A downloaded session is available when each seq up to ``number_of_readings``, the server's count of messages,
+        is there; one whose rows were added one by one, when there are at least that many (a message makes a row a
+        channel). An unknown session is left alone.
+        """
+        with self._writing() as db:
+            row = db.scalar(select(Session).where(Session.ref_id == int(session_id)))
+            if row is not None:
+                row.available = _is_whole(db, row)
+
+    def clear_session_data(self, session_id: int) -> None:
+        """Delete what is cached of a session, downloads under way included; it stays in the list, not available."""
+        with self._writing() as db:
+            _drop_content(db, int(session_id))
+            row = db.scalar(select(Session).where(Session.ref_id == int(session_id)))
+            if row is not None:
+                row.available = False
+
+    def delete_session(self, session_id: int) -> None:
+        """Delete a session and what is cached of it. Unless the server does the same, the next list brings it back."""
+        with self._writing() as db:
+            _drop_content(db, int(session_id))
+            db.execute(delete(Session).where(Session.ref_id == int(session_id)))
+
+    def session_record(self, session_id: int) -> SessionRecord:
+        """Return what is known of a session; its sources and gaps only where it is downloaded.
+
+        :raises SessionNotFound: if the cache's list does not have it.
+        """
+        with self._reading() as db:
+            row = db.scalar(select(Session).where(Session.ref_id == int(session_id)))
+            if row is None:
+                raise SessionNotFound(f"Session {session_id} is not in the cache.")
+            copy = find_copy(db, row.ref_id, is_whole=True)
+        return _record(row, copy)
+
+    def session_records(self) -> list[SessionRecord]:
+        """Return what is known of all sessions, newest first; sources and gaps only where they are downloaded."""
+        with self._reading() as db:
+            rows = db.scalars(select(Session).order_by(Session.time_started.desc(), Session.ref_id.desc())).all()
+            copies = {copy.session_ref_id: copy for copy in db.scalars(select(SessionCopy).where(SessionCopy.is_whole))}
+        return [_record(row, copies.get(row.ref_id)) for row in rows]
+
+    def _replace_list(self, listed: list[ListedSession]) -> None:
+        with self._writing() as db:
+            for session in listed:
+                list_session(db, session)
+            kept_ids = {session.ref_id for session in listed}
+            for row in db.scalars(select(Session)).all():
+                if row.ref_id not in kept_ids and not (row.available or _has_content(db, row.ref_id)):
+                    # An unfinished copy could never be finished.
+                    _drop_content(db, row.ref_id)
+                    db.delete(row)
+
+
+def list_session(db: Transaction, session: ListedSession) -> Session:
+    """Bring one row of the list up to date; what it means is told at :meth:`SessionList.update_session_list`."""
+    row = db.scalar(select(Session).where(Session.ref_id == session.ref_id))
+    if row is None:
+        row = Session(ref_id=session.ref_id, available=False, number_of_readings=session.message_count or 0)
+        db.add(row)
+    elif row.time_started != session.started_ms:
+        log.warning("Session %d of the server is not the one in the cache, which is dropped", session.ref_id)
+        _drop_content(db, session.ref_id, but_started_ms=session.started_ms)
+        row.available, row.name, row.record = False, "", None
+        row.number_of_readings = session.message_count or 0
+    row.time_started = session.started_ms
+    row.time_stopped = session.stopped_ms
+    if session.record is not None:
+        row.name = session.record.name
+        row.record = session.record.model_dump_json(exclude={"sources", "gaps"})
+    if session.message_count is not None and row.number_of_readings != session.message_count:
+        row.number_of_readings = session.message_count
+        row.available = row.available and _is_whole(db, row)
+    db.flush()
+    return row
+
+
+def find_copy(db: Transaction, session_id: int, *, is_whole: bool) -> SessionCopy | None:
+    """Return a session's whole or its unfinished copy."""
+    return db.scalar(
+        select(SessionCopy).where(SessionCopy.session_ref_id == int(session_id), SessionCopy.is_whole == is_whole)
+    )
+
+
+def contiguous_count(db: Transaction, copy: SessionCopy) -> int:
+    """Return how many messages a copy has before the first hole."""
+    count = 0
+    columns = (StoredBlock.first_seq, StoredBlock.count)
+    for first_seq, length in db.execute(
+        select(*columns).where(StoredBlock.copy_id == copy.id).order_by(StoredBlock.grid_index)
+    ):
+        if first_seq != count:
+            break
+        count += length
+    return count
+
+
+def _is_whole(db: Transaction, session: Session) -> bool:
+    copy = find_copy(db, session.ref_id, is_whole=True)
+    if copy is not None:
+        return contiguous_count(db, copy) >= session.number_of_readings
+    rows = db.scalar(select(func.count()).select_from(Reading).where(Reading.session_id == session.ref_id))
+    return (rows or 0) >= session.number_of_readings
+
+
+def _has_content(db: Transaction, session_id: int) -> bool:
+    if find_copy(db, session_id, is_whole=True) is not None:
+        return True
+    return bool(db.scalar(select(exists().where(Reading.session_id == session_id))))
+
+
+def _drop_content(db: Transaction, session_id: int, but_started_ms: int | None = None) -> None:
+    """Delete a session's rows and copies, but for copies of the session that began at ``but_started_ms``."""
+    db.execute(delete(Reading).where(Reading.session_id == session_id))
+    copies = delete(SessionCopy).where(SessionCopy.session_ref_id == session_id)
+    if but_started_ms is not None:
+        copies = copies.where(SessionCopy.started_ms != but_started_ms)
+    db.execute(copies)
+
+
+def _record(row: Session, copy: SessionCopy | None) -> SessionRecord:
+    """Join what the list says, which is newer, with what the download brought."""
+    stopped_at = None if row.time_stopped is None else _moment(row.time_stopped)
+    if row.record is None:
+        known = SessionRecord(id=row.ref_id, started_at=_moment(row.time_started), stopped_at=stopped_at)
+    else:
+        known = SessionRecord.model_validate_json(row.record)
+    changes: dict[str, object] = {"message_count": row.number_of_readings}
+    if known.stopped_ms != row.time_stopped:
+        changes |= {"stopped_at": stopped_at}
+    if row.record is None or known.stopped_ms != row.time_stopped:
+        changes |= {"is_running": stopped_at is None}
+    if copy is not None and copy.record is not None:
+        downloaded = SessionRecord.model_validate_json(copy.record)
+        changes |= {"sources": downloaded.sources, "gaps": downloaded.gaps}
+    return known.model_copy(update=changes)
+
+
+def _moment(milliseconds: int) -> datetime:
+    # Not fromtimestamp(ms / 1000): a float would round.
+    seconds, rest = divmod(milliseconds, 1000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)

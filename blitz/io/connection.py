@@ -18,9 +18,9 @@ from pydantic import TypeAdapter, ValidationError
 from blitz.config import DEFAULT_HOST, DEFAULT_PORT
 from blitz.data.blocks import MessageBlock
 from blitz.data.records import BoardRecord, Notice, SessionRecord, StatusRecord
-from blitz.errors import ConfigError, NoSession, RemoteError
+from blitz.errors import ConfigError, NoSession
 from blitz.io.address import Host, ServerAddress
-from blitz.io.exchange import HttpExchange
+from blitz.io.exchange import HttpExchange, closed_error
 from blitz.io.live_cursor import LiveCursor, Wanted
 from blitz.io.live_mailbox import LiveMailbox
 from blitz.io.live_reader import LiveOptions, LiveReader
@@ -271,7 +271,7 @@ class AsyncClient:
         Must be called on the client's event loop.
         """
         if self._is_closed:
-            raise self._closed()
+            raise closed_error(self.address)
         options = LiveOptions(
             headers=self._exchange.headers,
             keepalive=self._keepalive,
@@ -331,7 +331,7 @@ class AsyncClient:
         timeout_s: float | None = None,
     ) -> _T:
         if self._is_closed:
-            raise self._closed()
+            raise closed_error(self.address)
         status, answer = await self._exchange.fetch_json(method, path, body, timeout_s)
         self._is_known = True
         return self._read(kind, answer, f"{method} {path}", status)
@@ -341,9 +341,6 @@ class AsyncClient:
             return kind.validate_python(answer)
         except ValidationError as error:
             raise self._exchange.not_understood(what, status) from error
-
-    def _closed(self) -> RemoteError:
-        return RemoteError(f"This client of {self.address} is closed: make a new one.")
 
 
 def _quoted(name: str) -> str:

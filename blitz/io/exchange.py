@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from blitz.errors import BlitzError, RequestTimeout, ServerError, ServerUnreachable, error_for_code
+from blitz.errors import BlitzError, RemoteError, RequestTimeout, ServerError, ServerUnreachable, error_for_code
 from blitz.io.address import API_PATH, ServerAddress
 
 ARROW = "application/vnd.apache.arrow.stream"
@@ -85,6 +85,11 @@ class HttpExchange:
     async def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
             answer = await self._send_again_if_stale(method, path, **request)
+        except RuntimeError as error:
+            # httpx says so when another task closed the client in the meantime.
+            if not self._http.is_closed:
+                raise
+            raise closed_error(self._address) from error
         except httpx.TimeoutException as error:
             if isinstance(error, httpx.ConnectTimeout):
                 raise unreachable(self._address, f"no answer within {self._timeout_s:g} s") from error
@@ -134,6 +139,11 @@ def unreachable(address: ServerAddress, reason: str) -> ServerUnreachable:
     )
 
 
+def closed_error(address: ServerAddress) -> RemoteError:
+    """Return the error for a call after `close()`."""
+    return RemoteError(f"This client of {address} is closed: make a new one.")
+
+
 def describe_os_error(error: OSError) -> str:
     """Say in lower-case words why a connection failed, without asyncio's wrapping.
 
@@ -148,13 +158,10 @@ def describe_os_error(error: OSError) -> str:
 
 
 def _reason(error: BaseException) -> str:
+    """Find the system's own fault below httpx's, httpcore's and anyio's."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, OSError):
+        if isinstance(cause, OSError) and cause.errno is not None:
             return describe_os_error(cause)
-        if isinstance(cause, ExceptionGroup):
-            cause = cause.exceptions[0]
-            continue
-        cause = cause.__cause__ or cause.__context__
-    text = str(error)
-    return "connection refused" if "All connection attempts failed" in text else text.rstrip(".") or "connection lost"
+        cause = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else cause.__cause__ or cause.__context__
+    return str(error).rstrip(".") or "the connection was lost"

@@ -1,0 +1,269 @@
+"""The client library for plain scripts: the calls of :class:`~blitz.io.connection.AsyncClient`, each waiting.
+
+Owns the thread in which the connection lives (anyio's portal). May be used from several threads at once.
+"""
+
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import wait
+from contextlib import AbstractContextManager
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from blitz.config import DEFAULT_HOST, DEFAULT_PORT
+from blitz.data.blocks import MessageBlock
+from blitz.data.records import BoardRecord, Event, Notice, SessionRecord, StatusRecord
+from blitz.errors import RemoteError
+from blitz.io.address import Host, ServerAddress
+from blitz.io.connection import AsyncClient
+from blitz.io.exchange import closed_error
+from blitz.io.live_cursor import Wanted
+from blitz.io.live_stream import LiveStream
+
+if TYPE_CHECKING:
+    from blitz.data.boards import Readings
+    from blitz.data.database_client import DatabaseClient
+
+_T = TypeVar("_T")
+_R = TypeVar("_R", "Readings", MessageBlock)
+_WAKE_S = 0.5 if sys.platform == "win32" else None
+"""On Windows Ctrl-C does not interrupt a wait for a lock: wake up now and then, to see it."""
+
+
+class Client:
+    """A connection to one Blitz server, for scripts without an event loop.
+
+    ::
+
+        with Client("http://bench1:8999") as client:
+            client.start("warm-up")
+            for entry in client.live():
+                print(entry)
+
+    Arguments, calls and errors are those of :class:`blitz.AsyncClient`.
+    """
+
+    def __init__(
+        self,
+        hostlist: str | Sequence[Host] = ((DEFAULT_HOST, DEFAULT_PORT),),
+        *,
+        token: str | None = None,
+        keepalive: bool = True,
+        timeout: float = 10,
+        inactive_time: float = 30,
+        max_wait_retry: float = 90,
+    ) -> None:
+        self._client = AsyncClient(
+            hostlist,
+            token=token,
+            keepalive=keepalive,
+            timeout=timeout,
+            inactive_time=inactive_time,
+            max_wait_retry=max_wait_retry,
+        )
+        self._lock = threading.Lock()
+        self._context: AbstractContextManager[BlockingPortal] | None = None
+        self._portal: BlockingPortal | None = None
+        self._is_closed = False
+
+    @property
+    def address(self) -> ServerAddress:
+        """Where the server is."""
+        return self._client.address
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether :meth:`close` was called."""
+        return self._is_closed
+
+    def connect(self, timeout: float | None = None) -> list[StatusRecord]:
+        """Ask the server for its status, to see that it is there; calls connect by themselves, too."""
+        return self._call(partial(self._client.connect, timeout))
+
+    def close(self) -> None:
+        """End live views, in whatever thread they wait, and connections; a second time is allowed."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            context, portal = self._context, self._portal
+        if context is not None and portal is not None:
+            try:
+                portal.call(self._client.close)
+            finally:
+                context.__exit__(None, None, None)
+
+    def __enter__(self) -> Self:
+        try:
+            self.connect()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def status(self) -> StatusRecord:
+        """Return the server in one look: its session, store and boards."""
+        return self._call(self._client.status)
+
+    def notices(self) -> list[Notice]:
+        """Return what an operator should have read, oldest first."""
+        return self._call(self._client.notices)
+
+    def boards(self) -> list[BoardRecord]:
+        """Return the devices that the server sees."""
+        return self._call(self._client.boards)
+
+    def scan(self) -> list[BoardRecord]:
+        """Let the server look for devices anew, which takes up to 5 s, and return what it sees then."""
+        return self._call(self._client.scan)
+
+    def command(self, board: str, line: str) -> str:
+        """Send a line of the serial protocol to a board and return the board's answer."""
+        return self._call(partial(self._client.command, board, line))
+
+    def sessions(self) -> list[SessionRecord]:
+        """Return all sessions, newest first, without their sources and gaps."""
+        return self._call(self._client.sessions)
+
+    def session(self, session_id: int) -> SessionRecord:
+        """Return one session, with sources and gaps."""
+        return self._call(partial(self._client.session, session_id))
+
+    def start(self, name: str = "", notes: str = "", owner: str | None = None, join: bool = False) -> SessionRecord:
+        """Start a session; with `join`, return the one that runs already."""
+        return self._call(partial(self._client.start, name, notes, owner, join))
+
+    def stop(self, session_id: int | None = None) -> SessionRecord:
+        """Stop the running session, or the one named if it is the one that runs, and return it."""
+        return self._call(partial(self._client.stop, session_id))
+
+    def update_session(self, session_id: int, *, name: str | None = None, notes: str | None = None) -> SessionRecord:
+        """Change a session's name or notes; None leaves them as they are."""
+        return self._call(partial(self._client.update_session, session_id, name=name, notes=notes))
+
+    def delete(self, session_id: int) -> None:
+        """Delete a session and its messages on the server; copies in caches stay."""
+        self._call(partial(self._client.delete, session_id))
+
+    def messages(self, session_id: int | Literal["preview"], first: int = 0, count: int = 16384) -> MessageBlock:
+        """Return messages of a session as one block; it is shorter, or empty, at the session's end."""
+        return self._call(partial(self._client.messages, session_id, first, count))
+
+    def download(
+        self,
+        session_id: int,
+        cache: "DatabaseClient",
+        progress: Callable[[int, int], None] | None = None,
+    ) -> SessionRecord:
+        """Copy a session into a cache. `progress` is called in the connection's thread."""
+        return self._call(partial(self._client.download, session_id, cache, progress))
+
+    @overload
+    def live(
+        self,
+        session: Wanted = None,
+        first: int | None = None,
+        *,
+        raw: Literal[False] = False,
+        latest: bool = False,
+        reconnect: bool = True,
+    ) -> "BlockingStream[Readings]": ...
+
+    @overload
+    def live(
+        self,
+        session: Wanted = None,
+        first: int | None = None,
+        *,
+        raw: Literal[True],
+        latest: bool = False,
+        reconnect: bool = True,
+    ) -> "BlockingStream[MessageBlock]": ...
+
+    def live(
+        self,
+        session: Wanted = None,
+        first: int | None = None,
+        *,
+        raw: bool = False,
+        latest: bool = False,
+        reconnect: bool = True,
+    ) -> "BlockingStream[Any]":
+        """Return an iterator over what is recorded, as it comes, and over events; see AsyncClient.live()."""
+
+        async def open_stream() -> LiveStream[Any]:
+            options: dict[str, Any] = {"raw": raw, "latest": latest, "reconnect": reconnect}
+            return self._client.live(session, first, **options)
+
+        return BlockingStream(self, self._call(open_stream))
+
+    def _call(self, function: Callable[[], Awaitable[_T]]) -> _T:
+        """Run a call in the connection's thread; Ctrl-C cancels it there, too."""
+        with self._lock:
+            if self._is_closed:
+                raise closed_error(self.address)
+            if self._portal is None:
+                self._context = start_blocking_portal(name="blitz client")
+                self._portal = self._context.__enter__()
+            future = self._portal.start_task_soon(function)
+        try:
+            while not wait([future], _WAKE_S).done:
+                pass
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+
+class BlockingStream(Generic[_R]):
+    """An iterator over a live connection; :meth:`close` may come from another thread and ends a waiting one."""
+
+    def __init__(self, client: Client, stream: LiveStream[_R]) -> None:
+        self._client = client
+        self._stream: LiveStream[_R] = stream
+        self._is_closed = False
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> "_R | Event":
+        if self._is_closed or self._client.is_closed:
+            raise StopIteration
+        try:
+            entry: _R | Event | None = self._client._call(self._next)
+        except RemoteError:
+            if not self._client.is_closed:
+                raise
+            entry = None
+        if entry is None:
+            raise StopIteration
+        return entry
+
+    def close(self) -> None:
+        """End the connection and the iteration; a second time is allowed."""
+        if not self._is_closed and not self._client.is_closed:
+            self._client._call(self._stream.aclose)
+        self._is_closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def _next(self) -> "_R | Event | None":
+        try:
+            return await anext(self._stream)
+        except StopAsyncIteration:
+            return None

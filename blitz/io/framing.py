@@ -50,7 +50,7 @@ class LineFraming:
         if lines and max(map(len, lines)) > self.limit_bytes:
             lines = self._without_overlong(lines)
         if len(self.pending) > self.limit_bytes:
-            self._keep_bad(self.pending)
+            self.keep_bad(self.pending)
             self.pending = b""
             self._is_skipping = True
         return lines
@@ -58,7 +58,7 @@ class LineFraming:
     def reset(self) -> None:
         """Begin anew after the link was lost: what came of an unfinished line is a bad frame."""
         if self.pending:
-            self._keep_bad(self.pending)
+            self.keep_bad(self.pending)
         self.pending = b""
         self._is_skipping = False
 
@@ -74,11 +74,12 @@ class LineFraming:
         good = []
         for line in lines:
             if len(line) > self.limit_bytes:
-                self._keep_bad(line)
+                self.keep_bad(line)
             else:
                 good.append(line)
         return good
 
-    def _keep_bad(self, frame: bytes) -> None:
+    def keep_bad(self, frame: bytes) -> None:
+        """Count a frame that means nothing and keep its beginning; also for whoever finds that out later."""
         self.bad_count += 1
         self.bad_frames.append(frame[: self.limit_bytes])

@@ -1,0 +1,297 @@
+"""The appender: one thread that puts what the links read into the store, in order, and then shows it to viewers.
+
+While one append is on its way to the store the next one gathers; that is all the batching there is. It never waits
+for a viewer and never parses a value. What the store has acknowledged is published; nothing else is.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from blitz.data.blocks import PREVIEW_ID, Read
+from blitz.data.database_server import DatabaseServer
+from blitz.data.records import Gap, SessionRecord, Source
+from blitz.data.store_writer import SessionWriter
+from blitz.errors import NoSession, SessionNotFound, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+BATCH_MESSAGES = 8192
+WAITING_LIMIT_BYTES = 64 << 20
+PUT_WAIT_S = 1.0
+SLOW_APPEND_MS = 5.0
+LONGEST_INTERVAL_S = 0.25
+_RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+class Publisher(Protocol):
+    """Who is told what became durable; called from the appender's thread."""
+
+    def publish(self, session_id: int, first_seq: int, reads: Sequence[Read], count: int) -> None:
+        """Show messages."""
+
+    def add_source(self, session_id: int, source: Source) -> None:
+        """Show a new row of a source table."""
+
+    def gap_recorded(self, session_id: int, gap: Gap) -> None:
+        """Show a gap."""
+
+    def session_closed(self, record: SessionRecord) -> None:
+        """A session was stopped, and all its messages were published before."""
+
+    def session_lost(self, session_id: int) -> None:
+        """A session was stopped or deleted by another program while messages were still coming."""
+
+    def store_changed(self, error: str | None) -> None:
+        """The store went away (a sentence) or came back (None)."""
+
+
+@dataclass
+class _GapItem:
+    session_id: int
+    gap: Gap
+
+
+@dataclass
+class _CloseItem:
+    session_id: int
+    closed: "Future[SessionRecord]" = field(default_factory=Future)
+
+
+@dataclass
+class _ReadItem:
+    session_id: int
+    read: Read
+
+
+_Item = _ReadItem | _GapItem | _CloseItem
+
+
+class Appender:
+    """Queue and thread in front of the store.
+
+    :param find_source: gives the row with an index, for the session's source table.
+    """
+
+    def __init__(self, store: DatabaseServer, publisher: Publisher, find_source: Callable[[int], Source]) -> None:
+        self.append_ms = 0.0
+        """How long an append takes, smoothed."""
+        self.waiting_messages = 0
+        self.failure: BaseException | None = None
+        self._store = store
+        self._publisher = publisher
+        self._find_source = find_source
+        self._items: list[_Item] = []
+        self._waiting_bytes = 0
+        self._changed = threading.Condition()
+        self._is_stopping = False
+        self._writer: SessionWriter | None = None
+        self._known_sources: dict[int, set[int]] = {PREVIEW_ID: set()}
+        self._last_ns: dict[int, int] = {}
+        self._preview_seq = 0
+        self._next_seq = 0
+        self._interval_s = 0.0
+        self._thread = threading.Thread(target=self._run, name="appender", daemon=True)
+
+    # ---- from other threads -----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Append what is waiting, then end; a store that is away is not waited for."""
+        with self._changed:
+            self._is_stopping = True
+            self._changed.notify_all()
+        self._thread.join(15.0)
+        if self.failure is not None:
+            raise self.failure
+
+    def open_session(self, session_id: int, sources: Sequence[Source]) -> None:
+        """Prepare for a session whose table has these sources already; called before anything is put for it."""
+        self._known_sources[session_id] = {source.index for source in sources}
+
+    def put(self, session_id: int, read: Read) -> bool:
+        """Queue one read; False if the queue stayed full for a second and the messages were dropped."""
+        weight = len(read.messages) * (len(read.messages[0]) + 64)
+        with self._changed:
+            if self._waiting_bytes > WAITING_LIMIT_BYTES and not self._changed.wait_for(
+                lambda: self._waiting_bytes <= WAITING_LIMIT_BYTES or self._is_stopping, PUT_WAIT_S
+            ):
+                return False
+            self._items.append(_ReadItem(session_id, read))
+            self._waiting_bytes += weight
+            self.waiting_messages += len(read.messages)
+            self._changed.notify_all()
+        return True
+
+    def put_gap(self, session_id: int, gap: Gap) -> None:
+        """Queue a gap; its ``seq`` is set when its turn comes."""
+        self._put_item(_GapItem(session_id, gap))
+
+    def close_session(self, session_id: int) -> "Future[SessionRecord]":
+        """Stop the session in the store behind all that is queued; the future gives its final record."""
+        item = _CloseItem(session_id)
+        self._put_item(item)
+        return item.closed
+
+    def _put_item(self, item: _Item) -> None:
+        with self._changed:
+            self._items.append(item)
+            self._changed.notify_all()
+
+    # ---- the thread -------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while items := self._take():
+                self._work(items)
+                if self._interval_s and not self._is_stopping:
+                    time.sleep(self._interval_s)
+        except Exception as error:
+            self.failure = error
+            log.exception("The appender ended; nothing is stored any more")
+            self._publisher.store_changed(f"The appender ended by a fault of ours: {error!r}. Restart the server.")
+        finally:
+            if self._writer is not None:
+                self._writer.close()
+
+    def _take(self) -> list[_Item]:
+        """Return all that is waiting; nothing when it is time to end."""
+        with self._changed:
+            while not self._items and not self._is_stopping:
+                self._changed.wait(1.0)
+            items, self._items = self._items, []
+            self._waiting_bytes = 0
+            self._changed.notify_all()
+        return items
+
+    def _work(self, items: list[_Item]) -> None:
+        reads: list[Read] = []
+        count = 0
+        session_id = PREVIEW_ID
+        for item in items:
+            is_read = isinstance(item, _ReadItem)
+            if reads and (not is_read or item.session_id != session_id or count >= BATCH_MESSAGES):
+                self._append(session_id, reads, count)
+                reads, count = [], 0
+            if isinstance(item, _ReadItem):
+                session_id = item.session_id
+                reads.append(item.read)
+                count += len(item.read.messages)
+            elif isinstance(item, _GapItem):
+                self._record_gap(item)
+            else:
+                self._close(item)
+        if reads:
+            self._append(session_id, reads, count)
+
+    def _append(self, session_id: int, reads: list[Read], count: int) -> None:
+        reads = self._in_order(session_id, reads)
+        for source in {read.source for read in reads} - self._known_sources.setdefault(session_id, set()):
+            self._announce(session_id, self._find_source(source))
+        if session_id == PREVIEW_ID:
+            first_seq = self._preview_seq
+            self._preview_seq += count
+        else:
+            stored_at = self._store_reads(session_id, reads)
+            if stored_at is None:
+                self.waiting_messages -= count
+                return
+            first_seq = stored_at
+            self._next_seq = first_seq + count
+        self.waiting_messages -= count
+        self._publisher.publish(session_id, first_seq, reads, count)
+
+    def _in_order(self, session_id: int, reads: list[Read]) -> list[Read]:
+        """Two links stamp on their own and queue in another order: arrivals must not fall within a session."""
+        last_ns = self._last_ns.get(session_id, 0)
+        for position, read in enumerate(reads):
+            if read.arrived_ns < last_ns:
+                reads[position] = read._replace(arrived_ns=last_ns)
+            else:
+                last_ns = read.arrived_ns
+        self._last_ns[session_id] = last_ns
+        return reads
+
+    def _announce(self, session_id: int, source: Source) -> None:
+        if session_id != PREVIEW_ID:
+            self._insist(lambda: self._store.add_source(session_id, source))
+        self._known_sources[session_id].add(source.index)
+        self._publisher.add_source(session_id, source)
+
+    def _store_reads(self, session_id: int, reads: list[Read]) -> int | None:
+        """Append to the store, however long it takes; None if the session is not running any more."""
+        if self._writer is None or self._writer.session_id != session_id:
+            if self._writer is not None:
+                self._writer.close()
+            self._writer = self._store.writer(session_id)
+        writer = self._writer
+        started_s = time.monotonic()
+        try:
+            first_seq = self._insist(lambda: writer.append(reads))
+        except NoSession:
+            log.warning("Session %s was stopped by another program: %s reads dropped", session_id, len(reads))
+            self._publisher.session_lost(session_id)
+            return None
+        self._note_duration((time.monotonic() - started_s) * 1000)
+        return first_seq
+
+    def _note_duration(self, duration_ms: float) -> None:
+        """Where writing to disk is slow, append less often: larger batches spare the disk."""
+        self.append_ms += (duration_ms - self.append_ms) * 0.1
+        was_slow, is_slow = self._interval_s > 0, self.append_ms > SLOW_APPEND_MS
+        self._interval_s = min(5 * self.append_ms / 1000, LONGEST_INTERVAL_S) if is_slow else 0.0
+        if is_slow and not was_slow:
+            log.info(
+                "Appends take %.0f ms: the batch interval rises to %.0f ms", self.append_ms, self._interval_s * 1000
+            )
+
+    def _insist(self, call: Callable[[], _T]) -> _T:
+        """Try again until the store answers, saying so once."""
+        attempt = 0
+        while True:
+            try:
+                result = call()
+            except StoreUnavailable as error:
+                if attempt == 0:
+                    log.warning("%s Trying again until it answers.", error)
+                    self._publisher.store_changed(str(error))
+                if self._is_stopping and attempt > len(_RETRY_S):
+                    raise
+                time.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
+                attempt += 1
+            else:
+                if attempt:
+                    log.info("The store answers again")
+                    self._publisher.store_changed(None)
+                return result
+
+    def _record_gap(self, item: _GapItem) -> None:
+        gap = item.gap.model_copy(update={"seq": self._next_seq})
+        self._insist(lambda: self._store.add_gap(item.session_id, gap))
+        self._publisher.gap_recorded(item.session_id, gap)
+
+    def _close(self, item: _CloseItem) -> None:
+        session_id = item.session_id
+        try:
+            self._insist(lambda: self._store.close_session(session_id))
+            record = self._insist(lambda: self._store.session(session_id))
+        except (StoreUnavailable, SessionNotFound) as error:
+            item.closed.set_exception(error)
+            return
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        self._known_sources.pop(session_id, None)
+        self._last_ns.pop(session_id, None)
+        self._next_seq = 0
+        self._publisher.session_closed(record)
+        item.closed.set_result(record)

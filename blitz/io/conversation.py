@@ -1,0 +1,162 @@
+"""What is said on one open link: requests and answers, and messages that come in between.
+
+Used by one thread. Hands messages on as they come, stamped once a read; never parses values, never sends an empty
+line, never waits for a line that is longer in coming than it was told to wait.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from blitz.errors import BoardTimeout, CommandRefused
+from blitz.io import protocol
+from blitz.io.framing import LineFraming
+from blitz.io.link import SerialLink
+from blitz.io.protocol import LineKind
+
+ANSWER_S = 1.0
+"""How long a board may take to answer, or to go on with a long answer."""
+COMMAND_S = 2.0
+"""The same for an operator's command: a motor may have to get there first."""
+
+
+class Answer(NamedTuple):
+    """What came of a request: the messages, and the code of the short line that ended it (None: no end came)."""
+
+    message_count: int
+    code: int | None
+
+
+class Conversation:
+    """Speak with the device on an open link.
+
+    :param deliver: takes messages and their arrival in ns.
+    :param complain: takes a sentence about an error that the board sent unasked.
+    :param stop: ends every wait.
+    """
+
+    def __init__(
+        self,
+        link: SerialLink,
+        framing: LineFraming,
+        deliver: Callable[[Sequence[bytes], int], None],
+        complain: Callable[[str], None],
+        now_ns: Callable[[], int],
+        stop: threading.Event,
+    ) -> None:
+        self.takes_every_line = False
+        """The device only prints: whatever it says is a message."""
+        self._link = link
+        self._framing = framing
+        self._deliver = deliver
+        self._complain = complain
+        self._now_ns = now_ns
+        self._stop = stop
+        self._leftover: list[bytes] = []
+        self._arrived_ns = 0
+
+    def lines(self, wait_s: float) -> Iterator[bytes]:
+        """Yield line by line what comes within ``wait_s``; what the caller leaves is there for the next question."""
+        deadline_s = time.monotonic() + wait_s
+        while (remaining_s := deadline_s - time.monotonic()) > 0 and not self._stop.is_set():
+            lines = self._receive(remaining_s)
+            while lines:
+                line, *self._leftover = lines
+                yield line
+                lines, self._leftover = self._leftover, []
+
+    def listen(self, wait_s: float, is_wanted_elsewhere: Callable[[], bool]) -> None:
+        """Take what comes unasked, until the time is over or the caller has something else to do."""
+        deadline_s = time.monotonic() + wait_s
+        while (remaining_s := deadline_s - time.monotonic()) > 0 and not is_wanted_elsewhere():
+            self.take(self._receive(remaining_s))
+
+    def take_rest(self) -> None:
+        """Take what has arrived already."""
+        while lines := self._receive(0.0):
+            self.take(lines)
+
+    def request(self, request: bytes) -> int | None:
+        """Send a request; return the code of the board's short answer, None if none came in time."""
+        self._link.write(request)
+        return self._until_answered(is_asked=True).code
+
+    def transmit(self, board_id: str) -> Answer:
+        """Ask for all that the board has logged since the last time."""
+        self._link.write(protocol.transmit(board_id))
+        return self._until_answered(is_asked=False)
+
+    def send(self, request: bytes) -> None:
+        """Send a request whose answer is read by :meth:`lines`, or not at all."""
+        self._link.write(request)
+
+    def command(self, line: str, *, is_polled: bool) -> str:
+        """Send an operator's line and return the board's answer; messages that come in between are kept.
+
+        :raises CommandRefused: if the board answers with an error.
+        :raises BoardTimeout: if it does not answer in two seconds.
+        """
+        is_status = line[2:4] == "83"
+        self._link.write(line.encode("ascii") + b"\n")
+        for received in self.lines(COMMAND_S):
+            parsed = protocol.classify(received)
+            if parsed.kind is LineKind.DATA and is_status and (is_polled or parsed.code == protocol.STATUS_ANSWER):
+                return received.decode("ascii")
+            if parsed.kind is LineKind.ERROR:
+                raise CommandRefused(protocol.describe_error(int(parsed.code or 0)))
+            if parsed.kind in (LineKind.ACK, LineKind.SHORT):
+                return received.decode("ascii")
+            self.take([received])
+        raise BoardTimeout(f"The board did not answer {line!r} within {COMMAND_S:g} seconds.")
+
+    def take(self, lines: Sequence[bytes], *, is_asked: bool = False) -> int | None:
+        """Deliver the messages among the lines, keep the bad ones; return the code of the last short line.
+
+        :param is_asked: an error is the answer to a question, whose asker deals with it.
+        """
+        if not lines:
+            return None
+        if self.takes_every_line or protocol.is_data_run(lines):
+            self._deliver(lines, self._arrived_ns)
+            return None
+        code: int | None = None
+        messages: list[bytes] = []
+        for line in lines:
+            parsed = protocol.classify(line)
+            if parsed.kind is LineKind.DATA:
+                messages.append(line)
+            elif parsed.kind is LineKind.OTHER:
+                self._framing.keep_bad(line)
+            else:
+                code = parsed.code
+                if parsed.kind is LineKind.ERROR and code != protocol.NOT_LOGGING and not is_asked:
+                    self._complain(protocol.describe_error(int(code or 0)))
+        if messages:
+            self._deliver(messages, self._arrived_ns)
+        return code
+
+    def _until_answered(self, *, is_asked: bool) -> Answer:
+        """Read up to the end of an answer; each part of it may take a second."""
+        count = 0
+        deadline_s = time.monotonic() + ANSWER_S
+        while (remaining_s := deadline_s - time.monotonic()) > 0 and not self._stop.is_set():
+            lines = self._receive(remaining_s)
+            if not lines:
+                continue
+            deadline_s = time.monotonic() + ANSWER_S
+            code = self.take(lines, is_asked=is_asked)
+            count += len(lines)
+            if code is not None:
+                return Answer(count - 1, code)
+        return Answer(count, None)
+
+    def _receive(self, timeout_s: float) -> list[bytes]:
+        if self._leftover:
+            lines, self._leftover = self._leftover, []
+            return lines
+        chunk = self._link.read(min(timeout_s, 1.0))
+        if not chunk:
+            return []
+        self._arrived_ns = self._now_ns()
+        return self._framing.feed(chunk)

@@ -1,0 +1,340 @@
+"""Serving viewers: one cursor each, blocks encoded once for all who stand at the same place.
+
+The acquisition's threads put recent messages and events in and never wait; everything else happens on the event loop.
+A viewer asks for what lies beyond its cursor, (session, next seq): from memory when it is recent, from the store when
+it is not. One frame is under way a viewer: a slow one gets later, larger blocks and makes nobody's queue grow.
+"""
+
+import asyncio
+import json
+import threading
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import NamedTuple
+
+import anyio.to_thread
+
+from blitz.data.blocks import GRID_MESSAGES, PREVIEW_ID, MessageBlock, Read
+from blitz.data.records import Event, EventKind, SessionRecord, Source, StatusRecord
+
+TICK_S = 0.015
+"""Viewers are woken together and at most this often, so that they share blocks; the delay it adds at the most."""
+
+_RECENT_MESSAGES = 131_072
+_RECENT_BYTES = 32 << 20
+_RECENT_EVENTS = 2_000
+_CACHED_BLOCKS = 32
+
+
+class _Chunk(NamedTuple):
+    first_seq: int
+    reads: Sequence[Read]
+    message_count: int
+    byte_count: int
+
+
+class Feed:
+    """The recent messages of one session. Filled by the appender, read on the event loop."""
+
+    def __init__(self, session_id: int, store_id: str) -> None:
+        self.session_id = session_id
+        self.store_id = store_id
+        self.next_seq = 0
+        self.first_seq = 0
+        """The oldest message that is still here."""
+        self._chunks: deque[_Chunk] = deque()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def append(self, first_seq: int, reads: Sequence[Read], count: int) -> None:
+        """Add what has just become durable."""
+        byte_count = sum(len(read.messages) * len(read.messages[0]) for read in reads if read.messages)
+        with self._lock:
+            if first_seq != self.next_seq:  # another program appended in between: the store has those
+                self._chunks.clear()
+                self._bytes = 0
+                self.first_seq = first_seq
+            self._chunks.append(_Chunk(first_seq, reads, count, byte_count))
+            self._bytes += byte_count
+            self.next_seq = first_seq + count
+            while len(self._chunks) > 1 and (
+                self.next_seq - self.first_seq > _RECENT_MESSAGES or self._bytes > _RECENT_BYTES
+            ):
+                self._bytes -= self._chunks.popleft().byte_count
+                self.first_seq = self._chunks[0].first_seq
+
+    def block(self, first: int, stop: int) -> MessageBlock | None:
+        """Return the messages with first <= seq < stop; None if they are not all here any more."""
+        chosen: list[_Chunk] = []
+        with self._lock:
+            if first < self.first_seq or stop > self.next_seq:
+                return None
+            for chunk in reversed(self._chunks):
+                if chunk.first_seq < stop:
+                    chosen.append(chunk)
+                if chunk.first_seq <= first:
+                    break
+        chosen.reverse()
+        reads = [read for chunk in chosen for read in chunk.reads]
+        begin = chosen[0].first_seq if chosen else first
+        return MessageBlock.from_reads(self.session_id, begin, reads, self.store_id).between(first, stop)
+
+
+class LiveHub:
+    """What viewers watch: feeds, events, and who is recorded.
+
+    :param load: reads messages from the store, (session, first, count) -> block; called in a worker thread.
+    :param read_record: reads a session's record from the store; called in a worker thread.
+    :param read_status: tells the server's status from memory.
+    """
+
+    def __init__(
+        self,
+        store_id: str,
+        load: Callable[[int, int, int], MessageBlock],
+        read_record: Callable[[int], SessionRecord],
+        read_status: Callable[[], StatusRecord],
+    ) -> None:
+        self.running: int | None = None
+        """The session that viewers follow now. Set together with its ``session_started`` event."""
+        self.viewer_count = 0
+        self._store_id = store_id
+        self._load = load
+        self._read_record = read_record
+        self._read_status = read_status
+        self._feeds: dict[int, Feed] = {PREVIEW_ID: Feed(PREVIEW_ID, store_id)}
+        self._sources: dict[int, dict[int, Source]] = {PREVIEW_ID: {}}
+        self._events: deque[Event] = deque(maxlen=_RECENT_EVENTS)
+        self._event_count = 0
+        self._lock = threading.Lock()
+        self._encoded: OrderedDict[tuple[int, int, int, bool], bytes | str] = OrderedDict()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wakeup = asyncio.Event()
+        self._is_scheduled = False
+        self._last_tick_s = 0.0
+
+    # ---- from the acquisition's threads ---------------------------------------------------------------------------
+
+    def open_session(self, session_id: int, sources: Sequence[Source]) -> None:
+        """Make a feed for a session that begins; the feed of the one before it is dropped."""
+        self._feeds = {PREVIEW_ID: self._feeds[PREVIEW_ID], session_id: Feed(session_id, self._store_id)}
+        self._sources = {
+            PREVIEW_ID: self._sources[PREVIEW_ID],
+            session_id: {source.index: source for source in sources},
+        }
+
+    def add_source(self, session_id: int, source: Source) -> None:
+        """Add a row to a session's (or the preview's) source table and tell viewers."""
+        rows = self._sources.setdefault(session_id, {})
+        rows[source.index] = source
+        self.post(Event(event=EventKind.SOURCES, session_id=session_id, sources=tuple(rows.values())))
+
+    def publish(self, session_id: int, first_seq: int, reads: Sequence[Read], count: int) -> None:
+        """Show messages that have just become durable (or belong to the preview)."""
+        feed = self._feeds.get(session_id)
+        if feed is not None:
+            feed.append(first_seq, reads, count)
+            self._schedule()
+
+    def post(self, event: Event) -> None:
+        """Tell all viewers."""
+        with self._lock:
+            if event.event is EventKind.SESSION_STARTED:
+                self.running = event.session_id
+            elif event.event is EventKind.SESSION_STOPPED and self.running == event.session_id:
+                self.running = None
+            self._events.append(event)
+            self._event_count += 1
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if self.viewer_count and not self._is_scheduled and self._loop is not None:
+            self._is_scheduled = True
+            self._loop.call_soon_threadsafe(self._arm)
+
+    # ---- on the event loop ----------------------------------------------------------------------------------------
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take the loop on which viewers are served."""
+        self._loop = loop
+
+    def _arm(self) -> None:
+        assert self._loop is not None
+        self._loop.call_at(max(self._loop.time(), self._last_tick_s + TICK_S), self._tick)
+
+    def _tick(self) -> None:
+        assert self._loop is not None
+        self._is_scheduled = False
+        self._last_tick_s = self._loop.time()
+        wakeup, self._wakeup = self._wakeup, asyncio.Event()
+        wakeup.set()
+
+    def next_seq(self, session_id: int) -> int | None:
+        """Return where a session's feed ends; None if it has none."""
+        feed = self._feeds.get(session_id)
+        return None if feed is None else feed.next_seq
+
+    def sources(self, session_id: int) -> tuple[Source, ...]:
+        """Return the source table of the running session or the preview, as far as it is known here."""
+        return tuple(self._sources.get(session_id, {}).values())
+
+    def _events_after(self, number: int) -> tuple[list[Event], int]:
+        with self._lock:
+            missed = min(self._event_count - number, len(self._events))
+            events = [self._events[position] for position in range(len(self._events) - missed, len(self._events))]
+            return events, self._event_count
+
+    async def frames(
+        self, session_id: int | None, first: int | None, *, as_ndjson: bool = False
+    ) -> AsyncIterator[bytes | str]:
+        """Yield what one viewer is sent: text for events, bytes (or NDJSON text) for blocks. Endless while following.
+
+        :param session_id: None follows the running session, then the next.
+        :param first: None from the end on, negative that many before the end, else a sequence number.
+        """
+        viewer = _Viewer(self, session_id, as_ndjson=as_ndjson)
+        self.viewer_count += 1
+        try:
+            async for frame in viewer.frames(first):
+                yield frame
+        finally:
+            self.viewer_count -= 1
+
+    async def encoded_block(
+        self, session_id: int, first: int, stop: int, *, as_ndjson: bool
+    ) -> tuple[bytes | str, int]:
+        """Return a block as it goes over the wire, and where it ends; made once for all viewers at this place."""
+        key = (session_id, first, stop, as_ndjson)
+        encoded = self._encoded.get(key)
+        if encoded is not None:
+            return encoded, stop
+        feed = self._feeds.get(session_id)
+        block = feed.block(first, stop) if feed is not None else None
+        if block is None:
+            if session_id == PREVIEW_ID and feed is not None:  # its past is gone: go on with what there is
+                first = max(first, feed.first_seq)
+                block = feed.block(first, max(stop, first)) or MessageBlock.from_reads(PREVIEW_ID, first, [])
+            else:
+                block = await anyio.to_thread.run_sync(self._load, session_id, first, stop - first)
+        encoded = as_json_lines(block) if as_ndjson else block.encode()
+        self._encoded[key] = encoded
+        while len(self._encoded) > _CACHED_BLOCKS:
+            self._encoded.popitem(last=False)
+        return encoded, block.next_seq
+
+
+class _Viewer:
+    """The cursor of one viewer, and how it moves."""
+
+    def __init__(self, hub: LiveHub, session_id: int | None, *, as_ndjson: bool) -> None:
+        self._hub = hub
+        self._named = session_id
+        self._session_id = session_id
+        self._cursor = 0
+        self._as_ndjson = as_ndjson
+
+    async def frames(self, first: int | None) -> AsyncIterator[bytes | str]:
+        hub = self._hub
+        # The hub's state is read without waiting in between: an event is either in it or comes behind.
+        _, event_number = hub._events_after(0)
+        running = hub.running
+        yield Event(event=EventKind.STATUS, status=hub._read_status()).to_json()
+        if self._named is None:
+            self._session_id = running
+        session_id = self._session_id
+        if session_id is not None:
+            end = hub.next_seq(session_id)
+            is_live = end is not None and session_id in (PREVIEW_ID, running)
+            if is_live:
+                self._cursor = _resolve(first, int(end or 0))
+                yield self._sources_event(session_id, hub.sources(session_id))
+            else:
+                async for frame in self._finished_session(session_id, first):
+                    yield frame
+                if self._named is not None:
+                    return
+                self._session_id = None
+        while True:
+            wakeup = hub._wakeup
+            # The end is read before the events: a block never needs a source whose event was not sent.
+            end = None if self._session_id is None else hub.next_seq(self._session_id)
+            events, event_number = hub._events_after(event_number)
+            for event in _without_old_status(events):
+                async for frame in self._event_frames(event):
+                    yield frame
+                if event.event is EventKind.SESSION_STOPPED and event.session_id == self._named:
+                    return
+            had_more = False
+            if self._session_id is not None and end is not None and self._cursor < end:
+                had_more = end - self._cursor > GRID_MESSAGES
+                yield await self._next_block(min(end, self._cursor + GRID_MESSAGES))
+            if not had_more:
+                await wakeup.wait()
+
+    async def _event_frames(self, event: Event) -> AsyncIterator[bytes | str]:
+        hub = self._hub
+        if event.event is EventKind.SOURCES and event.session_id != self._session_id:
+            return
+        if event.event is EventKind.SESSION_STOPPED and event.session_id == self._session_id:
+            assert self._session_id is not None
+            end = hub.next_seq(self._session_id)
+            if event.session is not None:
+                end = event.session.message_count
+            while end is not None and self._cursor < end:
+                yield await self._next_block(min(end, self._cursor + GRID_MESSAGES))
+            yield event.to_json()
+            self._session_id = None
+            return
+        yield event.to_json()
+        if event.event is EventKind.SESSION_STARTED and self._named is None and event.session_id is not None:
+            self._session_id, self._cursor = event.session_id, 0
+            yield self._sources_event(event.session_id, hub.sources(event.session_id))
+
+    async def _finished_session(self, session_id: int, first: int | None) -> AsyncIterator[bytes | str]:
+        record = await anyio.to_thread.run_sync(self._hub._read_record, session_id)
+        yield self._sources_event(session_id, record.sources)
+        self._cursor = _resolve(first, record.message_count)
+        while self._cursor < record.message_count:
+            yield await self._next_block(min(record.message_count, self._cursor + GRID_MESSAGES))
+        brief = record.model_copy(update={"sources": (), "gaps": ()})
+        yield Event(event=EventKind.SESSION_STOPPED, session_id=session_id, session=brief).to_json()
+
+    async def _next_block(self, stop: int) -> bytes | str:
+        assert self._session_id is not None
+        frame, next_seq = await self._hub.encoded_block(self._session_id, self._cursor, stop, as_ndjson=self._as_ndjson)
+        # A session that was deleted meanwhile gives nothing: the cursor moves on all the same.
+        self._cursor = max(next_seq, self._cursor + 1)
+        return frame
+
+    @staticmethod
+    def _sources_event(session_id: int, sources: Sequence[Source]) -> str:
+        return Event(event=EventKind.SOURCES, session_id=session_id, sources=tuple(sources)).to_json()
+
+
+def as_json_lines(block: MessageBlock) -> str:
+    """Return a block as NDJSON: ``seq``, ``arrived_ns``, ``source``, ``raw`` (latin-1 text) a message.
+
+    >>> as_json_lines(MessageBlock.from_reads(1, 5, [Read(10, 0, [b"08a0"])]))
+    '{"seq": 5, "arrived_ns": 10, "source": 0, "raw": "08a0"}\\n'
+    """
+    rows = zip(block.arrived_ns.tolist(), block.source.tolist(), block.messages(), strict=True)
+    return "".join(
+        json.dumps({"seq": seq, "arrived_ns": arrived_ns, "source": source, "raw": str(raw, "latin-1")}) + "\n"
+        for seq, (arrived_ns, source, raw) in enumerate(rows, block.first_seq)
+    )
+
+
+def _resolve(first: int | None, end: int) -> int:
+    """Turn the wish of a viewer into a sequence number.
+
+    >>> [_resolve(first, 100) for first in (None, -10, -1000, 0, 40, 500)]
+    [100, 90, 0, 0, 40, 100]
+    """
+    if first is None:
+        return end
+    return max(end + first, 0) if first < 0 else min(first, end)
+
+
+def _without_old_status(events: Sequence[Event]) -> list[Event]:
+    last_status = max((n for n, event in enumerate(events) if event.event is EventKind.STATUS), default=-1)
+    return [event for n, event in enumerate(events) if event.event is not EventKind.STATUS or n == last_status]

@@ -1,0 +1,1 @@
+"""Dialogs, each asking for one thing."""

@@ -1,0 +1,40 @@
+"""The form that all dialogs are: a sentence, labelled fields, two buttons."""
+
+from PyQt5.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QVBoxLayout, QWidget
+
+from blitz.ui.theme import SPACE
+
+
+class Form(QDialog):
+    """Fields are added with :meth:`add`; ``accepted`` comes with Enter or the first button.
+
+    :param accept: what the first button says.
+    """
+
+    def __init__(self, title: str, accept: str, sentence: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(title)
+        self.setMinimumWidth(440)
+        self._fields = QFormLayout()
+        self._fields.setSpacing(SPACE)
+        self._fields.setFieldGrowthPolicy(QFormLayout.ExpandingFieldsGrow)
+        self.buttons = QDialogButtonBox()
+        self.accept_button = self.buttons.addButton(accept, QDialogButtonBox.AcceptRole)
+        self.accept_button.setDefault(True)
+        self.buttons.addButton(QDialogButtonBox.Cancel)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(2 * SPACE, 2 * SPACE, 2 * SPACE, 2 * SPACE)
+        column.setSpacing(2 * SPACE)
+        if sentence:
+            words = QLabel(sentence)
+            words.setWordWrap(True)
+            words.setProperty("kind", "muted")
+            column.addWidget(words)
+        column.addLayout(self._fields)
+        column.addWidget(self.buttons)
+
+    def add(self, label: str, field: QWidget) -> None:
+        """Put a field below the others."""
+        self._fields.addRow(label, field)

@@ -1,0 +1,141 @@
+"""What the window hears and asks, whoever is behind it.
+
+:class:`Feed` is the border between widgets and the network: widgets connect to its signals, which carry immutable
+values, and call its requests, which return at once. :class:`blitz.ui.server_link.ServerLink` is the real one; tests
+have one without a server. Errors are values: a request that fails ends in ``request_failed``.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from PyQt5.QtCore import QObject, pyqtSignal
+
+from blitz.data.records import SessionRecord
+
+
+class Connection(Enum):
+    """Whether there is a server to hear."""
+
+    OFFLINE = "Not connected"
+    CONNECTING = "Connecting"
+    ONLINE = "Connected"
+    WAITING = "Connection lost, reconnecting"
+
+
+@dataclass(frozen=True)
+class ConnectionState:
+    """How the connection is doing, to which server, and why."""
+
+    connection: Connection
+    address: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class SessionList:
+    """The server's sessions, newest first, and which of them are whole in the local cache."""
+
+    records: tuple[SessionRecord, ...] = ()
+    local_ids: frozenset[int] = frozenset()
+    gone_ids: frozenset[int] = frozenset()
+    """Sessions that only the cache has left."""
+
+
+@dataclass(frozen=True)
+class RequestFailure:
+    """A request that was not done: what was tried, and the error."""
+
+    action: str
+    error: Exception = field(repr=False)
+    session_id: int | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What the operator reads."""
+        return f"{self.action}: {self.error}"
+
+
+class Feed(QObject):
+    """Signals of what happened, and requests; every method is called in the GUI thread and returns at once."""
+
+    connection_changed = pyqtSignal(object)
+    """ConnectionState"""
+    status_received = pyqtSignal(object)
+    """StatusRecord, about once a second"""
+    sources_received = pyqtSignal(int, object)
+    """session id (0 the preview) and tuple[Source, ...]; comes before that session's readings"""
+    readings_received = pyqtSignal(object)
+    """Readings"""
+    gap_received = pyqtSignal(int, object)
+    """session id and Gap"""
+    session_started = pyqtSignal(object)
+    """SessionRecord"""
+    session_stopped = pyqtSignal(object)
+    """SessionRecord"""
+    notice_received = pyqtSignal(object)
+    """Notice"""
+    sessions_listed = pyqtSignal(object)
+    """SessionList"""
+    download_progressed = pyqtSignal(int, int, int)
+    """session id, messages here, messages in all"""
+    download_finished = pyqtSignal(int)
+    download_cancelled = pyqtSignal(int)
+    command_answered = pyqtSignal(str, str, str)
+    """board, line, answer"""
+    request_failed = pyqtSignal(object)
+    """RequestFailure"""
+    cache_opened = pyqtSignal(object)
+    """Path of the cache that belongs to the server"""
+
+    @property
+    def cache_path(self) -> Path | None:
+        """The file of the cache; None until a server was reached."""
+        return None
+
+    def connect_to(self, address: str, token: str | None = None) -> None:
+        """Leave the present server and connect to another one, trying again until :meth:`disconnect_from`."""
+        raise NotImplementedError
+
+    def disconnect_from(self) -> None:
+        """Leave the server; downloads under way are cancelled and can be resumed."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Leave the server and end the feed's threads; waits for them."""
+
+    def start_session(self, name: str, notes: str = "") -> None:
+        """Ask the server to begin a session."""
+        raise NotImplementedError
+
+    def stop_session(self, session_id: int | None = None) -> None:
+        """Ask the server to end the session."""
+        raise NotImplementedError
+
+    def refresh_sessions(self) -> None:
+        """Ask for the list of sessions."""
+        raise NotImplementedError
+
+    def download(self, session_id: int) -> None:
+        """Bring a session into the cache; another download under way is finished first."""
+        raise NotImplementedError
+
+    def cancel_download(self, session_id: int) -> None:
+        """Stop a download; what has come is kept for resuming."""
+        raise NotImplementedError
+
+    def rename_session(self, session_id: int, name: str, notes: str | None = None) -> None:
+        """Change name (and notes) on the server."""
+        raise NotImplementedError
+
+    def delete_session(self, session_id: int) -> None:
+        """Delete a session on the server and in the cache."""
+        raise NotImplementedError
+
+    def delete_local_copy(self, session_id: int) -> None:
+        """Delete a session from the cache only."""
+        raise NotImplementedError
+
+    def send_command(self, board: str, line: str) -> None:
+        """Send a line to a board; the answer comes as ``command_answered``."""
+        raise NotImplementedError

@@ -1,0 +1,96 @@
+"""Work in a pool of threads: exports, opening historic sessions. Results and errors come back as signals."""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from PyQt5.QtCore import QObject, QRunnable, QThreadPool, QTimer, pyqtSignal
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[Callable[[int, int], None], Callable[[], bool]], Any]
+"""Called in the pool with ``progress(done, total)`` and ``is_cancelled()``."""
+
+
+class Job(QObject):
+    """One piece of work; lives in the GUI thread."""
+
+    progressed = pyqtSignal(int, int)
+    succeeded = pyqtSignal(object)
+    """What the work returned."""
+    failed = pyqtSignal(object)
+    """The exception that the work raised."""
+    ended = pyqtSignal()
+    """Last, whatever came of it."""
+
+    def __init__(self, title: str, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.title = title
+        self._cancelled = threading.Event()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether someone wants it to end."""
+        return self._cancelled.is_set()
+
+    def cancel(self) -> None:
+        """Ask the work to end soon."""
+        self._cancelled.set()
+
+
+class Jobs(QObject):
+    """Runs jobs, at most two at once, and keeps them until they have ended."""
+
+    changed = pyqtSignal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._pool = QThreadPool(self)
+        self._pool.setMaxThreadCount(2)
+        self._running: list[Job] = []
+
+    @property
+    def running(self) -> tuple[Job, ...]:
+        """Jobs that have not ended."""
+        return tuple(self._running)
+
+    def run(self, title: str, work: Work) -> Job:
+        """Begin a job; connect to its signals before returning to the event loop."""
+        job = Job(title, self)
+        self._running.append(job)
+        job.ended.connect(lambda: self._forget(job))
+        # Not before the caller has connected to the job's signals.
+        QTimer.singleShot(0, lambda: self._pool.start(_Runnable(job, work)))
+        self.changed.emit()
+        return job
+
+    def close(self) -> None:
+        """Cancel everything and wait for it."""
+        for job in self._running:
+            job.cancel()
+        self._pool.waitForDone(5000)
+
+    def _forget(self, job: Job) -> None:
+        self._running.remove(job)
+        job.deleteLater()
+        self.changed.emit()
+
+
+class _Runnable(QRunnable):
+    def __init__(self, job: Job, work: Work) -> None:
+        super().__init__()
+        self._job = job
+        self._work = work
+
+    def run(self) -> None:
+        """In the pool's thread: nothing may escape, Qt would end the program."""
+        job = self._job
+        try:
+            result = self._work(job.progressed.emit, lambda: job.is_cancelled)
+        except Exception as error:
+            log.debug("job %r failed", job.title, exc_info=True)
+            job.failed.emit(error)
+        else:
+            job.succeeded.emit(result)
+        job.ended.emit()

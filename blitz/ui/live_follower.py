@@ -1,0 +1,71 @@
+"""Decides what is followed, the running session or the preview, and brings its readings into the live store."""
+
+from PyQt5.QtCore import QObject, pyqtSignal
+
+from blitz.data.blocks import PREVIEW_ID
+from blitz.data.boards import Readings
+from blitz.data.records import Gap, SessionRecord, Source, StatusRecord
+from blitz.ui.feed import Connection, ConnectionState, Feed
+from blitz.ui.live_store import LiveStore
+
+
+class LiveFollower(QObject):
+    """Listens to a feed. The server says which session runs; without one the preview is followed."""
+
+    followed_changed = pyqtSignal(bool)
+    """Whether what is followed is the preview: not recorded."""
+
+    def __init__(self, feed: Feed, store: LiveStore, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._store = store
+        self._wanted = PREVIEW_ID
+        self._sources: dict[int, tuple[Source, ...]] = {}
+        feed.connection_changed.connect(self._take_connection)
+        feed.status_received.connect(self._take_status)
+        feed.session_started.connect(self._take_start)
+        feed.session_stopped.connect(self._take_stop)
+        feed.sources_received.connect(self._take_sources)
+        feed.readings_received.connect(self._take_readings)
+        feed.gap_received.connect(self._take_gap)
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether what is followed is not recorded."""
+        return self._wanted == PREVIEW_ID
+
+    def _take_connection(self, state: ConnectionState) -> None:
+        if state.connection is Connection.OFFLINE:
+            self._sources.clear()
+            self._store.clear()
+            self._want(PREVIEW_ID)
+
+    def _take_status(self, status: StatusRecord) -> None:
+        self._want(status.session.id if status.session else PREVIEW_ID)
+
+    def _take_start(self, session: SessionRecord) -> None:
+        self._want(session.id)
+
+    def _take_stop(self, session: SessionRecord) -> None:
+        if session.id == self._wanted:
+            self._want(PREVIEW_ID)
+
+    def _take_sources(self, session_id: int, sources: tuple[Source, ...]) -> None:
+        self._sources[session_id] = sources
+        if session_id == self._wanted:
+            self._store.follow(session_id, sources)
+
+    def _take_readings(self, readings: Readings) -> None:
+        self._store.add(readings)
+
+    def _take_gap(self, session_id: int, gap: Gap) -> None:
+        if session_id == self._store.session_id:
+            self._store.mark_gap(gap)
+
+    def _want(self, session_id: int) -> None:
+        if session_id == self._wanted:
+            return
+        self._wanted = session_id
+        for left in [known for known in self._sources if known not in (session_id, PREVIEW_ID)]:
+            del self._sources[left]
+        self._store.follow(session_id, self._sources.get(session_id, ()))
+        self.followed_changed.emit(self.is_preview)

@@ -1,0 +1,304 @@
+"""The window: header, notices, the pages as tabs, status bar; and who hears whom."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from PyQt5.QtCore import Qt, QTimer
+from PyQt5.QtGui import QCloseEvent
+from PyQt5.QtWidgets import QMainWindow, QMessageBox, QTabBar, QTabWidget, QVBoxLayout, QWidget
+
+from blitz.data.records import SessionRecord, StatusRecord
+from blitz.ui.dialogs.connect import ConnectDialog
+from blitz.ui.dialogs.session_words import SessionWordsDialog
+from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure
+from blitz.ui.history import History
+from blitz.ui.jobs import Jobs
+from blitz.ui.live_follower import LiveFollower
+from blitz.ui.live_store import LiveStore
+from blitz.ui.menus import build_menus
+from blitz.ui.models.sessions import session_title
+from blitz.ui.pages.boards_page import NO_BOARDS, BoardsPage
+from blitz.ui.pages.history_page import HistoryPage
+from blitz.ui.pages.live_page import LivePage
+from blitz.ui.pages.sessions_page import SessionsPage
+from blitz.ui.preferences import Preferences
+from blitz.ui.session_actions import SessionActions
+from blitz.ui.theme import Appearance, ThemeChoice
+from blitz.ui.widgets.header import Header
+from blitz.ui.widgets.notices import NoticesArea
+from blitz.ui.widgets.status_line import StatusLine
+from blitz.ui.windows import PlotWindow
+
+CLOCK_MS = 250
+_OFFLINE_HINT = "Not connected to a server.\n\nServer ▸ Connect… (Ctrl+K)"
+_WAITING_HINT = "Boards are connected.\nTheir values appear here as soon as they send some."
+_HIDDEN_HINT = "No channel is chosen.\nTick one in the table of variables."
+
+
+class MainWindow(QMainWindow):
+    """Composes the widgets around a :class:`Feed`; the feed is closed with the window.
+
+    :param feed: where everything comes from, and goes to.
+    """
+
+    def __init__(self, feed: Feed, preferences: Preferences, appearance: Appearance) -> None:
+        super().__init__()
+        self.feed = feed
+        self.preferences = preferences
+        self.appearance = appearance
+        self.setWindowTitle("Blitz")
+        self.resize(1280, 800)
+        self.store = LiveStore()
+        self.follower = LiveFollower(feed, self.store, self)
+        self.jobs = Jobs(self)
+        self.header = Header()
+        self.notices = NoticesArea()
+        self.live_page = LivePage(self.store, appearance)
+        self.boards_page = BoardsPage(appearance)
+        self.sessions_page = SessionsPage()
+        self.status_line = StatusLine()
+        self.tabs = QTabWidget()
+        self.session_actions = SessionActions(
+            feed, self.sessions_page.sessions, self.jobs, self.notices, preferences, self
+        )
+        self._connection = ConnectionState(Connection.OFFLINE)
+        self._status: StatusRecord | None = None
+        self._address = ""
+        self._lay_out()
+        self.menus = build_menus(self)
+        self._listen_to_feed()
+        self._listen_to_widgets()
+        self._restore()
+        self._clock = QTimer(self)
+        self._clock.timeout.connect(self._tick)
+        self._clock.start(CLOCK_MS)
+        self._tick()
+
+    def connect_to(self, address: str, token: str | None = None) -> None:
+        """Connect to a server and remember its address."""
+        self._address = address
+        self.preferences.remember_server(address)
+        self.feed.connect_to(address, token)
+
+    def ask_for_server(self) -> None:
+        """Let the operator choose a server."""
+        dialog = ConnectDialog(self.preferences.servers, self)
+        dialog.accepted.connect(lambda: self.connect_to(dialog.address, dialog.token))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def start_session(self, name: str = "", notes: str = "") -> None:
+        """Ask the server to record; without a name it gets the default one."""
+        self.feed.start_session(name or default_session_name(), notes)
+
+    def ask_for_session(self) -> None:
+        """Let the operator type name and notes, then start."""
+        if not self.header.start.isEnabled():
+            return
+        dialog = SessionWordsDialog(
+            "Start a session",
+            "&Start",
+            name=self.header.name.text(),
+            placeholder=default_session_name(),
+            parent=self,
+        )
+        dialog.accepted.connect(lambda: self.start_session(dialog.name, dialog.notes))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def choose_theme(self, choice: ThemeChoice) -> None:
+        """Change the theme and remember it."""
+        self.preferences.theme = choice
+        self.appearance.choose(choice)
+
+    def choose_window(self, window: PlotWindow) -> None:
+        """Change how much the live plot shows, and remember it."""
+        self.live_page.show_window(window)
+        self.preferences.plot_window = window
+
+    def show_history(self, history: History) -> None:
+        """Open a tab with a session."""
+        for place in range(self.tabs.count()):
+            page = self.tabs.widget(place)
+            if isinstance(page, HistoryPage) and page.session_id == history.record.id:
+                self._close_tab(place)
+                break
+        page = HistoryPage(history, self.appearance)
+        page.export_requested.connect(self.session_actions.export)
+        place = self.tabs.addTab(page, _tab_title(history.record))
+        self.tabs.setTabToolTip(place, session_title(history.record))
+        self.tabs.setCurrentIndex(place)
+        page.plot.setFocus()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Say that recording goes on; remember places; end the threads."""
+        session = self.header.session
+        if self.header.is_recording and session is not None and not self._confirm_close(session):
+            event.ignore()
+            return
+        self.preferences.remember_place("window", self.saveGeometry())
+        self.preferences.remember_place("live", self.live_page.splitter.saveState())
+        self._clock.stop()
+        self.jobs.close()
+        self.feed.close()
+        super().closeEvent(event)
+
+    def close_tab(self) -> None:
+        """Close the session shown, if one is."""
+        self._close_tab(self.tabs.currentIndex())
+
+    def _confirm_close(self, session: SessionRecord) -> bool:
+        box = QMessageBox(self)
+        box.setIcon(QMessageBox.Information)
+        box.setWindowTitle("Close Blitz")
+        box.setText("Recording goes on on the server.")
+        box.setInformativeText(
+            f"“{session_title(session)}” keeps recording after this window is closed. "
+            "Open Blitz again to watch or stop it."
+        )
+        close = box.addButton("Close the window", QMessageBox.AcceptRole)
+        box.addButton(QMessageBox.Cancel)
+        box.setDefaultButton(close)
+        box.exec_()
+        return box.clickedButton() is close
+
+    def _listen_to_feed(self) -> None:
+        feed = self.feed
+        feed.connection_changed.connect(self._show_connection)
+        feed.status_received.connect(self._show_status)
+        feed.notice_received.connect(self.notices.add)
+        feed.sessions_listed.connect(self.sessions_page.show_sessions)
+        feed.command_answered.connect(self.boards_page.show_answer)
+        feed.request_failed.connect(self._show_failure)
+        self.follower.followed_changed.connect(lambda _: self._show_hint())
+
+    def _listen_to_widgets(self) -> None:
+        page, actions = self.sessions_page, self.session_actions
+        self.header.start_requested.connect(lambda name: self.start_session(name))
+        self.header.stop_requested.connect(self._stop_session)
+        self.boards_page.command_requested.connect(self.feed.send_command)
+        page.view_requested.connect(actions.view)
+        page.download_requested.connect(actions.download)
+        page.cancel_requested.connect(actions.cancel)
+        page.export_requested.connect(actions.export)
+        page.rename_requested.connect(actions.rename)
+        page.delete_requested.connect(actions.delete)
+        actions.history_loaded.connect(self.show_history)
+        for window, button in self.live_page.window_buttons.items():
+            button.clicked.connect(_later(self.choose_window, window))
+        self.tabs.tabCloseRequested.connect(self._close_tab)
+        self.status_line.activity.cancelled.connect(self._cancel_jobs)
+        self.jobs.changed.connect(self._show_jobs)
+        self.appearance.changed.connect(self.header.set_theme)
+
+    def _show_connection(self, state: ConnectionState) -> None:
+        self._connection = state
+        if state.connection is Connection.OFFLINE:
+            self._status = None
+        self.header.show_connection(state)
+        self.status_line.show_connection(state)
+        self.boards_page.show_connection(state)
+        self.sessions_page.show_connection(state)
+        is_offline = state.connection is Connection.OFFLINE
+        self.setWindowTitle("Blitz" if is_offline else f"Blitz – {state.address.partition('://')[2] or state.address}")
+        self._show_hint()
+
+    def _show_status(self, status: StatusRecord) -> None:
+        self._status = status
+        self.live_page.set_server_clock(status.now.timestamp())
+        self.header.show_status(status)
+        self.status_line.show_status(status)
+        self.boards_page.show_status(status)
+        if status.session is not None:
+            self.sessions_page.sessions.update(status.session)
+        self._show_hint()
+
+    def _show_failure(self, failure: RequestFailure) -> None:
+        self.header.stop_waiting()
+        self.notices.tell("error", failure.sentence)
+
+    def _show_hint(self) -> None:
+        """Say what to do over a plot that shows nothing, and whether what it shows is recorded."""
+        has_values = self.store.newest_time() is not None
+        plot = self.live_page.plot
+        plot.show_badge(has_values and self.follower.is_preview)
+        if self._connection.connection is Connection.OFFLINE:
+            plot.show_hint(_OFFLINE_HINT)
+        elif self._status is None:
+            plot.show_hint(f"Connecting to {self._connection.address} …")
+        elif has_values:
+            plot.show_hint("" if self.live_page.variables.shown_channels else _HIDDEN_HINT)
+        else:
+            plot.show_hint(_WAITING_HINT if self._status.boards else NO_BOARDS)
+
+    def _show_jobs(self) -> None:
+        running = self.jobs.running
+        self.status_line.activity.setVisible(bool(running))
+        if running:
+            job = running[-1]
+            self.status_line.activity.show_work(job.title, 0, 0)
+            job.progressed.connect(
+                lambda done, total: self.status_line.activity.show_work(job.title, done, total),
+            )
+
+    def _cancel_jobs(self) -> None:
+        for job in self.jobs.running:
+            job.cancel()
+
+    def _stop_session(self) -> None:
+        session = self.header.session
+        self.feed.stop_session(session.id if session else None)
+
+    def _tick(self) -> None:
+        self.header.show_elapsed(self.live_page.server_now_s)
+        self.header.show_default_name(default_session_name())
+        self._show_hint()
+
+    def _close_tab(self, place: int) -> None:
+        page = self.tabs.widget(place)
+        if isinstance(page, HistoryPage):
+            self.tabs.removeTab(place)
+            page.deleteLater()
+
+    def _restore(self) -> None:
+        self.appearance.choose(self.preferences.theme)
+        self.live_page.set_theme(self.appearance.theme)
+        self.boards_page.set_theme(self.appearance.theme)
+        self.live_page.show_window(self.preferences.plot_window)
+        geometry, live = self.preferences.place("window"), self.preferences.place("live")
+        if geometry is not None:
+            self.restoreGeometry(geometry)
+        if live is not None:
+            self.live_page.splitter.restoreState(live)
+
+    def _lay_out(self) -> None:
+        self.tabs.setDocumentMode(True)
+        self.tabs.setTabsClosable(True)
+        for page, title in ((self.live_page, "Live"), (self.boards_page, "Boards"), (self.sessions_page, "Sessions")):
+            place = self.tabs.addTab(page, title)
+            for side in (QTabBar.LeftSide, QTabBar.RightSide):
+                self.tabs.tabBar().setTabButton(place, side, None)  # type: ignore[arg-type]  # None removes it
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.header)
+        column.addWidget(self.notices)
+        column.addWidget(self.tabs, 1)
+        self.setCentralWidget(content)
+        self.setStatusBar(self.status_line)
+        self.tabs.setFocusPolicy(Qt.StrongFocus)
+
+
+def default_session_name() -> str:
+    """Return the name of a session that no one named: date and time."""
+    return datetime.now().astimezone().strftime("Session %Y-%m-%d %H:%M")
+
+
+def _tab_title(record: SessionRecord) -> str:
+    title = session_title(record)
+    return title if len(title) <= 28 else f"{title[:27]}…"
+
+
+def _later(act: Callable[[PlotWindow], None], window: PlotWindow) -> Callable[[], None]:
+    return lambda: act(window)

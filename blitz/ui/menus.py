@@ -1,0 +1,80 @@
+"""The menus of the window, with every shortcut."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PyQt5.QtGui import QKeySequence
+from PyQt5.QtWidgets import QAction, QActionGroup, QMenu, QMessageBox
+
+from blitz import __version__
+from blitz.ui.theme import ThemeChoice
+
+if TYPE_CHECKING:
+    from blitz.ui.main_window import MainWindow
+
+_ABOUT = (
+    "Blitz {version} records what boards send over serial ports, and shows it.\n\n"
+    "Blitz is under the MIT licence; PyQt5, which draws this window, is under the GPL, version 3."
+)
+
+
+def build_menus(window: "MainWindow") -> dict[str, QAction]:
+    """Fill the window's menu bar; returns the actions by name."""
+    actions: dict[str, QAction] = {}
+
+    def add(menu: QMenu, name: str, label: str, key: str, act: Callable[[], object]) -> QAction:
+        action = QAction(label, window)
+        if key:
+            action.setShortcut(QKeySequence(key))
+        action.triggered.connect(lambda _=False: act())
+        menu.addAction(action)
+        actions[name] = action
+        return action
+
+    bar = window.menuBar()
+    server = bar.addMenu("&Server")
+    add(server, "connect", "&Connect…", "Ctrl+K", window.ask_for_server)
+    add(server, "disconnect", "&Disconnect", "Ctrl+Shift+K", window.feed.disconnect_from)
+    server.addSeparator()
+    add(server, "quit", "&Quit", "Ctrl+Q", window.close)
+
+    session = bar.addMenu("Se&ssion")
+    add(session, "start", "&Start", "F5", window.header.start.click)
+    add(session, "start_notes", "Start with &notes…", "Ctrl+F5", window.ask_for_session)
+    add(session, "stop", "S&top", "Shift+F5", window.header.stop.click)
+    session.addSeparator()
+    add(session, "refresh", "&Refresh the list", "Ctrl+R", window.feed.refresh_sessions)
+
+    view = bar.addMenu("&View")
+    for place, name in enumerate(("live", "boards", "sessions")):
+        add(view, name, f"&{name.capitalize()}", f"Ctrl+{place + 1}", _show_tab(window, place))
+    add(view, "close_tab", "&Close the session shown", "Ctrl+W", window.close_tab)
+    view.addSeparator()
+    _add_themes(view.addMenu("&Theme"), window, actions)
+    add(view, "dismiss", "&Dismiss all notices", "Ctrl+Shift+D", window.notices.dismiss_all)
+
+    about = bar.addMenu("&Help")
+    add(about, "about", "&About Blitz", "", lambda: _show_about(window))
+    return actions
+
+
+def _add_themes(menu: QMenu, window: "MainWindow", actions: dict[str, QAction]) -> None:
+    group = QActionGroup(menu)
+    for choice in ThemeChoice:
+        action = QAction(choice.value, menu)
+        action.setCheckable(True)
+        action.setChecked(window.preferences.theme is choice)
+        action.triggered.connect(lambda _=False, choice=choice: window.choose_theme(choice))
+        group.addAction(action)
+        menu.addAction(action)
+        actions[f"theme_{choice.name.lower()}"] = action
+
+
+def _show_tab(window: "MainWindow", place: int) -> Callable[[], None]:
+    return lambda: window.tabs.setCurrentIndex(place)
+
+
+def _show_about(window: "MainWindow") -> None:
+    box = QMessageBox(QMessageBox.Information, "About Blitz", _ABOUT.format(version=__version__), parent=window)
+    box.finished.connect(box.deleteLater)
+    box.open()

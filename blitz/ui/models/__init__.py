@@ -1,0 +1,1 @@
+"""Qt item models: what tables show, without any widget."""

@@ -1,0 +1,179 @@
+"""The table of sessions: what the server has, what is here, and downloads under way."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from PyQt5.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
+from PyQt5.QtGui import QFont
+
+from blitz.data.records import SessionRecord
+from blitz.ui.feed import SessionList
+from blitz.ui.formats import MISSING, format_count, format_duration, format_moment
+
+COLUMNS = ("No.", "Name", "Started", "Length", "Messages", "State", "Copy", "Owner")
+NUMBER, NAME, STARTED, LENGTH, MESSAGES, STATE, COPY, OWNER = range(8)
+SORT_ROLE = Qt.UserRole
+PROGRESS_ROLE = Qt.UserRole + 1
+"""Share of a download that is done, 0 to 1; None without one."""
+_NUMBERS = (NUMBER, LENGTH, MESSAGES)
+
+
+@dataclass(frozen=True)
+class _Download:
+    done: int = 0
+    total: int = 0
+
+    @property
+    def share(self) -> float:
+        return self.done / self.total if self.total else 0.0
+
+
+class SessionsModel(QAbstractTableModel):
+    """One row a session."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._records: tuple[SessionRecord, ...] = ()
+        self._local_ids: frozenset[int] = frozenset()
+        self._gone_ids: frozenset[int] = frozenset()
+        self._downloads: dict[int, _Download] = {}
+        self.number_font: QFont | None = None
+
+    def show(self, sessions: SessionList) -> None:
+        """Take over the server's list."""
+        is_same = [record.id for record in sessions.records] == [record.id for record in self._records]
+        if not is_same:
+            self.beginResetModel()
+        self._records, self._local_ids, self._gone_ids = sessions.records, sessions.local_ids, sessions.gone_ids
+        if is_same:
+            self._tell(range(len(self._records)))
+        else:
+            self.endResetModel()
+
+    def update(self, record: SessionRecord) -> None:
+        """Take over a newer record of one session, if it is in the list."""
+        for row, known in enumerate(self._records):
+            if known.id == record.id and known != record:
+                self._records = (*self._records[:row], record, *self._records[row + 1 :])
+                self._tell([row])
+
+    def set_progress(self, session_id: int, done: int, total: int) -> None:
+        """Show how far a download is."""
+        self._downloads[session_id] = _Download(done, total)
+        self._tell_session(session_id)
+
+    def end_progress(self, session_id: int) -> None:
+        """Show no download any more."""
+        self._downloads.pop(session_id, None)
+        self._tell_session(session_id)
+
+    def record(self, row: int) -> SessionRecord:
+        """Return the session of a row."""
+        return self._records[row]
+
+    def find(self, session_id: int) -> SessionRecord | None:
+        """Return a session by its id."""
+        return next((record for record in self._records if record.id == session_id), None)
+
+    def is_local(self, session_id: int) -> bool:
+        """Whether the session is whole in the cache."""
+        return session_id in self._local_ids
+
+    def is_gone(self, session_id: int) -> bool:
+        """Whether only the cache has the session left."""
+        return session_id in self._gone_ids
+
+    def is_downloading(self, session_id: int) -> bool:
+        """Whether the session is on its way."""
+        return session_id in self._downloads
+
+    def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
+        """One row a session."""
+        return 0 if parent.isValid() else len(self._records)
+
+    def columnCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008
+        """The columns of :data:`COLUMNS`."""
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.DisplayRole) -> Any:
+        """Return the name of a column."""
+        if orientation != Qt.Horizontal:
+            return None
+        if role == Qt.DisplayRole:
+            return COLUMNS[section]
+        if role == Qt.TextAlignmentRole:
+            return int((Qt.AlignRight if section in _NUMBERS else Qt.AlignLeft) | Qt.AlignVCenter)
+        return None
+
+    def data(self, index: QModelIndex, role: int = Qt.DisplayRole) -> Any:
+        """Return what a cell shows, or sorts by."""
+        if not index.isValid() or index.row() >= len(self._records):
+            return None
+        record, column = self._records[index.row()], index.column()
+        if role == Qt.DisplayRole:
+            return self._text(record, column)
+        if role == SORT_ROLE:
+            return self._sort_key(record, column)
+        if role == PROGRESS_ROLE and column == COPY:
+            download = self._downloads.get(record.id)
+            return download.share if download else None
+        if role == Qt.TextAlignmentRole and column in _NUMBERS:
+            return int(Qt.AlignRight | Qt.AlignVCenter)
+        if role == Qt.FontRole and column in (*_NUMBERS, STARTED):
+            return self.number_font
+        if role == Qt.ToolTipRole:
+            return record.notes or None if column == NAME else self._text(record, column)
+        return None
+
+    def _text(self, record: SessionRecord, column: int) -> str:
+        if column == NUMBER:
+            return str(record.id)
+        if column == NAME:
+            return session_title(record)
+        if column == STARTED:
+            return format_moment(record.started_at)
+        if column == LENGTH:
+            length = session_length_s(record)
+            return format_duration(length) if length is not None else "running" if record.is_running else MISSING
+        if column == MESSAGES:
+            return format_count(record.message_count)
+        if column == STATE:
+            return "recording" if record.is_running else "interrupted" if record.interrupted else "complete"
+        if column == COPY:
+            return self._copy_text(record)
+        return record.owner
+
+    def _copy_text(self, record: SessionRecord) -> str:
+        download = self._downloads.get(record.id)
+        if download is not None:
+            return f"{download.share:.0%}" if download.total else "waiting"
+        if record.id in self._gone_ids:
+            return "only on this computer"
+        return "on this computer" if record.id in self._local_ids else "on the server"
+
+    def _sort_key(self, record: SessionRecord, column: int) -> Any:
+        if column in (NUMBER, STARTED):
+            return record.id if column == NUMBER else record.started_ms
+        if column == LENGTH:
+            length = session_length_s(record)
+            return float("inf") if length is None else length
+        if column == MESSAGES:
+            return record.message_count
+        return self._text(record, column).casefold()
+
+    def _tell_session(self, session_id: int) -> None:
+        self._tell(row for row, record in enumerate(self._records) if record.id == session_id)
+
+    def _tell(self, rows: Any) -> None:
+        for row in rows:
+            self.dataChanged.emit(self.index(row, 0), self.index(row, len(COLUMNS) - 1))
+
+
+def session_title(record: SessionRecord) -> str:
+    """Return the session's name, or what stands for it where it has none."""
+    return record.name or f"Session {record.id}"
+
+
+def session_length_s(record: SessionRecord) -> float | None:
+    """Return how long a session was; None while it runs or where no one knows its end."""
+    return None if record.stopped_at is None else (record.stopped_at - record.started_at).total_seconds()

@@ -1,0 +1,186 @@
+"""The page of live values: plot, variables, the last ten readings."""
+
+import time
+
+from PyQt5.QtCore import Qt, QTimer
+from PyQt5.QtWidgets import (
+    QButtonGroup,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
+
+from blitz.ui.live_store import LiveStore
+from blitz.ui.models.last_readings import LastReadingsModel
+from blitz.ui.models.variables import CHANNEL, VariablesModel
+from blitz.ui.plots.live_plot import LivePlot
+from blitz.ui.theme import SPACE, Appearance, Theme, number_font
+from blitz.ui.widgets.table import Table
+from blitz.ui.windows import PlotWindow
+
+FRAME_MS = 40
+TABLES_MS = 200
+
+
+class LivePage(QWidget):
+    """Reads a :class:`LiveStore`; a timer draws, at most 25 times a second and only what changed."""
+
+    def __init__(self, store: LiveStore, appearance: Appearance, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._store = store
+        self._seen_version = -1
+        self._clock_offset_s = 0.0
+        self.variables = VariablesModel(store, lambda index: appearance.theme.channel_colour(index), self)
+        self.last_readings = LastReadingsModel(store, self)
+        self.plot = LivePlot(store, self.variables)
+        self.variables_table = Table(self.variables, "Values appear here as soon as a board sends some.")
+        self.variables_table.setAccessibleName("Variables")
+        self.last_table = Table(self.last_readings, "The last ten readings of each channel appear here.")
+        self.last_table.setAccessibleName("Last ten readings")
+        self.window_buttons: dict[PlotWindow, QPushButton] = {}
+        self.splitter = self._lay_out()
+        self._set_up_tables()
+        appearance.changed.connect(self.set_theme)
+        self._frames = QTimer(self)
+        self._frames.timeout.connect(self._draw)
+        self._frames.start(FRAME_MS)
+        self._tables = QTimer(self)
+        self._tables.timeout.connect(self.refresh)
+        self._tables.start(TABLES_MS)
+
+    @property
+    def server_now_s(self) -> float:
+        """The server's clock, in seconds since the Unix epoch, as far as it is known."""
+        return time.time() + self._clock_offset_s
+
+    def set_server_clock(self, now_s: float) -> None:
+        """Take over the server's clock: ages are counted by it."""
+        self._clock_offset_s = now_s - time.time()
+
+    def show_window(self, window: PlotWindow) -> None:
+        """Choose how much the plot shows."""
+        self.window_buttons[window].setChecked(True)
+        self.plot.show_window(window)
+
+    def refresh(self) -> None:
+        """Bring the tables up to date; ages go on even when nothing arrives."""
+        if not self.isVisible():
+            return
+        self.variables.refresh(self.server_now_s)
+        if self._store.version != self._seen_version:
+            self._seen_version = self._store.version
+            self.last_readings.refresh()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take over colours."""
+        self.plot.set_theme(theme)
+        self.variables.recolour()
+
+    def _draw(self) -> None:
+        if self.isVisible():
+            self.plot.draw()
+
+    def _lay_out(self) -> QSplitter:
+        left = QWidget()
+        column = QVBoxLayout(left)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACE)
+        column.addLayout(self._window_row())
+        column.addWidget(self.plot, 1)
+        tables = QSplitter(Qt.Vertical)
+        tables.setHandleWidth(SPACE)
+        tables.addWidget(self._titled("Variables", self.variables_table, self._channel_buttons()))
+        tables.addWidget(self._titled("Last ten readings", self.last_table, []))
+        tables.setStretchFactor(0, 1)
+        tables.setStretchFactor(1, 1)
+        tables.setChildrenCollapsible(False)
+        splitter = QSplitter()
+        splitter.setHandleWidth(2 * SPACE)
+        splitter.addWidget(left)
+        splitter.addWidget(tables)
+        splitter.setStretchFactor(0, 5)
+        splitter.setStretchFactor(1, 3)
+        splitter.setSizes([760, 460])
+        splitter.setChildrenCollapsible(False)
+        page = QHBoxLayout(self)
+        page.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, SPACE)
+        page.addWidget(splitter)
+        return splitter
+
+    def _window_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(0)
+        row.addWidget(_title("Plot"))
+        row.addStretch(1)
+        group = QButtonGroup(self)
+        for window in PlotWindow:
+            button = QPushButton(window.label)
+            button.setProperty("kind", "segment")
+            button.setCheckable(True)
+            button.setToolTip(_window_words(window))
+            button.clicked.connect(lambda _=False, chosen=window: self.plot.show_window(chosen))
+            group.addButton(button)
+            row.addWidget(button)
+            self.window_buttons[window] = button
+        return row
+
+    def _channel_buttons(self) -> list[QPushButton]:
+        choices = (
+            ("All", "Show every channel in the plot", lambda: self.variables.show_only(self.variables.labels)),
+            ("None", "Show no channel in the plot", lambda: self.variables.show_only(set())),
+            ("Usual", "Show the channels that the boards' definitions choose", lambda: self.variables.show_only(None)),
+        )
+        buttons = []
+        for label, words, act in choices:
+            button = QPushButton(label)
+            button.setProperty("kind", "quiet")
+            button.setToolTip(words)
+            button.clicked.connect(lambda _=False, act=act: act())
+            buttons.append(button)
+        return buttons
+
+    def _titled(self, title: str, table: Table, buttons: list[QPushButton]) -> QWidget:
+        row = QHBoxLayout()
+        row.addWidget(_title(title))
+        row.addStretch(1)
+        for button in buttons:
+            row.addWidget(button)
+        box = QWidget()
+        column = QVBoxLayout(box)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACE // 2)
+        column.addLayout(row)
+        column.addWidget(table)
+        return box
+
+    def _set_up_tables(self) -> None:
+        numbers = number_font(self.font())
+        self.variables.number_font = numbers
+        self.last_readings.number_font = numbers
+        self.variables_table.set_widths(200, 90, 52, 64, 70, stretched=CHANNEL)
+        digit = self.fontMetrics().horizontalAdvance("0")
+        rows = self.last_table.verticalHeader()
+        rows.show()
+        rows.setDefaultAlignment(Qt.AlignLeft | Qt.AlignVCenter)
+        rows.setMaximumWidth(230)
+        columns = self.last_table.horizontalHeader()
+        columns.setDefaultSectionSize(digit * 6 + 20)
+        columns.setSectionResizeMode(QHeaderView.Interactive)
+
+
+def _title(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setProperty("kind", "title")
+    return label
+
+
+def _window_words(window: PlotWindow) -> str:
+    if window.count is not None:
+        return f"Show the last {window.count} readings of each channel"
+    if window.seconds is not None:
+        return f"Show the last {window.seconds:.0f} seconds"
+    return "Show everything that came since this window connected"

@@ -1,0 +1,161 @@
+"""The page of sessions: the list, and what can be done with one."""
+
+from PyQt5.QtCore import QModelIndex, QPoint, QSortFilterProxyModel, Qt, pyqtSignal
+from PyQt5.QtWidgets import QAction, QHBoxLayout, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
+
+from blitz.data.records import SessionRecord
+from blitz.ui.feed import Connection, ConnectionState, SessionList
+from blitz.ui.models.sessions import COPY, NAME, NUMBER, PROGRESS_ROLE, SORT_ROLE, SessionsModel
+from blitz.ui.theme import SPACE, number_font
+from blitz.ui.widgets.table import ProgressDelegate, Table
+
+OFFLINE = "Not connected to a server.\n\nServer ▸ Connect… (Ctrl+K)"
+NO_SESSIONS = "No sessions yet.\n\nPress Start (F5) to record what the boards send."
+
+
+class SessionsPage(QWidget):
+    """Asks by signals, each carrying a session's id; a :class:`SessionActions` does it."""
+
+    view_requested = pyqtSignal(int)
+    download_requested = pyqtSignal(int)
+    cancel_requested = pyqtSignal(int)
+    export_requested = pyqtSignal(int)
+    rename_requested = pyqtSignal(int)
+    delete_requested = pyqtSignal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.sessions = SessionsModel(self)
+        self.sessions.number_font = number_font(self.font())
+        self.proxy = QSortFilterProxyModel(self)
+        self.proxy.setSourceModel(self.sessions)
+        self.proxy.setSortRole(SORT_ROLE)
+        self.proxy.setFilterKeyColumn(-1)
+        self.proxy.setFilterCaseSensitivity(Qt.CaseInsensitive)
+        self.table = Table(self.proxy, OFFLINE)
+        self.table.setAccessibleName("Sessions")
+        self.table.setSortingEnabled(True)
+        self.table.sortByColumn(NUMBER, Qt.DescendingOrder)
+        self.table.set_widths(64, 240, 180, 96, 110, 110, 150, 200, stretched=NAME)
+        self.table.setItemDelegateForColumn(COPY, ProgressDelegate(PROGRESS_ROLE, self.table))
+        self.table.setContextMenuPolicy(Qt.CustomContextMenu)
+        self.table.customContextMenuRequested.connect(self._show_menu)
+        self.table.activated.connect(self._activate)
+        self.table.selectionModel().selectionChanged.connect(self._show_actions)
+        self.sessions.dataChanged.connect(self._show_actions)
+        self.sessions.modelReset.connect(self._show_actions)
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Search name, date, owner")
+        self.search.setClearButtonEnabled(True)
+        self.search.setMaximumWidth(320)
+        self.search.textChanged.connect(self.proxy.setFilterFixedString)
+        self.actions_by_name = self._make_actions()
+        self._lay_out()
+        self._show_actions()
+
+    @property
+    def selected(self) -> SessionRecord | None:
+        """The selected session."""
+        rows = self.table.selectionModel().selectedRows()
+        return self.sessions.record(self.proxy.mapToSource(rows[0]).row()) if rows else None
+
+    def select(self, session_id: int) -> None:
+        """Select a session's row."""
+        for row in range(self.sessions.rowCount()):
+            if self.sessions.record(row).id == session_id:
+                self.table.selectRow(self.proxy.mapFromSource(self.sessions.index(row, 0)).row())
+
+    def show_sessions(self, sessions: SessionList) -> None:
+        """Take over the server's list; the selection stays with its session."""
+        selected = self.selected
+        self.table.set_hint(NO_SESSIONS)
+        self.sessions.show(sessions)
+        if selected is not None:
+            self.select(selected.id)
+        elif sessions.records:
+            self.select(sessions.records[0].id)
+
+    def show_connection(self, state: ConnectionState) -> None:
+        """The list of a server that was left is no longer true."""
+        if state.connection is Connection.OFFLINE:
+            self.table.set_hint(OFFLINE)
+            self.sessions.show(SessionList())
+        self._show_actions()
+
+    def _make_actions(self) -> dict[str, QAction]:
+        plan = (
+            ("view", "&View", "Return", "Plot the session; it is downloaded first if need be", self.view_requested),
+            ("download", "&Download", "Ctrl+D", "Bring the session to this computer", self.download_requested),
+            ("cancel", "&Cancel download", "", "Stop; what has come is kept for going on later", self.cancel_requested),
+            ("export", "&Export CSV…", "Ctrl+E", "Write the session to a CSV file", self.export_requested),
+            ("rename", "&Rename…", "F2", "Change name and notes", self.rename_requested),
+            ("delete", "De&lete…", "Del", "Delete the session; asks first", self.delete_requested),
+        )
+        actions = {}
+        for name, label, key, words, signal in plan:
+            action = QAction(label, self.table)
+            action.setToolTip(f"{words} ({key})" if key else words)
+            if key and key != "Return":  # the table's own key, as `activated`
+                action.setShortcut(key)
+                action.setShortcutContext(Qt.WidgetShortcut)
+            action.triggered.connect(lambda _=False, signal=signal: self._ask(signal))
+            self.table.addAction(action)
+            actions[name] = action
+        return actions
+
+    def _ask(self, signal: object) -> None:
+        if self.selected is not None:
+            signal.emit(self.selected.id)  # type: ignore[attr-defined]  # a bound signal
+
+    def _activate(self, index: QModelIndex) -> None:
+        if self.actions_by_name["view"].isEnabled():
+            self._ask(self.view_requested)
+
+    def _show_menu(self, place: QPoint) -> None:
+        if self.selected is None:
+            return
+        menu = QMenu(self.table)
+        menu.setToolTipsVisible(True)
+        menu.addActions([action for action in self.actions_by_name.values() if action.isVisible()])
+        menu.setAttribute(Qt.WA_DeleteOnClose)
+        menu.popup(self.table.viewport().mapToGlobal(place))
+
+    def _show_actions(self) -> None:
+        record = self.selected
+        is_loading = record is not None and self.sessions.is_downloading(record.id)
+        is_local = record is not None and self.sessions.is_local(record.id)
+        is_done = record is not None and not record.is_running
+        self.actions_by_name["view"].setEnabled(is_done and not is_loading)
+        self.actions_by_name["download"].setEnabled(is_done and not is_local)
+        self.actions_by_name["download"].setVisible(not is_loading)
+        self.actions_by_name["cancel"].setVisible(is_loading)
+        self.actions_by_name["export"].setEnabled(is_done and not is_loading)
+        self.actions_by_name["rename"].setEnabled(record is not None)
+        self.actions_by_name["delete"].setEnabled(is_done and not is_loading)
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        row.setSpacing(SPACE)
+        for action in self.actions_by_name.values():
+            row.addWidget(_button(action))
+        row.addStretch(1)
+        row.addWidget(self.search, 1)
+        page = QVBoxLayout(self)
+        page.setContentsMargins(2 * SPACE, 2 * SPACE, 2 * SPACE, SPACE)
+        page.setSpacing(SPACE)
+        page.addLayout(row)
+        page.addWidget(self.table, 1)
+
+
+def _button(action: QAction) -> QPushButton:
+    button = QPushButton(action.text())
+    button.clicked.connect(action.trigger)
+
+    def follow() -> None:
+        button.setEnabled(action.isEnabled())
+        button.setVisible(action.isVisible())
+        button.setToolTip(action.toolTip())
+
+    action.changed.connect(follow)
+    follow()
+    return button

@@ -1,0 +1,1 @@
+"""Plots (pyqtgraph), one kind a file."""

@@ -1,0 +1,124 @@
+"""Curves over time, decimated to the screen before they are drawn."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PyQt5.QtCore import Qt
+
+from blitz.data.overview import min_max
+from blitz.ui.plots.time_axis import TimeAxis
+from blitz.ui.theme import Theme
+
+MOST_DOTS = 120
+"""Up to so many points a curve, each reading gets a dot."""
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """What one curve shows: times in seconds since the Unix epoch, values with NaN where the line breaks."""
+
+    key: Hashable
+    label: str
+    colour_index: int
+    times: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+
+class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
+    """A grid, a time axis and curves."""
+
+    def __init__(self) -> None:
+        self.time_axis = TimeAxis()
+        super().__init__(axisItems={"bottom": self.time_axis})
+        self._drawn: dict[Hashable, tuple[Any, tuple[object, ...]]] = {}
+        self._theme: Theme | None = None
+        plot = self.getPlotItem()
+        plot.setMenuEnabled(False)
+        plot.hideButtons()
+        plot.showGrid(x=True, y=True, alpha=0.14)
+        plot.setContentsMargins(4, 12, 16, 4)
+        plot.getAxis("left").setWidth(64)
+        plot.getAxis("left").enableAutoSIPrefix(False)
+        self.setFrameShape(pg.QtWidgets.QFrame.NoFrame)
+        self.setAntialiasing(False)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take over colours."""
+        self._theme = theme
+        self.setBackground(theme.base)
+        for side in ("left", "bottom"):
+            axis = self.getPlotItem().getAxis(side)
+            axis.setPen(pg.mkPen(theme.grid))
+            axis.setTextPen(pg.mkPen(theme.muted))
+        for curve, _ in self._drawn.values():
+            self.removeItem(curve)
+        self._drawn.clear()
+
+    def draw(self, curves: list[Curve], width: int | None = None) -> None:
+        """Show exactly these curves.
+
+        :param width: columns to decimate to; the plot's own width when absent.
+        """
+        columns = width or max(64, int(self.getViewBox().width() * self.devicePixelRatioF()))
+        wanted = {curve.key for curve in curves}
+        for key in [key for key in self._drawn if key not in wanted]:
+            self.removeItem(self._drawn.pop(key)[0])
+        for curve in curves:
+            times, values = curve.times, curve.values
+            if len(times) > 2 * columns:
+                times, values = min_max(times, values, columns)
+            self._set(curve, times, values)
+
+    def _set(self, curve: Curve, times: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+        drawn, style = self._drawn.get(curve.key, (None, ()))
+        has_dots = len(times) <= MOST_DOTS
+        wanted = (curve.colour_index, has_dots)
+        if drawn is None:
+            drawn = pg.PlotDataItem(connect="finite", antialias=False)
+            self.addItem(drawn)
+        if style != wanted:
+            colour = self._theme.channel_colour(curve.colour_index) if self._theme else "#888888"
+            # Beyond the palette's eight colours the line tells them apart.
+            dash = Qt.SolidLine if curve.colour_index < 8 else Qt.DashLine
+            drawn.setPen(pg.mkPen(colour, width=1, style=dash))
+            drawn.setSymbol("o" if has_dots else None)
+            drawn.setSymbolSize(5)
+            drawn.setSymbolPen(None)
+            drawn.setSymbolBrush(colour)
+        self._drawn[curve.key] = (drawn, wanted)
+        drawn.setData(times, values)
+
+
+def fitting_range(
+    low: float, high: float, shown: tuple[float, float] | None, margin: float = 0.08
+) -> tuple[float, float]:
+    """Return a value axis for values from low to high.
+
+    The one shown stays as long as it fits well: an axis at rest reads better.
+
+    >>> fitting_range(0, 9, (-1.0, 11.0))
+    (-1.0, 11.0)
+    """
+    span = high - low
+    if shown is not None:
+        inside = shown[0] <= low and high <= shown[1]
+        if inside and span >= 0.6 * (shown[1] - shown[0]):
+            return shown
+    pad = span * margin if span > 0 else max(abs(high) * 0.05, 0.5)
+    return low - pad, high + pad
+
+
+def value_limits(curves: list[Curve], between: Callable[[Curve], slice] | None = None) -> tuple[float, float] | None:
+    """Return the lowest and highest value of curves; None where there is none."""
+    lows, highs = [], []
+    for curve in curves:
+        values = curve.values[between(curve)] if between else curve.values
+        known = values[np.isfinite(values)]
+        if len(known):
+            lows.append(float(known.min()))
+            highs.append(float(known.max()))
+    return (min(lows), max(highs)) if lows else None

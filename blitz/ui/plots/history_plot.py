@@ -1,0 +1,111 @@
+"""The plot of a historic session: zoom and move through it, drawn from what the screen can show."""
+
+import numpy as np
+from PyQt5.QtCore import Qt, QTimer, pyqtSignal
+from PyQt5.QtGui import QKeyEvent
+
+from blitz.ui.history import History
+from blitz.ui.live_store import LiveChannel
+from blitz.ui.plots.curves import Curve, TimePlot, fitting_range, value_limits
+from blitz.ui.theme import Theme
+
+
+class HistoryPlot(TimePlot):
+    """Wheel zooms in time, dragging moves, the arrow keys and + − do both; values fit by themselves."""
+
+    moved = pyqtSignal(float, float)
+    """Times of the left and right edge, in seconds since the Unix epoch."""
+
+    def __init__(self, history: History) -> None:
+        super().__init__()
+        self._history = history
+        self._shown: tuple[tuple[LiveChannel, int], ...] = ()
+        self._redraw = QTimer(self)
+        self._redraw.setSingleShot(True)
+        self._redraw.setInterval(15)
+        self._redraw.timeout.connect(self.draw_now)
+        self.setMouseEnabled(x=True, y=False)
+        self.setFocusPolicy(Qt.StrongFocus)
+        limits = history.time_limits
+        if limits is not None:
+            margin = max((limits[1] - limits[0]) * 0.02, 0.05)
+            self.setLimits(xMin=limits[0] - margin, xMax=limits[1] + margin, minXRange=1e-3)
+        self.fit()
+        self.getViewBox().sigXRangeChanged.connect(self._after_move)
+
+    def show_channels(self, channels: tuple[tuple[LiveChannel, int], ...]) -> None:
+        """Choose what is drawn: channels and their places in the order of colours."""
+        self._shown = channels
+        self._redraw.start()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take over colours."""
+        super().set_theme(theme)
+        self._redraw.start()
+
+    def fit(self) -> None:
+        """Show the whole session."""
+        limits = self._history.time_limits
+        if limits is not None:
+            self.setXRange(*limits, padding=0.01)
+
+    def zoom(self, factor: float) -> None:
+        """Show ``factor`` times as much time around the middle."""
+        low, high = self.time_range
+        middle, half = (low + high) / 2, (high - low) / 2 * factor
+        self.setXRange(middle - half, middle + half, padding=0)
+
+    def shift(self, share: float) -> None:
+        """Move by a share of what is shown."""
+        low, high = self.time_range
+        step = (high - low) * share
+        self.setXRange(low + step, high + step, padding=0)
+
+    @property
+    def time_range(self) -> tuple[float, float]:
+        """Times of the left and right edge."""
+        low, high = self.getViewBox().viewRange()[0]
+        return float(low), float(high)
+
+    def set_relative(self, is_relative: bool) -> None:
+        """Count time from the session's start, or show the clock."""
+        self.time_axis.count_from(self._history.record.started_at.timestamp() if is_relative else None)
+
+    def draw_now(self) -> None:
+        """Draw what is in view."""
+        low, high = self.time_range
+        curves = []
+        for channel, colour in self._shown:
+            series = self._history.series.get(channel.source.index)
+            if series is None or channel.column >= series.values.shape[1]:
+                continue
+            # One reading more on each side, so that lines reach the edges.
+            first = max(0, int(np.searchsorted(series.times, low)) - 1)
+            stop = int(np.searchsorted(series.times, high, "right")) + 1
+            times, values = series.times[first:stop], series.values[first:stop, channel.column]
+            curves.append(Curve(channel.key, channel.label, colour, times, values))
+        self.draw(curves)
+        limits = value_limits(curves)
+        if limits is not None:
+            self.setYRange(*fitting_range(*limits, None), padding=0)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Move and zoom by keys."""
+        actions = {
+            Qt.Key_Left: lambda: self.shift(-0.2),
+            Qt.Key_Right: lambda: self.shift(0.2),
+            Qt.Key_Plus: lambda: self.zoom(0.5),
+            Qt.Key_Up: lambda: self.zoom(0.5),
+            Qt.Key_Minus: lambda: self.zoom(2.0),
+            Qt.Key_Down: lambda: self.zoom(2.0),
+            Qt.Key_Home: self.fit,
+        }
+        action = actions.get(Qt.Key(event.key()))
+        if action is None:
+            super().keyPressEvent(event)
+        else:
+            action()
+
+    def _after_move(self) -> None:
+        self._redraw.start()
+        self.moved.emit(*self.time_range)

@@ -1,0 +1,67 @@
+"""What the window remembers from one start to the next: places, theme, window of the plot, servers."""
+
+from PyQt5.QtCore import QByteArray, QSettings
+
+from blitz.ui.theme import ThemeChoice
+from blitz.ui.windows import DEFAULT_WINDOW, PlotWindow
+
+MOST_SERVERS = 8
+
+
+class Preferences:
+    """Typed access to the settings file of the window; a value that cannot be read counts as never chosen."""
+
+    def __init__(self, settings: QSettings) -> None:
+        self._settings = settings
+
+    @property
+    def theme(self) -> ThemeChoice:
+        """The chosen theme."""
+        name = self._text("theme")
+        return ThemeChoice[name] if name in ThemeChoice.__members__ else ThemeChoice.SYSTEM
+
+    @theme.setter
+    def theme(self, choice: ThemeChoice) -> None:
+        self._settings.setValue("theme", choice.name)
+
+    @property
+    def plot_window(self) -> PlotWindow:
+        """The chosen window of the live plot."""
+        name = self._text("plot_window")
+        return PlotWindow[name] if name in PlotWindow.__members__ else DEFAULT_WINDOW
+
+    @plot_window.setter
+    def plot_window(self, window: PlotWindow) -> None:
+        self._settings.setValue("plot_window", window.name)
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """Addresses connected to before, the last one first."""
+        return tuple(part for part in self._text("servers").split("\n") if part)
+
+    def remember_server(self, address: str) -> None:
+        """Put an address at the head of :attr:`servers`."""
+        others = [known for known in self.servers if known != address]
+        self._settings.setValue("servers", "\n".join([address, *others][:MOST_SERVERS]))
+
+    @property
+    def export_folder(self) -> str:
+        """The folder of the last export; empty before the first."""
+        return self._text("export_folder")
+
+    @export_folder.setter
+    def export_folder(self, folder: str) -> None:
+        self._settings.setValue("export_folder", folder)
+
+    def place(self, name: str) -> QByteArray | None:
+        """Return what ``saveGeometry`` or ``saveState`` gave for this name."""
+        value = self._settings.value(f"places/{name}")
+        return value if isinstance(value, QByteArray) else None
+
+    def remember_place(self, name: str, state: QByteArray) -> None:
+        """Keep what ``saveGeometry`` or ``saveState`` gave."""
+        self._settings.setValue(f"places/{name}", state)
+
+    def _text(self, name: str) -> str:
+        value = self._settings.value(name, "")
+        return value if isinstance(value, str) else ""

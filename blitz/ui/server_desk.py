@@ -1,0 +1,310 @@
+"""The connection's side of the feed: everything that happens on the worker thread's event loop.
+
+Knows the client library and the cache that downloads are written into; of Qt only the feed's signals, which may be
+emitted from any thread.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Literal
+
+from blitz.data.boards import Readings
+from blitz.data.cache_engine import cache_path
+from blitz.data.database_client import DatabaseClient
+from blitz.data.models import Session
+from blitz.data.records import Event, EventKind, StatusRecord
+from blitz.errors import AuthenticationError, BlitzError, ConfigError
+from blitz.io.connection import AsyncClient
+from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure, SessionList
+
+log = logging.getLogger(__name__)
+
+CATCH_UP_MESSAGES = 60_000
+"""So many messages before the end are fetched when connecting to a running session, to fill the plot at once."""
+PREVIEW_MESSAGES = 2_000
+_LONGEST_WAIT_S = 15.0
+_PROGRESS_S = 0.05
+_LIST_CHANGES = (
+    EventKind.SESSION_STARTED,
+    EventKind.SESSION_STOPPED,
+    EventKind.SESSION_CHANGED,
+    EventKind.SESSION_DELETED,
+)
+
+MakeClient = Callable[[str, str | None], AsyncClient]
+
+
+class ServerDesk:
+    """One server at a time. Every method runs on the loop that the desk was made in."""
+
+    def __init__(self, feed: Feed, cache_dir: Path, make_client: MakeClient) -> None:
+        self._feed = feed
+        self._cache_dir = cache_dir
+        self._make_client = make_client
+        self._client: AsyncClient | None = None
+        self._cache: DatabaseClient | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._downloads: dict[int, asyncio.Task[None]] = {}
+        self._turn = asyncio.Lock()
+        self._listing = asyncio.Lock()
+        self.cache_path: Path | None = None
+
+    async def connect(self, address: str, token: str | None) -> None:
+        """Leave the present server and go on trying to reach another one."""
+        await self._leave()
+        self._serving = asyncio.create_task(
+            report(self._feed, f"The connection to {address} ended", self._serve(address, token)), name="blitz server"
+        )
+
+    async def disconnect(self) -> None:
+        """Leave the server."""
+        await self._leave()
+        self._tell(Connection.OFFLINE)
+
+    async def close(self) -> None:
+        """Leave the server and close the cache."""
+        await self._leave()
+        self._close_cache()
+
+    async def start(self, name: str, notes: str) -> None:
+        """Begin a session."""
+        await self._known_client().start(name, notes)
+        await self._ask_status()
+
+    async def stop(self, session_id: int | None) -> None:
+        """End the session."""
+        await self._known_client().stop(session_id)
+        await self._ask_status()
+
+    async def command(self, board: str, line: str) -> None:
+        """Send a line to a board."""
+        try:
+            answer = await self._known_client().command(board, line)
+        except BlitzError as error:
+            answer = str(error)
+        self._feed.command_answered.emit(board, line, answer)
+
+    async def rename(self, session_id: int, name: str, notes: str | None) -> None:
+        """Change a session's name and notes."""
+        await self._known_client().update_session(session_id, name=name, notes=notes)
+        await self.list_sessions()
+
+    async def delete(self, session_id: int) -> None:
+        """Delete a session on the server, then here."""
+        await self._known_client().delete(session_id)
+        if self._cache is not None:
+            self._cache.delete_session(session_id)
+        await self.list_sessions()
+
+    async def delete_local(self, session_id: int) -> None:
+        """Delete what is cached of a session."""
+        if self._cache is not None:
+            self._cache.clear_session_data(session_id)
+        await self.list_sessions()
+
+    async def list_sessions(self) -> None:
+        """Tell the server's sessions, and those that only the cache has left."""
+        async with self._listing:
+            client, cache = self._known_client(), self._cache
+            records = await client.sessions()
+            if cache is None:
+                return
+            cache.update_session_records(records)
+            known = {record.id for record in records}
+            cached = cache.session_records()
+            local = {row.ref_id for row in cache.all(Session) if row.available}
+            gone = [record for record in cached if record.id not in known and record.id in local]
+            listed = SessionList((*records, *gone), frozenset(local), frozenset(record.id for record in gone))
+            self._feed.sessions_listed.emit(listed)
+
+    async def download(self, session_id: int) -> None:
+        """Bring a session into the cache, after those asked for before."""
+        if session_id in self._downloads:
+            return
+        task = asyncio.create_task(self._download(session_id), name=f"blitz download {session_id}")
+        self._downloads[session_id] = task
+        self._feed.download_progressed.emit(session_id, 0, 0)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.done():
+                raise
+            self._feed.download_cancelled.emit(session_id)
+        except BlitzError as error:
+            self._feed.download_cancelled.emit(session_id)
+            self._feed.request_failed.emit(
+                RequestFailure(f"Session {session_id} was not downloaded", error, session_id)
+            )
+        else:
+            await self.list_sessions()
+            self._feed.download_finished.emit(session_id)
+        finally:
+            self._downloads.pop(session_id, None)
+
+    async def cancel_download(self, session_id: int) -> None:
+        """Stop a download; what has come stays for going on later."""
+        task = self._downloads.get(session_id)
+        if task is not None:
+            task.cancel()
+
+    async def _download(self, session_id: int) -> None:
+        async with self._turn:
+            client, cache = self._known_client(), self._cache
+            if cache is None:
+                raise ConfigError("There is no cache to download into: connect to the server first.")
+            told_at = 0.0
+
+            def progress(done: int, total: int) -> None:
+                nonlocal told_at
+                now = time.monotonic()
+                if done >= total or now - told_at >= _PROGRESS_S:
+                    told_at = now
+                    self._feed.download_progressed.emit(session_id, done, total)
+
+            await client.download(session_id, cache, progress)
+
+    async def _serve(self, address: str, token: str | None) -> None:
+        try:
+            client = self._client = self._make_client(address, token)
+        except BlitzError as error:
+            self._give_up(address, error)
+            return
+        wait_s, reason = 1.0, ""
+        while True:
+            self._tell(Connection.CONNECTING, address, reason)
+            try:
+                status = (await client.connect(timeout=5))[0]
+                self._open_cache(status.store_id)
+                self._tell(Connection.ONLINE, address)
+                self._feed.status_received.emit(status)
+                wait_s = 1.0
+                await self._follow_all(client, address)
+                return
+            except (AuthenticationError, ConfigError) as error:
+                self._give_up(address, error)
+                return
+            except BlitzError as error:
+                reason = str(error)
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+
+    def _give_up(self, address: str, error: BlitzError) -> None:
+        self._tell(Connection.OFFLINE, address)
+        self._feed.request_failed.emit(RequestFailure(f"Not connected to {address}", error))
+
+    async def _follow_all(self, client: AsyncClient, address: str) -> None:
+        for notice in await client.notices():
+            self._feed.notice_received.emit(notice)
+        await self.list_sessions()
+        preview = asyncio.create_task(self._follow(client, "preview", -PREVIEW_MESSAGES, None), name="blitz preview")
+        try:
+            await self._follow(client, None, -CATCH_UP_MESSAGES, address)
+        finally:
+            preview.cancel()
+            with contextlib.suppress(asyncio.CancelledError, BlitzError):
+                await preview
+
+    async def _follow(
+        self, client: AsyncClient, session: Literal["preview"] | None, first: int, address: str | None
+    ) -> None:
+        """Pass on a live view; the one with an address speaks for the connection."""
+        async with client.live(session, first) as stream:
+            async for entry in stream:
+                if isinstance(entry, Readings):
+                    self._feed.readings_received.emit(entry)
+                elif entry.event is EventKind.SOURCES and entry.session_id is not None:
+                    self._feed.sources_received.emit(entry.session_id, entry.sources or ())
+                elif address is not None:
+                    await self._pass_on(entry, address)
+
+    async def _pass_on(self, event: Event, address: str) -> None:
+        feed = self._feed
+        if event.event is EventKind.STATUS and event.status is not None:
+            feed.status_received.emit(event.status)
+        elif event.event is EventKind.GAP and event.gap is not None and event.session_id is not None:
+            feed.gap_received.emit(event.session_id, event.gap)
+        elif event.event is EventKind.NOTICE and event.notice is not None:
+            feed.notice_received.emit(event.notice)
+        elif event.event is EventKind.DISCONNECTED:
+            self._tell(Connection.WAITING, address, event.notice.text if event.notice else "")
+        elif event.event is EventKind.RECONNECTED:
+            self._tell(Connection.ONLINE, address)
+            await self._come_back()
+        elif event.event is EventKind.SESSION_STARTED and event.session is not None:
+            feed.session_started.emit(event.session)
+        elif event.event is EventKind.SESSION_STOPPED and event.session is not None:
+            feed.session_stopped.emit(event.session)
+        if event.event in _LIST_CHANGES:
+            await self._list_again()
+
+    async def _come_back(self) -> None:
+        try:
+            status = await self._ask_status()
+            self._open_cache(status.store_id)
+        except BlitzError as error:
+            log.info("Cannot ask the server that came back: %s", error)
+        await self._list_again()
+
+    async def _list_again(self) -> None:
+        try:
+            await self.list_sessions()
+        except BlitzError as error:
+            self._feed.request_failed.emit(RequestFailure("The list of sessions is not up to date", error))
+
+    async def _ask_status(self) -> StatusRecord:
+        status = await self._known_client().status()
+        self._feed.status_received.emit(status)
+        return status
+
+    async def _leave(self) -> None:
+        tasks = [*self._downloads.values(), *([self._serving] if self._serving else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._serving = None
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    def _known_client(self) -> AsyncClient:
+        if self._client is None:
+            raise ConfigError("There is no server: connect to one first.")
+        return self._client
+
+    def _open_cache(self, store_id: str) -> None:
+        path = cache_path(self._cache_dir, store_id)
+        if self._cache is not None and path == self.cache_path:
+            return
+        self._close_cache()
+        cache = DatabaseClient(path=str(path))
+        try:
+            cache.bind_store(store_id)
+        except BaseException:
+            cache.close()
+            raise
+        self._cache, self.cache_path = cache, path
+        self._feed.cache_opened.emit(path)
+
+    def _close_cache(self) -> None:
+        if self._cache is not None:
+            self._cache.close()
+            self._cache = None
+
+    def _tell(self, connection: Connection, address: str = "", reason: str = "") -> None:
+        self._feed.connection_changed.emit(ConnectionState(connection, address, reason))
+
+
+async def report(feed: Feed, action: str, request: Awaitable[None], session_id: int | None = None) -> None:
+    """Carry out a request; an error becomes the feed's ``request_failed``."""
+    try:
+        await request
+    except BlitzError as error:
+        feed.request_failed.emit(RequestFailure(action, error, session_id))
+    except Exception as error:
+        log.exception("%s", action)
+        apology = RuntimeError(f"this is a fault in Blitz, sorry ({error}); the log has the details")
+        feed.request_failed.emit(RequestFailure(action, apology, session_id))

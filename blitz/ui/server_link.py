@@ -1,0 +1,131 @@
+"""The real feed: a worker thread with the connection's event loop and the cache that downloads go into."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from PyQt5.QtCore import QObject
+
+from blitz.io.connection import AsyncClient
+from blitz.ui.feed import Feed, RequestFailure
+from blitz.ui.server_desk import MakeClient, ServerDesk, report
+
+log = logging.getLogger(__name__)
+
+_LONGEST_RETRY_S = 15.0
+
+
+class ServerLink(Feed):
+    """Owns the thread; every request is carried out there, in the order asked, downloads beside each other.
+
+    :param cache_dir: the folder of the caches, one a server.
+    :param make_client: makes a client from address and token; tests give another.
+    """
+
+    def __init__(self, cache_dir: Path, make_client: MakeClient | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._cache_dir = cache_dir
+        self._make_client = make_client or _make_client
+        self._loop = asyncio.new_event_loop()
+        self._desk: ServerDesk | None = None
+        self._requests: set[asyncio.Task[None]] = set()
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="blitz connection", daemon=True)
+        self._thread.start()
+        self._started.wait()
+
+    @property
+    def cache_path(self) -> Path | None:
+        """The file of the cache; None until a server was reached."""
+        return self._desk.cache_path if self._desk else None
+
+    def connect_to(self, address: str, token: str | None = None) -> None:
+        """Leave the present server and connect to another one."""
+        self._ask(f"Not connected to {address}", lambda desk: desk.connect(address, token))
+
+    def disconnect_from(self) -> None:
+        """Leave the server."""
+        self._ask("Not disconnected", lambda desk: desk.disconnect())
+
+    def start_session(self, name: str, notes: str = "") -> None:
+        """Ask the server to begin a session."""
+        self._ask("The session was not started", lambda desk: desk.start(name, notes))
+
+    def stop_session(self, session_id: int | None = None) -> None:
+        """Ask the server to end the session."""
+        self._ask("The session was not stopped", lambda desk: desk.stop(session_id))
+
+    def refresh_sessions(self) -> None:
+        """Ask for the list of sessions."""
+        self._ask("The list of sessions is not up to date", lambda desk: desk.list_sessions())
+
+    def download(self, session_id: int) -> None:
+        """Bring a session into the cache."""
+        self._ask(f"Session {session_id} was not downloaded", lambda desk: desk.download(session_id), session_id)
+
+    def cancel_download(self, session_id: int) -> None:
+        """Stop a download."""
+        self._ask("The download was not cancelled", lambda desk: desk.cancel_download(session_id))
+
+    def rename_session(self, session_id: int, name: str, notes: str | None = None) -> None:
+        """Change name (and notes) on the server."""
+        self._ask(f"Session {session_id} was not renamed", lambda desk: desk.rename(session_id, name, notes))
+
+    def delete_session(self, session_id: int) -> None:
+        """Delete a session on the server and here."""
+        self._ask(f"Session {session_id} was not deleted", lambda desk: desk.delete(session_id))
+
+    def delete_local_copy(self, session_id: int) -> None:
+        """Delete a session from the cache only."""
+        self._ask(f"The copy of session {session_id} was not deleted", lambda desk: desk.delete_local(session_id))
+
+    def send_command(self, board: str, line: str) -> None:
+        """Send a line to a board."""
+        self._ask(f"The command was not sent to {board}", lambda desk: desk.command(board, line))
+
+    def close(self) -> None:
+        """Leave the server and end the thread."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(10)
+
+    def _ask(
+        self, action: str, request: Callable[[ServerDesk], Awaitable[None]], session_id: int | None = None
+    ) -> None:
+        def begin() -> None:
+            if self._desk is None:
+                return
+            task = self._loop.create_task(report(self, action, request(self._desk), session_id))
+            self._requests.add(task)
+            task.add_done_callback(self._requests.discard)
+
+        try:
+            self._loop.call_soon_threadsafe(begin)
+        except RuntimeError as error:
+            self.request_failed.emit(RequestFailure(action, error, session_id))
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._desk = ServerDesk(self, self._cache_dir, self._make_client)
+            self._started.set()
+            self._loop.run_forever()
+            self._loop.run_until_complete(self._end(self._desk))
+        except Exception as error:
+            log.exception("The connection's thread ended")
+            self.request_failed.emit(RequestFailure("The connection ended by a fault in Blitz, sorry", error))
+        finally:
+            self._started.set()
+            self._loop.close()
+
+    async def _end(self, desk: ServerDesk) -> None:
+        await desk.close()
+        for task in self._requests:
+            task.cancel()
+        await asyncio.gather(*self._requests, return_exceptions=True)
+
+
+def _make_client(address: str, token: str | None) -> AsyncClient:
+    return AsyncClient(address, token=token, max_wait_retry=_LONGEST_RETRY_S)

@@ -1,0 +1,217 @@
+"""What can be done with a session: download, view, export, rename, delete. Asks the operator, the feed and the pool.
+
+Viewing and exporting need the session in the cache: where it is not, it is downloaded first, then the wish is done.
+"""
+
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import Literal
+
+from PyQt5.QtCore import QObject, QUrl, pyqtSignal
+from PyQt5.QtGui import QDesktopServices
+from PyQt5.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from blitz.data.database_client import DatabaseClient
+from blitz.data.export import export_csv
+from blitz.data.records import SessionRecord
+from blitz.errors import DownloadCancelled
+from blitz.ui.dialogs.session_words import SessionWordsDialog
+from blitz.ui.feed import Feed, RequestFailure
+from blitz.ui.formats import format_count, format_moment
+from blitz.ui.history import load_history
+from blitz.ui.jobs import Jobs
+from blitz.ui.models.sessions import SessionsModel, session_title
+from blitz.ui.preferences import Preferences
+from blitz.ui.widgets.notices import NoticeAction, NoticesArea
+
+Layout = Literal["wide", "long"]
+WIDE_FILTER = "CSV, a row a message (*.csv)"
+LONG_FILTER = "CSV, a row a reading (*.csv)"
+
+
+class _Wish(Enum):
+    VIEW = "view"
+    EXPORT = "export"
+
+
+class SessionActions(QObject):
+    """Owns the wishes that wait for a download."""
+
+    history_loaded = pyqtSignal(object)
+    """History"""
+
+    def __init__(
+        self,
+        feed: Feed,
+        sessions: SessionsModel,
+        jobs: Jobs,
+        notices: NoticesArea,
+        preferences: Preferences,
+        window: QWidget,
+    ) -> None:
+        super().__init__(window)
+        self._feed = feed
+        self._sessions = sessions
+        self._jobs = jobs
+        self._notices = notices
+        self._preferences = preferences
+        self._window = window
+        self._wishes: dict[int, _Wish] = {}
+        feed.download_progressed.connect(sessions.set_progress)
+        feed.download_finished.connect(self._after_download)
+        feed.download_cancelled.connect(self._after_cancel)
+
+    def view(self, session_id: int) -> None:
+        """Plot a session."""
+        if self._is_here(session_id, _Wish.VIEW):
+            path = self._feed.cache_path
+            assert path is not None
+            job = self._jobs.run(
+                f"Opening {self._title(session_id)}",
+                lambda progress, is_cancelled: load_history(path, session_id, progress, is_cancelled),
+            )
+            job.succeeded.connect(self.history_loaded)
+            job.failed.connect(lambda error: self._tell_failure(f"Session {session_id} was not opened", error))
+
+    def download(self, session_id: int) -> None:
+        """Bring a session to this computer."""
+        self._feed.download(session_id)
+
+    def cancel(self, session_id: int) -> None:
+        """Stop a download."""
+        self._wishes.pop(session_id, None)
+        self._feed.cancel_download(session_id)
+
+    def export(self, session_id: int) -> None:
+        """Ask for a file and write the session into it."""
+        if not self._is_here(session_id, _Wish.EXPORT):
+            return
+        dialog = QFileDialog(self._window, f"Export {self._title(session_id)}")
+        dialog.setAcceptMode(QFileDialog.AcceptSave)
+        dialog.setNameFilters([WIDE_FILTER, LONG_FILTER])
+        dialog.setDefaultSuffix("csv")
+        folder = self._preferences.export_folder or str(Path.home())
+        dialog.setDirectory(folder)
+        dialog.selectFile(_file_name(self._title(session_id)))
+        dialog.accepted.connect(
+            lambda: self.export_to(
+                session_id,
+                Path(dialog.selectedFiles()[0]),
+                "long" if dialog.selectedNameFilter() == LONG_FILTER else "wide",
+            )
+        )
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def export_to(self, session_id: int, path: Path, layout: Layout = "wide") -> None:
+        """Write a session that is here into a file."""
+        cache_path = self._feed.cache_path
+        assert cache_path is not None
+        self._preferences.export_folder = str(path.parent)
+
+        def work(progress: Callable[[int, int], None], is_cancelled: Callable[[], bool]) -> Path:
+            cache = DatabaseClient(path=str(cache_path))
+            try:
+                return export_csv(cache, session_id, path, layout=layout, progress=progress, is_cancelled=is_cancelled)
+            finally:
+                cache.close()
+
+        job = self._jobs.run(f"Exporting {self._title(session_id)}", work)
+        job.succeeded.connect(self._tell_export)
+        job.failed.connect(lambda error: self._tell_failure(f"Session {session_id} was not exported", error))
+
+    def rename(self, session_id: int) -> None:
+        """Ask for name and notes."""
+        record = self._sessions.find(session_id)
+        if record is None:
+            return
+        dialog = SessionWordsDialog(
+            f"Rename {session_title(record)}", "&Rename", name=record.name, notes=record.notes, parent=self._window
+        )
+        dialog.accepted.connect(lambda: self._feed.rename_session(session_id, dialog.name, dialog.notes))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def delete(self, session_id: int) -> None:
+        """Ask, naming the session and what will be gone, then delete it."""
+        record = self._sessions.find(session_id)
+        if record is None:
+            return
+        is_local, is_gone = self._sessions.is_local(session_id), self._sessions.is_gone(session_id)
+        box = QMessageBox(self._window)
+        box.setIcon(QMessageBox.Warning)
+        box.setWindowTitle("Delete a session")
+        box.setText(f"Delete “{session_title(record)}”?")
+        box.setInformativeText(_what_goes(record, is_local, is_gone))
+        everywhere = local = None
+        if not is_gone:
+            words = "Delete on server and here" if is_local else "Delete on the server"
+            everywhere = box.addButton(words, QMessageBox.DestructiveRole)
+        if is_local:
+            local = box.addButton("Delete only the copy here", QMessageBox.DestructiveRole)
+        cancel = box.addButton(QMessageBox.Cancel)
+        box.setDefaultButton(cancel)
+        box.setEscapeButton(cancel)
+
+        def answer() -> None:
+            clicked = box.clickedButton()
+            if clicked is not None and clicked is everywhere:
+                self._feed.delete_session(session_id)
+            elif clicked is not None and clicked is local:
+                self._feed.delete_local_copy(session_id)
+            box.deleteLater()
+
+        box.finished.connect(answer)
+        box.open()
+
+    def _is_here(self, session_id: int, wish: _Wish) -> bool:
+        """Whether a session can be read now; otherwise it is fetched and the wish kept."""
+        if self._sessions.is_local(session_id) and self._feed.cache_path is not None:
+            return True
+        self._wishes[session_id] = wish
+        self._feed.download(session_id)
+        return False
+
+    def _after_download(self, session_id: int) -> None:
+        self._sessions.end_progress(session_id)
+        wish = self._wishes.pop(session_id, None)
+        if wish is _Wish.VIEW:
+            self.view(session_id)
+        elif wish is _Wish.EXPORT:
+            self.export(session_id)
+
+    def _after_cancel(self, session_id: int) -> None:
+        self._wishes.pop(session_id, None)
+        self._sessions.end_progress(session_id)
+
+    def _tell_export(self, path: Path) -> None:
+        folder = NoticeAction("Open folder", lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent))))
+        self._notices.tell("info", f"Exported to {path}", folder)
+
+    def _tell_failure(self, action: str, error: Exception) -> None:
+        if isinstance(error, DownloadCancelled):
+            self._notices.tell("info", str(error))
+        else:
+            self._notices.tell("error", RequestFailure(action, error).sentence)
+
+    def _title(self, session_id: int) -> str:
+        record = self._sessions.find(session_id)
+        return session_title(record) if record else f"Session {session_id}"
+
+
+def _what_goes(record: SessionRecord, is_local: bool, is_gone: bool) -> str:
+    what = (
+        f"Session {record.id} of {format_moment(record.started_at)} has {format_count(record.message_count)} messages."
+    )
+    if is_gone:
+        return f"{what} The server no longer has it: the copy on this computer is the last one."
+    if is_local:
+        return f"{what} Deleted on the server, it is gone for everyone; the copy here can be deleted alone."
+    return f"{what} There is no copy on this computer: deleted on the server, it is gone for everyone."
+
+
+def _file_name(title: str) -> str:
+    """Turn a title into a file's name that every system takes."""
+    kept = "".join(char if char.isalnum() or char in " -_.()" else "-" for char in title).strip(" .")
+    return f"{kept or 'session'}.csv"

@@ -1,0 +1,233 @@
+"""Colours, fonts and spacing of the window, light and dark.
+
+Fusion style with an own palette and a small style sheet. Channel colours are Okabe and Ito's, which colour-blind people
+can tell apart, in the order (and, where one would vanish on the background, the shade) that suits the theme.
+"""
+
+import sys
+from dataclasses import dataclass
+from enum import Enum
+
+from PyQt5.QtCore import QObject, QSettings, pyqtSignal
+from PyQt5.QtGui import QColor, QFont, QFontDatabase, QFontMetrics, QPalette
+from PyQt5.QtWidgets import QApplication
+
+SPACE = 8
+"""The step of all distances, in device-independent pixels."""
+
+
+class ThemeChoice(Enum):
+    """What View > Theme offers."""
+
+    SYSTEM = "System"
+    LIGHT = "Light"
+    DARK = "Dark"
+
+
+@dataclass(frozen=True)
+class Theme:
+    """The colours of one theme."""
+
+    is_dark: bool
+    window: str
+    base: str
+    alternate: str
+    raised: str
+    text: str
+    muted: str
+    border: str
+    accent: str
+    on_accent: str
+    recording: str
+    on_recording: str
+    warning: str
+    warning_back: str
+    error_back: str
+    okay: str
+    grid: str
+    channels: tuple[str, ...]
+
+    def channel_colour(self, index: int) -> str:
+        """Return the colour of the n-th channel; they repeat after eight."""
+        return self.channels[index % len(self.channels)]
+
+
+LIGHT = Theme(
+    is_dark=False,
+    window="#f3f5f8",
+    base="#ffffff",
+    alternate="#f7f9fb",
+    raised="#ffffff",
+    text="#1c2430",
+    muted="#5a6675",
+    border="#d3d9e1",
+    accent="#0b62a8",
+    on_accent="#ffffff",
+    recording="#c62828",
+    on_recording="#ffffff",
+    warning="#8a5200",
+    warning_back="#fff1d0",
+    error_back="#fde4e2",
+    okay="#1b7f4d",
+    grid="#8a94a0",
+    channels=("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#4d4d4d", "#a89a00"),
+)
+DARK = Theme(
+    is_dark=True,
+    window="#1c2025",
+    base="#14171b",
+    alternate="#191d22",
+    raised="#242a31",
+    text="#e5e9ee",
+    muted="#9ba6b3",
+    border="#363e48",
+    accent="#56b4e9",
+    on_accent="#0e1418",
+    recording="#ff6159",
+    on_recording="#1c0504",
+    warning="#ffc14d",
+    warning_back="#3a2e12",
+    error_back="#421c1b",
+    okay="#52cf96",
+    grid="#77828f",
+    channels=("#56b4e9", "#e69f00", "#1fbf94", "#e08fbd", "#f0e442", "#f07a2b", "#3f95d6", "#e8e8e8"),
+)
+
+
+class Appearance(QObject):
+    """The theme in force: applies it to the application and tells those who paint by themselves."""
+
+    changed = pyqtSignal(object)
+    """Theme"""
+
+    def __init__(self, application: QApplication, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._application = application
+        self._system_is_dark = _system_is_dark(application)
+        self.choice = ThemeChoice.SYSTEM
+        self.theme = LIGHT
+
+    def choose(self, choice: ThemeChoice) -> None:
+        """Apply a theme to every window."""
+        self.choice = choice
+        is_dark = choice is ThemeChoice.DARK or (choice is ThemeChoice.SYSTEM and self._system_is_dark)
+        self.theme = DARK if is_dark else LIGHT
+        self._application.setStyle("Fusion")
+        self._application.setPalette(build_palette(self.theme))
+        self._application.setStyleSheet(build_stylesheet(self.theme))
+        self.changed.emit(self.theme)
+
+
+def build_palette(theme: Theme) -> QPalette:
+    """Return the theme as Qt's widgets read it."""
+    palette = QPalette()
+    roles = {
+        QPalette.Window: theme.window,
+        QPalette.WindowText: theme.text,
+        QPalette.Base: theme.base,
+        QPalette.AlternateBase: theme.alternate,
+        QPalette.Text: theme.text,
+        QPalette.Button: theme.raised,
+        QPalette.ButtonText: theme.text,
+        QPalette.ToolTipBase: theme.raised,
+        QPalette.ToolTipText: theme.text,
+        QPalette.BrightText: theme.recording,
+        QPalette.Highlight: theme.accent,
+        QPalette.HighlightedText: theme.on_accent,
+        QPalette.Link: theme.accent,
+        QPalette.PlaceholderText: theme.muted,
+        QPalette.Mid: theme.border,
+        QPalette.Dark: theme.border,
+    }
+    for role, colour in roles.items():
+        palette.setColor(role, QColor(colour))
+    faint = QColor(theme.muted)
+    faint.setAlpha(150)
+    for role in (QPalette.WindowText, QPalette.Text, QPalette.ButtonText):
+        palette.setColor(QPalette.Disabled, role, faint)
+    palette.setColor(QPalette.Disabled, QPalette.Highlight, QColor(theme.border))
+    return palette
+
+
+def build_stylesheet(theme: Theme) -> str:
+    """Return the few rules that the palette cannot say."""
+    return f"""
+    QToolTip {{ color: {theme.text}; background: {theme.raised}; border: 1px solid {theme.border}; padding: 4px; }}
+    QTabWidget::pane {{ border: none; }}
+    QTabWidget::tab-bar {{ left: 12px; }}
+    QTabBar::tab {{ padding: 8px 18px; color: {theme.muted}; border: none; border-bottom: 2px solid transparent;
+                    background: transparent; }}
+    QTabBar::tab:selected {{ color: {theme.text}; border-bottom-color: {theme.accent}; }}
+    QTabBar::tab:hover {{ color: {theme.text}; }}
+    QTabBar::tab:focus {{ color: {theme.accent}; }}
+    QTableView {{ border: 1px solid {theme.border}; border-radius: 4px; gridline-color: transparent; outline: none;
+                  selection-background-color: {theme.accent}; selection-color: {theme.on_accent}; }}
+    QTableView::item {{ padding: 0 8px; }}
+    QHeaderView {{ background: {theme.base}; border: none; }}
+    QHeaderView::section {{ background: {theme.base}; color: {theme.muted}; border: none; padding: 6px 8px;
+                            border-bottom: 1px solid {theme.border}; }}
+    QTableCornerButton::section {{ background: {theme.base}; border: none; border-bottom: 1px solid {theme.border}; }}
+    QPushButton, QToolButton[kind="plain"] {{ background: {theme.raised}; border: 1px solid {theme.border};
+                   border-radius: 4px; padding: 6px 14px; min-height: 18px; }}
+    QPushButton:hover, QToolButton[kind="plain"]:hover {{ border-color: {theme.accent}; }}
+    QPushButton:pressed {{ background: {theme.window}; }}
+    QPushButton:focus, QLineEdit:focus, QComboBox:focus, QPlainTextEdit:focus, QSpinBox:focus,
+    QTableView:focus {{ border-color: {theme.accent}; }}
+    QPushButton:disabled {{ background: transparent; }}
+    QPushButton:checked {{ background: {theme.accent}; color: {theme.on_accent}; border-color: {theme.accent}; }}
+    QPushButton[kind="start"] {{ background: {theme.accent}; color: {theme.on_accent}; border-color: {theme.accent};
+                   font-weight: bold; padding: 8px 18px; }}
+    QPushButton[kind="stop"] {{ background: {theme.recording}; color: {theme.on_recording};
+                   border-color: {theme.recording}; font-weight: bold; padding: 8px 18px; }}
+    QPushButton[kind="start"]:hover, QPushButton[kind="stop"]:hover {{ border-color: {theme.text}; }}
+    QPushButton[kind="start"]:focus, QPushButton[kind="stop"]:focus {{ border: 2px solid {theme.text};
+                   padding: 7px 17px; }}
+    QPushButton[kind="start"]:disabled, QPushButton[kind="stop"]:disabled {{ background: transparent;
+                   color: {theme.muted}; border-color: {theme.border}; }}
+    QPushButton[kind="segment"] {{ border-radius: 0; margin-left: -1px; padding: 4px 11px; }}
+    QPushButton[kind="quiet"] {{ border-color: transparent; background: transparent; padding: 2px 8px; }}
+    QPushButton[kind="quiet"]:hover, QPushButton[kind="quiet"]:focus {{ border-color: {theme.border}; }}
+    QLineEdit, QComboBox, QSpinBox, QPlainTextEdit {{ background: {theme.base}; border: 1px solid {theme.border};
+                   border-radius: 4px; padding: 5px 8px; min-height: 18px; }}
+    QFrame#header {{ background: {theme.raised}; border-bottom: 1px solid {theme.border}; }}
+    QFrame#header QLabel[kind="caption"], QLabel[kind="muted"] {{ color: {theme.muted}; }}
+    QLabel[kind="title"] {{ font-weight: bold; }}
+    QLabel[state="recording"] {{ color: {theme.recording}; font-weight: bold; }}
+    QLabel[state="preview"] {{ color: {theme.warning}; font-weight: bold; }}
+    QLabel[state="offline"] {{ color: {theme.muted}; font-weight: bold; }}
+    QLabel[kind="badge"] {{ background: {theme.warning_back}; color: {theme.warning}; border-radius: 4px;
+                   padding: 4px 10px; font-weight: bold; }}
+    QLabel[state="bad"] {{ color: {theme.recording}; font-weight: bold; }}
+    QFrame[severity="error"] {{ background: {theme.error_back}; border-left: 4px solid {theme.recording}; }}
+    QFrame[severity="warning"] {{ background: {theme.warning_back}; border-left: 4px solid {theme.warning}; }}
+    QFrame[severity="info"] {{ background: {theme.raised}; border-left: 4px solid {theme.accent}; }}
+    QSplitter::handle {{ background: transparent; }}
+    QStatusBar {{ border-top: 1px solid {theme.border}; }}
+    QStatusBar::item {{ border: none; }}
+    """
+
+
+def build_font(base: QFont) -> QFont:
+    """Return the window's font: the system's, not smaller than 10 points."""
+    font = QFont(base)
+    if 0 < font.pointSizeF() < 10:
+        font.setPointSizeF(10)
+    return font
+
+
+def number_font(base: QFont, points: float = 0.0) -> QFont:
+    """Return a font whose digits are all equally wide: the given one where it is, else the system's fixed one."""
+    font = QFont(base)
+    metrics = QFontMetrics(font)
+    if len({metrics.horizontalAdvance(digit) for digit in "0123456789"}) > 1:
+        font = QFontDatabase.systemFont(QFontDatabase.FixedFont)
+    font.setPointSizeF(points or base.pointSizeF())
+    return font
+
+
+def _system_is_dark(application: QApplication) -> bool:
+    if sys.platform == "win32":
+        # Qt 5 leaves its palette light there; the choice stands in the registry.
+        key = r"HKEY_CURRENT_USER\Software\Microsoft\Windows\CurrentVersion\Themes\Personalize"
+        return QSettings(key, QSettings.NativeFormat).value("AppsUseLightTheme", 1, int) == 0
+    return application.palette().color(QPalette.Window).lightness() < 128

@@ -1,0 +1,144 @@
+"""Notices: what an operator should read stays until it is dismissed, and never stands in the way."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from PyQt5.QtCore import Qt
+from PyQt5.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+
+from blitz.data.records import Notice
+from blitz.ui.theme import SPACE
+
+MOST_NOTICES = 100
+ROWS_SHOWN = 3
+_NAMES = {"error": "Error", "warning": "Warning", "info": "Note"}
+
+
+@dataclass(frozen=True)
+class NoticeAction:
+    """A button beside a notice."""
+
+    label: str
+    run: Callable[[], object]
+
+
+class NoticesArea(QWidget):
+    """The newest notice on top; the same text again only raises its count. Hidden while empty."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._rows: list[_Row] = []
+        content = QWidget()
+        self._column = QVBoxLayout(content)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(2)
+        self._column.setAlignment(Qt.AlignTop)
+        self._scroll = QScrollArea()
+        self._scroll.setWidget(content)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
+        self._scroll.setFocusPolicy(Qt.NoFocus)
+        self._all = QPushButton()
+        self._all.setProperty("kind", "quiet")
+        self._all.clicked.connect(self.dismiss_all)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, 0)
+        row.setSpacing(SPACE)
+        row.addWidget(self._scroll, 1)
+        row.addWidget(self._all, 0, Qt.AlignTop)
+        self.setSizePolicy(QSizePolicy.Preferred, QSizePolicy.Fixed)
+        self.hide()
+
+    @property
+    def texts(self) -> list[str]:
+        """What is to be read, newest first."""
+        return [row.notice.text for row in self._rows]
+
+    def add(self, notice: Notice, action: NoticeAction | None = None) -> None:
+        """Show a notice until it is dismissed."""
+        same = next((row for row in self._rows if row.notice.text == notice.text), None)
+        if same is not None:
+            same.repeat(notice)
+            self._rows.remove(same)
+            self._rows.insert(0, same)
+            self._column.removeWidget(same)
+            self._column.insertWidget(0, same)
+            return
+        row = _Row(notice, action, self._dismiss)
+        self._rows.insert(0, row)
+        self._column.insertWidget(0, row)
+        for old in self._rows[MOST_NOTICES:]:
+            self._remove(old)
+        self._fit()
+
+    def tell(self, severity: str, text: str, action: NoticeAction | None = None) -> None:
+        """Show a notice of this program's own."""
+        self.add(Notice.model_validate({"severity": severity, "text": text, "time": datetime.now(UTC)}), action)
+
+    def dismiss_all(self) -> None:
+        """Remove every notice."""
+        for row in list(self._rows):
+            self._remove(row)
+        self._fit()
+
+    def _dismiss(self, row: "_Row") -> None:
+        self._remove(row)
+        self._fit()
+
+    def _remove(self, row: "_Row") -> None:
+        self._rows.remove(row)
+        self._column.removeWidget(row)
+        row.hide()
+        row.deleteLater()
+
+    def _fit(self) -> None:
+        self._all.setVisible(len(self._rows) > 1)
+        self._all.setText(f"Dismiss all {len(self._rows)}")
+        shown = self._rows[:ROWS_SHOWN]
+        self._scroll.setFixedHeight(sum(row.sizeHint().height() + 2 for row in shown))
+        self.setVisible(bool(self._rows))
+
+
+class _Row(QFrame):
+    def __init__(self, notice: Notice, action: NoticeAction | None, dismiss: Callable[["_Row"], None]) -> None:
+        super().__init__()
+        self.notice = notice
+        self._count = 1
+        self.setProperty("severity", notice.severity)
+        self._head = QLabel()
+        self._head.setProperty("kind", "title")
+        text = QLabel(notice.text)
+        text.setTextFormat(Qt.PlainText)
+        text.setWordWrap(True)
+        text.setTextInteractionFlags(Qt.TextSelectableByMouse)
+        text.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Preferred)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(SPACE + 4, 4, 4, 4)
+        line.setSpacing(SPACE)
+        line.addWidget(self._head)
+        line.addWidget(text, 1)
+        if action is not None:
+            button = QPushButton(action.label)
+            button.setStyleSheet("padding: 2px 10px;")
+            button.clicked.connect(lambda: action.run())
+            line.addWidget(button)
+        close = QPushButton("Dismiss")
+        close.setProperty("kind", "quiet")
+        close.setToolTip("Remove this notice")
+        close.clicked.connect(lambda: dismiss(self))
+        line.addWidget(close)
+        self._show()
+
+    def repeat(self, notice: Notice) -> None:
+        """The same text came again."""
+        self.notice = notice
+        self._count += 1
+        self._show()
+
+    def _show(self) -> None:
+        source = f" · {self.notice.source}" if self.notice.source else ""
+        times = f" (×{self._count})" if self._count > 1 else ""
+        clock = self.notice.time.astimezone().strftime("%H:%M:%S")
+        self._head.setText(f"{clock} {_NAMES[self.notice.severity]}{source}{times}")

@@ -1,0 +1,97 @@
+"""The status bar: server, boards, store, version, as the server tells them; and work of this program's own."""
+
+from PyQt5.QtCore import pyqtSignal
+from PyQt5.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QStatusBar, QWidget
+
+from blitz.data.records import LinkState, StatusRecord, StoreRecord
+from blitz.ui.feed import Connection, ConnectionState
+from blitz.ui.formats import format_count
+from blitz.ui.theme import SPACE
+
+
+class StatusLine(QStatusBar):
+    """The bar below the window."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizeGripEnabled(False)
+        self.connection = QLabel()
+        self.boards = QLabel()
+        self.store = QLabel()
+        self.version = QLabel()
+        self.activity = Activity()
+        self.setContentsMargins(SPACE, 2, SPACE, 2)
+        for label in (self.connection, self.boards, self.store):
+            self.addWidget(label)
+        self.addPermanentWidget(self.activity)
+        self.addPermanentWidget(self.version)
+        self.show_connection(ConnectionState(Connection.OFFLINE))
+
+    def show_connection(self, state: ConnectionState) -> None:
+        """Say how the connection is doing."""
+        parts = [state.connection.value]
+        if state.address and state.connection is not Connection.OFFLINE:
+            parts.append(state.address)
+        if state.reason:
+            parts.append(state.reason)
+        _say(self.connection, " · ".join(parts), "" if state.connection is Connection.ONLINE else "bad")
+        if state.connection is not Connection.ONLINE:
+            for label in (self.boards, self.store, self.version):
+                label.clear()
+
+    def show_status(self, status: StatusRecord) -> None:
+        """Say how boards and store are doing."""
+        fine = sum(board.state in (LinkState.READY, LinkState.RECORDING) for board in status.boards)
+        total = len(status.boards)
+        words = f"{fine} of {total} boards ready" if total else "No boards"
+        _say(self.boards, f"│  {words}", "bad" if fine < total else "")
+        _say(self.store, f"│  {_store_words(status.store)}", "" if status.store.is_up else "bad")
+        self.store.setToolTip(
+            f"Durability: {status.store.durability}. An append takes {status.store.append_ms:.1f} ms. "
+            f"Waiting to be stored: {format_count(status.store.waiting_messages)} messages."
+        )
+        _say(self.version, f"Server {status.version}", "")
+
+
+class Activity(QWidget):
+    """What this program does in the background, with a bar and a way to cancel it."""
+
+    cancelled = pyqtSignal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._words = QLabel()
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setFixedSize(140, 10)
+        cancel = QPushButton("Cancel")
+        cancel.setProperty("kind", "quiet")
+        cancel.clicked.connect(self.cancelled)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, SPACE, 0)
+        for widget in (self._words, self._bar, cancel):
+            row.addWidget(widget)
+        self.hide()
+
+    def show_work(self, words: str, done: int, total: int) -> None:
+        """Say what is being done and how far it is."""
+        self._words.setText(words)
+        self._bar.setRange(0, 1000)
+        self._bar.setValue(round(1000 * done / total) if total else 0)
+        self.show()
+
+
+def _store_words(store: StoreRecord) -> str:
+    if not store.is_up:
+        return f"Store is away: {store.error or 'no answer'}"
+    if store.waiting_messages:
+        return f"Store is up, {format_count(store.waiting_messages)} messages waiting"
+    return f"Store is up ({store.durability})"
+
+
+def _say(label: QLabel, text: str, state: str) -> None:
+    label.setText(text)
+    if label.property("state") != state:
+        label.setProperty("state", state)
+        label.style().unpolish(label)
+        label.style().polish(label)

@@ -1,0 +1,166 @@
+"""What the window's tests share: a feed without a server, a window around it, readings to feed."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PyQt5.QtCore import QSettings
+from PyQt5.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from blitz.data.boards import Readings, load_definitions
+from blitz.data.records import BoardRecord, LinkState, SessionRecord, Source, StatusRecord, StoreRecord
+from blitz.ui.feed import Connection, ConnectionState, Feed
+from blitz.ui.main_window import MainWindow
+from blitz.ui.preferences import Preferences
+from blitz.ui.theme import Appearance
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ADDRESS = "http://127.0.0.1:8999"
+
+
+class FakeFeed(Feed):
+    """Keeps the requests; tests emit the signals."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[tuple[object, ...]] = []
+        self.path: Path | None = None
+
+    @property
+    def cache_path(self) -> Path | None:
+        return self.path
+
+    def connect_to(self, address: str, token: str | None = None) -> None:
+        self.requests.append(("connect", address, token))
+
+    def disconnect_from(self) -> None:
+        self.requests.append(("disconnect",))
+
+    def close(self) -> None:
+        self.requests.append(("close",))
+
+    def start_session(self, name: str, notes: str = "") -> None:
+        self.requests.append(("start", name, notes))
+
+    def stop_session(self, session_id: int | None = None) -> None:
+        self.requests.append(("stop", session_id))
+
+    def refresh_sessions(self) -> None:
+        self.requests.append(("refresh",))
+
+    def download(self, session_id: int) -> None:
+        self.requests.append(("download", session_id))
+
+    def cancel_download(self, session_id: int) -> None:
+        self.requests.append(("cancel", session_id))
+
+    def rename_session(self, session_id: int, name: str, notes: str | None = None) -> None:
+        self.requests.append(("rename", session_id, name, notes))
+
+    def delete_session(self, session_id: int) -> None:
+        self.requests.append(("delete", session_id))
+
+    def delete_local_copy(self, session_id: int) -> None:
+        self.requests.append(("delete here", session_id))
+
+    def send_command(self, board: str, line: str) -> None:
+        self.requests.append(("command", board, line))
+
+    def go_online(self) -> None:
+        """As a server that is reached."""
+        self.connection_changed.emit(ConnectionState(Connection.ONLINE, ADDRESS))
+
+
+def make_source(index: int, board_id: str = "08") -> Source:
+    definition = load_definitions()[board_id]
+    return Source(index=index, name=f"sim{index + 1}", link=f"/dev/pts/{index}", board_id=board_id, definition=definition)
+
+
+def make_readings(source: Source, count: int = 1, first: int = 0, session_id: int = 0, step_s: float = 0.1) -> Readings:
+    """Readings that begin at :data:`START`, `step_s` apart; channel c of reading n has the value 10 n + c."""
+    seq = np.arange(first, first + count)
+    assert source.definition is not None
+    width = len(source.definition.channels)
+    time_ns = round(START.timestamp() * 1e9) + (seq * step_s * 1e9).astype(np.int64)
+    return Readings(session_id, source, seq, time_ns, seq[:, np.newaxis] * 10.0 + np.arange(width))
+
+
+def make_session(session_id: int = 7, *, running: bool = False, name: str = "warm-up", count: int = 1200) -> SessionRecord:
+    return SessionRecord(
+        id=session_id,
+        name=name,
+        owner="ada@bench",
+        started_at=START + timedelta(hours=session_id),
+        stopped_at=None if running else START + timedelta(hours=session_id, minutes=2),
+        is_running=running,
+        message_count=count,
+    )
+
+
+def make_status(session: SessionRecord | None = None, boards: int = 2) -> StatusRecord:
+    return StatusRecord(
+        version="0.3.0",
+        store_id="5d0e5a52-7d54-4c5a-9b0e-000000000001",
+        now=datetime.now(UTC),
+        session=session,
+        store=StoreRecord(is_up=True, is_private=True, append_ms=0.8),
+        boards=tuple(make_board(f"sim{n + 1}", recording=session is not None) for n in range(boards)),
+        rate_hz=10.0 * boards,
+    )
+
+
+def make_board(name: str, *, recording: bool = False, error: str | None = None) -> BoardRecord:
+    return BoardRecord(
+        name=name,
+        link=f"/dev/pts/{name[-1]}",
+        baud=57600,
+        state=LinkState.RECORDING if recording else LinkState.READY,
+        board_id="08",
+        board_name="Blitz Basic",
+        mode="polled",
+        rate_hz=10.0,
+        message_count=1200,
+        error=error,
+    )
+
+
+@pytest.fixture
+def preferences(tmp_path: Path) -> Preferences:
+    return Preferences(QSettings(str(tmp_path / "client.ini"), QSettings.IniFormat))
+
+
+@pytest.fixture
+def appearance(qapp: QApplication) -> Appearance:
+    return Appearance(qapp)
+
+
+@pytest.fixture
+def feed(qapp: QApplication) -> FakeFeed:
+    return FakeFeed()
+
+
+@pytest.fixture
+def window(qtbot: QtBot, feed: FakeFeed, preferences: Preferences, appearance: Appearance) -> Iterator[MainWindow]:
+    """A window around the fake feed."""
+    window = MainWindow(feed, preferences, appearance)
+    qtbot.addWidget(window, before_close_func=lambda w: w.header.show_connection(ConnectionState(Connection.OFFLINE)))
+    window.show()
+    return window
+
+
+@pytest.fixture
+def make() -> "type[Make]":
+    return Make
+
+
+class Make:
+    """Records for tests, since test files cannot import this one."""
+
+    source: Callable[..., Source] = staticmethod(make_source)
+    readings: Callable[..., Readings] = staticmethod(make_readings)
+    session: Callable[..., SessionRecord] = staticmethod(make_session)
+    status: Callable[..., StatusRecord] = staticmethod(make_status)
+    board: Callable[..., BoardRecord] = staticmethod(make_board)

@@ -24,7 +24,7 @@ from blitz.io.exchange import HttpExchange, closed_error
 from blitz.io.live_cursor import LiveCursor, Wanted
 from blitz.io.live_mailbox import LiveMailbox
 from blitz.io.live_reader import LiveOptions, LiveReader
-from blitz.io.live_stream import LiveStream
+from blitz.io.live_stream import Decoding, LiveStream, Translation, Untranslated
 
 if TYPE_CHECKING:
     from blitz.data.boards import Readings
@@ -284,7 +284,8 @@ class AsyncClient:
         mailbox = LiveMailbox(latest=latest)
         cursor = LiveCursor(session, first)
         reader = LiveReader(self.address, cursor, mailbox, options, self._newer_sessions)
-        stream: LiveStream[Any] = LiveStream(reader, mailbox, raw=raw)
+        translation: Translation[Any] = Untranslated() if raw else Decoding()
+        stream = LiveStream(reader, mailbox, translation)
         self._streams.add(stream)
         return stream
 

@@ -3,8 +3,9 @@
 import asyncio
 import weakref
 from collections import deque
+from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
 from blitz.data.blocks import MessageBlock
 from blitz.data.records import Event, EventKind
@@ -14,7 +15,54 @@ from blitz.io.live_reader import LiveReader
 if TYPE_CHECKING:
     from blitz.data.boards import Readings, SessionDecoder
 
-_T = TypeVar("_T", "Readings", MessageBlock)
+_T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
+
+
+class Translation(Protocol[_T_co]):
+    """What becomes of blocks before a consumer sees them."""
+
+    def learn(self, event: Event) -> None:
+        """Take note of an event."""
+
+    def translate(self, block: MessageBlock) -> Iterable[_T_co]:
+        """Return what the consumer gets for a block."""
+        ...
+
+
+class Untranslated:
+    """Blocks as the server sent them."""
+
+    def learn(self, event: Event) -> None:
+        """Nothing to learn."""
+
+    def translate(self, block: MessageBlock) -> Iterable[MessageBlock]:
+        """Return the block itself."""
+        return (block,)
+
+
+class Decoding:
+    """Readings in physical units, by the definitions in the session's source table."""
+
+    def __init__(self) -> None:
+        self._decoder: SessionDecoder | None = None
+        self._session_id: int | None = None
+
+    def learn(self, event: Event) -> None:
+        """Take over a source table; within a session the device clocks go on."""
+        if event.event is not EventKind.SOURCES or event.sources is None:
+            return
+        from blitz.data.boards import SessionDecoder
+
+        if self._decoder is None or event.session_id != self._session_id:
+            self._decoder = SessionDecoder(event.sources)
+            self._session_id = event.session_id
+        else:
+            self._decoder.update(event.sources)
+
+    def translate(self, block: MessageBlock) -> "Iterable[Readings]":
+        """Return one :class:`~blitz.data.boards.Readings` a source that has messages in the block."""
+        return self._decoder.decode(block) if self._decoder is not None else ()
 
 
 class LiveStream(Generic[_T]):
@@ -25,11 +73,9 @@ class LiveStream(Generic[_T]):
     Ends with the session that was asked for, with :meth:`aclose`, or with the client.
     """
 
-    def __init__(self, reader: LiveReader, mailbox: LiveMailbox, *, raw: bool) -> None:
+    def __init__(self, reader: LiveReader, mailbox: LiveMailbox, translation: Translation[_T]) -> None:
         self._mailbox = mailbox
-        self._raw = raw
-        self._decoder: SessionDecoder | None = None
-        self._decoded_id: int | None = None
+        self._translation = translation
         self._ready: deque[_T] = deque()
         self._task = asyncio.create_task(reader.run(), name="blitz live connection")
         # A loop that is left with `break` forgets the stream without closing it; the task knows only the reader.
@@ -39,16 +85,13 @@ class LiveStream(Generic[_T]):
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> "_T | Event":
+    async def __anext__(self) -> _T | Event:
         while not self._ready:
             entry = await self._mailbox.get()
             if isinstance(entry, Event):
-                self._learn_sources(entry)
+                self._translation.learn(entry)
                 return entry
-            if self._raw:
-                return entry
-            if self._decoder is not None:
-                self._ready.extend(self._decoder.decode(entry))
+            self._ready.extend(self._translation.translate(entry))
         return self._ready.popleft()
 
     async def aclose(self) -> None:
@@ -66,17 +109,6 @@ class LiveStream(Generic[_T]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
-
-    def _learn_sources(self, event: Event) -> None:
-        if self._raw or event.event is not EventKind.SOURCES or event.sources is None:
-            return
-        from blitz.data.boards import SessionDecoder
-
-        if self._decoder is None or event.session_id != self._decoded_id:
-            self._decoder = SessionDecoder(event.sources)
-            self._decoded_id = event.session_id
-        else:
-            self._decoder.update(event.sources)
 
 
 def _cancel(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[None]") -> None:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
-from blitz.data.blocks import MessageBlock
+from blitz.data.blocks import GRID_MESSAGES, MessageBlock
 
 _BLOCKS_AHEAD = 3
 """Enough to hide the way there and back; three blocks of a megabyte are no burden to either side."""
@@ -24,13 +24,23 @@ class ReadAhead:
 
     async def fetch(self, first: int, count: int) -> MessageBlock:
         """Return the block, and have the following ones fetched meanwhile."""
-        if (first, count) not in self._under_way:
+        wanted = (first, count)
+        if wanted not in self._under_way:
             await self.close()
-        for ahead in range(_BLOCKS_AHEAD + 1):
-            part = (first + ahead * count, count)
-            if part not in self._under_way and (ahead == 0 or part[0] < self._message_count):
+        part = wanted
+        for _ in range(_BLOCKS_AHEAD + 1):
+            if part not in self._under_way:
                 self._under_way[part] = asyncio.create_task(self._call(*part))
-        return await self._under_way.pop((first, count))
+            part = self._behind(*part)
+            if part[1] <= 0:
+                break
+        return await self._under_way.pop(wanted)
+
+    def _behind(self, first: int, count: int) -> tuple[int, int]:
+        """Return the part that is asked for next: a block of the grid, or what there is of it."""
+        start = first + count
+        stop = min((start // GRID_MESSAGES + 1) * GRID_MESSAGES, self._message_count)
+        return start, stop - start
 
     async def close(self) -> None:
         """Give up what is under way."""

@@ -1,0 +1,75 @@
+import asyncio
+
+import pytest
+
+from blitz.data.blocks import GRID_MESSAGES, MessageBlock, Read
+from blitz.io.read_ahead import ReadAhead
+
+pytestmark = pytest.mark.anyio
+
+
+def block(first: int, count: int) -> MessageBlock:
+    return MessageBlock.from_reads(1, first, [Read(0, 0, [b""] * count)])
+
+
+async def test_each_block_is_asked_for_once_and_some_at_the_same_time() -> None:
+    count = 6 * GRID_MESSAGES + 100
+    asked: list[tuple[int, int]] = []
+    most = under_way = 0
+
+    async def fetch(first: int, count: int) -> MessageBlock:
+        nonlocal most, under_way
+        asked.append((first, count))
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+        return block(first, count)
+
+    next_seq = 40  # a download that goes on within a block of the grid
+    async with ReadAhead(fetch, count) as read_ahead:
+        while next_seq < count:
+            stop = min((next_seq // GRID_MESSAGES + 1) * GRID_MESSAGES, count)
+            came = await read_ahead.fetch(next_seq, stop - next_seq)
+            assert (came.first_seq, came.next_seq) == (next_seq, stop)
+            next_seq = stop
+    assert len(asked) == len(set(asked)) == 7
+    assert most > 1
+
+
+async def test_unexpected_wish_is_fetched_anew_and_faults_ahead_are_nobodys() -> None:
+    async def fetch(first: int, count: int) -> MessageBlock:
+        if first:
+            raise OSError("not this one")
+        return block(first, count)
+
+    async with ReadAhead(fetch, 10 * GRID_MESSAGES) as read_ahead:
+        assert len(await read_ahead.fetch(0, GRID_MESSAGES)) == GRID_MESSAGES
+        assert len(await read_ahead.fetch(0, 5)) == 5
+        with pytest.raises(OSError, match="not this one"):
+            await read_ahead.fetch(GRID_MESSAGES, 7)
+
+
+async def test_cancelling_gives_up_what_is_under_way() -> None:
+    cancelled = 0
+
+    async def fetch(first: int, count: int) -> MessageBlock:
+        nonlocal cancelled
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled += 1
+            raise
+        raise AssertionError
+
+    async def run() -> None:
+        async with ReadAhead(fetch, 10 * GRID_MESSAGES) as read_ahead:
+            await read_ahead.fetch(0, GRID_MESSAGES)
+
+    task = asyncio.create_task(run())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert cancelled == 4

@@ -5,7 +5,9 @@ Owns the SQLAlchemy engine. Knows nothing of what is kept in the tables, apart f
 
 import logging
 import re
+import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -174,7 +176,8 @@ def _create_engine(url: sqlalchemy.URL, verbose: bool, *, is_sqlite: bool, is_me
         # The sqlite3 module begins transactions late and commits before DDL; we say BEGIN ourselves, in `begin`.
         connection.isolation_level = None
         try:
-            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            _use_wal(connection)
+            for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
                 connection.execute(f"PRAGMA {pragma}").close()
         except BaseException:
             connection.close()
@@ -186,6 +189,19 @@ def _create_engine(url: sqlalchemy.URL, verbose: bool, *, is_sqlite: bool, is_me
         connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
 
     return engine
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    deadline_s = time.monotonic() + _BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            # SQLite's own timeout does not cover the change to WAL, when two programs make a cache at once.
+            if "locked" not in str(error) or time.monotonic() > deadline_s:
+                raise
+            time.sleep(0.01)
 
 
 def _remedy(reason: str) -> str:

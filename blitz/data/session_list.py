@@ -32,7 +32,7 @@ class ListedSession(NamedTuple):
     @classmethod
     def from_entry(cls, entry: Sequence[int | None]) -> "ListedSession":
         """Read ``[id, start, end or None, count]``; count may be left out."""
-        ref_id, started_ms, stopped_ms, count = itertools.islice(itertools.chain(entry, (None, None)), 4)
+        ref_id, started_ms, stopped_ms, count = itertools.islice(itertools.chain(entry, itertools.repeat(None)), 4)
         if ref_id is None or started_ms is None:
             raise ValueError(f"{entry!r} is no session: [id, start, end or None, count] is wanted, in milliseconds.")
         return cls(

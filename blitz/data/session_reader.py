@@ -35,6 +35,10 @@ class ReadingColumns(NamedTuple):
     """Places in :attr:`SessionDecoding.labels`."""
     value: NDArray[np.float64]
 
+    def between(self, start: int, stop: int) -> "ReadingColumns":
+        """Return a part of them."""
+        return ReadingColumns(self.time_ns[start:stop], self.label[start:stop], self.value[start:stop])
+
 
 class SessionDecoding:
     """Turns a session's blocks, in order from the first, into columns of readings."""
@@ -53,7 +57,9 @@ class SessionDecoding:
     def fork(self) -> "SessionDecoding":
         """Return a copy that goes on from here by itself."""
         twin = copy.copy(self)
-        twin._decoder = copy.deepcopy(self._decoder)
+        # Clocks are copied; sources and their definitions never change, and are shared.
+        shared = {id(source): source for source in self._decoder.sources}
+        twin._decoder = copy.deepcopy(self._decoder, shared)
         return twin
 
     def decode(self, block: MessageBlock) -> ReadingColumns:
@@ -111,8 +117,7 @@ class SessionReadings(Sequence[Reading]):
             return
         decoding = SessionDecoding(self._sources)
         for block in self._cache.session_blocks(self._session_id):
-            columns = decoding.decode(block)
-            yield from self._readings(columns)
+            yield from self._readings(decoding.decode(block))
 
     @overload
     def __getitem__(self, place: int) -> Reading: ...
@@ -156,8 +161,7 @@ class SessionReadings(Sequence[Reading]):
             number = bisect.bisect_right(ends, low)
             start = ends[number - 1] if number else 0
             stop = min(high, ends[number])
-            columns = self._columns(number)
-            found += self._readings(ReadingColumns(*(column[low - start : stop - start] for column in columns)))
+            found += self._readings(self._columns(number).between(low - start, stop - start))
             low = stop
         return found
 

@@ -1,0 +1,210 @@
+"""Writing a cached session as CSV, wide or long.
+
+Works block by block with whole columns, so that memory stays flat and no Python loop goes over rows. The file appears
+under its name only when it is whole.
+"""
+
+import csv
+import io
+import os
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, NamedTuple, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from blitz.data.blocks import MessageBlock
+from blitz.data.boards import Channel, Readings, SessionDecoder, channel_labels
+from blitz.data.csv_times import iso_times, seconds_since
+from blitz.data.database_client import DatabaseClient
+from blitz.data.records import SessionRecord, Source
+from blitz.errors import DownloadCancelled, ExportError
+
+Layout = Literal["wide", "long"]
+
+
+def export_csv(
+    cache: DatabaseClient,
+    session_id: int,
+    path: Path,
+    *,
+    layout: Layout = "wide",
+    progress: Callable[[int, int], None] | None = None,
+    is_cancelled: Callable[[], bool] | None = None,
+) -> Path:
+    """Write a downloaded session as CSV (UTF-8, comma, ``\\n``), replacing a file of that name when all is written.
+
+    Wide: a row a message, in order of seq: ``time_utc`` (ISO 8601, microseconds), ``seconds`` since the session's
+    start, then a column a channel, its unit in the header. What a message does not carry is empty: the channels of
+    other sources, values that could not be decoded. Long: a row a reading, which is
+    ``time_utc,seconds,source,channel,unit,value``.
+
+    :param progress: called with (messages written, messages in all).
+    :param is_cancelled: asked once a block.
+    :returns: the absolute path.
+    :raises SessionNotFound: if the session is not in the cache, or not downloaded.
+    :raises ExportError: if the file cannot be written.
+    :raises DownloadCancelled: if ``is_cancelled`` said so; a file that was there before is as it was.
+    :raises BlockError: if a block is damaged.
+    """
+    path = path.expanduser().absolute()
+    record = cache.session_record(session_id)
+    blocks = cache.session_blocks(session_id)
+    decoder = SessionDecoder(record.sources)
+    table: _Layout = _Wide(record) if layout == "wide" else _Long(record)
+    with _replacing(path) as file:
+        file.write(_csv_line(table.header) + b"\n")
+        for block in blocks:
+            if is_cancelled is not None and is_cancelled():
+                raise DownloadCancelled(f"The export of session {session_id} was cancelled; no file was written.")
+            file.write(_bytes_of(table.lines(block, decoder.decode(block))))
+            if progress is not None:
+                progress(block.next_seq, max(record.message_count, block.next_seq))
+    return path
+
+
+class _Column(NamedTuple):
+    """One channel of one source."""
+
+    source: Source
+    channel: Channel
+    place: int
+    """Its place among the source's channels."""
+
+    @classmethod
+    def of(cls, sources: Sequence[Source]) -> list["_Column"]:
+        return [
+            cls(source, channel, place)
+            for source in sources
+            if source.definition is not None
+            for place, channel in enumerate(source.definition.channels)
+        ]
+
+
+class _Layout(Protocol):
+    header: list[str]
+
+    def lines(self, block: MessageBlock, decoded: list[Readings]) -> Any:
+        """Return the block's rows, an Arrow array of strings that end with a newline."""
+
+
+class _Wide:
+    def __init__(self, record: SessionRecord) -> None:
+        self._started_ns = _nanoseconds(record)
+        labels = channel_labels(record.sources)
+        self._first: dict[int, int] = {}
+        self.header = ["time_utc", "seconds"]
+        for number, column in enumerate(_Column.of(record.sources)):
+            self._first.setdefault(column.source.index, number)
+            label, unit = labels[column.source.index, column.channel.name], column.channel.unit
+            self.header.append(f"{label} [{unit}]" if unit else label)
+
+    def lines(self, block: MessageBlock, decoded: list[Readings]) -> Any:
+        values = np.full((len(self.header) - 2, len(block)), np.nan)
+        for readings in decoded:
+            first = self._first[readings.source.index]
+            rows = slice(first, first + readings.values.shape[1])
+            values[rows, readings.seq - block.first_seq] = readings.values.T
+        cells = (_text(column) for column in values)
+        return _joined(*_heads(_times(block, decoded), self._started_ns), *cells)
+
+
+class _Long:
+    header: list[str]
+
+    def __init__(self, record: SessionRecord) -> None:
+        self.header = ["time_utc", "seconds", "source", "channel", "unit", "value"]
+        self._started_ns = _nanoseconds(record)
+        columns = _Column.of(record.sources)
+        self._first: dict[int, int] = {}
+        for number, column in enumerate(columns):
+            self._first.setdefault(column.source.index, number)
+        # The three cells that are the same for each reading of a channel, quoted once.
+        names = [_csv_line((c.source.name, c.channel.name, c.channel.unit)).decode() for c in columns]
+        self._names = pa.array(names, pa.string())
+
+    def lines(self, block: MessageBlock, decoded: list[Readings]) -> Any:
+        if not decoded:
+            return pa.array([], pa.string())
+        seq = np.concatenate([np.repeat(part.seq, part.values.shape[1]) for part in decoded])
+        value = np.concatenate([part.values.ravel() for part in decoded])
+        name = np.concatenate(
+            [
+                np.tile(np.arange(part.values.shape[1]) + self._first[part.source.index], len(part.seq))
+                for part in decoded
+            ]
+        )
+        order = np.argsort(seq, kind="stable")
+        order = order[~np.isnan(value[order])]
+        rows = pa.array(seq[order] - block.first_seq)
+        heads = (pc.take(column, rows) for column in _heads(_times(block, decoded), self._started_ns))
+        return _joined(*heads, pc.take(self._names, pa.array(name[order])), _text(value[order]))
+
+
+def _times(block: MessageBlock, decoded: list[Readings]) -> NDArray[np.int64]:
+    """Return each message's time: its reading's, else that of its arrival."""
+    time_ns = np.array(block.arrived_ns, np.int64)
+    for readings in decoded:
+        time_ns[readings.seq - block.first_seq] = readings.time_ns
+    return time_ns
+
+
+def _heads(time_ns: NDArray[np.int64], started_ns: int) -> tuple[Any, Any]:
+    return iso_times(time_ns), seconds_since(time_ns, started_ns)
+
+
+def _nanoseconds(record: SessionRecord) -> int:
+    # In two parts: one float would round to some hundred nanoseconds.
+    whole_s = int(record.started_at.replace(microsecond=0).timestamp())
+    return whole_s * 1_000_000_000 + record.started_at.microsecond * 1000
+
+
+def _text(values: NDArray[np.float64]) -> Any:
+    """Return the shortest text that reads as the same number, empty for NaN."""
+    return pc.fill_null(pc.cast(pa.array(values, from_pandas=True), pa.string()), "")
+
+
+def _joined(*cells: Any) -> Any:
+    return pc.binary_join_element_wise(pc.binary_join_element_wise(*cells, ","), "", "\n")
+
+
+def _bytes_of(lines: Any) -> bytes | memoryview:
+    if not len(lines):
+        return b""
+    _, offset_buffer, text = lines.buffers()
+    offsets = np.frombuffer(offset_buffer, np.int32)
+    return memoryview(text)[offsets[lines.offset] : offsets[lines.offset + len(lines)]]
+
+
+def _csv_line(cells: Sequence[str]) -> bytes:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(cells)
+    return line.getvalue().encode()
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """Give a file beside ``path`` that takes its place at the end, or goes when an error leaves the block."""
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        try:
+            with part.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        if isinstance(error, ExportError):
+            raise
+        reason = (error.strerror or str(error)).lower()
+        raise ExportError(
+            f"Cannot write {path}: {reason}. Check the folder and its free space, and close programs that use the file."
+        ) from error

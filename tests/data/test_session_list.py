@@ -1,0 +1,153 @@
+"""The cached list of sessions, against the server's."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from blitz.data.database_client import DatabaseClient
+from blitz.data.models import Reading, Session, SessionCopy, StoredBlock
+from blitz.data.records import SessionRecord
+from blitz.errors import SessionNotFound
+
+
+def session(cache: DatabaseClient, ref_id: int) -> Session | None:
+    return cache.get(Session, {"ref_id": ref_id})
+
+
+def add_rows(cache: DatabaseClient, session_id: int, count: int) -> None:
+    category_id = cache.get_or_create_category("a")
+    cache.add_many(
+        Reading(session_id=session_id, time_logged=n, category_id=category_id, value=n) for n in range(count)
+    )
+
+
+def test_the_list_replaces_the_one_before(any_cache: DatabaseClient) -> None:
+    any_cache.update_session_list([[1, 1000, 2000, 10], [2, 3000, None, 0]])
+    rows = any_cache.all(Session)
+    assert [(row.ref_id, row.time_started, row.time_stopped, row.number_of_readings) for row in rows] == [
+        (1, 1000, 2000, 10),
+        (2, 3000, None, 0),
+    ]
+    assert not any(row.available for row in rows)
+    any_cache.update_session_list([[2, 3000, 4000, 7], [3, 5000, None, 1]])
+    assert [(row.ref_id, row.time_stopped, row.number_of_readings) for row in any_cache.all(Session)] == [
+        (2, 4000, 7),
+        (3, None, 1),
+    ]
+
+
+def test_a_short_entry_leaves_the_count(cache: DatabaseClient) -> None:
+    cache.update_session_list([[1, 1000, None, 5]])
+    cache.update_session_list([[1, 1000, 2000]])
+    assert (session(cache, 1).time_stopped, session(cache, 1).number_of_readings) == (2000, 5)
+
+
+def test_an_entry_that_is_none_is_refused(cache: DatabaseClient) -> None:
+    with pytest.raises(ValueError, match="is no session"):
+        cache.update_session_list([[1]])
+
+
+def test_a_downloaded_session_outlives_the_list(cache: DatabaseClient, example: Callable[..., Any]) -> None:
+    example(20).fill(cache)
+    cache.update_session_list([[8, 1000, 2000, 3]])
+    assert session(cache, 7).available
+    assert len(cache.get_session_readings(7)) > 0
+    cache.update_session_records([example(20).record])
+    assert session(cache, 7).available
+    assert session(cache, 8) is None
+
+
+def test_a_session_with_another_start_is_another_session(cache: DatabaseClient, example: Callable[..., Any]) -> None:
+    example(20).fill(cache)
+    add_rows(cache, 7, 3)
+    cache.update_session_list([[7, 5000, 6000, 20]])
+    assert session(cache, 7).available is False
+    assert session(cache, 7).time_started == 5000
+    assert list(cache.get_session_readings(7)) == []
+    assert cache.all(StoredBlock) == cache.all(Reading) == []
+    assert cache.session_record(7).name == ""
+
+
+def test_a_session_that_has_grown_is_no_longer_available(cache: DatabaseClient, example: Callable[..., Any]) -> None:
+    example(20).fill(cache)
+    cache.update_session_records([example(30).record])
+    assert session(cache, 7).available is False
+    assert len(cache.get_session_readings(7)) == len(example(20).readings())
+    cache.update_session_availability(7)
+    assert session(cache, 7).available is False
+    example(30).fill(cache)
+    assert session(cache, 7).available is True
+
+
+def test_rows_make_a_session_available_when_there_are_enough(any_cache: DatabaseClient) -> None:
+    any_cache.update_session_list([[1, 1000, 2000, 4]])
+    add_rows(any_cache, 1, 3)
+    any_cache.update_session_availability(1)
+    assert session(any_cache, 1).available is False
+    add_rows(any_cache, 1, 1)
+    any_cache.update_session_availability(1)
+    assert session(any_cache, 1).available is True
+
+
+def test_a_missing_block_makes_a_session_unavailable(cache: DatabaseClient, example: Callable[..., Any]) -> None:
+    example(20_000).fill(cache)
+    with cache._writing() as db:
+        db.delete(db.get(StoredBlock, 1))
+    cache.update_session_availability(7)
+    assert session(cache, 7).available is False
+
+
+def test_the_availability_of_an_unknown_session_is_nothing(cache: DatabaseClient) -> None:
+    cache.update_session_availability(5)
+    assert cache.all(Session) == []
+
+
+def test_clear_session_data_leaves_the_session_in_the_list(cache: DatabaseClient, example: Callable[..., Any]) -> None:
+    example(20).fill(cache)
+    example(20, session_id=8).fill(cache)
+    add_rows(cache, 7, 2)
+    cache.clear_session_data(7)
+    assert session(cache, 7).available is False
+    assert list(cache.get_session_readings(7)) == []
+    assert session(cache, 8).available is True
+    assert len(cache.get_session_readings(8)) == len(example(20).readings())
+
+
+def test_delete_session_removes_session_and_data(any_cache: DatabaseClient, example: Callable[..., Any]) -> None:
+    example(20).fill(any_cache)
+    any_cache.begin_download(example(20).record)
+    add_rows(any_cache, 7, 2)
+    any_cache.delete_session(7)
+    assert all(any_cache.all(model).count() == 0 for model in (Session, SessionCopy, StoredBlock, Reading))
+    any_cache.delete_session(7)
+
+
+def test_records_keep_names_and_come_back_newest_first(cache: DatabaseClient) -> None:
+    old = SessionRecord(id=1, name="Old", started_at=datetime(2026, 1, 1, tzinfo=UTC), message_count=3, notes="wet")
+    new = SessionRecord(id=2, name="New", started_at=datetime(2026, 1, 2, 3, 4, 5, 678901, UTC), is_running=True)
+    cache.update_session_records([old, new])
+    assert cache.session_records() == [new, old]
+    assert cache.session_record(1) == old
+    assert session(cache, 2).name == "New"
+
+
+def test_a_list_without_names_keeps_them_and_tells_what_is_newer(cache: DatabaseClient) -> None:
+    started = datetime(2026, 1, 1, tzinfo=UTC)
+    cache.update_session_records([SessionRecord(id=1, name="Named", started_at=started, is_running=True)])
+    start_ms = round(started.timestamp() * 1000)
+    cache.update_session_list([[1, start_ms, start_ms + 1500, 12], [2, start_ms + 5001, None, 1]])
+    record = cache.session_record(1)
+    assert (record.name, record.is_running, record.message_count, record.stopped_ms) == (
+        "Named",
+        False,
+        12,
+        start_ms + 1500,
+    )
+    assert (cache.session_record(2).started_ms, cache.session_record(2).is_running) == (start_ms + 5001, True)
+
+
+def test_an_unknown_session_has_no_record(cache: DatabaseClient) -> None:
+    with pytest.raises(SessionNotFound, match="Session 5 is not in the cache"):
+        cache.session_record(5)

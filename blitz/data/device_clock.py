@@ -31,7 +31,8 @@ class DeviceClock:
     def times_ns(self, device_ms: NDArray[np.int64], arrived_ns: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the time of each message; calls go on where the last one ended.
 
-        :param device_ms: shape (n,), 0 to 2**32 - 1; -1 where a message has none: it gets the time of the one before.
+        :param device_ms: shape (n,), 0 to 2**32 - 1; -1 where a message has none: it gets the time of
+            the one before, or its arrival if it is the first.
         :param arrived_ns: shape (n,), nanoseconds since the Unix epoch, never falling.
         :returns: shape (n,), nanoseconds since the Unix epoch.
 
@@ -40,17 +41,19 @@ class DeviceClock:
         >>> (clock.times_ns(np.array([100, 110, 120]), arrived) // 1_000_000).tolist()
         [4990, 5000, 5010]
         """
+        if not len(device_ms):
+            return np.empty(0, np.int64)
         times_ns = np.full(len(device_ms), np.iinfo(np.int64).min)
         readable = np.flatnonzero(device_ms >= 0)
         if len(readable):
             times_ns[readable] = self._with_clock(device_ms[readable], arrived_ns[readable])
-        if self._last_time_ns is not None and len(times_ns):
+        if self._last_time_ns is None:
+            unknown = slice(0, readable[0] if len(readable) else None)
+            times_ns[unknown] = arrived_ns[unknown]
+        else:
             times_ns[0] = max(int(times_ns[0]), self._last_time_ns)
         times_ns = np.maximum.accumulate(times_ns)
-        if len(readable):
-            self._last_time_ns = int(times_ns[-1])
-        has_none = times_ns == np.iinfo(np.int64).min
-        times_ns[has_none] = arrived_ns[has_none]
+        self._last_time_ns = int(times_ns[-1])
         return times_ns
 
     def _with_clock(self, device_ms: NDArray[np.int64], arrived_ns: NDArray[np.int64]) -> NDArray[np.int64]:

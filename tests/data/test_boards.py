@@ -1,0 +1,221 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from blitz.data.blocks import MessageBlock, Read
+from blitz.data.boards import (
+    BoardDefinition,
+    Channel,
+    SessionDecoder,
+    channel_labels,
+    decode_values,
+    device_ms,
+    load_definitions,
+)
+from blitz.data.records import Source
+from blitz.errors import BoardMismatch, ConfigError
+
+DEFINITIONS = load_definitions()
+LINE_08 = b"08a000005555cccccccc00000000"
+LINE_09 = b"092800002f19572076ac00000000"
+MS = 1_000_000
+
+
+def matrix(*lines: bytes) -> NDArray[np.uint8]:
+    return np.frombuffer(b"".join(lines), np.uint8).reshape(len(lines), -1)
+
+
+def source(index: int, board_id: str | None, name: str = "") -> Source:
+    definition = DEFINITIONS[board_id] if board_id else None
+    return Source(index=index, name=name or f"sim{index}", link="pty", board_id=board_id, definition=definition)
+
+
+def block(*reads: tuple[int, int, list[bytes]], first_seq: int = 0) -> MessageBlock:
+    return MessageBlock.from_reads(7, first_seq, [Read(*read) for read in reads])
+
+
+def test_the_boards_that_every_installation_knows_are_built_in() -> None:
+    assert {board_id: board.name for board_id, board in DEFINITIONS.items()} == {
+        "03": "GPIO",
+        "08": "Blitz Basic",
+        "09": "Motor",
+        "0a": "NetScanner one",
+        "0b": "NetScanner two",
+    }
+    assert [channel.name for channel in DEFINITIONS["08"].channels if channel.shown] == [
+        f"adc_channel_{number}" for number in ("one", "two", "three", "four", "five")
+    ]
+    assert [channel.name for channel in DEFINITIONS["0b"].channels][::15] == ["Channel_17", "Channel_32"]
+
+
+def test_the_known_line_of_board_08_is_decoded() -> None:
+    line = b"08" + b"7500005555cccccccc00000000"
+    assert decode_values(DEFINITIONS["08"], matrix(line))[0].tolist() == [3276, 3276, 3264, 0, 0, 1, 0, 1, 0, 1]
+    assert device_ms(matrix(line)).tolist() == [21845]
+
+
+def test_the_known_line_of_16_bit_words_is_decoded() -> None:
+    assert decode_values(DEFINITIONS["09"], matrix(LINE_09)).tolist() == [[22304, 30380, 0]]
+    assert device_ms(matrix(LINE_09)).tolist() == [12057]
+
+
+def test_the_pressure_scanner_is_decoded_to_kilopascals() -> None:
+    words = b"".join(b"%08X" % (2_000_000 + 250_000 * channel) for channel in range(16))
+    values = decode_values(DEFINITIONS["0a"], matrix(b"0AA000000001" + words))
+    assert values[0].tolist() == [0.25 * channel for channel in range(16)]
+    assert {channel.unit for channel in DEFINITIONS["0a"].channels} == {"kPa"}
+
+
+def test_digital_channels_are_single_bits() -> None:
+    assert decode_values(DEFINITIONS["03"], matrix(b"03a000000001a500000000000000")).tolist() == [
+        [1, 0, 1, 0, 0, 1, 0, 1]
+    ]
+
+
+def test_upper_and_lower_case_mean_the_same() -> None:
+    values = decode_values(DEFINITIONS["08"], matrix(LINE_08, LINE_08.upper()))
+    assert values[0].tolist() == values[1].tolist()
+
+
+def test_a_message_of_another_board_or_with_a_wrong_digit_is_a_row_of_nan() -> None:
+    rows = matrix(LINE_08, LINE_09, LINE_08[:-1] + b"g", b"0x" + LINE_08[2:], LINE_08)
+    values = decode_values(DEFINITIONS["08"], rows)
+    assert np.isnan(values).all(axis=1).tolist() == [False, True, True, True, False]
+
+
+def test_a_timestamp_with_a_wrong_digit_is_unreadable() -> None:
+    assert device_ms(matrix(LINE_08, LINE_08.replace(b"5555", b"55 5"))).tolist() == [21845, -1]
+    assert device_ms(matrix(b"0840")).tolist() == [-1]
+
+
+def test_a_message_that_is_too_short_for_the_layout_is_refused() -> None:
+    with pytest.raises(BoardMismatch, match="28 digits is too short for board 0a, NetScanner one"):
+        decode_values(DEFINITIONS["0a"], matrix(b"0aa000000001a500000000000000"))
+
+
+@given(payload=st.integers(0, (1 << 64) - 1), bit=st.integers(0, 63), bits=st.integers(1, 64), signed=st.booleans())
+def test_any_channel_reads_the_bits_that_it_names(payload: int, bit: int, bits: int, signed: bool) -> None:
+    bits = min(bits, 64 - bit)
+    board = BoardDefinition(
+        id="08",
+        name="any",
+        channels=(Channel(name="any", bit=bit, bits=bits, signed=signed, zero=3, scale=2, divisor=5),),
+    )
+    number = payload >> (64 - bit - bits) & ((1 << bits) - 1)
+    if signed and number >> (bits - 1):
+        number -= 1 << bits
+    values = decode_values(board, matrix(b"08a000000000%016x" % payload))
+    assert values[0, 0] == (float(number) - 3) * 2 / 5
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("id = '08", "is not TOML"),
+        ("id = '8'\nname = 'x'\nchannels = []", "wrong at id"),
+        ("id = '08'\nname = 'x'\nchannels = []\ncolour = 1", "wrong at colour"),
+        ("id = '08'\nname = 'x'\nchannels = [{name='a', bit=4, bits=2, is_flag=true}]", "beyond the 5 flags"),
+        ("id = '08'\nname = 'x'\nchannels = [{name='a', bit=4, bits=2, divisor=0}]", "divisor 0"),
+        ("id = '08'\nname = 'x'\nchannels = [{name='a',bit=4,bits=2},{name='a',bit=4,bits=2}]", "2 channels 'a'"),
+    ],
+)
+def test_a_wrong_definition_is_named_with_what_is_wrong(tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(ConfigError, match=f"mine.toml.*{reason}"):
+        load_definitions(tmp_path)
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nowhere: No such file"):
+        load_definitions(tmp_path / "nowhere")
+
+
+def test_a_definition_of_a_folder_overrides_the_built_in_one(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("id = '08'\nname = 'Mine'\nchannels = [{name='a', bit=0, bits=8}]")
+    definitions = load_definitions(tmp_path)
+    assert definitions["08"].name == "Mine"
+    assert definitions["09"] == DEFINITIONS["09"]
+
+
+def test_two_sources_in_one_block_are_told_apart() -> None:
+    decoder = SessionDecoder([source(0, "08"), source(2, "09"), source(3, None)])
+    run = block((10, 2, [LINE_09]), (11, 0, [LINE_08, LINE_08]), (12, 3, [b"hello"]), (13, 2, [LINE_09]), first_seq=100)
+    first, second = decoder.decode(run)
+    assert (first.source.index, first.seq.tolist(), first.session_id) == (0, [101, 102], 7)
+    assert (second.source.index, second.seq.tolist()) == (2, [100, 104])
+    assert first.values[:, 0].tolist() == [3276, 3276]
+    assert second.values[:, 0].tolist() == [22304, 22304]
+    assert len(first) == 2
+    assert [channel.name for channel in second.channels] == ["raw_adc", "motor_value", "set_point"]
+
+
+def test_messages_of_odd_kind_become_rows_of_nan_and_never_an_exception() -> None:
+    odd = [b"", b"08", b"0840", LINE_08, b"temp:21.5", LINE_08 + b"00", b"\xff" * 28, b"x" * 200, LINE_09]
+    (readings,) = SessionDecoder([source(0, "08")]).decode(block((5 * MS, 0, odd)))
+    assert readings.seq.tolist() == list(range(9))
+    assert np.isnan(readings.values[:, 0]).tolist() == [True, True, True, False, True, False, True, True, True]
+    assert (np.diff(readings.time_ns) >= 0).all()
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.lists(st.binary(max_size=40), max_size=4)), max_size=6))
+def test_no_bytes_whatsoever_make_the_decoder_raise(reads: list[tuple[int, list[bytes]]]) -> None:
+    decoder = SessionDecoder([source(0, "08"), source(1, "0a")])
+    run = block(*((place * MS, index, lines) for place, (index, lines) in enumerate(reads)))
+    decoded = decoder.decode(run)
+    assert sum(map(len, decoded)) == int(np.count_nonzero(run.source < 2))
+
+
+def test_a_scanner_line_without_its_payload_is_a_row_of_nan() -> None:
+    (readings,) = SessionDecoder([source(0, "0a")]).decode(block((1, 0, [b"0aa000000001a500000000000000"])))
+    assert np.isnan(readings.values).all()
+
+
+def test_an_empty_block_decodes_to_nothing() -> None:
+    assert SessionDecoder([source(0, "08")]).decode(block()) == []
+
+
+def test_decoding_in_pieces_gives_what_decoding_whole_gives() -> None:
+    lines = [b"%sa0%08x%016x" % ((b"08", b"09")[number % 2], 10 * number, number << 20) for number in range(1000)]
+    whole = block(*((number * 10 * MS, number % 2, [line]) for number, line in enumerate(lines)), first_seq=5)
+    sources = [source(0, "08"), source(1, "09")]
+    together = SessionDecoder(sources).decode(whole)
+    pieces = SessionDecoder(sources)
+    decoded = [pieces.decode(whole.between(start, start + 130)) for start in range(5, 1005, 130)]
+    for index in range(2):
+        for name in ("seq", "time_ns", "values"):
+            parts = np.concatenate([getattr(part[index], name) for part in decoded])
+            assert np.array_equal(parts, getattr(together[index], name))
+
+
+def test_an_update_of_the_sources_keeps_the_clocks() -> None:
+    decoder = SessionDecoder([source(0, "08")])
+    decoder.decode(block((1000 * MS, 0, [b"08a000000064" + b"0" * 16])))
+    decoder.update([source(0, "08", "renamed"), source(1, "09")])
+    first, second = decoder.decode(
+        block((5000 * MS, 0, [b"08a0000000c8" + b"0" * 16]), (5000 * MS, 1, [LINE_09]), first_seq=1)
+    )
+    assert first.source.name == "renamed"
+    assert first.time_ns.tolist() == [1100 * MS]
+    assert second.time_ns.tolist() == [5000 * MS]
+    assert [known.name for known in decoder.sources] == ["renamed", "sim1"]
+
+
+def test_a_board_without_a_clock_has_the_times_of_arrival() -> None:
+    board = DEFINITIONS["08"].model_copy(update={"has_clock": False})
+    device = source(0, "08").model_copy(update={"definition": board})
+    (readings,) = SessionDecoder([device]).decode(block((10, 0, [LINE_08]), (20, 0, [LINE_08])))
+    assert readings.time_ns.tolist() == [10, 20]
+
+
+def test_channels_are_labelled_with_their_source_only_where_two_share_a_name() -> None:
+    labels = channel_labels(
+        [source(0, "08", "sim1"), source(1, "09", "sim2"), source(2, "08", "sim3"), source(3, None)]
+    )
+    assert labels[0, "adc_channel_one"] == "sim1 adc_channel_one"
+    assert labels[2, "adc_channel_one"] == "sim3 adc_channel_one"
+    assert labels[1, "raw_adc"] == "raw_adc"
+    assert len(labels) == 23

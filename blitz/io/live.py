@@ -174,6 +174,15 @@ class LiveHub:
         feed = self._feeds.get(session_id)
         return None if feed is None else feed.next_seq
 
+    def preview_block(self, first: int, count: int) -> MessageBlock:
+        """Return messages of the preview; those that are gone from memory are left out."""
+        feed = self._feeds[PREVIEW_ID]
+        while True:
+            begin = min(max(first, feed.first_seq), feed.next_seq)
+            block = feed.block(begin, min(begin + count, feed.next_seq))
+            if block is not None:  # else the oldest went in this moment
+                return block
+
     def sources(self, session_id: int) -> tuple[Source, ...]:
         """Return the source table of the running session or the preview, as far as it is known here."""
         return tuple(self._sources.get(session_id, {}).values())
@@ -208,14 +217,12 @@ class LiveHub:
         encoded = self._encoded.get(key)
         if encoded is not None:
             return encoded, stop
-        feed = self._feeds.get(session_id)
-        block = feed.block(first, stop) if feed is not None else None
-        if block is None:
-            if session_id == PREVIEW_ID and feed is not None:  # its past is gone: go on with what there is
-                first = max(first, feed.first_seq)
-                block = feed.block(first, max(stop, first)) or MessageBlock.from_reads(PREVIEW_ID, first, [])
-            else:
-                block = await anyio.to_thread.run_sync(self._load, session_id, first, stop - first)
+        if session_id == PREVIEW_ID:
+            block = self.preview_block(first, stop - first)
+        else:
+            feed = self._feeds.get(session_id)
+            recent = feed.block(first, stop) if feed is not None else None
+            block = recent or await anyio.to_thread.run_sync(self._load, session_id, first, stop - first)
         encoded = as_json_lines(block) if as_ndjson else block.encode()
         self._encoded[key] = encoded
         while len(self._encoded) > _CACHED_BLOCKS:

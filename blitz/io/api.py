@@ -1,0 +1,322 @@
+"""The HTTP and WebSocket interface: thin calls on the acquisition and the store.
+
+Plain functions run in worker threads, so that a call which waits for Redis or a board holds up nobody. Errors become
+RFC 9457 problem details with a stable ``code``.
+"""
+
+import csv
+import io
+import logging
+from typing import Annotated, Any, Literal
+
+import anyio
+import anyio.to_thread
+from fastapi import APIRouter, FastAPI, Header, Path, Query, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+import blitz
+from blitz.data.blocks import GRID_MESSAGES, PREVIEW_ID, MessageBlock
+from blitz.data.database_server import DatabaseServer
+from blitz.data.records import BoardRecord, Notice, SessionRecord, StatusRecord
+from blitz.errors import (
+    BlitzError,
+    BoardTimeout,
+    CommandRefused,
+    LinkError,
+    NoSession,
+    SessionNotFound,
+    SessionRunning,
+    StoreUnavailable,
+    UnknownBoard,
+)
+from blitz.io.acquisition import Acquisition
+from blitz.io.guard import problem
+from blitz.io.live import as_json_lines
+
+log = logging.getLogger(__name__)
+
+ARROW_TYPE = "application/vnd.apache.arrow.stream"
+COUNT_LIMIT = 65_536
+_STATUS: dict[type[BlitzError], int] = {
+    SessionRunning: 409,
+    NoSession: 409,
+    SessionNotFound: 404,
+    UnknownBoard: 404,
+    CommandRefused: 422,
+    BoardTimeout: 504,
+    LinkError: 503,
+    StoreUnavailable: 503,
+}
+
+
+class StartRequest(BaseModel):
+    """What a new session is called, and by whom it is started."""
+
+    name: str = Field("", max_length=200)
+    notes: str = Field("", max_length=100_000)
+    owner: str = Field("", max_length=200)
+    join: bool = Field(False, description="a session that runs already is no error but the answer")
+
+
+class StartAnswer(BaseModel):
+    """The session that runs now, and whether this call started it."""
+
+    session: SessionRecord
+    created: bool
+
+
+class SessionChanges(BaseModel):
+    """New texts of a session; what is absent stays."""
+
+    name: str | None = Field(None, max_length=200)
+    notes: str | None = Field(None, max_length=100_000)
+
+
+class CommandRequest(BaseModel):
+    """One line for a board, without its ending."""
+
+    line: str = Field(min_length=1, max_length=200)
+
+
+class CommandAnswer(BaseModel):
+    """The line that the board answered."""
+
+    answer: str
+
+
+class Health(BaseModel):
+    """For supervisors: 200 and ok, or 503 and why not."""
+
+    status: Literal["ok", "degraded"]
+    reason: str | None = None
+
+
+def create_app(acquisition: Acquisition, store: DatabaseServer) -> FastAPI:
+    """Return the application; its documentation page, at ``/docs``, needs no other server."""
+    app = FastAPIOffline(
+        title="Blitz",
+        version=blitz.__version__,
+        description="Serial data acquisition: boards, sessions, live messages. The live connection is a WebSocket at "
+        "`/api/v1/live?session=&first=&format=arrow|ndjson`: blocks of messages from a cursor on, and events as JSON.",
+    )
+    app.include_router(_system_calls(acquisition), prefix="/api/v1")
+    app.include_router(_board_calls(acquisition), prefix="/api/v1")
+    app.include_router(_session_calls(acquisition, store), prefix="/api/v1")
+    app.include_router(_message_calls(acquisition, store), prefix="/api/v1")
+    _handle_errors(app)
+    return app
+
+
+def _system_calls(acquisition: Acquisition) -> APIRouter:
+    calls = APIRouter(tags=["system"])
+
+    @calls.get("/status", response_model_exclude_none=True)
+    def read_status() -> StatusRecord:
+        """Return version, store, running session, boards and rates in one look."""
+        return acquisition.status()
+
+    @calls.get("/events", response_model_exclude_none=True)
+    def read_notices() -> list[Notice]:
+        """Return the last notices, oldest first."""
+        return acquisition.notices
+
+    @calls.get("/health", response_model_exclude_none=True, responses={503: {"model": Health}})
+    def read_health(response: Response) -> Health:
+        """Say whether messages are stored."""
+        error = acquisition.status().store.error
+        if error is None:
+            return Health(status="ok")
+        response.status_code = 503
+        return Health(status="degraded", reason=error)
+
+    return calls
+
+
+def _board_calls(acquisition: Acquisition) -> APIRouter:
+    calls = APIRouter(tags=["boards"])
+
+    @calls.get("/boards", response_model_exclude_none=True)
+    def list_boards() -> list[BoardRecord]:
+        """Return all boards, how they are doing, and what is wrong with those that are not."""
+        return acquisition.boards()
+
+    @calls.post("/boards/scan", response_model_exclude_none=True)
+    def scan_boards() -> list[BoardRecord]:
+        """Look for new boards, for at most five seconds."""
+        return acquisition.scan()
+
+    @calls.post("/boards/{name}/commands")
+    def send_command(name: str, command: CommandRequest) -> CommandAnswer:
+        """Send a line to a board and return its answer; a board's error is 422, silence 504."""
+        return CommandAnswer(answer=acquisition.command(name, command.line))
+
+    return calls
+
+
+def _session_calls(acquisition: Acquisition, store: DatabaseServer) -> APIRouter:
+    calls = APIRouter(tags=["sessions"])
+
+    @calls.get("/sessions", response_model_exclude_none=True)
+    def list_sessions() -> list[SessionRecord]:
+        """Return all sessions, newest first, without sources and gaps."""
+        return store.sessions()
+
+    @calls.post("/sessions", status_code=201, response_model_exclude_none=True)
+    def start_session(request: StartRequest, response: Response) -> Any:
+        """Start recording; 409 with the running session if one runs already, or 200 with it if `join` is set."""
+        try:
+            record = acquisition.start_session(request.name, request.notes, request.owner)
+            return StartAnswer(session=record, created=True)
+        except SessionRunning as error:
+            running = acquisition.status().session
+            if running is None:
+                raise
+            if not request.join:
+                detail = f"{error} It was started by {running.owner or 'an unnamed client'}."
+                details = problem(409, error.code, detail, session=running.model_dump(mode="json", exclude_none=True))
+                return JSONResponse(details, 409, media_type="application/problem+json")
+            response.status_code = 200
+            return StartAnswer(session=running, created=False)
+
+    @calls.post("/sessions/{session_id}/stop", response_model_exclude_none=True)
+    def stop_session(session_id: int) -> SessionRecord:
+        """Stop recording: the boards are drained first; 409 if that session does not run."""
+        return acquisition.stop_session(session_id)
+
+    @calls.get("/sessions/{session_id}", response_model_exclude_none=True)
+    def read_session(session_id: int) -> SessionRecord:
+        """Return one session with its sources, their definitions, and the gaps."""
+        return store.session(session_id)
+
+    @calls.patch("/sessions/{session_id}", response_model_exclude_none=True)
+    def change_session(session_id: int, changes: SessionChanges) -> SessionRecord:
+        """Change a session's name or notes."""
+        record = store.update_session(session_id, name=changes.name, notes=changes.notes)
+        acquisition.announce_changed(record)
+        return record
+
+    @calls.delete("/sessions/{session_id}", status_code=204)
+    def delete_session(session_id: int) -> None:
+        """Delete a session and its messages for good; 409 while it is recorded."""
+        store.delete_session(session_id)
+        acquisition.announce_deleted(session_id)
+
+    return calls
+
+
+SessionKey = Annotated[str, Path(pattern="^([0-9]{1,18}|preview)$", description="an id, or `preview`")]
+
+
+def _message_calls(acquisition: Acquisition, store: DatabaseServer) -> APIRouter:
+    calls = APIRouter(tags=["messages"])
+    hub = acquisition.hub
+
+    @calls.get(
+        "/sessions/{session_key}/messages",
+        response_class=Response,
+        responses={200: {"content": {ARROW_TYPE: {}, "application/x-ndjson": {}, "text/csv": {}}}},
+    )
+    def read_messages(
+        session_key: SessionKey,
+        first: Annotated[int, Query(ge=0, description="sequence number of the first message")] = 0,
+        count: Annotated[int, Query(ge=0, description=f"at most {COUNT_LIMIT} are returned")] = GRID_MESSAGES,
+        accept: Annotated[str, Header()] = ARROW_TYPE,
+    ) -> Response:
+        """Return one block of messages, in the form that `Accept` asks for; past the end it is empty."""
+        count = min(count, COUNT_LIMIT)
+        if session_key == "preview":
+            block = hub.preview_block(first, count)
+        else:
+            block = store.messages(int(session_key), first, count)
+        if "application/x-ndjson" in accept:
+            return Response(as_json_lines(block), media_type="application/x-ndjson")
+        if "text/csv" in accept:
+            return Response(_as_csv(block), media_type="text/csv; charset=utf-8")
+        return Response(block.encode(), media_type=ARROW_TYPE)
+
+    @calls.websocket("/live")
+    async def live(
+        websocket: WebSocket,
+        session: Annotated[str, Query(pattern="^([0-9]{1,18}|preview|)$")] = "",
+        first: Annotated[int | None, Query()] = None,
+        format: Annotated[Literal["arrow", "ndjson"], Query()] = "arrow",
+    ) -> None:
+        session_id = None if not session else PREVIEW_ID if session == "preview" else int(session)
+        if session_id and session_id != hub.running:
+            try:
+                await anyio.to_thread.run_sync(store.session, session_id)
+            except BlitzError as error:
+                await websocket.send_denial_response(_problem_response(error))
+                return
+        await websocket.accept()
+        async with anyio.create_task_group() as tasks:
+
+            async def send_frames() -> None:
+                try:
+                    async for frame in hub.frames(session_id, first, as_ndjson=format == "ndjson"):
+                        await (websocket.send_bytes(frame) if isinstance(frame, bytes) else websocket.send_text(frame))
+                    await websocket.close()
+                except WebSocketDisconnect:
+                    pass
+                except BlitzError as error:
+                    log.warning("A live connection ended: %s", error)
+                    await websocket.close(1011, error.code)
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(send_frames)
+            # Nothing is expected from a viewer, but that it leaves.
+            while (await websocket.receive())["type"] != "websocket.disconnect":
+                pass
+            tasks.cancel_scope.cancel()
+
+    return calls
+
+
+def _as_csv(block: MessageBlock) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["seq", "arrived_ns", "source", "raw"])
+    for seq, (arrived_ns, source, raw) in enumerate(
+        zip(block.arrived_ns.tolist(), block.source.tolist(), block.messages(), strict=True), block.first_seq
+    ):
+        writer.writerow([seq, arrived_ns, source, str(raw, "latin-1")])
+    return text.getvalue()
+
+
+def _problem_response(error: BlitzError) -> JSONResponse:
+    status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
+    return JSONResponse(problem(status, error.code, str(error)), status, media_type="application/problem+json")
+
+
+def _handle_errors(app: FastAPI) -> None:
+    @app.exception_handler(BlitzError)
+    async def on_blitz_error(_: Request, error: BlitzError) -> Response:
+        return _problem_response(error)
+
+    @app.exception_handler(ValueError)
+    async def on_value_error(_: Request, error: ValueError) -> Response:
+        return JSONResponse(problem(422, "invalid", str(error)), 422, media_type="application/problem+json")
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid_request(_: Request, error: RequestValidationError) -> Response:
+        sentences = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
+        details = problem(422, "invalid", "; ".join(sentences))
+        return JSONResponse(details, 422, media_type="application/problem+json")
+
+    @app.exception_handler(HTTPException)
+    async def on_http_error(request: Request, error: HTTPException) -> Response:
+        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http")
+        details = problem(error.status_code, code, f"{request.method} {request.url.path}: {error.detail}.")
+        return JSONResponse(
+            details, error.status_code, headers=dict(error.headers or {}), media_type="application/problem+json"
+        )
+
+    @app.exception_handler(Exception)
+    async def on_fault(request: Request, error: Exception) -> Response:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        details = problem(500, "fault", "The server has a fault of its own here; its log has the details.")
+        return JSONResponse(details, 500, media_type="application/problem+json")

@@ -1,0 +1,187 @@
+"""The server program: puts the private Redis, the simulated boards, the acquisition and the HTTP interface together.
+
+Composition only. :func:`run` is what ``blitz serve`` calls.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from blitz.config import SerialPort, ServerSettings
+from blitz.data.boards import load_definitions
+from blitz.data.database_server import DatabaseServer
+from blitz.errors import ConfigError
+from blitz.io.acquisition import Acquisition, AcquisitionOptions
+from blitz.io.api import create_app
+from blitz.io.guard import Guard
+
+log = logging.getLogger("blitz.server")
+
+_SIMULATOR_START_S = 20.0
+_WEBSOCKET_LIMIT_BYTES = 65_536
+_HTTP_STOP_S = 2
+
+
+def run(settings: ServerSettings) -> int:
+    """Run the server until it is told to stop (Ctrl-C, SIGTERM); return the exit code.
+
+    :raises BlitzError: if it cannot start, as one sentence.
+    """
+    _set_up_logging(settings.log_level)
+    with ExitStack() as stack:
+        listener = stack.enter_context(_listen(settings))
+        url = settings.redis_url or stack.enter_context(_private_redis(settings))
+        store = DatabaseServer(url, settings.redis_prefix)
+        stack.callback(store.close)
+        store.ping()
+        names = stack.enter_context(_simulated_boards(settings.simulate))
+        options = AcquisitionOptions(
+            serial=(*settings.serial, *(SerialPort(path, 57600) for path in names)),
+            names=names,
+            scan_usb=settings.scan_usb,
+            never_touch=settings.never_touch,
+            poll_interval_s=settings.poll_interval_s,
+            preview=settings.preview,
+            durability=settings.durability,
+            is_private_store=settings.redis_url is None,
+        )
+        acquisition = Acquisition(store, load_definitions(), options)
+        app = Guard(create_app(acquisition, store), (settings.host, *settings.allowed_hosts), settings.token)
+        acquisition.start()
+        try:
+            return asyncio.run(_serve(app, acquisition, listener, settings, store))
+        finally:
+            acquisition.stop()
+
+
+def _set_up_logging(level: str) -> None:
+    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
+    for noisy in ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING if level != "debug" else logging.DEBUG)
+
+
+@contextmanager
+def _listen(settings: ServerSettings) -> Iterator[socket.socket]:
+    """Take the port first: a second server by mistake is told before it touches anything."""
+    if not settings.is_loopback and settings.token is None:
+        raise ConfigError(
+            f"--host {settings.host} can be reached from the network, and without a token anybody there could stop a "
+            "run. Give one of at least 16 characters with BLITZ_TOKEN, or listen on 127.0.0.1."
+        )
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    with contextlib.closing(listener):
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+            listener.listen(128)
+        except OSError as error:
+            raise ConfigError(
+                f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}. Another server may run "
+                "there: stop it, or choose another --port."
+            ) from error
+        yield listener
+
+
+@contextmanager
+def _private_redis(settings: ServerSettings) -> Iterator[str]:
+    if sys.platform == "win32":
+        raise ConfigError("On Windows the server needs a Redis that runs elsewhere: give its address with --redis-url.")
+    from blitz.io.redis_child import RedisChild
+
+    with RedisChild(settings.data_dir, settings.durability) as child:
+        log.info("%s Redis on %s", "Adopted the running" if child.was_adopted else "Started", child.data_dir)
+        yield child.url
+
+
+@contextmanager
+def _simulated_boards(count: int) -> Iterator[dict[str, str]]:
+    """Run a simulator beside us, in a process of its own like real boards; give source names by path."""
+    if not count:
+        yield {}
+        return
+    boards = ",".join(("08", "09")[n % 2] for n in range(count))
+    with tempfile.TemporaryDirectory(prefix="blitz-sim-") as folder:
+        command = [sys.executable, "-m", "blitz", "simulate", "--boards", boards, "--link-dir", folder]
+        process = subprocess.Popen(
+            [*command, "--exit-with-parent", "--json"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the server, which drains the boards before they go
+        )
+        try:
+            watchdog = threading.Timer(_SIMULATOR_START_S, process.kill)
+            watchdog.start()
+            assert process.stdout is not None
+            ready = process.stdout.readline()
+            watchdog.cancel()
+            if not ready:
+                raise ConfigError("The simulated boards did not start; what they said stands above.")
+            paths = json.loads(ready)["paths"]
+            yield {path: Path(path).name for path in paths}
+        finally:
+            process.terminate()
+            with process:
+                pass
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers, which would end the program before the boards are drained."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve(
+    app: Guard, acquisition: Acquisition, listener: socket.socket, settings: ServerSettings, store: DatabaseServer
+) -> int:
+    loop = asyncio.get_running_loop()
+    acquisition.hub.attach(loop)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws_max_size=_WEBSOCKET_LIMIT_BYTES,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=_HTTP_STOP_S,
+    )
+    server = _Server(config)
+    stopping: list[asyncio.Task[None]] = []
+
+    async def stop() -> None:
+        log.info("Stopping: draining the boards")
+        await asyncio.to_thread(acquisition.stop)
+        server.should_exit = True
+
+    def on_signal() -> None:
+        if stopping:
+            server.should_exit = server.force_exit = True
+        else:
+            stopping.append(loop.create_task(stop()))
+
+    previous: dict[int, object] = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if sys.platform == "win32":
+            previous[number] = signal.signal(number, lambda *_: loop.call_soon_threadsafe(on_signal))
+        else:
+            loop.add_signal_handler(number, on_signal)
+    host, port = listener.getsockname()[:2]
+    shown_host = f"[{host}]" if ":" in host else host
+    where = store.url if settings.redis_url else f"a private Redis in {settings.data_dir}"
+    log.info("Blitz serves http://%s:%s, storing in %s (durability %s)", shown_host, port, where, settings.durability)
+    await server.serve(sockets=[listener])
+    return 0

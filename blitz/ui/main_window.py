@@ -273,6 +273,7 @@ class MainWindow(QMainWindow):
 
     def _lay_out(self) -> None:
         self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setDrawBase(False)
         self.tabs.setTabsClosable(True)
         for page, title in ((self.live_page, "Live"), (self.boards_page, "Boards"), (self.sessions_page, "Sessions")):
             place = self.tabs.addTab(page, title)

@@ -162,10 +162,14 @@ def build_stylesheet(theme: Theme) -> str:
     QTabBar::tab:focus {{ color: {theme.accent}; }}
     QTableView {{ border: 1px solid {theme.border}; border-radius: 4px; gridline-color: transparent; outline: none;
                   selection-background-color: {theme.accent}; selection-color: {theme.on_accent}; }}
-    QTableView::item {{ padding: 0 8px; }}
+    QTableView::item {{ border: 0px; padding: 0px 8px; }}
+    QListView::item {{ border: 0px; padding: 4px 8px; }}
+    QGraphicsView {{ border: 1px solid {theme.border}; border-radius: 4px; }}
+    QListView {{ border: 1px solid {theme.border}; border-radius: 4px; outline: none; }}
     QHeaderView {{ background: {theme.base}; border: none; }}
-    QHeaderView::section {{ background: {theme.base}; color: {theme.muted}; border: none; padding: 6px 8px;
+    QHeaderView::section {{ background: {theme.base}; color: {theme.muted}; border: none; padding: 6px 11px;
                             border-bottom: 1px solid {theme.border}; }}
+    QHeaderView::section:vertical {{ border-bottom: none; padding: 0 11px; }}
     QTableCornerButton::section {{ background: {theme.base}; border: none; border-bottom: 1px solid {theme.border}; }}
     QPushButton, QToolButton[kind="plain"] {{ background: {theme.raised}; border: 1px solid {theme.border};
                    border-radius: 4px; padding: 6px 14px; min-height: 18px; }}

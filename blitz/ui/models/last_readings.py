@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from PyQt5.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
+from PyQt5.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, pyqtSignal
 from PyQt5.QtGui import QFont
 
 from blitz.ui.formats import MISSING, channel_decimals, format_value
@@ -15,12 +15,16 @@ LAST = 10
 class LastReadingsModel(QAbstractTableModel):
     """Reads a :class:`LiveStore`; :meth:`refresh` is called by a timer."""
 
+    grew = pyqtSignal(int)
+    """A value needs more characters than any before: how many."""
+
     def __init__(self, store: LiveStore, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._store = store
         self._channels: tuple[LiveChannel, ...] = ()
         self._decimals: tuple[int, ...] = ()
         self._series: dict[int, Series] = {}
+        self._widest = 0
         self.number_font: QFont | None = None
 
     def refresh(self) -> None:
@@ -77,3 +81,13 @@ class LastReadingsModel(QAbstractTableModel):
 
     def _read(self) -> None:
         self._series = {source.index: self._store.last(source.index, LAST) for source in self._store.sources}
+        widest = max((self._width(row) for row in range(len(self._channels))), default=0)
+        if widest > self._widest:
+            self._widest = widest
+            self.grew.emit(widest)
+
+    def _width(self, row: int) -> int:
+        channel, series = self._channels[row], self._series[self._channels[row].source.index]
+        if not len(series.times) or channel.column >= series.values.shape[1]:
+            return 0
+        return len(format_value(float(series.values[-1, channel.column]), self._decimals[row]))

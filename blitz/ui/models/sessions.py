@@ -134,7 +134,7 @@ class SessionsModel(QAbstractTableModel):
             return format_moment(record.started_at)
         if column == LENGTH:
             length = session_length_s(record)
-            return format_duration(length) if length is not None else "running" if record.is_running else MISSING
+            return MISSING if length is None else format_duration(length)
         if column == MESSAGES:
             return format_count(record.message_count)
         if column == STATE:
@@ -146,7 +146,7 @@ class SessionsModel(QAbstractTableModel):
     def _copy_text(self, record: SessionRecord) -> str:
         download = self._downloads.get(record.id)
         if download is not None:
-            return f"{download.share:.0%}" if download.total else "waiting"
+            return f"{100 * download.share:.0f} %" if download.total else "waiting"
         if record.id in self._gone_ids:
             return "only on this computer"
         return "on this computer" if record.id in self._local_ids else "on the server"

@@ -12,6 +12,7 @@ from blitz.ui.live_store import LiveChannel
 from blitz.ui.models.sessions import session_length_s, session_title
 from blitz.ui.plots.history_plot import HistoryPlot
 from blitz.ui.theme import SPACE, Appearance, Theme
+from blitz.ui.widgets.channel_delegate import ChannelDelegate
 
 
 class ChannelChoice(QAbstractListModel):
@@ -97,9 +98,8 @@ class HistoryPage(QWidget):
     def _lay_out(self) -> None:
         names = QListView()
         names.setModel(self.channels)
-        names.setSpacing(2)
         names.setAccessibleName("Channels")
-        names.setFrameShape(QListView.NoFrame)
+        names.setItemDelegate(ChannelDelegate(names))
         splitter = QSplitter()
         splitter.setHandleWidth(2 * SPACE)
         splitter.addWidget(self.plot)

@@ -19,6 +19,7 @@ from blitz.ui.models.last_readings import LastReadingsModel
 from blitz.ui.models.variables import CHANNEL, VariablesModel
 from blitz.ui.plots.live_plot import LivePlot
 from blitz.ui.theme import SPACE, Appearance, Theme, number_font
+from blitz.ui.widgets.channel_delegate import ChannelDelegate
 from blitz.ui.widgets.table import Table
 from blitz.ui.windows import PlotWindow
 
@@ -104,7 +105,7 @@ class LivePage(QWidget):
         splitter.addWidget(tables)
         splitter.setStretchFactor(0, 5)
         splitter.setStretchFactor(1, 3)
-        splitter.setSizes([760, 460])
+        splitter.setSizes([740, 500])
         splitter.setChildrenCollapsible(False)
         page = QHBoxLayout(self)
         page.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, SPACE)
@@ -161,15 +162,20 @@ class LivePage(QWidget):
         numbers = number_font(self.font())
         self.variables.number_font = numbers
         self.last_readings.number_font = numbers
-        self.variables_table.set_widths(200, 90, 52, 64, 70, stretched=CHANNEL)
-        digit = self.fontMetrics().horizontalAdvance("0")
+        self.variables_table.set_widths(200, 78, 64, 80, 72, stretched=CHANNEL)
+        self.variables_table.setItemDelegateForColumn(CHANNEL, ChannelDelegate(self.variables_table))
         rows = self.last_table.verticalHeader()
         rows.show()
         rows.setDefaultAlignment(Qt.AlignLeft | Qt.AlignVCenter)
-        rows.setMaximumWidth(230)
-        columns = self.last_table.horizontalHeader()
-        columns.setDefaultSectionSize(digit * 6 + 20)
-        columns.setSectionResizeMode(QHeaderView.Interactive)
+        rows.setMaximumWidth(220)
+        self.last_table.horizontalHeader().setSectionResizeMode(QHeaderView.Fixed)
+        self.last_readings.grew.connect(self._widen_columns)
+        self._widen_columns(4)
+
+    def _widen_columns(self, digits: int) -> None:
+        digit = self.last_table.fontMetrics().horizontalAdvance("0")
+        least = self.last_table.fontMetrics().horizontalAdvance("Latest")
+        self.last_table.horizontalHeader().setDefaultSectionSize(max(digit * digits, least) + 24)
 
 
 def _title(text: str) -> QLabel:

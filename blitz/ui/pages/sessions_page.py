@@ -1,5 +1,7 @@
 """The page of sessions: the list, and what can be done with one."""
 
+from typing import Any
+
 from PyQt5.QtCore import QModelIndex, QPoint, QSortFilterProxyModel, Qt, pyqtSignal
 from PyQt5.QtWidgets import QAction, QHBoxLayout, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
 
@@ -27,16 +29,18 @@ class SessionsPage(QWidget):
         super().__init__(parent)
         self.sessions = SessionsModel(self)
         self.sessions.number_font = number_font(self.font())
-        self.proxy = QSortFilterProxyModel(self)
+        self.proxy = _SortedSessions(self)
         self.proxy.setSourceModel(self.sessions)
         self.proxy.setSortRole(SORT_ROLE)
         self.proxy.setFilterKeyColumn(-1)
         self.proxy.setFilterCaseSensitivity(Qt.CaseInsensitive)
         self.table = Table(self.proxy, OFFLINE)
         self.table.setAccessibleName("Sessions")
-        self.table.setSortingEnabled(True)
         self.table.sortByColumn(NUMBER, Qt.DescendingOrder)
-        self.table.set_widths(64, 240, 180, 96, 110, 110, 150, 200, stretched=NAME)
+        self.table.setSortingEnabled(True)
+        # Qt's arrow lies on right-aligned titles; the proxy writes one.
+        self.table.horizontalHeader().setSortIndicatorShown(False)
+        self.table.set_widths(72, 240, 180, 96, 116, 116, 186, 190, stretched=NAME)
         self.table.setItemDelegateForColumn(COPY, ProgressDelegate(PROGRESS_ROLE, self.table))
         self.table.setContextMenuPolicy(Qt.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._show_menu)
@@ -145,6 +149,14 @@ class SessionsPage(QWidget):
         page.setSpacing(SPACE)
         page.addLayout(row)
         page.addWidget(self.table, 1)
+
+
+class _SortedSessions(QSortFilterProxyModel):
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.DisplayRole) -> Any:
+        text = super().headerData(section, orientation, role)
+        if role == Qt.DisplayRole and orientation == Qt.Horizontal and section == self.sortColumn():
+            return f"{text} {'▴' if self.sortOrder() == Qt.AscendingOrder else '▾'}"
+        return text
 
 
 def _button(action: QAction) -> QPushButton:

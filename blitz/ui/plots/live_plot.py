@@ -57,6 +57,7 @@ class LivePlot(QWidget):
         """Say over the empty plot what to do; an empty text says nothing."""
         self._hint.setText(text)
         self._hint.setVisible(bool(text))
+        self.plot.getPlotItem().setVisible(not text)
 
     def set_theme(self, theme: Theme) -> None:
         """Take over colours."""

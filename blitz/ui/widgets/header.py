@@ -41,7 +41,7 @@ class Header(QFrame):
         self.name = QLineEdit()
         self.name.setMaxLength(200)
         self.name.setClearButtonEnabled(True)
-        self.name.setMinimumWidth(190)
+        self.name.setMinimumWidth(236)
         self.name.setMaximumWidth(320)
         self.name.setAccessibleName("Name of the next session")
         self.name.setToolTip("Name of the next session; leave it empty for the one shown")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from PyQt5.QtCore import Qt
+from PyQt5.QtGui import QResizeEvent
 from PyQt5.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from blitz.data.records import Notice
@@ -96,9 +97,18 @@ class NoticesArea(QWidget):
     def _fit(self) -> None:
         self._all.setVisible(len(self._rows) > 1)
         self._all.setText(f"Dismiss all {len(self._rows)}")
-        shown = self._rows[:ROWS_SHOWN]
-        self._scroll.setFixedHeight(sum(row.sizeHint().height() + 2 for row in shown))
         self.setVisible(bool(self._rows))
+        self._fit_height()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Texts break differently now."""
+        super().resizeEvent(event)
+        self._fit_height()
+
+    def _fit_height(self) -> None:
+        width = self._scroll.viewport().width()
+        shown = self._rows[:ROWS_SHOWN]
+        self._scroll.setFixedHeight(sum(row.heightForWidth(width) + 2 for row in shown))
 
 
 class _Row(QFrame):

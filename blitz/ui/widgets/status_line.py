@@ -8,6 +8,13 @@ from blitz.ui.feed import Connection, ConnectionState
 from blitz.ui.formats import format_count
 from blitz.ui.theme import SPACE
 
+_DURABILITY = {
+    "always": "every append on disk",
+    "everysec": "on disk each second",
+    "none": "in memory only",
+    "external": "durable as its own Redis is",
+}
+
 
 class StatusLine(QStatusBar):
     """The bar below the window."""
@@ -86,7 +93,7 @@ def _store_words(store: StoreRecord) -> str:
         return f"Store is away: {store.error or 'no answer'}"
     if store.waiting_messages:
         return f"Store is up, {format_count(store.waiting_messages)} messages waiting"
-    return f"Store is up ({store.durability})"
+    return f"Store is up, {_DURABILITY[store.durability]}"
 
 
 def _say(label: QLabel, text: str, state: str) -> None:

@@ -5,6 +5,7 @@ from PyQt5.QtGui import QColor, QPainter, QPaintEvent, QPalette
 from PyQt5.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
+    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
@@ -66,32 +67,31 @@ class Table(QTableView):
 
 
 class ProgressDelegate(QStyledItemDelegate):
-    """Paints a bar behind the text of a cell whose model gives a share of 0 to 1 for a role."""
+    """Paints a bar beside the text of a cell whose model gives a share of 0 to 1 for a role."""
 
     def __init__(self, role: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._role = role
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
-        """Paint the cell, then the bar along its bottom."""
+        """Paint the cell, then the bar."""
         super().paint(painter, option, index)
         share = index.data(self._role)
         if share is None:
             return
-        cell: QRect = option.rect.adjusted(SPACE, 0, -SPACE, -4)
-        track = QRectF(cell.left(), cell.bottom() - 3, cell.width(), 4)
+        cell: QRect = option.rect
+        words = option.fontMetrics.horizontalAdvance("100 %") + 2 * SPACE
+        track = QRectF(cell.left() + words, cell.center().y() - 2, cell.width() - words - SPACE, 5)
         painter.save()
         painter.setRenderHint(QPainter.Antialiasing)
         painter.setPen(Qt.NoPen)
         faint = QColor(option.palette.color(QPalette.Text))
         faint.setAlpha(50)
         painter.setBrush(faint)
-        painter.drawRoundedRect(track, 2, 2)
-        is_selected = (
-            bool(option.state & option.state.State_Selected) if hasattr(option.state, "State_Selected") else False
-        )
+        painter.drawRoundedRect(track, 2.5, 2.5)
+        is_selected = bool(option.state & QStyle.State_Selected)
         role = QPalette.HighlightedText if is_selected else QPalette.Highlight
         painter.setBrush(option.palette.color(role))
         track.setWidth(track.width() * min(1.0, max(0.0, share)))
-        painter.drawRoundedRect(track, 2, 2)
+        painter.drawRoundedRect(track, 2.5, 2.5)
         painter.restore()

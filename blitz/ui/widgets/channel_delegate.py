@@ -1,0 +1,59 @@
+"""Channels in lists: a square of the channel's colour, full while the plot shows it, hollow while it does not."""
+
+from typing import Any, cast
+
+from PyQt5.QtCore import QAbstractItemModel, QEvent, QModelIndex, QRect, QRectF, Qt
+from PyQt5.QtGui import QColor, QIcon, QKeyEvent, QMouseEvent, QPainter, QPen, QPixmap
+from PyQt5.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
+
+from blitz.ui.theme import SPACE
+
+SWATCH = 13
+
+
+class ChannelDelegate(QStyledItemDelegate):
+    """Paints what CheckStateRole and DecorationRole (a QColor) say as one square; a click or Space turns it over."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        """Leave tick and colour to :meth:`paint`, and room for them."""
+        super().initStyleOption(option, index)
+        option.features &= ~QStyleOptionViewItem.HasCheckIndicator  # type: ignore[assignment]
+        room = QPixmap(SWATCH + SPACE // 2, SWATCH)
+        room.fill(Qt.transparent)
+        option.icon = QIcon(room)
+        option.decorationSize = room.size()
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        """Paint the cell, then the square."""
+        super().paint(painter, option, index)
+        colour = QColor(index.data(Qt.DecorationRole))
+        box = _swatch(option.rect)
+        painter.save()
+        painter.setRenderHint(QPainter.Antialiasing)
+        painter.setPen(QPen(colour, 2))
+        painter.setBrush(colour if index.data(Qt.CheckStateRole) == Qt.Checked else Qt.NoBrush)
+        painter.drawRoundedRect(QRectF(box).adjusted(1, 1, -1, -1), 3, 3)
+        painter.restore()
+
+    def editorEvent(
+        self, event: QEvent, model: QAbstractItemModel, option: QStyleOptionViewItem, index: QModelIndex
+    ) -> bool:
+        """Turn the tick over on a click on the square, or on Space."""
+        if event.type() in (QEvent.MouseButtonRelease, QEvent.MouseButtonDblClick):
+            click = cast(QMouseEvent, event)
+            near = _swatch(option.rect).adjusted(-SPACE, -SPACE, SPACE // 2, SPACE)
+            if click.button() != Qt.LeftButton or not near.contains(click.pos()):
+                return False
+            return event.type() == QEvent.MouseButtonDblClick or _turn(model, index)
+        if event.type() == QEvent.KeyPress and cast(QKeyEvent, event).key() in (Qt.Key_Space, Qt.Key_Select):
+            return _turn(model, index)
+        return False
+
+
+def _turn(model: QAbstractItemModel, index: QModelIndex) -> bool:
+    state: Any = Qt.Unchecked if index.data(Qt.CheckStateRole) == Qt.Checked else Qt.Checked
+    return model.setData(index, state, Qt.CheckStateRole)
+
+
+def _swatch(cell: QRect) -> QRect:
+    return QRect(cell.left() + SPACE, cell.center().y() - SWATCH // 2, SWATCH, SWATCH)

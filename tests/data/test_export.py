@@ -1,0 +1,162 @@
+"""CSV export: written, read by an independent reader, compared."""
+
+import csv
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blitz.data import csv_times
+from blitz.data.blocks import GRID_MESSAGES, MessageBlock
+from blitz.data.boards import BoardDefinition, Channel
+from blitz.data.database_client import DatabaseClient
+from blitz.data.export import export_csv
+from blitz.data.records import SessionRecord, Source
+from blitz.errors import DownloadCancelled, ExportError, SessionNotFound
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def rows_of(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+def time_text(session: Any, seq: int) -> str:
+    moment = datetime.fromtimestamp(session.started_s, UTC) + timedelta(milliseconds=10 * seq)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def test_a_wide_file_has_a_row_a_message(cache: DatabaseClient, example: Callable[..., Any], tmp_path: Path) -> None:
+    session = example(GRID_MESSAGES + 50)
+    session.fill(cache)
+    rows = rows_of(export_csv(cache, 7, tmp_path / "run.csv"))
+    assert rows[0] == ["time_utc", "seconds", "first [V]", "second", "angle, set [°]"]
+    assert len(rows) == GRID_MESSAGES + 51
+    for seq, row in enumerate(rows[1:]):
+        cells = ["", "", ""]
+        if seq % 3 == 0:
+            cells = [f"{seq % 4096}", f"{(seq + 1) % 4096 / 2:g}", ""]
+        elif seq % 3 == 2:
+            cells = ["", "", f"{seq % 65536}"]
+        assert row == [time_text(session, seq), f"{seq / 100:.6f}", *cells]
+
+
+def test_a_long_file_has_a_row_a_reading(cache: DatabaseClient, example: Callable[..., Any], tmp_path: Path) -> None:
+    session = example(GRID_MESSAGES + 50)
+    session.fill(cache)
+    rows = rows_of(export_csv(cache, 7, tmp_path / "run.csv", layout="long"))
+    assert rows[0] == ["time_utc", "seconds", "source", "channel", "unit", "value"]
+    expected = []
+    for time_ms, channel, value in session.readings():
+        seq = (time_ms - session.started_s * 1000) // 10
+        source, unit = ("sim2", "°") if channel == "angle, set" else ("sim1", "V" if channel == "first" else "")
+        expected.append([time_text(session, seq), f"{seq / 100:.6f}", source, channel, unit, f"{value:g}"])
+    assert rows[1:] == expected
+
+
+def test_the_path_is_absolute_and_an_older_file_is_replaced(
+    cache: DatabaseClient, example: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example(3).fill(cache)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run.csv").write_text("old")
+    assert export_csv(cache, 7, Path("run.csv")) == tmp_path / "run.csv"
+    assert len(rows_of(tmp_path / "run.csv")) == 4
+    assert [file.name for file in tmp_path.iterdir()] == ["run.csv"]
+
+
+def test_a_session_without_messages_gives_the_header(
+    cache: DatabaseClient, example: Callable[..., Any], tmp_path: Path
+) -> None:
+    example(0).fill(cache)
+    assert rows_of(export_csv(cache, 7, tmp_path / "wide.csv"))[1:] == []
+    assert rows_of(export_csv(cache, 7, tmp_path / "long.csv", layout="long"))[1:] == []
+
+
+def test_progress_is_told_and_a_cancelled_export_leaves_nothing(
+    cache: DatabaseClient, example: Callable[..., Any], tmp_path: Path
+) -> None:
+    example(2 * GRID_MESSAGES).fill(cache)
+    seen: list[tuple[int, int]] = []
+    export_csv(cache, 7, tmp_path / "a.csv", progress=lambda *counts: seen.append(counts))
+    assert seen == [(GRID_MESSAGES, 2 * GRID_MESSAGES), (2 * GRID_MESSAGES, 2 * GRID_MESSAGES)]
+    before = (tmp_path / "a.csv").read_bytes()
+    calls = iter([False, True])
+    with pytest.raises(DownloadCancelled, match="no file was written"):
+        export_csv(cache, 7, tmp_path / "a.csv", is_cancelled=lambda: next(calls))
+    assert (tmp_path / "a.csv").read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_file_that_cannot_be_written_is_told(
+    cache: DatabaseClient, example: Callable[..., Any], tmp_path: Path
+) -> None:
+    example(3).fill(cache)
+    with pytest.raises(ExportError, match=r"Cannot write .*run\.csv: no such file or directory"):
+        export_csv(cache, 7, tmp_path / "missing" / "run.csv")
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(ExportError, match="is a directory"):
+        export_csv(cache, 7, tmp_path / "folder.csv")
+    assert [file.name for file in tmp_path.iterdir()] == ["folder.csv"]
+
+
+def test_a_session_that_is_not_here_is_told(cache: DatabaseClient, tmp_path: Path) -> None:
+    with pytest.raises(SessionNotFound):
+        export_csv(cache, 7, tmp_path / "run.csv")
+    cache.update_session_list([[7, 1000, 2000, 3]])
+    with pytest.raises(SessionNotFound, match="Download it first"):
+        export_csv(cache, 7, tmp_path / "run.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_with_commas_quotes_and_accents_and_odd_values_survive(cache: DatabaseClient, tmp_path: Path) -> None:
+    channels = (
+        Channel(name='Höhe, "links"', bit=0, bits=16, signed=True, scale=1e-9, unit="µm, abs"),
+        Channel(name="tenth", bit=16, bits=16, divisor=10),
+        Channel(name="huge", bit=32, bits=32, scale=1e300),
+    )
+    definition = BoardDefinition(id="08", name="x", has_clock=False, channels=channels)
+    sources = (Source(index=0, name='bench "A", left', link="", definition=definition),)
+    record = SessionRecord(id=1, started_at=EPOCH + timedelta(seconds=10), message_count=2, sources=sources)
+    raw = pa.array([b"08a000000000fffe000300000002", b"08A000000000FFF"], pa.binary())
+    arrived = np.array([9_999_999_999, 11_234_567_891])
+    cache.begin_download(record)
+    cache.store_block(1, MessageBlock(1, 0, arrived, np.zeros(2, np.uint16), raw))
+    cache.finish_download(record)
+
+    header, first, second = rows_of(export_csv(cache, 1, tmp_path / "wide.csv"))
+    assert header == ["time_utc", "seconds", 'Höhe, "links" [µm, abs]', "tenth", "huge"]
+    assert first[:2] == ["1970-01-01T00:00:09.999999Z", "-0.000001"]
+    assert [float(cell) for cell in first[2:]] == [-2e-9, 0.3, 2e300]
+    assert second == ["1970-01-01T00:00:11.234567Z", "1.234567", "", "", ""]
+
+    _, *rows = rows_of(export_csv(cache, 1, tmp_path / "long.csv", layout="long"))
+    assert [row[2:5] for row in rows] == [
+        ['bench "A", left', 'Höhe, "links"', "µm, abs"],
+        ['bench "A", left', "tenth", ""],
+        ['bench "A", left', "huge", ""],
+    ]
+
+
+@given(times=st.lists(st.integers(0, 4_000_000_000_000_000_000), min_size=1), start_s=st.integers(0, 4_000_000_000))
+def test_times_are_written_as_python_would(times: list[int], start_s: int) -> None:
+    column = np.array(times, np.int64)
+    for text, seconds, time_ns in zip(
+        csv_times.iso_times(column).to_pylist(),
+        csv_times.seconds_since(column, start_s * 10**9).to_pylist(),
+        times,
+        strict=True,
+    ):
+        moment = EPOCH + timedelta(microseconds=time_ns // 1000)
+        assert datetime.fromisoformat(text) == moment
+        assert len(text) == 27
+        micros = (time_ns - start_s * 10**9) // 1000
+        whole, rest = divmod(abs(micros), 10**6)
+        assert seconds == f"{'-' if micros < 0 else ''}{whole}.{rest:06d}"

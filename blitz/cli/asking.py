@@ -1,0 +1,34 @@
+"""From a command's options to a client of a server, for as long as the command takes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from blitz.config import ClientSettings
+    from blitz.io.connection import AsyncClient
+
+_T = TypeVar("_T")
+
+
+def client_settings(server: str | None, token: str | None) -> "ClientSettings":
+    """Gather the settings of the client's side."""
+    from blitz import config
+
+    return config.load(config.ClientSettings, {"server": server, "token": token})
+
+
+def ask(settings: "ClientSettings", question: "Callable[[AsyncClient], Awaitable[_T]]") -> _T:
+    """Put a question to the server; Ctrl-C cancels it."""
+
+    async def run() -> _T:
+        from blitz.io.connection import AsyncClient
+
+        client = AsyncClient(settings.server, token=settings.token)
+        try:
+            return await question(client)
+        finally:
+            await client.close()
+
+    coroutine: Any = run()
+    return asyncio.run(coroutine)  # type: ignore[no-any-return]

@@ -1,0 +1,90 @@
+"""The `blitz` command and the two short cuts into it.
+
+Owns how a command ends: the exit code, and what is said about an error. Commands import what they need when they
+run, so that ``blitz --help`` is quick.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from blitz import __version__
+from blitz.cli import copying, looking, programs, recording
+from blitz.cli.faults import ExitCode, report
+from blitz.cli.options import EPILOG
+
+app = typer.Typer(
+    name="blitz",
+    help="Serial data acquisition: a server that records what boards send, and its clients.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+for part in (programs, looking, recording, copying):
+    part.register(app)
+
+
+def run() -> None:
+    """Be the `blitz` program."""
+    sys.exit(invoke(sys.argv[1:]))
+
+
+def run_server() -> None:
+    """Be the `blitz-server` program: `blitz serve`."""
+    sys.exit(invoke(["serve", *sys.argv[1:]]))
+
+
+def run_client() -> None:
+    """Be the `blitz-client` program: `blitz client`."""
+    sys.exit(invoke(["client", *sys.argv[1:]]))
+
+
+def invoke(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code; errors are told, not raised."""
+    as_json = "--json" in arguments
+    try:
+        code = app(list(arguments) or ["--help"], prog_name="blitz", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has had enough, as `head` does.
+        _forget_output()
+        return int(ExitCode.ERROR)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the outermost frame
+        return int(report(error, as_json=as_json))
+    if code == ExitCode.INTERRUPTED:
+        return int(report(KeyboardInterrupt(), as_json=as_json))
+    if not arguments:
+        return int(ExitCode.USAGE)
+    return code if isinstance(code, int) else int(ExitCode.DONE)
+
+
+def _forget_output() -> None:
+    """Let the interpreter's last flush go nowhere."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"blitz {__version__}")  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    pass
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,23 @@
+"""Options that several commands share, so that they mean the same everywhere."""
+
+from typing import Annotated
+
+import typer
+
+EPILOG = """\b
+Exit codes: 0 done; 1 error; 2 wrong usage or setting; 3 the server cannot be
+reached; 4 refused, such as a session that runs already or none that runs, or
+a wrong token; 130 ended with Ctrl-C."""
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document; errors as JSON, too, on the standard error.")
+]
+JsonErrorsOption = Annotated[bool, typer.Option("--json", help="Errors as JSON on the standard error.")]
+ServerOption = Annotated[
+    str | None,
+    typer.Option("--server", "-s", metavar="URL", help="Address of the server. [default: http://127.0.0.1:8999]"),
+]
+TokenOption = Annotated[
+    str | None, typer.Option("--token", metavar="TOKEN", help="What the server asks for; better in BLITZ_TOKEN.")
+]
+SessionArgument = Annotated[int, typer.Argument(metavar="SESSION", min=1, help="A session's id.", show_default=False)]

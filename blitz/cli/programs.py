@@ -1,0 +1,176 @@
+"""Commands that are programs of their own: the server, the desktop client, the simulator."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blitz.cli.asking import client_settings
+from blitz.cli.faults import InstallationError
+from blitz.cli.options import EPILOG, JsonErrorsOption, JsonOption, ServerOption, TokenOption
+
+_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+
+
+class Durability(StrEnum):
+    """When the store writes to disk."""
+
+    ALWAYS = "always"
+    EVERYSEC = "everysec"
+    NONE = "none"
+
+
+class LogLevel(StrEnum):
+    """How much the log says."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(epilog=EPILOG)(serve)
+    app.command(epilog=EPILOG)(client)
+    app.command(epilog=EPILOG)(simulate)
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the HTTP interface; 0: a free one. [default: 8999]")] = None,
+    data_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the server's own Redis.")] = None,
+    redis_url: Annotated[str | None, typer.Option(metavar="URL", help="A Redis to use instead of its own.")] = None,
+    redis_prefix: Annotated[str | None, typer.Option(metavar="TEXT", help="Put before every key in Redis.")] = None,
+    serial: Annotated[
+        list[str] | None, typer.Option(metavar="PORT[:BAUD]", help="A port to open; may be given several times.")
+    ] = None,
+    simulate: Annotated[int | None, typer.Option(metavar="N", help="Number of simulated boards.")] = None,
+    durability: Annotated[
+        Durability | None, typer.Option(help="When Redis writes to disk. [default: always]", show_default=False)
+    ] = None,
+    preview: Annotated[
+        bool | None,
+        typer.Option("--preview/--no-preview", help="Poll boards while nothing is recorded. [default: preview]"),
+    ] = None,
+    scan_usb: Annotated[
+        bool | None,
+        typer.Option("--scan-usb/--no-scan-usb", help="Open USB serial ports of known kinds. [default: scan-usb]"),
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option(help="What clients must present; needed beyond loopback; better in BLITZ_TOKEN.")
+    ] = None,
+    log_level: Annotated[
+        LogLevel | None, typer.Option(help="How much the log says. [default: info]", show_default=False)
+    ] = None,
+    config_file: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="A TOML file with a table [server].")
+    ] = None,
+    as_json: JsonErrorsOption = False,
+) -> None:
+    """Run the server: acquire, store and serve what boards send."""
+    from blitz import config
+
+    arguments = {
+        "host": host,
+        "port": port,
+        "data_dir": data_dir,
+        "redis_url": redis_url,
+        "redis_prefix": redis_prefix,
+        "serial": tuple(serial) if serial else None,
+        "simulate": simulate,
+        "durability": durability and durability.value,
+        "preview": preview,
+        "scan_usb": scan_usb,
+        "token": token,
+        "log_level": log_level and log_level.value,
+    }
+    settings = config.load(config.ServerSettings, arguments, config_file)
+    with _needing("server", "The server", {"fastapi", "uvicorn", "redis", "hiredis", "serial", "starlette"}):
+        from blitz import server
+    raise typer.Exit(server.run(settings))
+
+
+def client(server: ServerOption = None, token: TokenOption = None, as_json: JsonErrorsOption = False) -> None:
+    """Open the desktop client's window."""
+    settings = client_settings(server, token)
+    from blitz.io.address import ServerAddress
+
+    ServerAddress.parse(settings.server)
+    _check_screen()
+    with _needing("gui", "The desktop client", {"PyQt5", "pyqtgraph"}):
+        from blitz import client as program
+    raise typer.Exit(program.run(settings))
+
+
+def simulate(
+    boards: Annotated[str, typer.Option(metavar="ID,ID…", help="Boards, by their ids.")] = "08,09",
+    rate: Annotated[float, typer.Option(metavar="HZ", min=0.001, help="Messages a second, of each board.")] = 10.0,
+    ring: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Unsent messages that a board keeps. [default: the board's]")
+    ] = None,
+    streaming: Annotated[bool, typer.Option("--streaming", help="Send unasked, as some boards do.")] = False,
+    silence: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="How long a board says nothing after its port is opened.")
+    ] = 1.0,
+    count: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Messages in all. [default: no end]", show_default=False)
+    ] = None,
+    link_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for the links sim1, sim2, … to the ports.")
+    ] = None,
+    exit_with_parent: Annotated[
+        bool, typer.Option("--exit-with-parent", help="End when the standard input ends.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Simulate boards on serial ports of their own, until Ctrl-C."""
+    ids = [part.strip().lower() for part in boards.split(",") if part.strip()]
+    if not ids:
+        raise typer.BadParameter("name boards by their ids, such as 08,09.", param_hint="--boards")
+    with _needing("", "The simulator", {"fcntl", "pty", "termios", "tty"}):
+        from blitz.io.simulator import run_simulator
+    try:
+        run_simulator(
+            ids,
+            rate_hz=rate,
+            ring=ring,
+            streaming=streaming,
+            silence_s=silence,
+            count=count,
+            link_dir=link_dir,
+            exit_with_parent=exit_with_parent,
+            as_json=as_json,
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _check_screen() -> None:
+    """Qt ends the whole program where there is no screen: say it before."""
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in _SCREENS):
+        raise InstallationError(
+            "Cannot open a window: there is no screen here (DISPLAY and WAYLAND_DISPLAY are empty). "
+            "Run 'blitz client --server URL' on a machine with one, or use the other commands."
+        )
+
+
+@contextmanager
+def _needing(extra: str, what: str, modules: set[str]) -> Iterator[None]:
+    """Turn the absence of a part's packages into a sentence."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in modules:
+            raise
+        if not extra:
+            sentence = f"{what} needs pseudo terminals ({missing}), which this system does not have."
+        else:
+            sentence = f'{what} needs {missing}, which is not installed. Install it with: pip install "blitz[{extra}]"'
+        raise InstallationError(sentence) from error

@@ -129,7 +129,7 @@ def _simulated_boards(count: int) -> Iterator[dict[str, str]]:
             watchdog.cancel()
             if not ready:
                 raise ConfigError("The simulated boards did not start; what they said stands above.")
-            paths = json.loads(ready)["paths"]
+            paths = [board["path"] for board in json.loads(ready)["boards"]]
             yield {path: Path(path).name for path in paths}
         finally:
             process.terminate()

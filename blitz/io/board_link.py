@@ -18,7 +18,7 @@ from blitz.data.blocks import PREVIEW_ID
 from blitz.data.records import BoardRecord, LinkState
 from blitz.errors import BlitzError, BoardTimeout, LinkError
 from blitz.io import protocol
-from blitz.io.conversation import ANSWER_S, Conversation
+from blitz.io.conversation import ANSWER_S, Answer, Conversation
 from blitz.io.framing import LineFraming
 from blitz.io.link import SerialLink
 from blitz.io.protocol import LineKind
@@ -32,7 +32,8 @@ REOPEN_S = 0.5
 IDLE_S = 0.5
 RESTART_WAIT_S = 0.2
 NOTICE_EVERY_S = 10.0
-DRAIN_ROUNDS = 20
+DRAIN_S = 1.0
+QUIET_S = 0.2
 MANY_MESSAGES = 16
 """An answer with more messages than this is followed by the next poll at once: the board's ring may be short."""
 
@@ -201,7 +202,15 @@ class BoardLink:
 
     def _serve_one_connection(self) -> None:
         self._link = SerialLink(self.port, self.options.baud)
-        talk = Conversation(self._link, self._framing, self._deliver, self._complain, self._sink.now_ns, self._stop)
+        talk = Conversation(
+            self._link,
+            self._framing,
+            self._deliver,
+            self._complain,
+            self._sink.now_ns,
+            self._is_wanted_elsewhere,
+            self._stop,
+        )
         self._set_state(LinkState.IDENTIFYING)
         if not (self.mode == "polled" and self._active is not None and self._take_up_again(talk)):
             self._identify(talk)
@@ -210,9 +219,9 @@ class BoardLink:
                 self._switch(talk, self._wanted)
             self._run_commands(talk)
             if not self._is_logging:
-                talk.listen(IDLE_S, self._is_wanted_elsewhere)
-            elif not self._poll(talk):
-                talk.listen(self.options.poll_interval_s, self._is_wanted_elsewhere)
+                talk.listen(IDLE_S)
+            elif self._poll(talk).message_count <= MANY_MESSAGES:
+                talk.listen(self.options.poll_interval_s)
         self._settle(talk)
 
     def _is_wanted_elsewhere(self) -> bool:
@@ -317,10 +326,14 @@ class BoardLink:
         elif self.state is LinkState.SILENT:
             talk.send(protocol.stop(str(self.board_id)))
         else:
-            for _ in range(DRAIN_ROUNDS):
-                if not self._poll(talk):
-                    break
-            talk.request(protocol.stop(str(self.board_id)))
+            deadline_s = time.monotonic() + DRAIN_S
+            while (answer := self._poll(talk)).message_count > MANY_MESSAGES and time.monotonic() < deadline_s:
+                pass
+            if answer.code is not None:
+                talk.request(protocol.stop(str(self.board_id)))
+            else:  # it does not come to an end by itself
+                talk.send(protocol.stop(str(self.board_id)))
+                talk.take_rest(QUIET_S, ANSWER_S)
         self._is_logging = False
         self._release()
 
@@ -345,19 +358,19 @@ class BoardLink:
             self._complain(protocol.describe_error(code))
         self._is_logging = True  # if it did not hear, the next poll's answer, 66, starts it again
 
-    def _poll(self, talk: Conversation) -> bool:
-        """Fetch what was logged; True if there was so much that the next poll should follow at once."""
+    def _poll(self, talk: Conversation) -> Answer:
+        """Fetch what was logged."""
         answer = talk.transmit(str(self.board_id))
         if answer.code is None:
             if not answer.message_count and not self._stop.is_set():
                 self._set_state(LinkState.SILENT, f"{self.name} does not answer. Is it powered and connected?")
                 self._stop.wait(RESTART_WAIT_S)
-            return False
+            return answer
         if self.state is LinkState.SILENT:
             self._set_state(self._working_state())
         if answer.code == protocol.NOT_LOGGING:
             self._restart_after_reset(talk)
-        return answer.message_count > MANY_MESSAGES
+        return answer
 
     def _restart_after_reset(self, talk: Conversation) -> None:
         """The board does not log although we started it: it was reset with the cable in."""

@@ -33,6 +33,7 @@ class Conversation:
 
     :param deliver: takes messages and their arrival in ns.
     :param complain: takes a sentence about an error that the board sent unasked.
+    :param is_wanted_elsewhere: ends a wait for unasked messages, and an answer that has no end.
     :param stop: ends every wait.
     """
 
@@ -43,6 +44,7 @@ class Conversation:
         deliver: Callable[[Sequence[bytes], int], None],
         complain: Callable[[str], None],
         now_ns: Callable[[], int],
+        is_wanted_elsewhere: Callable[[], bool],
         stop: threading.Event,
     ) -> None:
         self.takes_every_line = False
@@ -52,6 +54,7 @@ class Conversation:
         self._deliver = deliver
         self._complain = complain
         self._now_ns = now_ns
+        self._is_wanted_elsewhere = is_wanted_elsewhere
         self._stop = stop
         self._leftover: list[bytes] = []
         self._arrived_ns = 0
@@ -66,15 +69,16 @@ class Conversation:
                 yield line
                 lines, self._leftover = self._leftover, []
 
-    def listen(self, wait_s: float, is_wanted_elsewhere: Callable[[], bool]) -> None:
+    def listen(self, wait_s: float) -> None:
         """Take what comes unasked, until the time is over or the caller has something else to do."""
         deadline_s = time.monotonic() + wait_s
-        while (remaining_s := deadline_s - time.monotonic()) > 0 and not is_wanted_elsewhere():
+        while (remaining_s := deadline_s - time.monotonic()) > 0 and not self._is_wanted_elsewhere():
             self.take(self._receive(remaining_s))
 
-    def take_rest(self) -> None:
-        """Take what has arrived already."""
-        while lines := self._receive(0.0):
+    def take_rest(self, quiet_s: float = 0.0, limit_s: float = 1.0) -> None:
+        """Take what is still on its way: until nothing has come for ``quiet_s``, or the limit is reached."""
+        deadline_s = time.monotonic() + limit_s
+        while time.monotonic() < deadline_s and (lines := self._receive(quiet_s)):
             self.take(lines)
 
     def request(self, request: bytes) -> int | None:
@@ -137,10 +141,16 @@ class Conversation:
         return code
 
     def _until_answered(self, *, is_asked: bool) -> Answer:
-        """Read up to the end of an answer; each part of it may take a second."""
+        """Read up to the end of an answer; each part of it may take a second.
+
+        A board that logs faster than its line can carry never comes to the end.
+        """
         count = 0
-        deadline_s = time.monotonic() + ANSWER_S
+        started_s = time.monotonic()
+        deadline_s = started_s + ANSWER_S
         while (remaining_s := deadline_s - time.monotonic()) > 0 and not self._stop.is_set():
+            if self._is_wanted_elsewhere() and time.monotonic() - started_s > ANSWER_S:
+                break
             lines = self._receive(remaining_s)
             if not lines:
                 continue

@@ -115,6 +115,8 @@ def _exclusive() -> bool | None:
 
 
 def _reason(error: Exception) -> str:
+    if "returned no data" in str(error):  # pyserial's words for a hang-up
+        return "the device was unplugged"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return str(error).rstrip(".") or type(error).__name__

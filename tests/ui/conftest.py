@@ -76,7 +76,9 @@ class FakeFeed(Feed):
 
 def make_source(index: int, board_id: str = "08") -> Source:
     definition = load_definitions()[board_id]
-    return Source(index=index, name=f"sim{index + 1}", link=f"/dev/pts/{index}", board_id=board_id, definition=definition)
+    return Source(
+        index=index, name=f"sim{index + 1}", link=f"/dev/pts/{index}", board_id=board_id, definition=definition
+    )
 
 
 def make_readings(source: Source, count: int = 1, first: int = 0, session_id: int = 0, step_s: float = 0.1) -> Readings:
@@ -88,7 +90,9 @@ def make_readings(source: Source, count: int = 1, first: int = 0, session_id: in
     return Readings(session_id, source, seq, time_ns, seq[:, np.newaxis] * 10.0 + np.arange(width))
 
 
-def make_session(session_id: int = 7, *, running: bool = False, name: str = "warm-up", count: int = 1200) -> SessionRecord:
+def make_session(
+    session_id: int = 7, *, running: bool = False, name: str = "warm-up", count: int = 1200
+) -> SessionRecord:
     return SessionRecord(
         id=session_id,
         name=name,
@@ -164,3 +168,12 @@ class Make:
     session: Callable[..., SessionRecord] = staticmethod(make_session)
     status: Callable[..., StatusRecord] = staticmethod(make_status)
     board: Callable[..., BoardRecord] = staticmethod(make_board)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Any warning of Qt's fails a test of the window."""
+    for entry in items:
+        if Path(__file__).parent in entry.path.parents:
+            entry.add_marker(pytest.mark.qt_log_level_fail("WARNING"))
+            # What the surroundings cause: the platform without a screen, and a session without a run-time folder.
+            entry.add_marker(pytest.mark.qt_log_ignore("propagateSizeHints", "XDG_RUNTIME_DIR", extend=True))

@@ -1,0 +1,37 @@
+"""How numbers and times are written."""
+
+import doctest
+
+import pytest
+
+from blitz.data.boards import Channel, load_definitions
+from blitz.ui import formats
+from blitz.ui.dialogs import connect
+from blitz.ui.plots import curves
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    for module in (formats, connect, curves):
+        assert doctest.testmod(module).failed == 0
+
+
+def test_decimals_follow_the_smallest_step_of_a_channel() -> None:
+    pressure = load_definitions()["0a"].channels[0]
+    assert formats.channel_decimals(pressure) == 6
+    assert formats.channel_decimals(Channel(name="adc", bit=0, bits=12)) == 0
+    assert formats.channel_decimals(Channel(name="volt", bit=0, bits=12, scale=5, divisor=4096)) == 3
+    assert formats.channel_decimals(Channel(name="tenth", bit=0, bits=12, divisor=10)) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "address"),
+    [
+        ("lab-pi", "http://lab-pi:8999"),
+        ("10.0.0.3:9000", "http://10.0.0.3:9000"),
+        ("[::1]", "http://[::1]:8999"),
+        ("[::1]:80", "http://[::1]:80"),
+        (" https://lab.example/ ", "https://lab.example"),
+    ],
+)
+def test_an_address_is_completed(typed: str, address: str) -> None:
+    assert connect.complete_address(typed) == address

@@ -1,0 +1,257 @@
+"""The window with a feed that has no server: what it shows, and what it asks."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from PyQt5.QtCore import Qt
+from PyQt5.QtTest import QTest
+from PyQt5.QtWidgets import QApplication, QDialog, QMessageBox, QPushButton
+from pytestqt.qtbot import QtBot
+
+from blitz.data.records import Notice
+from blitz.errors import SessionRunning
+from blitz.ui.feed import Connection, ConnectionState, RequestFailure, SessionList
+from blitz.ui.main_window import MainWindow
+from blitz.ui.theme import DARK, LIGHT, ThemeChoice
+from blitz.ui.windows import PlotWindow
+
+
+def press(box: QMessageBox, words: str) -> None:
+    button = next(button for button in box.buttons() if words in button.text())
+    QTest.mouseClick(button, Qt.LeftButton)
+
+
+def open_dialog(window: MainWindow, kind: type[Any]) -> Any:
+    return next(dialog for dialog in window.findChildren(kind) if dialog.isVisible())
+
+
+def test_the_window_says_what_the_server_says_not_what_was_clicked(window: MainWindow, feed: Any, make: Any) -> None:
+    assert window.header.state.text() == "Not connected"
+    assert not window.header.start.isEnabled()
+    feed.go_online()
+    feed.status_received.emit(make.status())
+    assert window.header.state.text() == "Not recording"
+    window.menus["start"].trigger()
+    assert feed.requests[-1][0] == "start"
+    assert feed.requests[-1][1].startswith("Session 20")
+    assert window.header.state.text() == "Not recording"
+    assert not window.header.start.isEnabled()
+    feed.status_received.emit(make.status(make.session(running=True)))
+    assert window.header.state.text() == "Recording"
+    assert "warm-up" in window.header.detail.text()
+    window.menus["stop"].trigger()
+    assert feed.requests[-1] == ("stop", 7)
+    assert window.header.state.text() == "Recording"
+
+
+def test_a_typed_name_starts_a_session_by_enter(window: MainWindow, feed: Any, make: Any) -> None:
+    feed.go_online()
+    feed.status_received.emit(make.status())
+    QTest.keyClicks(window.header.name, "pump test")
+    QTest.keyClick(window.header.name, Qt.Key_Return)
+    assert feed.requests[-1] == ("start", "pump test", "")
+
+
+def test_start_with_notes_asks_for_them(window: MainWindow, feed: Any, make: Any) -> None:
+    feed.go_online()
+    feed.status_received.emit(make.status())
+    window.menus["start_notes"].trigger()
+    dialog = open_dialog(window, QDialog)
+    dialog._name.setText("leak")
+    dialog._notes.setPlainText("valve open")
+    dialog.accept()
+    assert feed.requests[-1] == ("start", "leak", "valve open")
+
+
+def test_a_refused_start_is_a_notice_and_start_can_be_pressed_again(window: MainWindow, feed: Any, make: Any) -> None:
+    feed.go_online()
+    feed.status_received.emit(make.status())
+    window.header.start.click()
+    error = SessionRunning("Session 3 runs already.")
+    feed.request_failed.emit(RequestFailure("The session was not started", error))
+    assert window.notices.texts == ["The session was not started: Session 3 runs already."]
+    assert window.header.start.isEnabled()
+    feed.request_failed.emit(RequestFailure("The session was not started", error))
+    assert len(window.notices.texts) == 1
+    window.menus["dismiss"].trigger()
+    assert not window.notices.isVisible()
+
+
+def test_preview_is_labelled_as_not_recorded(window: MainWindow, feed: Any, make: Any, qtbot: QtBot) -> None:
+    plot = window.live_page.plot
+    feed.go_online()
+    feed.status_received.emit(make.status())
+    feed.sources_received.emit(0, (make.source(0),))
+    feed.readings_received.emit(make.readings(make.source(0), 50))
+    qtbot.waitUntil(lambda: plot._badge.isVisible())
+    qtbot.waitUntil(lambda: len(plot.plot._drawn) > 0)
+    assert "NOT RECORDED" in plot._badge.text()
+    session = make.session(running=True)
+    feed.session_started.emit(session)
+    feed.status_received.emit(make.status(session))
+    feed.sources_received.emit(7, (make.source(0),))
+    feed.readings_received.emit(make.readings(make.source(0), 30, session_id=7))
+    qtbot.waitUntil(lambda: not plot._badge.isVisible())
+    assert window.store.session_id == 7
+    feed.session_stopped.emit(make.session())
+    feed.status_received.emit(make.status())
+    assert window.store.session_id == 0
+
+
+def test_the_plot_is_drawn_only_when_something_changed(window: MainWindow, feed: Any, make: Any, qtbot: QtBot) -> None:
+    window.live_page._frames.stop()
+    feed.sources_received.emit(0, (make.source(0),))
+    feed.readings_received.emit(make.readings(make.source(0), 50))
+    window.live_page.refresh()
+    plot = window.live_page.plot
+    assert plot.draw()
+    assert not plot.draw()
+    feed.readings_received.emit(make.readings(make.source(0), 1, first=50))
+    assert plot.draw()
+
+
+def test_a_lost_connection_is_told_and_the_session_is_not_forgotten(window: MainWindow, feed: Any, make: Any) -> None:
+    feed.go_online()
+    feed.status_received.emit(make.status(make.session(running=True)))
+    feed.connection_changed.emit(ConnectionState(Connection.WAITING, "http://x:1", "No answer."))
+    assert window.header.state.text() == "Reconnecting…"
+    assert "last seen recording" in window.header.detail.text()
+    assert "No answer." in window.status_line.connection.text()
+    assert not window.header.stop.isEnabled()
+    feed.go_online()
+    feed.status_received.emit(make.status(make.session(running=True)))
+    assert window.header.state.text() == "Recording"
+
+
+def test_notices_of_the_server_stay_until_dismissed(window: MainWindow, feed: Any) -> None:
+    feed.notice_received.emit(Notice(severity="warning", text="sim1 is silent.", time=datetime.now(UTC), source="sim1"))
+    feed.notice_received.emit(Notice(severity="error", text="Redis is away.", time=datetime.now(UTC)))
+    assert window.notices.texts == ["Redis is away.", "sim1 is silent."]
+    close = next(button for button in window.notices.findChildren(QPushButton) if button.text() == "Dismiss")
+    close.click()
+    assert len(window.notices.texts) == 1
+
+
+def test_a_command_goes_to_the_selected_board_and_its_answer_is_shown(window: MainWindow, feed: Any, make: Any) -> None:
+    feed.go_online()
+    feed.status_received.emit(make.status())
+    page = window.boards_page
+    page.table.selectRow(1)
+    QTest.keyClicks(page.line, "0983")
+    QTest.keyClick(page.line, Qt.Key_Return)
+    assert feed.requests[-1] == ("command", "sim2", "0983")
+    feed.command_answered.emit("sim2", "0983", "0940")
+    assert "0940" in page.answers.toPlainText()
+
+
+def test_delete_names_the_session_and_says_from_where(window: MainWindow, feed: Any, make: Any) -> None:
+    feed.sessions_listed.emit(SessionList((make.session(9, name="first"), make.session(8)), frozenset({9})))
+    window.sessions_page.select(9)
+    window.sessions_page.actions_by_name["delete"].trigger()
+    box = open_dialog(window, QMessageBox)
+    assert "first" in box.text()
+    assert "gone for everyone" in box.informativeText()
+    press(box, "Cancel")
+    assert feed.requests == []
+    window.sessions_page.actions_by_name["delete"].trigger()
+    press(open_dialog(window, QMessageBox), "copy here")
+    assert feed.requests[-1] == ("delete here", 9)
+    window.sessions_page.select(8)
+    window.sessions_page.actions_by_name["delete"].trigger()
+    press(open_dialog(window, QMessageBox), "on the server")
+    assert feed.requests[-1] == ("delete", 8)
+
+
+def test_a_running_session_cannot_be_deleted_or_downloaded(window: MainWindow, feed: Any, make: Any) -> None:
+    feed.sessions_listed.emit(SessionList((make.session(9, running=True),)))
+    actions = window.sessions_page.actions_by_name
+    assert [name for name in actions if actions[name].isEnabled()] == ["rename"]
+
+
+def test_a_download_can_be_cancelled_in_its_row(window: MainWindow, feed: Any, make: Any) -> None:
+    feed.sessions_listed.emit(SessionList((make.session(9),)))
+    actions = window.sessions_page.actions_by_name
+    actions["download"].trigger()
+    feed.download_progressed.emit(9, 10, 100)
+    assert actions["cancel"].isVisible()
+    assert not actions["download"].isVisible()
+    actions["cancel"].trigger()
+    assert feed.requests == [("download", 9), ("cancel", 9)]
+    feed.download_cancelled.emit(9)
+    assert not actions["cancel"].isVisible()
+
+
+def test_rename_asks_for_name_and_notes(window: MainWindow, feed: Any, make: Any) -> None:
+    feed.sessions_listed.emit(SessionList((make.session(9),)))
+    window.sessions_page.actions_by_name["rename"].trigger()
+    dialog = open_dialog(window, QDialog)
+    dialog._name.setText("renamed")
+    dialog.accept()
+    assert feed.requests[-1] == ("rename", 9, "renamed", "")
+
+
+def test_sessions_are_searched_and_the_selection_stays(window: MainWindow, feed: Any, make: Any) -> None:
+    page = window.sessions_page
+    feed.sessions_listed.emit(SessionList((make.session(9, name="pump"), make.session(8, name="leak"))))
+    page.select(8)
+    page.search.setText("LEA")
+    assert page.proxy.rowCount() == 1
+    page.search.clear()
+    feed.sessions_listed.emit(SessionList((make.session(10), make.session(9), make.session(8, name="leak"))))
+    assert page.selected is not None
+    assert page.selected.id == 8
+
+
+def test_theme_and_window_of_the_plot_are_remembered(window: MainWindow, qapp: QApplication) -> None:
+    window.menus["theme_dark"].trigger()
+    assert window.appearance.theme is DARK
+    assert window.preferences.theme is ThemeChoice.DARK
+    window.menus["theme_light"].trigger()
+    assert window.appearance.theme is LIGHT
+    window.live_page.window_buttons[PlotWindow.LAST_10].click()
+    assert window.preferences.plot_window is PlotWindow.LAST_10
+    assert window.live_page.plot.window_shown is PlotWindow.LAST_10
+
+
+def test_connecting_asks_for_an_address_and_remembers_it(window: MainWindow, feed: Any) -> None:
+    window.menus["connect"].trigger()
+    dialog = open_dialog(window, QDialog)
+    dialog._address.setEditText("lab-pi")
+    dialog.accept()
+    assert feed.requests[-1] == ("connect", "http://lab-pi:8999", None)
+    assert window.preferences.servers == ("http://lab-pi:8999",)
+    window.menus["disconnect"].trigger()
+    assert feed.requests[-1] == ("disconnect",)
+
+
+def test_closing_while_recording_says_that_recording_goes_on(
+    window: MainWindow, feed: Any, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed.go_online()
+    feed.status_received.emit(make.status(make.session(running=True)))
+    seen: list[str] = []
+
+    def answer(words: str) -> Any:
+        def run(box: QMessageBox) -> int:
+            seen.append(box.text())
+            press(box, words)
+            return 0
+
+        return run
+
+    monkeypatch.setattr(QMessageBox, "exec_", answer("Cancel"))
+    assert not window.close()
+    assert ("close",) not in feed.requests
+    monkeypatch.setattr(QMessageBox, "exec_", answer("Close"))
+    assert window.close()
+    assert ("close",) in feed.requests
+    assert seen == ["Recording goes on on the server."] * 2
+
+
+def test_every_page_can_be_reached_by_keys(window: MainWindow) -> None:
+    for name, page in (("boards", window.boards_page), ("sessions", window.sessions_page), ("live", window.live_page)):
+        window.menus[name].trigger()
+        assert window.tabs.currentWidget() is page
+    keys = {action.shortcut().toString() for action in window.menus.values()}
+    assert {"F5", "Shift+F5", "Ctrl+K", "Ctrl+1", "Ctrl+W"} <= keys

@@ -1,0 +1,119 @@
+"""The tables' models, without a window."""
+
+from typing import Any
+
+import pytest
+from PyQt5.QtCore import QModelIndex, Qt
+from PyQt5.QtTest import QAbstractItemModelTester
+from pytestqt.qtbot import QtBot
+
+from blitz.ui.feed import SessionList
+from blitz.ui.live_store import LiveStore
+from blitz.ui.models import boards, sessions, variables
+from blitz.ui.models.last_readings import LastReadingsModel
+
+
+@pytest.fixture
+def store(make: Any) -> LiveStore:
+    store = LiveStore()
+    store.follow(0, [make.source(0), make.source(1, "09")])
+    return store
+
+
+def texts(model: Any, row: int) -> list[str]:
+    return [model.index(row, column).data() for column in range(model.columnCount())]
+
+
+def test_variables_show_the_latest_value_unit_source_and_age(store: LiveStore, make: Any) -> None:
+    model = variables.VariablesModel(store, lambda index: "#112233")
+    tester = QAbstractItemModelTester(model)
+    model.refresh(0.0)
+    assert texts(model, 0) == ["adc_channel_one", "–", "count", "sim1", "–"]
+    readings = make.readings(make.source(0), 3)
+    store.add(readings)
+    model.refresh(readings.time_ns[-1] / 1e9 + 4)
+    assert texts(model, 0) == ["adc_channel_one", "20", "count", "sim1", "4.0 s"]
+    assert model.rowCount(model.index(0, 0)) == 0
+    assert tester is not None
+
+
+def test_a_tick_hides_a_channel_and_stays_over_sessions(store: LiveStore, make: Any, qtbot: QtBot) -> None:
+    model = variables.VariablesModel(store, lambda index: "#112233")
+    model.refresh(0.0)
+    before = len(model.shown_channels)
+    with qtbot.waitSignal(model.shown_changed):
+        assert model.setData(model.index(0, 0), Qt.Unchecked, Qt.CheckStateRole)
+    assert len(model.shown_channels) == before - 1
+    store.follow(9, [make.source(0), make.source(1, "09")])
+    model.refresh(0.0)
+    assert len(model.shown_channels) == before - 1
+    model.show_only(None)
+    assert len(model.shown_channels) == before
+    model.show_only(model.labels)
+    assert len(model.shown_channels) == model.rowCount()
+
+
+def test_channels_shown_by_default_have_the_first_colours(store: LiveStore) -> None:
+    model = variables.VariablesModel(store, str)
+    model.refresh(0.0)
+    assert [model.colour_index(channel) for channel in model.shown_channels] == list(range(8))
+
+
+def test_the_last_ten_readings_stand_newest_first(store: LiveStore, make: Any) -> None:
+    model = LastReadingsModel(store)
+    tester = QAbstractItemModelTester(model)
+    model.refresh()
+    assert texts(model, 0) == ["–"] * 10
+    store.add(make.readings(make.source(0), 12))
+    model.refresh()
+    assert texts(model, 1) == [str(10 * n + 1) for n in range(11, 1, -1)]
+    assert model.headerData(0, Qt.Vertical) == "adc_channel_one"
+    assert model.headerData(3, Qt.Horizontal) == "−3"
+    assert model.index(0, 0).data(Qt.ToolTipRole).endswith("00:01.100")
+    assert tester is not None
+
+
+def test_boards_show_state_rate_and_error(make: Any, qtbot: QtBot) -> None:
+    model = boards.BoardsModel()
+    tester = QAbstractItemModelTester(model)
+    model.show((make.board("sim1"), make.board("sim2", error="It does not answer.")))
+    assert texts(model, 0)[:5] == ["sim1", "Blitz Basic (08)", "/dev/pts/1 · 57600", "ready", "polled"]
+    assert model.index(1, boards.ERROR).data() == "It does not answer."
+    assert model.index(1, boards.STATE).data(Qt.ForegroundRole).name() == model.theme.recording
+    with qtbot.waitSignal(model.dataChanged):
+        model.show((make.board("sim1", recording=True), make.board("sim2")))
+    with qtbot.waitSignal(model.modelReset):
+        model.show(())
+    assert tester is not None
+
+
+def test_sessions_show_where_they_are_and_how_far_a_download_is(make: Any) -> None:
+    model = sessions.SessionsModel()
+    tester = QAbstractItemModelTester(model)
+    records = tuple(make.session(number) for number in (9, 8, 7))
+    model.show(SessionList(records, frozenset({8, 7}), frozenset({7})))
+    assert [model.index(row, sessions.COPY).data() for row in range(3)] == [
+        "on the server",
+        "on this computer",
+        "only on this computer",
+    ]
+    model.set_progress(9, 0, 0)
+    assert model.index(0, sessions.COPY).data() == "waiting"
+    model.set_progress(9, 300, 1200)
+    assert model.index(0, sessions.COPY).data(sessions.PROGRESS_ROLE) == 0.25
+    assert model.is_downloading(9)
+    model.end_progress(9)
+    assert model.index(0, sessions.COPY).data(sessions.PROGRESS_ROLE) is None
+    assert model.is_gone(7)
+    assert tester is not None
+
+
+def test_a_running_session_has_no_length_and_counts_on(make: Any) -> None:
+    model = sessions.SessionsModel()
+    model.show(SessionList((make.session(running=True, name=""),)))
+    assert texts(model, 0)[1] == "Session 7"
+    assert model.index(0, sessions.LENGTH).data() == "–"
+    model.update(make.session(running=True, name="", count=1234567))
+    assert model.index(0, sessions.MESSAGES).data().split() == ["1", "234", "567"]
+    assert model.index(0, sessions.STATE).data() == "recording"
+    assert not QModelIndex().isValid()

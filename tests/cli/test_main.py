@@ -1,0 +1,147 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import blitz
+from blitz.cli.main import app, invoke
+
+COMMANDS = ["serve", "client", "simulate", "status", "boards", "sessions", "start", "stop", "download", "export"]
+NOBODY = "http://127.0.0.1:9"
+
+
+@pytest.fixture(autouse=True)
+def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("BLITZ_CACHE_DIR", str(tmp_path / "caches"))
+    monkeypatch.chdir(tmp_path)
+
+
+def test_help_names_each_command_and_the_exit_codes_on_one_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"  {command} " in text for command in COMMANDS)
+    assert "Exit codes: 0 done; 1 error; 2 wrong usage" in text
+    assert "..." not in text.replace("[ARGS]...", "")
+    assert len(text.splitlines()) <= 24
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help_with_json_and_exit_codes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke([command, "-h"]) == 0
+    text = capsys.readouterr().out
+    assert "--json" in text
+    assert "Exit codes:" in text
+
+
+def test_every_registered_command_is_known_here() -> None:
+    assert [command.name or command.callback.__name__ for command in app.registered_commands] == COMMANDS  # type: ignore[union-attr]
+
+
+def test_help_needs_none_of_the_large_libraries() -> None:
+    program = (
+        "import sys; from blitz.cli.main import invoke; invoke(['--help'])\n"
+        "large = {'pyarrow', 'numpy', 'httpx', 'websockets', 'sqlalchemy', 'pydantic', 'rich', 'PyQt5', 'fastapi'}\n"
+        "sys.exit(', '.join(sorted(large & set(sys.modules))) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_arguments_show_the_help_and_count_as_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke([]) == 2
+    assert capsys.readouterr().out.startswith("Usage: blitz")
+
+
+def test_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke(["--version"]) == 0
+    assert capsys.readouterr().out == f"blitz {blitz.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["paint"], "No such command 'paint'. See 'blitz --help'.\n"),
+        (["start", "--color"], "No such option: --color. See 'blitz start --help'.\n"),
+        (["download"], "Missing argument 'SESSION'. See 'blitz download --help'.\n"),
+        (["serve", "--port", "99999"], "--port is 99999: input should be less than or equal to 65535.\n"),
+        (["serve", "--serial", "x:y"], "--serial is"),
+        (["status", "-s", "ftp://x"], "'ftp://x' is no server's address"),
+        (["client", "-s", "http://"], "'http://' is no server's address"),
+        (["export", "1", "a.csv", "-o", "b.csv"], "Invalid value for FILE: it is given by --output, too."),
+        (["simulate", "--boards", "77"], "Invalid value: There is no simulated board '77'."),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_exit_code_two(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(sentence)
+    assert printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "command", [["status"], ["boards"], ["sessions"], ["start"], ["stop"], ["download", "1"], ["export", "1"]]
+)
+def test_unreachable_server_is_one_sentence_and_exit_code_three(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke([*command, "--server", NOBODY]) == 3
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"Cannot reach a Blitz server at {NOBODY}: connection refused. Start one there")
+    assert printed.err.count("\n") == 1
+
+
+def test_errors_are_json_documents_on_the_standard_error_where_json_is_wanted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert invoke(["status", "--json", "--server", NOBODY]) == 3
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    error = json.loads(printed.err)["error"]
+    assert (error["code"], error["exit_code"]) == ("server_unreachable", 3)
+    assert invoke(["status", "--json", "--nonsense"]) == 2
+    assert json.loads(capsys.readouterr().err)["error"]["code"] == "usage"
+
+
+def test_fault_of_our_own_is_an_apology_with_a_traceback_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("blitz.cli.looking.client_settings", fail)
+    assert invoke(["status"]) == 1
+    assert capsys.readouterr().err == ("Sorry, this is a fault in Blitz itself: ZeroDivisionError: division by zero.\n")
+    assert "Traceback" in caplog.text
+
+
+def test_client_without_a_screen_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert invoke(["client"]) == 1
+    assert "there is no screen here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "missing", "hint"), [("client", "PyQt5", "blitz[gui]"), ("serve", "fastapi", "blitz[server]")]
+)
+def test_missing_extra_is_one_sentence_with_the_remedy(command: str, missing: str, hint: str) -> None:
+    program = (
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        f"from blitz.cli.main import invoke; sys.exit(invoke([{command!r}]))"
+    )
+    environment = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False, env=environment
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert f'needs {missing}, which is not installed. Install it with: pip install "{hint}"' in done.stderr

@@ -1,0 +1,34 @@
+import subprocess
+import sys
+
+import pytest
+
+from blitz.cli.output import Output
+
+
+def test_text_table_is_aligned_and_without_escapes(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=False).table(("ID", "Name"), [("1", "x\x1b[31m"), ("12", "pump")])
+    assert capsys.readouterr().out == "ID  Name\n1   x?[31m\n12  pump\n"
+
+
+def test_json_is_one_document_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    out = Output(as_json=True)
+    out.line("text")
+    out.table(("ID",), [("1",)])
+    out.document(sessions=[{"name": "Ä"}])
+    with out.progress("work") as progress:
+        assert progress is None
+    assert capsys.readouterr().out == '{"sessions": [{"name": "Ä"}]}\n'
+
+
+def test_reader_that_leaves_early_is_no_error() -> None:
+    program = "from blitz.cli.main import invoke; import sys; sys.exit(invoke(['serve', '--help']))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(30) == 1

@@ -5,15 +5,11 @@ wait for a slow reader, and prove nothing: like a UART, this one sends at most b
 reader has no room for when it is due is lost, line by line, and counted.
 """
 
-import errno
 import logging
 import os
-import pty
 import select
-import termios
 import threading
 import time
-import tty
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from blitz.io.board_program import RINGS, BoardProgram, Traits
+from blitz.io.pty_port import PtyPort
 from blitz.io.simulated_uart import SimulatedUart
 
 log = logging.getLogger(__name__)
@@ -79,12 +76,9 @@ class SimulatedBoard:
         self._program = BoardProgram(board_id, rate_hz, ring or RINGS[board_id], traits=traits, seed=seed, count=count)
         # A fast UART sends more in a tick than a small buffer holds.
         self._uart = SimulatedUart(baud, max(uart_buffer_bytes, int(4 * _TICK_S * baud / 10)))
-        self._link_path = link_path
         self._silence_s = silence_s
         self._own_power = own_power
-        self._master: int | None = None
-        self._slave_path = ""
-        self._is_open = False
+        self._port = PtyPort(link_path)
         self._was_open = False
         self._silent_until_s = 0.0
         self._now_s = 0.0
@@ -102,7 +96,7 @@ class SimulatedBoard:
     @property
     def path(self) -> str:
         """What to open: the link, or the pty, whose name changes when the board is plugged in anew."""
-        return str(self._link_path) if self._link_path else self._slave_path
+        return self._port.path
 
     @property
     def generated(self) -> int:
@@ -145,7 +139,7 @@ class SimulatedBoard:
         self._wake_read, self._wake_write = os.pipe()
         self._now_s = time.monotonic()
         self._program.power_up(self._now_s)
-        self._plug_in()
+        self._port.plug_in()
         self._thread = threading.Thread(target=self._run, name=f"board-{self.board_id}", daemon=True)
         self._thread.start()
 
@@ -172,7 +166,7 @@ class SimulatedBoard:
 
     def replug(self) -> None:
         """Plug in again, under another port name; the link, if there is one, leads there."""
-        self._order(self._plug_in)
+        self._order(self._port.plug_in)
 
     def hold(self) -> None:
         """Log nothing until :meth:`release`; answer as before."""
@@ -223,7 +217,7 @@ class SimulatedBoard:
                     action, done = self._orders.popleft()
                     action()
                     done.set()
-                if self._master is not None and self._look_for_reader():
+                if self._look_for_reader():
                     self._serve(time.monotonic())
                 else:
                     self._skip(time.monotonic())
@@ -237,43 +231,38 @@ class SimulatedBoard:
         now_s = time.monotonic()
         poll = select.poll()
         poll.register(self._wake_read, select.POLLIN)
-        if self._is_open and self._master is not None:
-            poll.register(self._master, select.POLLIN)
+        if self._port.is_open:
+            poll.register(self._port, select.POLLIN)
             due_s = max(self._program.next_due_s(), self._silent_until_s)
             if self._uart.is_busy:
                 due_s = min(due_s, now_s + self._uart.remaining_s)
             wait_s = min(max(due_s - now_s, _TICK_S), _IDLE_S)
         else:
             # A pty without a reader reports a hang-up at once: it can only be looked at from time to time.
-            wait_s = _LOOK_FOR_READER_S if self._master is not None else _IDLE_S
+            wait_s = _LOOK_FOR_READER_S if self._port.is_plugged_in else _IDLE_S
         if (self._wake_read, select.POLLIN) in poll.poll(wait_s * 1000):
             os.read(self._wake_read, 4096)
 
     def _look_for_reader(self) -> bool:
         """Notice that somebody opened or closed the port; return whether it is open."""
-        assert self._master is not None
-        poll = select.poll()
-        poll.register(self._master, select.POLLIN)
-        is_open = not any(event & select.POLLHUP for _, event in poll.poll(0))
-        if self._is_open and not is_open:
+        was_open = self._port.is_open
+        is_open = self._port.look()
+        if is_open == was_open:
+            return is_open
+        if not (is_open and self._own_power):
             self._uart.clear()
-        if is_open and not self._is_open:
+        if is_open:
             self._was_open = True
-            # Closing resets a pty's settings: with echo on, the board would read its own lines as requests.
-            _make_raw(self._master)
             if not self._own_power:
-                now_s = time.monotonic()
-                self._silent_until_s = now_s + self._silence_s
-                self._uart.clear()
+                self._now_s = time.monotonic()
+                self._silent_until_s = self._now_s + self._silence_s
                 self._program.power_up(self._silent_until_s)
-                self._now_s = now_s
-        self._is_open = is_open
         return is_open
 
     def _serve(self, now_s: float) -> None:
         """Bring the board's time to ``now_s``, in steps of a tick, so that lateness is not taken for slowness."""
         if now_s < self._silent_until_s:
-            self._receive()
+            self._port.read()
             self._now_s = now_s
             return
         self._now_s = max(self._now_s, self._silent_until_s)
@@ -282,9 +271,9 @@ class SimulatedBoard:
             self._now_s = now_s if is_last else self._now_s + _TICK_S
             self._uart.offer(self._program.advance(self._now_s), self._now_s)
             if is_last:
-                for line, is_message in self._program.receive(self._receive(), self._now_s):
+                for line, is_message in self._program.receive(self._port.read(), self._now_s):
                     self._uart.put(line, is_message, self._now_s)
-            self._uart.send(self._write, self._now_s, None if is_last else self._wait_for_room)
+            self._uart.send(self._port.write, self._now_s, None if is_last else self._wait_for_room)
 
     def _has_to_send(self) -> bool:
         return self._uart.is_busy or self._program.next_due_s() < float("inf")
@@ -292,60 +281,20 @@ class SimulatedBoard:
     def _skip(self, now_s: float) -> None:
         """Nobody reads: without a cable or its own power a board is off, at a closed port it talks to nobody."""
         self._now_s = now_s
-        if self._was_open and (self._master is not None or self._own_power):
+        if self._was_open and (self._port.is_plugged_in or self._own_power):
             self._uart.dropped += len(self._program.advance(now_s))
-
-    def _receive(self) -> bytes:
-        assert self._master is not None
-        try:
-            return os.read(self._master, 4096)
-        except BlockingIOError:
-            return b""
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise
-            return b""
-
-    def _write(self, chunk: bytes) -> int:
-        assert self._master is not None
-        try:
-            return os.write(self._master, chunk)
-        except BlockingIOError:
-            return 0
 
     def _wait_for_room(self) -> None:
         """While catching up on a delay of its own, the board grants the reader a moment: it may be as late."""
-        assert self._master is not None
-        poll = select.poll()
-        poll.register(self._master, select.POLLOUT)
-        poll.poll(_CATCH_UP_WAIT_MS)
-
-    def _plug_in(self) -> None:
-        if self._master is not None:
-            return
-        self._master, slave = pty.openpty()
-        tty.setraw(slave)
-        os.set_blocking(self._master, False)
-        self._slave_path = os.ttyname(slave)
-        os.close(slave)
-        self._is_open = False
-        if self._link_path is not None:
-            fresh = self._link_path.with_name(f".{self._link_path.name}.{os.getpid()}")
-            fresh.unlink(missing_ok=True)
-            fresh.symlink_to(self._slave_path)
-            fresh.replace(self._link_path)
+        self._port.wait_for_room(_CATCH_UP_WAIT_MS)
 
     def _pull_out(self, mid_line: bool) -> None:
-        if self._master is None:
+        if not self._port.is_plugged_in:
             return
         if mid_line:
             self._break_off()
-        os.close(self._master)
-        self._master = None
-        self._is_open = False
+        self._port.pull_out()
         self._uart.clear()
-        if self._link_path is not None:
-            self._link_path.unlink(missing_ok=True)
         if not self._own_power:
             self._was_open = False
             self._program.power_up(time.monotonic())
@@ -357,12 +306,6 @@ class SimulatedBoard:
                 self._uart.offer(self._program.advance(next_due_s), self._now_s)
             elif self._program.ring:
                 self._uart.put(self._program.ring.popleft(), True, self._now_s)
-        self._uart.break_off(self._write)
+        self._uart.break_off(self._port.write)
         # What a pty still holds is lost to its reader when the other end closes.
         self._stopping.wait(2 * _LOOK_FOR_READER_S)
-
-
-def _make_raw(terminal: int) -> None:
-    """Switch echo and line editing off, unless the reader has done so: its other settings stay."""
-    if termios.tcgetattr(terminal)[3] & (termios.ECHO | termios.ICANON):
-        tty.setraw(terminal)

@@ -201,7 +201,7 @@ def test_opening_resets_the_board_which_is_silent_and_deaf_for_a_while() -> None
             port.reset_input_buffer()
             ask(port, protocol.start("08"))
             assert simulated.is_logging
-        wait_until(lambda: not simulated._is_open)
+        wait_until(lambda: not simulated._port.is_open)
         with opened(simulated):
             wait_until(lambda: not simulated.is_logging)
 

@@ -1,0 +1,103 @@
+"""The device's end of a pseudo terminal that stands for a serial port (Unix only)."""
+
+import errno
+import os
+import pty
+import select
+import termios
+import tty
+from pathlib import Path
+
+
+class PtyPort:
+    """A port that can be plugged in and pulled out. One thread owns it.
+
+    :param link_path: a symbolic link that leads to the pty while it is plugged in.
+    """
+
+    def __init__(self, link_path: Path | None = None) -> None:
+        self.is_open = False
+        """Whether somebody had the port open when :meth:`look` was called last."""
+        self._link_path = link_path
+        self._master: int | None = None
+        self._place = ""
+
+    @property
+    def path(self) -> str:
+        """What to open: the link, or the pty, whose name changes with each :meth:`plug_in`."""
+        return str(self._link_path) if self._link_path else self._place
+
+    @property
+    def is_plugged_in(self) -> bool:
+        """Whether there is a port to open."""
+        return self._master is not None
+
+    def fileno(self) -> int:
+        """Return the file descriptor, for ``poll``."""
+        assert self._master is not None
+        return self._master
+
+    def plug_in(self) -> None:
+        """Make a new pty, without echo and line editing, and let the link lead there."""
+        if self._master is not None:
+            return
+        self._master, slave = pty.openpty()
+        tty.setraw(slave)
+        os.set_blocking(self._master, False)
+        self._place = os.ttyname(slave)
+        os.close(slave)
+        self.is_open = False
+        if self._link_path is not None:
+            fresh = self._link_path.with_name(f".{self._link_path.name}.{os.getpid()}")
+            fresh.unlink(missing_ok=True)
+            fresh.symlink_to(self._place)
+            fresh.replace(self._link_path)
+
+    def pull_out(self) -> None:
+        """Close the pty, whoever reads it, and take the link away."""
+        if self._master is None:
+            return
+        os.close(self._master)
+        self._master = None
+        self.is_open = False
+        if self._link_path is not None:
+            self._link_path.unlink(missing_ok=True)
+
+    def look(self) -> bool:
+        """Find out whether somebody has the port open now."""
+        is_open = self._master is not None and not self._poll(select.POLLIN, 0) & select.POLLHUP
+        if is_open and not self.is_open:
+            # Closing resets a pty's settings: with echo on, the device would read its own lines as requests. The other
+            # settings are the reader's business.
+            modes = termios.tcgetattr(self.fileno())[3]
+            if modes & (termios.ECHO | termios.ICANON):
+                tty.setraw(self.fileno())
+        self.is_open = is_open
+        return is_open
+
+    def read(self) -> bytes:
+        """Return what has come, without waiting."""
+        try:
+            return os.read(self.fileno(), 4096)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            if error.errno != errno.EIO:  # closed at the other end
+                raise
+            return b""
+
+    def write(self, chunk: bytes) -> int:
+        """Write as much as there is room for; return how much that was."""
+        try:
+            return os.write(self.fileno(), chunk)
+        except BlockingIOError:
+            return 0
+
+    def wait_for_room(self, timeout_ms: int) -> None:
+        """Wait until something can be written, but not for longer than that."""
+        self._poll(select.POLLOUT, timeout_ms)
+
+    def _poll(self, event: int, timeout_ms: int) -> int:
+        poll = select.poll()
+        poll.register(self.fileno(), event)
+        return sum(happened for _, happened in poll.poll(timeout_ms))

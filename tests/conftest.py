@@ -1,8 +1,13 @@
 """What all tests share: a real Redis, hypothesis profiles, Qt without a screen."""
 
 import os
+import re
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -45,3 +50,81 @@ def redis_url(_redis_process: str) -> str:
     client.flushall()
     client.close()
     return _redis_process
+
+
+class ServerProcess:
+    """A real server in a process of its own, as `python run_server.py` starts it.
+
+    :param arguments: after `--port 0 --data-dir …`.
+    """
+
+    def __init__(self, data_dir: Path, arguments: Sequence[str]) -> None:
+        self.data_dir = data_dir
+        self.arguments = list(arguments)
+        self.url = ""
+        self.log_path = data_dir.with_suffix(".log")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "ServerProcess":
+        command = [
+            sys.executable,
+            "-m",
+            "blitz",
+            "serve",
+            "--port",
+            "0",
+            "--data-dir",
+            str(self.data_dir),
+            "--no-scan-usb",
+        ]
+        with self.log_path.open("ab") as log:
+            begin = log.tell()
+            self.process = subprocess.Popen(
+                [*command, *self.arguments], stdin=subprocess.DEVNULL, stderr=log, stdout=log
+            )
+        deadline_s = time.monotonic() + 30
+        while True:
+            found = re.search(rb"serves (http://\S+),", self.log_path.read_bytes()[begin:])
+            if found:
+                self.url = found[1].decode()
+                return self
+            assert self.process.poll() is None, self.log_path.read_text()
+            assert time.monotonic() < deadline_s, self.log_path.read_text()
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """As the kernel or a power user would: no chance to say goodbye."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        """SIGTERM; return the exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def run_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., ServerProcess]]:
+    """Start servers with the given arguments; they are ended with the module."""
+    servers: list[ServerProcess] = []
+
+    def run(*arguments: str) -> ServerProcess:
+        server = ServerProcess(tmp_path_factory.mktemp("server") / "data", arguments)
+        servers.append(server)
+        return server.start()
+
+    yield run
+    for server in servers:
+        if server.process is not None and server.process.poll() is None:
+            server.stop()
+
+
+@pytest.fixture(scope="module")
+def server(run_server: Callable[..., ServerProcess]) -> ServerProcess:
+    """A server with two simulated boards, 08 (sim1) and 09 (sim2), both known; one a test module."""
+    server = run_server("--simulate", "2", "--durability", "none")
+    request = urllib.request.Request(f"{server.url}/api/v1/boards/scan", method="POST")
+    urllib.request.urlopen(request, timeout=10).close()
+    return server

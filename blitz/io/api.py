@@ -304,7 +304,7 @@ def _handle_errors(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def on_invalid_request(_: Request, error: RequestValidationError) -> Response:
         sentences = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
-        details = problem(422, "invalid", "; ".join(sentences))
+        details = problem(422, "invalid", "; ".join(sentences) + ".")
         return JSONResponse(details, 422, media_type="application/problem+json")
 
     @app.exception_handler(HTTPException)

@@ -247,7 +247,8 @@ class Appender:
     def _note_duration(self, duration_ms: float) -> None:
         """Where writing to disk is slow, append less often: larger batches spare the disk."""
         self.append_ms += (duration_ms - self.append_ms) * 0.1
-        was_slow, is_slow = self._interval_s > 0, self.append_ms > SLOW_APPEND_MS
+        was_slow = self._interval_s > 0
+        is_slow = self.append_ms > (SLOW_APPEND_MS / 2 if was_slow else SLOW_APPEND_MS)
         self._interval_s = min(5 * self.append_ms / 1000, LONGEST_INTERVAL_S) if is_slow else 0.0
         if is_slow and not was_slow:
             log.info(

@@ -39,7 +39,7 @@ class DatabaseClient(SessionCopies):
         """Add one row, and return it with its id."""
         return self.add_many([item])[0]
 
-    def add_many(self, items: Iterable[M]) -> list[M]:
+    def add_many(self, items: Iterable[M]) -> Rows[M]:
         """Add rows in one transaction, all or none, and return them with their ids."""
         rows = Rows(items)
         with self._writing() as db:

@@ -1,7 +1,10 @@
 """Downloads into the cache: resumed, interrupted, damaged, of another store."""
 
 import itertools
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -181,6 +184,33 @@ def test_reading_a_session_that_is_deleted_meanwhile_is_told(
     any_cache.delete_session(7)
     with pytest.raises(CacheError, match="deleted or downloaded anew"):
         next(blocks)
+
+
+_DOWNLOADING_PROGRAM = """
+import runpy, sys
+from blitz.data.database_client import DatabaseClient
+session = runpy.run_path(sys.argv[1])["ExampleSession"](30 * 1000)
+cache = DatabaseClient(path=sys.argv[2])
+for start in range(cache.begin_download(session.record), 30_000, 1000):
+    cache.store_block(7, session.block(start, 1000))
+    print(start + 1000, flush=True)
+"""
+
+
+def test_a_program_killed_while_it_downloads_loses_nothing(tmp_path: Path, example: Callable[..., Any]) -> None:
+    path = tmp_path / "cache.db"
+    conftest = Path(__file__).with_name("conftest.py")
+    arguments = [sys.executable, "-c", _DOWNLOADING_PROGRAM, str(conftest), str(path)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        stored = [int(program.stdout.readline()) for _ in range(5)][-1]
+        program.kill()
+    session = example(30_000)
+    with DatabaseClient(path=path) as cache:
+        assert cache.begin_download(session.record) >= stored == 5000
+        session.fill(cache, 1000)
+        assert len(messages(cache)) == 30_000
+        assert messages(cache, 7, 4999, 5002) == [session.message(seq) for seq in (4999, 5000, 5001)]
 
 
 @given(cuts=st.lists(st.integers(0, 2 * GRID_MESSAGES + 50), max_size=6))

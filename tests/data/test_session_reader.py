@@ -118,3 +118,17 @@ def test_sources_that_share_a_channel_are_kept_apart(cache: DatabaseClient, exam
         "sim9 first": 3,
         "sim9 second": 2,
     }
+
+
+def test_a_downloaded_reading_can_be_kept_as_a_row(cache: DatabaseClient, example: Callable[..., Any]) -> None:
+    example(3).fill(cache)
+    reading = cache.get_session_readings(7)[1]
+    assert reading.id is None
+    assert cache.add(reading).id == 1
+    row = cache.get_by_id(Reading, 1)
+    assert (row.session_id, row.time_logged, row.value, row.category.variable_name) == (
+        7,
+        reading.time_logged,
+        0.5,
+        "second",
+    )

@@ -22,8 +22,9 @@ from blitz.data.blocks import MessageBlock
 from blitz.data.boards import Channel, Readings, SessionDecoder, channel_labels
 from blitz.data.csv_times import iso_times, seconds_since
 from blitz.data.database_client import DatabaseClient
+from blitz.data.export_rows import Part, long_parts, wide_parts
 from blitz.data.records import SessionRecord, Source
-from blitz.errors import DownloadCancelled, ExportError
+from blitz.errors import DownloadCancelled, ExportError, SessionNotFound
 
 Layout = Literal["wide", "long"]
 
@@ -42,30 +43,48 @@ def export_csv(
     Wide: a row a message, in order of seq: ``time_utc`` (ISO 8601, microseconds), ``seconds`` since the session's
     start, then a column a channel, its unit in the header. What a message does not carry is empty: the channels of
     other sources, values that could not be decoded. Long: a row a reading, which is
-    ``time_utc,seconds,source,channel,unit,value``.
+    ``time_utc,seconds,source,channel,unit,value``. A session whose readings were added one by one has no
+    messages: there a wide row is what was read at one time.
 
-    :param progress: called with (messages written, messages in all).
+    :param progress: called with (messages written, messages in all), first with none.
     :param is_cancelled: asked once a block.
     :returns: the absolute path.
-    :raises SessionNotFound: if the session is not in the cache, or not downloaded.
+    :raises SessionNotFound: if the session is not in the cache, or nothing of it is.
     :raises ExportError: if the file cannot be written.
     :raises DownloadCancelled: if ``is_cancelled`` said so; a file that was there before is as it was.
     :raises BlockError: if a block is damaged.
     """
     path = path.expanduser().absolute()
     record = cache.session_record(session_id)
-    blocks = cache.session_blocks(session_id)
-    decoder = SessionDecoder(record.sources)
-    table: _Layout = _Wide(record) if layout == "wide" else _Long(record)
+    parts, total = _parts(cache, record, layout)
     with _replacing(path) as file:
-        file.write(_csv_line(table.header) + b"\n")
-        for block in blocks:
+        for text, written in parts:
             if is_cancelled is not None and is_cancelled():
                 raise DownloadCancelled(f"The export of session {session_id} was cancelled; no file was written.")
-            file.write(_bytes_of(table.lines(block, decoder.decode(block))))
+            file.write(text)
             if progress is not None:
-                progress(block.next_seq, max(record.message_count, block.next_seq))
+                progress(written, max(total, written))
     return path
+
+
+def _parts(cache: DatabaseClient, record: SessionRecord, layout: Layout) -> tuple[Iterator[Part], int]:
+    """Return the file's text, part by part, and how many messages, or readings, there are in all."""
+    try:
+        blocks = cache.session_blocks(record.id)
+    except SessionNotFound:
+        total = cache.count_rows(record.id)
+        if not total:
+            raise
+        parts = wide_parts if layout == "wide" else long_parts
+        return parts(cache, record.id, _nanoseconds(record)), total
+    return _message_parts(blocks, record, _Wide(record) if layout == "wide" else _Long(record)), record.message_count
+
+
+def _message_parts(blocks: Iterator[MessageBlock], record: SessionRecord, layout: "_Layout") -> Iterator[Part]:
+    yield _csv_line(layout.header) + b"\n", 0
+    decoder = SessionDecoder(record.sources)
+    for block in blocks:
+        yield _bytes_of(layout.lines(block, decoder.decode(block))), block.next_seq
 
 
 class _Column(NamedTuple):
@@ -173,12 +192,12 @@ def _joined(*cells: Any) -> Any:
     return pc.binary_join_element_wise(pc.binary_join_element_wise(*cells, ","), "", "\n")
 
 
-def _bytes_of(lines: Any) -> bytes | memoryview:
+def _bytes_of(lines: Any) -> bytes:
     if not len(lines):
         return b""
     _, offset_buffer, text = lines.buffers()
     offsets = np.frombuffer(offset_buffer, np.int32)
-    return memoryview(text)[offsets[lines.offset] : offsets[lines.offset + len(lines)]]
+    return bytes(memoryview(text)[offsets[lines.offset] : offsets[lines.offset + len(lines)]])
 
 
 def _csv_line(cells: Sequence[str]) -> bytes:

@@ -86,7 +86,7 @@ def test_progress_is_told_and_a_cancelled_export_leaves_nothing(
     example(2 * GRID_MESSAGES).fill(cache)
     seen: list[tuple[int, int]] = []
     export_csv(cache, 7, tmp_path / "a.csv", progress=lambda *counts: seen.append(counts))
-    assert seen == [(GRID_MESSAGES, 2 * GRID_MESSAGES), (2 * GRID_MESSAGES, 2 * GRID_MESSAGES)]
+    assert seen == [(0, 2 * GRID_MESSAGES), (GRID_MESSAGES, 2 * GRID_MESSAGES), (2 * GRID_MESSAGES, 2 * GRID_MESSAGES)]
     before = (tmp_path / "a.csv").read_bytes()
     calls = iter([False, True])
     with pytest.raises(DownloadCancelled, match="no file was written"):
@@ -142,6 +142,25 @@ def test_names_with_commas_quotes_and_accents_and_odd_values_survive(cache: Data
         ['bench "A", left', 'Höhe, "links"', "µm, abs"],
         ['bench "A", left', "tenth", ""],
         ['bench "A", left', "huge", ""],
+    ]
+
+
+def test_readings_that_were_added_one_by_one_are_exported_too(cache: DatabaseClient, tmp_path: Path) -> None:
+    cache.update_session_list([[1, 1000, 9000, 5]])
+    a, b = cache.get_or_create_category("a, b"), cache.get_or_create_category("c")
+    for time_ms, category_id, value in ((1000, a, 1), (1000, b, 0.1), (2500, b, 1e300), (2500, b, float("nan"))):
+        cache.add_reading(1, time_ms, category_id, value)
+    assert rows_of(export_csv(cache, 1, tmp_path / "wide.csv")) == [
+        ["time_utc", "seconds", "a, b", "c"],
+        ["1970-01-01T00:00:01.000000Z", "0.000000", "1", "0.1"],
+        ["1970-01-01T00:00:02.500000Z", "1.500000", "", "1e+300"],
+        ["1970-01-01T00:00:02.500000Z", "1.500000", "", ""],
+    ]
+    assert [row[1:] for row in rows_of(export_csv(cache, 1, tmp_path / "long.csv", layout="long"))[1:]] == [
+        ["0.000000", "", "a, b", "", "1"],
+        ["0.000000", "", "c", "", "0.1"],
+        ["1.500000", "", "c", "", "1e+300"],
+        ["1.500000", "", "c", "", ""],
     ]
 
 

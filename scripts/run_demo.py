@@ -5,6 +5,7 @@ installation are not read, and a port that is taken is left alone. The server th
 session that it recorded, when the client is closed or Ctrl-C is pressed.
 """
 
+import getpass
 import os
 import signal
 import socket
@@ -134,7 +135,8 @@ def wait_until_up(server: "subprocess.Popen[bytes]", http: httpx.Client, url: st
 
 def start_session(http: httpx.Client, url: str) -> int:
     """Start a session, or join the one that runs, and return its id."""
-    answer = http.post(f"{url}/api/v1/sessions", json={"name": "Demonstration", "join": True}, timeout=10)
+    wish = {"name": "Demonstration", "owner": f"{getpass.getuser()}@{socket.gethostname()}", "join": True}
+    answer = http.post(f"{url}/api/v1/sessions", json=wish, timeout=10)
     if not answer.is_success:
         raise DemoError(f"The server did not start a session: {answer.text}")
     return int(answer.json()["session"]["id"])

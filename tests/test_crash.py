@@ -1,0 +1,88 @@
+"""What is left when the server is killed in mid-session."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import blitz
+from blitz.data.database import DatabaseServer
+from blitz.io.redis_child import _socket_folder
+
+
+def _wait_for_messages(client: blitz.Client, session_id: int, count: int) -> None:
+    deadline_s = time.monotonic() + 20
+    while client.session(session_id).message_count < count:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+
+
+def test_after_kill_9_the_redis_is_adopted_and_the_session_is_whole_and_marked_as_interrupted(
+    run_server: Callable[..., object],
+) -> None:
+    server = run_server("--simulate", "2")
+    with blitz.Client(server.url) as client:
+        session = client.start("doomed")
+        _wait_for_messages(client, session.id, 40)
+    store = DatabaseServer(f"unix://{_socket_folder(server.data_dir)}/redis.sock")
+    server.kill()
+    left = store.get_all_from_session(session.id)
+    assert len(left) >= 40
+    assert store.running_session() == session.id
+
+    server.start()
+    with blitz.Client(server.url) as client:
+        assert "Adopted the running Redis" in server.log_path.read_text()
+        status = client.status()
+        assert status.session is None
+        record = client.session(session.id)
+        assert record.interrupted
+        assert not record.is_running
+        assert record.message_count == len(left)
+        assert record.stopped_at is not None
+        assert record.stopped_at >= record.started_at
+        assert any("interrupted" in notice.text for notice in client.notices())
+
+        assert store.queue("by accident") is None
+        client.scan()
+        following = client.start("next")
+        assert following.id == session.id + 1
+        _wait_for_messages(client, following.id, 10)
+        client.stop()
+        assert store.get_all_from_session(session.id) == left
+        block = client.messages(session.id, 0, 10_000)
+        assert [message.decode() for message in block.messages()] == left
+    store.close()
+    assert server.stop() == 0
+
+
+def test_a_second_server_on_the_same_folder_or_port_is_told_so(run_server: Callable[..., object]) -> None:
+    first = run_server()
+    for arguments in (["--port", "0", "--data-dir", str(first.data_dir)], ["--port", first.url.rpartition(":")[2]]):
+        second = subprocess.run(
+            [sys.executable, "-m", "blitz", "serve", "--no-scan-usb", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+        assert second.returncode != 0
+        assert "Another" in second.stderr
+        assert "Traceback" not in second.stderr
+
+
+def test_sigterm_closes_a_running_session_in_good_order(run_server: Callable[..., object]) -> None:
+    server = run_server("--simulate", "1")
+    with blitz.Client(server.url) as client:
+        session = client.start("short")
+        _wait_for_messages(client, session.id, 5)
+    began_s = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - began_s < 5
+    server.start()
+    with blitz.Client(server.url) as client:
+        record = client.session(session.id)
+    assert not record.interrupted
+    assert record.stopped_at is not None
+    assert record.message_count >= 5
+    assert server.stop() == 0

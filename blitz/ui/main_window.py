@@ -5,7 +5,7 @@ from datetime import datetime
 
 from PyQt5.QtCore import Qt, QTimer
 from PyQt5.QtGui import QCloseEvent
-from PyQt5.QtWidgets import QMainWindow, QMessageBox, QTabBar, QTabWidget, QVBoxLayout, QWidget
+from PyQt5.QtWidgets import QMainWindow, QMessageBox, QPushButton, QTabBar, QTabWidget, QVBoxLayout, QWidget
 
 from blitz.data.records import SessionRecord, StatusRecord
 from blitz.ui.dialogs.connect import ConnectDialog
@@ -127,6 +127,7 @@ class MainWindow(QMainWindow):
         page.export_requested.connect(self.session_actions.export)
         place = self.tabs.addTab(page, _tab_title(history.record))
         self.tabs.setTabToolTip(place, session_title(history.record))
+        self.tabs.tabBar().setTabButton(place, QTabBar.RightSide, self._close_button(page))
         self.tabs.setCurrentIndex(place)
         page.plot.setFocus()
 
@@ -186,7 +187,6 @@ class MainWindow(QMainWindow):
         actions.history_loaded.connect(self.show_history)
         for window, button in self.live_page.window_buttons.items():
             button.clicked.connect(_later(self.choose_window, window))
-        self.tabs.tabCloseRequested.connect(self._close_tab)
         self.status_line.activity.cancelled.connect(self._cancel_jobs)
         self.jobs.changed.connect(self._show_jobs)
         self.appearance.changed.connect(self.header.set_theme)
@@ -260,6 +260,14 @@ class MainWindow(QMainWindow):
             self.tabs.removeTab(place)
             page.deleteLater()
 
+    def _close_button(self, page: HistoryPage) -> QPushButton:
+        button = QPushButton("×")
+        button.setProperty("kind", "close")
+        button.setToolTip("Close this session's plot (Ctrl+W)")
+        button.setAccessibleName("Close")
+        button.clicked.connect(lambda: self._close_tab(self.tabs.indexOf(page)))
+        return button
+
     def _restore(self) -> None:
         self.appearance.choose(self.preferences.theme)
         self.live_page.set_theme(self.appearance.theme)
@@ -274,11 +282,8 @@ class MainWindow(QMainWindow):
     def _lay_out(self) -> None:
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setDrawBase(False)
-        self.tabs.setTabsClosable(True)
         for page, title in ((self.live_page, "Live"), (self.boards_page, "Boards"), (self.sessions_page, "Sessions")):
-            place = self.tabs.addTab(page, title)
-            for side in (QTabBar.LeftSide, QTabBar.RightSide):
-                self.tabs.tabBar().setTabButton(place, side, None)  # type: ignore[arg-type]  # None removes it
+            self.tabs.addTab(page, title)
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)

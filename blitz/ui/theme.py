@@ -45,6 +45,7 @@ class Theme:
     error_back: str
     okay: str
     grid: str
+    selection: str
     channels: tuple[str, ...]
 
     def channel_colour(self, index: int) -> str:
@@ -70,6 +71,7 @@ LIGHT = Theme(
     error_back="#fde4e2",
     okay="#1b7f4d",
     grid="#8a94a0",
+    selection="#d5e6f5",
     channels=("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#4d4d4d", "#a89a00"),
 )
 DARK = Theme(
@@ -90,6 +92,7 @@ DARK = Theme(
     error_back="#421c1b",
     okay="#52cf96",
     grid="#77828f",
+    selection="#21435a",
     channels=("#56b4e9", "#e69f00", "#1fbf94", "#e08fbd", "#f0e442", "#f07a2b", "#3f95d6", "#e8e8e8"),
 )
 
@@ -161,11 +164,13 @@ def build_stylesheet(theme: Theme) -> str:
     QTabBar::tab:hover {{ color: {theme.text}; }}
     QTabBar::tab:focus {{ color: {theme.accent}; }}
     QTableView {{ border: 1px solid {theme.border}; border-radius: 4px; gridline-color: transparent; outline: none;
-                  selection-background-color: {theme.accent}; selection-color: {theme.on_accent}; }}
+                  selection-background-color: {theme.selection}; selection-color: {theme.text}; }}
     QTableView::item {{ border: 0px; padding: 0px 8px; }}
     QListView::item {{ border: 0px; padding: 4px 8px; }}
     QGraphicsView {{ border: 1px solid {theme.border}; border-radius: 4px; }}
-    QListView {{ border: 1px solid {theme.border}; border-radius: 4px; outline: none; }}
+    QListView {{ border: 1px solid {theme.border}; border-radius: 4px; outline: none; padding: 4px 0;
+                 selection-background-color: {theme.selection}; selection-color: {theme.text}; }}
+    QComboBox QListView {{ padding: 0; }}
     QHeaderView {{ background: {theme.base}; border: none; }}
     QHeaderView::section {{ background: {theme.base}; color: {theme.muted}; border: none; padding: 6px 11px;
                             border-bottom: 1px solid {theme.border}; }}
@@ -190,6 +195,9 @@ def build_stylesheet(theme: Theme) -> str:
                    color: {theme.muted}; border-color: {theme.border}; }}
     QPushButton[kind="segment"] {{ border-radius: 0; margin-left: -1px; padding: 4px 11px; }}
     QPushButton[kind="quiet"] {{ border-color: transparent; background: transparent; padding: 2px 8px; }}
+    QPushButton[kind="close"] {{ border-color: transparent; background: transparent; padding: 0 4px;
+                   color: {theme.muted}; font-size: 14pt; }}
+    QPushButton[kind="close"]:hover, QPushButton[kind="close"]:focus {{ color: {theme.text}; }}
     QPushButton[kind="quiet"]:hover, QPushButton[kind="quiet"]:focus {{ border-color: {theme.border}; }}
     QLineEdit, QComboBox, QSpinBox, QPlainTextEdit {{ background: {theme.base}; border: 1px solid {theme.border};
                    border-radius: 4px; padding: 5px 8px; min-height: 18px; }}

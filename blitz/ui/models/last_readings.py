@@ -51,7 +51,7 @@ class LastReadingsModel(QAbstractTableModel):
         """Name rows by channel, columns by how far back the reading is."""
         if role == Qt.DisplayRole:
             if orientation == Qt.Horizontal:
-                return "Latest" if section == 0 else f"−{section}"
+                return "Last" if section == 0 else f"−{section}"
             return self._channels[section].label
         if role == Qt.TextAlignmentRole:
             side = Qt.AlignRight if orientation == Qt.Horizontal else Qt.AlignLeft

@@ -174,7 +174,7 @@ class LivePage(QWidget):
 
     def _widen_columns(self, digits: int) -> None:
         digit = self.last_table.fontMetrics().horizontalAdvance("0")
-        least = self.last_table.fontMetrics().horizontalAdvance("Latest")
+        least = self.last_table.fontMetrics().horizontalAdvance("Last")
         self.last_table.horizontalHeader().setDefaultSectionSize(max(digit * digits, least) + 24)
 
 

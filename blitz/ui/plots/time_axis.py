@@ -1,9 +1,14 @@
-"""The time axis: local clock time, or seconds since the session's start."""
+"""The time axis: local clock time, or time since the session's start."""
 
+import math
 import time
+from datetime import datetime
 from typing import Any
 
 import pyqtgraph as pg
+
+_SHORT_S = 30.0
+"""Below this span pyqtgraph's date axis writes seconds alone; here they keep their hour and minute."""
 
 
 class TimeAxis(pg.DateAxisItem):  # type: ignore[misc]  # pyqtgraph is untyped
@@ -13,6 +18,7 @@ class TimeAxis(pg.DateAxisItem):  # type: ignore[misc]  # pyqtgraph is untyped
         super().__init__(orientation="bottom")
         self.enableAutoSIPrefix(False)
         self._origin: float | None = None
+        self._is_short = False
 
     @property
     def is_relative(self) -> bool:
@@ -26,29 +32,42 @@ class TimeAxis(pg.DateAxisItem):  # type: ignore[misc]  # pyqtgraph is untyped
         self.update()
 
     def tickValues(self, low: float, high: float, size: float) -> Any:
-        """Place ticks at round times, seen from the origin."""
-        if self._origin is None:
+        """Place ticks at round times, seen from the origin or from a whole minute."""
+        self._is_short = high - low < _SHORT_S
+        if self._origin is None and not self._is_short:
             # The zone's offset at the time shown, not at the program's start: summer time may lie between.
             self.utcOffset = -time.localtime(max(0.0, low)).tm_gmtoff
             return super().tickValues(low, high, size)
-        levels = pg.AxisItem.tickValues(self, low - self._origin, high - self._origin, size)
-        return [(spacing, [value + self._origin for value in values]) for spacing, values in levels]
+        base = math.floor(low / 60) * 60 if self._origin is None else self._origin
+        # These labels are long: half as many ticks as numbers would have.
+        levels = pg.AxisItem.tickValues(self, low - base, high - base, size / 2)
+        return [(spacing, [value + base for value in values]) for spacing, values in levels]
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> Any:
         """Write the ticks."""
-        if self._origin is None:
-            return super().tickStrings(values, scale, spacing)
-        return [_relative(value - self._origin, spacing) for value in values]
+        if self._origin is not None:
+            return [_relative(value - self._origin, spacing) for value in values]
+        if self._is_short:
+            return [_clock(value, spacing) for value in values]
+        return super().tickStrings(values, scale, spacing)
+
+
+def _decimals(spacing: float) -> int:
+    return 0 if spacing >= 1 else min(6, math.ceil(-math.log10(spacing) - 1e-9))
+
+
+def _clock(seconds: float, spacing: float) -> str:
+    decimals = _decimals(spacing)
+    moment = datetime.fromtimestamp(round(seconds, decimals))
+    return moment.strftime("%H:%M:%S") + (f".{moment.microsecond:06}"[: decimals + 1] if decimals else "")
 
 
 def _relative(seconds: float, spacing: float) -> str:
-    sign = "−" if seconds < -spacing / 2 else ""
+    decimals = _decimals(spacing)
+    seconds = round(seconds, decimals)
+    sign = "−" if seconds < 0 else ""
     seconds = abs(seconds)
-    decimals = 0 if spacing >= 1 else 1 if spacing >= 0.1 else 2 if spacing >= 0.01 else 3
-    if spacing < 1 and seconds < 60:
-        return f"{sign}{seconds:.{decimals}f} s"
-    whole = round(seconds) if decimals == 0 else int(seconds)
-    clock = (
-        f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}" if whole >= 3600 else f"{whole // 60}:{whole % 60:02}"
-    )
-    return sign + clock + (f"{seconds % 1:.{decimals}f}"[1:] if decimals else "")
+    whole = int(seconds)
+    fraction = f"{seconds % 1:.{decimals}f}"[1:] if decimals else ""
+    minutes = f"{whole // 3600}:{whole // 60 % 60:02}" if whole >= 3600 else f"{whole // 60}"
+    return f"{sign}{minutes}:{whole % 60:02}{fraction}"

@@ -5,7 +5,6 @@ from PyQt5.QtGui import QColor, QPainter, QPaintEvent, QPalette
 from PyQt5.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
-    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
@@ -89,9 +88,7 @@ class ProgressDelegate(QStyledItemDelegate):
         faint.setAlpha(50)
         painter.setBrush(faint)
         painter.drawRoundedRect(track, 2.5, 2.5)
-        is_selected = bool(option.state & QStyle.State_Selected)
-        role = QPalette.HighlightedText if is_selected else QPalette.Highlight
-        painter.setBrush(option.palette.color(role))
+        painter.setBrush(option.palette.color(QPalette.Highlight))
         track.setWidth(track.width() * min(1.0, max(0.0, share)))
         painter.drawRoundedRect(track, 2.5, 2.5)
         painter.restore()

@@ -1,0 +1,208 @@
+"""The whole window against a real server with two simulated boards."""
+
+import csv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PyQt5.QtCore import Qt
+from PyQt5.QtTest import QTest
+from PyQt5.QtWidgets import QMessageBox
+from pytestqt.qtbot import QtBot
+
+from blitz.ui.feed import Connection, ConnectionState
+from blitz.ui.main_window import MainWindow
+from blitz.ui.models.sessions import COPY
+from blitz.ui.pages.history_page import HistoryPage
+from blitz.ui.preferences import Preferences
+from blitz.ui.server_link import ServerLink
+from blitz.ui.theme import Appearance
+
+WAIT_MS = 15_000
+
+
+class Desk:
+    """The window, and waiting for what it should show."""
+
+    def __init__(self, window: MainWindow, qtbot: QtBot) -> None:
+        self.window = window
+        self._qtbot = qtbot
+
+    def wait(self, is_so: Callable[[], object]) -> None:
+        self._qtbot.waitUntil(lambda: bool(is_so()), timeout=WAIT_MS)
+
+    def record(self, name: str, messages: int = 30) -> int:
+        """Record a short session by the window's buttons; returns its id."""
+        window = self.window
+        self.wait(window.header.start.isEnabled)
+        window.header.name.setText(name)
+        window.menus["start"].trigger()
+        self.wait(lambda: window.header.is_recording)
+        session = window.header.session
+        assert session is not None
+        assert session.name == name
+        self.wait(lambda: window.store.session_id == session.id and window.store.count(0) >= messages // 2)
+        window.menus["stop"].trigger()
+        self.wait(lambda: not window.header.is_recording)
+        self.wait(lambda: self.listed(session.id) and not self.listed(session.id).is_running)
+        window.sessions_page.select(session.id)
+        return session.id
+
+    def listed(self, session_id: int) -> Any:
+        return self.window.sessions_page.sessions.find(session_id)
+
+    def act(self, name: str) -> None:
+        action = self.window.sessions_page.actions_by_name[name]
+        assert action.isEnabled()
+        action.trigger()
+
+    def history(self) -> HistoryPage | None:
+        page = self.window.tabs.currentWidget()
+        return page if isinstance(page, HistoryPage) else None
+
+
+@pytest.fixture
+def open_window(
+    qtbot: QtBot, preferences: Preferences, appearance: Appearance, tmp_path: Path
+) -> Iterator[Callable[[str], Desk]]:
+    windows: list[MainWindow] = []
+
+    def run(address: str) -> Desk:
+        window = MainWindow(ServerLink(tmp_path / "caches"), preferences, appearance)
+        windows.append(window)
+        window.show()
+        window.connect_to(address)
+        return Desk(window, qtbot)
+
+    yield run
+    for window in windows:
+        window.header.show_connection(ConnectionState(Connection.OFFLINE))  # no question on closing
+        window.close()
+        window.deleteLater()
+
+
+@pytest.fixture
+def desk(server: Any, open_window: Callable[[str], Desk]) -> Desk:
+    desk = open_window(server.url)
+    desk.wait(lambda: desk.window.header.start.isEnabled() and desk.window.boards_page.boards.rowCount() == 2)
+    return desk
+
+
+def test_preview_is_shown_and_labelled_before_anything_is_recorded(desk: Desk) -> None:
+    window = desk.window
+    desk.wait(lambda: window.store.newest_time() is not None and window.live_page.plot._badge.isVisible())
+    assert window.follower.is_preview
+    desk.wait(lambda: window.live_page.variables.index(0, 1).data() not in (None, "–"))
+
+
+def test_a_session_is_started_watched_stopped_viewed_exported_and_deleted(desk: Desk, tmp_path: Path) -> None:
+    window = desk.window
+    session_id = desk.record("first light")
+    count = desk.listed(session_id).message_count
+    assert count >= 30
+
+    desk.act("view")  # downloads first
+    desk.wait(lambda: desk.history() is not None)
+    page = desk.history()
+    assert page is not None
+    assert page.history.record.message_count == count
+    readings = sum(int((~np.isnan(series.values)).all(axis=1).sum()) for series in page.history.series.values())
+    assert readings == count
+    desk.wait(lambda: len(page.plot._drawn) > 0)
+    assert window.sessions_page.sessions.is_local(session_id)
+
+    path = tmp_path / "first light.csv"
+    window.session_actions.export_to(session_id, path)
+    desk.wait(lambda: window.notices.texts)
+    assert window.notices.texts == [f"Exported to {path}"]
+    with path.open(newline="") as file:
+        assert len(list(csv.reader(file))) == count + 1
+
+    window.menus["sessions"].trigger()
+    desk.act("delete")
+    box = next(box for box in window.findChildren(QMessageBox) if box.isVisible())
+    assert "first light" in box.text()
+    QTest.mouseClick(next(button for button in box.buttons() if "on server" in button.text()), Qt.LeftButton)
+    desk.wait(lambda: desk.listed(session_id) is None)
+
+
+def test_a_session_is_renamed_downloaded_and_its_copy_deleted(desk: Desk) -> None:
+    window = desk.window
+    session_id = desk.record("wrong name")
+    window.feed.rename_session(session_id, "right name", "with notes")
+    desk.wait(lambda: desk.listed(session_id).name == "right name")
+    desk.act("download")
+    desk.wait(lambda: window.sessions_page.sessions.is_local(session_id))
+    desk.wait(lambda: not window.sessions_page.sessions.is_downloading(session_id))
+    row = [window.sessions_page.sessions.record(row).id for row in range(window.sessions_page.sessions.rowCount())]
+    copy = window.sessions_page.sessions.index(row.index(session_id), COPY)
+    assert copy.data() == "on this computer"
+    window.feed.delete_local_copy(session_id)
+    desk.wait(lambda: copy.data() == "on the server")
+
+
+def test_a_board_answers_a_command(desk: Desk) -> None:
+    page = desk.window.boards_page
+    page.table.selectRow(1)
+    QTest.keyClicks(page.line, "098500000000001400000000000")
+    QTest.keyClick(page.line, Qt.Key_Return)
+    desk.wait(lambda: "0940" in page.answers.toPlainText())
+    QTest.keyClicks(page.line, "099f")
+    QTest.keyClick(page.line, Qt.Key_Return)
+    desk.wait(lambda: page.answers.blockCount() == 2)
+
+
+def test_starting_twice_is_refused_with_a_sentence(desk: Desk) -> None:
+    window = desk.window
+    window.feed.start_session("one")
+    desk.wait(lambda: window.header.is_recording)
+    window.feed.start_session("two")
+    desk.wait(lambda: window.notices.texts)
+    assert "was not started" in window.notices.texts[0]
+    window.menus["stop"].trigger()
+    desk.wait(lambda: not window.header.is_recording)
+
+
+def test_disconnecting_clears_the_window_and_connecting_again_fills_it(desk: Desk, server: Any) -> None:
+    window = desk.window
+    desk.wait(lambda: window.store.newest_time() is not None)
+    window.menus["disconnect"].trigger()
+    desk.wait(lambda: window.header.state.text() == "Not connected")
+    assert window.store.newest_time() is None
+    assert window.boards_page.boards.rowCount() == 0
+    window.connect_to(server.url)
+    desk.wait(lambda: window.store.newest_time() is not None and window.header.start.isEnabled())
+
+
+def test_the_window_waits_for_a_server_and_says_so(open_window: Callable[[str], Desk]) -> None:
+    desk = open_window("http://127.0.0.1:9")
+    window = desk.window
+    desk.wait(lambda: window.status_line.connection.text().count("·") == 2)
+    assert window.header.state.text() == "Connecting…"
+    assert window.notices.texts == []
+
+
+def test_a_wrong_address_is_a_notice(open_window: Callable[[str], Desk]) -> None:
+    desk = open_window("http://:0")
+    desk.wait(lambda: desk.window.notices.texts)
+    assert desk.window.header.state.text() == "Not connected"
+
+
+def test_a_server_killed_while_recording_is_seen_and_found_again(
+    run_server: Callable[..., Any], open_window: Callable[[str], Desk]
+) -> None:
+    server = run_server("--simulate", "1")
+    desk = open_window(server.url)
+    window = desk.window
+    desk.wait(window.header.start.isEnabled)
+    window.menus["start"].trigger()
+    desk.wait(lambda: window.header.is_recording and window.store.newest_time() is not None)
+    server.kill()
+    desk.wait(lambda: window.header.state.text() == "Reconnecting…")
+    assert not window.header.stop.isEnabled()
+    server.arguments += ["--port", server.url.rpartition(":")[2]]
+    server.start()
+    desk.wait(lambda: window.header.state.text() == "Not recording")
+    desk.wait(lambda: any(record.interrupted for record in window.sessions_page.sessions._records))

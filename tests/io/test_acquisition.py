@@ -1,0 +1,279 @@
+"""Boards on real ptys, recorded into a real Redis: sessions, absences, resets, mute devices."""
+
+import itertools
+import logging
+import os
+import threading
+import time
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+import pytest
+
+from blitz.config import SerialPort
+from blitz.data.blocks import MessageBlock
+from blitz.data.boards import load_definitions
+from blitz.data.database import DatabaseServer
+from blitz.data.records import LinkState
+from blitz.errors import BoardTimeout, CommandRefused, LinkError, NoSession, SessionRunning, UnknownBoard
+from blitz.io.acquisition import Acquisition, AcquisitionOptions
+from blitz.io.simulator import SimulatedBoard, message_number
+
+BAUD = 921_600
+
+
+@pytest.fixture
+def store(redis_url: str) -> Iterator[DatabaseServer]:
+    store = DatabaseServer(redis_url)
+    yield store
+    store.close()
+
+
+@contextmanager
+def acquiring(store: DatabaseServer, *ports: str, **options: object) -> Iterator[Acquisition]:
+    serial = [SerialPort(port, BAUD) for port in ports]
+    acquisition = Acquisition(store, load_definitions(), AcquisitionOptions(serial, scan_usb=False, **options))
+    acquisition.start()
+    try:
+        yield acquisition
+    finally:
+        acquisition.stop()
+
+
+@pytest.fixture
+def board_stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def wait_until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+
+
+def numbers(block: MessageBlock, source: int = 0) -> list[int]:
+    return [message_number(m) for m, index in zip(block.messages(), block.source, strict=True) if index == source]
+
+
+def test_a_session_holds_what_came_between_start_and_stop_and_the_preview_the_rest(store: DatabaseServer) -> None:
+    with (
+        SimulatedBoard("08", rate_hz=200, silence_s=0.1, baud=BAUD) as board,
+        acquiring(store, board.path) as acquisition,
+    ):
+        (record,) = acquisition.scan()
+        assert (record.board_id, record.board_name, record.mode) == ("08", "Blitz Basic", "polled")
+        wait_until(lambda: acquisition.hub.next_seq(0) > 10)
+        assert acquisition.status().session is None
+        session = acquisition.start_session("s", "n", "me")
+        with pytest.raises(SessionRunning):
+            acquisition.start_session()
+        wait_until(lambda: acquisition.status().session.message_count > 50)
+        assert acquisition.boards()[0].state is LinkState.RECORDING
+        stopped = acquisition.stop_session(session.id)
+        with pytest.raises(NoSession):
+            acquisition.stop_session(None)
+        block = store.messages(session.id, 0, 10_000)
+        assert len(block) == stopped.message_count == acquisition.hub.next_seq(session.id)
+        assert set(np.diff(numbers(block))) == {1}
+        assert (np.diff(block.arrived_ns) >= 0).all()
+        assert stopped.sources[0].definition == load_definitions()["08"]
+        preview = acquisition.hub.preview_block(0, 10_000)
+        assert max(numbers(preview)[:10]) < numbers(block)[0]
+        seen = acquisition.hub.next_seq(0)
+        wait_until(lambda: acquisition.hub.next_seq(0) > seen)
+
+
+def test_without_preview_a_polled_board_is_left_alone_until_a_session_starts(store: DatabaseServer) -> None:
+    with (
+        SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board,
+        acquiring(store, board.path, preview=False) as acquisition,
+    ):
+        acquisition.scan()
+        assert not board.is_logging
+        session = acquisition.start_session()
+        wait_until(lambda: acquisition.status().session.message_count > 5)
+        acquisition.stop_session(session.id)
+        wait_until(lambda: not board.is_logging)
+
+
+@pytest.mark.parametrize("own_power", [False, True])
+def test_an_unplugged_board_is_found_again_and_the_time_away_is_a_gap(
+    store: DatabaseServer, tmp_path, own_power: bool
+) -> None:
+    """With its own power the board still holds its last messages: they are fetched before anything else."""
+    with (
+        SimulatedBoard(
+            "08", rate_hz=100, silence_s=0.1, baud=BAUD, link_path=tmp_path / "port", own_power=own_power, ring=20
+        ) as board,
+        acquiring(store, str(tmp_path / "port")) as acquisition,
+    ):
+        acquisition.scan()
+        session = acquisition.start_session()
+        wait_until(lambda: acquisition.status().session.message_count > 20)
+        board.unplug(mid_line=True)
+        wait_until(lambda: acquisition.boards()[0].state is LinkState.AWAY)
+        generated = board.generated
+        wait_until(lambda: not own_power or board.generated > generated + 50)
+        count = acquisition.status().session.message_count
+        board.replug()
+        wait_until(lambda: acquisition.status().session.message_count > count + 20)
+        stopped = acquisition.stop_session(session.id)
+        block = store.messages(session.id, 0, 10_000)
+        (gap,) = stopped.gaps
+        assert gap.reason == "unplugged"
+        assert gap.to_ns - gap.from_ns > 100_000_000
+        assert block.arrived_ns[gap.seq - 1] == gap.from_ns
+        assert block.arrived_ns[gap.seq] >= gap.from_ns
+        sequence = numbers(block)
+        assert sequence == sorted(set(sequence))
+        holes = [later - earlier for earlier, later in itertools.pairwise(sequence) if later - earlier > 1]
+        if own_power:
+            assert len(holes) == 1
+            ring = sequence[gap.seq : gap.seq + 20]
+            assert ring == list(range(ring[0], ring[0] + 20))
+
+
+def test_a_board_that_resets_with_the_cable_in_is_started_again_with_a_gap(store: DatabaseServer, redis_url) -> None:
+    with (
+        SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board,
+        acquiring(store, board.path) as acquisition,
+    ):
+        acquisition.scan()
+        name = acquisition.boards()[0].name
+        session = acquisition.start_session()
+        wait_until(lambda: acquisition.status().session.message_count > 10)
+        assert acquisition.command(name, "0820") == "0840"  # a board that does not log any more: as after a reset
+        count = acquisition.status().session.message_count
+        wait_until(lambda: acquisition.status().session.message_count > count + 10)
+        stopped = acquisition.stop_session(session.id)
+        assert [gap.reason for gap in stopped.gaps] == ["board was reset"]
+        assert any("was reset" in notice.text for notice in acquisition.notices)
+
+
+def test_a_mute_device_slows_nobody_and_is_named(store: DatabaseServer) -> None:
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    mute = os.ttyname(slave)
+    with (
+        SimulatedBoard("09", rate_hz=100, silence_s=0.1, baud=BAUD) as board,
+        acquiring(store, mute, board.path) as acquisition,
+    ):
+        began_s = time.monotonic()
+        records = acquisition.scan()
+        assert time.monotonic() - began_s < 5.5
+        assert [record.state for record in records] == [LinkState.SILENT, LinkState.READY]
+        assert mute in records[0].error
+        asked = os.read(master, 1000)
+        assert asked == b"0081\n0081\n"
+        with pytest.raises(BoardTimeout):
+            acquisition.command(records[0].name, "0883")
+        acquisition.start_session()
+        wait_until(lambda: acquisition.status().session.message_count > 10)
+        began_s = time.monotonic()
+        acquisition.stop_session(None)
+        assert time.monotonic() - began_s < 3
+    os.close(master)
+    os.close(slave)
+
+
+def test_a_device_that_just_prints_is_left_to_print_and_its_lines_are_kept(store: DatabaseServer) -> None:
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    with acquiring(store, os.ttyname(slave)) as acquisition:
+        wait_until(lambda: acquisition.boards()[0].state is LinkState.IDENTIFYING)
+        session = acquisition.start_session()
+        os.write(master, b"8,730\r\n512,498,730\r\n513,498,")
+        wait_until(lambda: acquisition.status().session.message_count == 2)
+        os.write(master, b"731\r\ntemp:\xb0\xff\n")
+        wait_until(lambda: acquisition.status().session.message_count == 4)
+        acquisition.stop_session(session.id)
+        assert store.get_all_from_session(session.id) == ["8,730", "512,498,730", "513,498,731", "temp:°ÿ"]
+        (record,) = acquisition.boards()
+        assert (record.mode, record.board_id, record.bad_frames) == ("streaming", None, 0)
+        assert store.session(session.id).sources[0].definition is None
+    os.set_blocking(master, False)
+    with pytest.raises(OSError):
+        os.read(master, 100)
+    os.close(master)
+    os.close(slave)
+
+
+def test_a_streaming_board_caught_in_mid_line_is_known_by_its_second_line(store: DatabaseServer) -> None:
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    line = b"08a0000000640123456789ab0000"
+    with acquiring(store, os.ttyname(slave)) as acquisition:
+        wait_until(lambda: acquisition.boards()[0].state is LinkState.IDENTIFYING)
+        session = acquisition.start_session()
+        os.write(master, line[9:] + b"\r\n" + line + b"\r\n")
+        wait_until(lambda: acquisition.status().session.message_count == 1)
+        os.write(master, line + b"\r\nnoise\xff\r\n" + line + b"\r\n")
+        wait_until(lambda: acquisition.status().session.message_count == 3)
+        (record,) = acquisition.boards()
+        assert (record.mode, record.board_id, record.bad_frames) == ("streaming", "08", 2)
+        acquisition.stop_session(session.id)
+        assert store.get_all_from_session(session.id) == [line.decode()] * 3
+    os.close(master)
+    os.close(slave)
+
+
+def test_commands_go_between_polls_and_errors_are_typed(store: DatabaseServer) -> None:
+    with (
+        SimulatedBoard("09", rate_hz=500, silence_s=0.1, baud=BAUD) as board,
+        acquiring(store, board.path, "/dev/does-not-exist") as acquisition,
+    ):
+        (record, absent) = acquisition.scan()
+        session = acquisition.start_session()
+        for angle in (20, 40):
+            assert acquisition.command(record.name, f"0985{0:08X}{angle:04X}".ljust(27, "0")) == "0940"
+        with pytest.raises(CommandRefused, match="error 6"):
+            acquisition.command(record.name, "09E0")
+        for line in ("", "  ", "0983\n", "°"):
+            with pytest.raises(ValueError, match="never empty"):
+                acquisition.command(record.name, line)
+        with pytest.raises(UnknownBoard, match=record.name):
+            acquisition.command("nobody", "0883")
+        assert absent.state is LinkState.AWAY
+        assert "no such port" in absent.error
+        with pytest.raises((LinkError, BoardTimeout)):
+            acquisition.command(absent.name, "0883")
+        wait_until(lambda: acquisition.status().session.message_count > 200)
+        acquisition.stop_session(session.id)
+        assert set(np.diff(numbers(store.messages(session.id, 0, 100_000)))) == {1}
+
+
+def test_a_session_that_another_program_stops_is_over_here_too(store: DatabaseServer, redis_url: str) -> None:
+    with (
+        SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board,
+        acquiring(store, board.path) as acquisition,
+    ):
+        acquisition.scan()
+        session = acquisition.start_session()
+        wait_until(lambda: acquisition.status().session.message_count > 10)
+        other = DatabaseServer(redis_url)
+        other.stop_session()
+        wait_until(lambda: acquisition.status().session is None)
+        assert any("another program" in notice.text for notice in acquisition.notices)
+        kept = other.get_all_from_session(session.id)
+        following = acquisition.start_session()
+        wait_until(lambda: acquisition.status().session.message_count > 10)
+        acquisition.stop_session(following.id)
+        assert other.get_all_from_session(session.id) == kept
+        other.close()
+
+
+def test_threads_and_descriptors_are_given_back(store: DatabaseServer, caplog: pytest.LogCaptureFixture) -> None:
+    with SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board:
+        threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
+        for _ in range(3):
+            with caplog.at_level(logging.ERROR), acquiring(store, board.path) as acquisition:
+                acquisition.start_session()
+                wait_until(lambda: acquisition.boards()[0].state is not LinkState.AWAY)
+        store.close()
+        assert threading.active_count() == threads
+        assert len(os.listdir("/proc/self/fd")) <= descriptors
+        assert not caplog.records

@@ -154,6 +154,8 @@ def describe_os_error(error: OSError) -> str:
         return "connection refused"
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if str(error).startswith("Multiple exceptions"):
+        return "none of the host's addresses answers"
     return (error.strerror or str(error) or type(error).__name__).lower().rstrip(".")
 
 

@@ -1,5 +1,8 @@
 import asyncio
+import logging
 import socket
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from blitz.errors import (
     ServerUnreachable,
     StoreUnavailable,
 )
+from blitz.io import live_reader
 from blitz.io.address import ServerAddress
 from blitz.io.connection import AsyncClient
 
@@ -163,3 +167,48 @@ def test_wrong_address_is_named(wrong: Any) -> None:
 def test_times_must_be_above_zero(name: str) -> None:
     with pytest.raises(ConfigError, match=f"{name} is 0"):
         AsyncClient(**{name: 0})
+
+
+def test_client_library_needs_neither_unix_nor_the_extras() -> None:
+    program = (
+        "import sys\n"
+        "for name in 'fcntl termios pty tty pwd grp resource redis serial fastapi uvicorn PyQt5 pyqtgraph'.split():\n"
+        "    sys.modules[name] = None\n"
+        "import blitz\n"
+        "blitz.AsyncClient().live\n"
+        "client = blitz.Client()\n"
+        "client.close()\n"
+        "import blitz.cli.main, blitz.data.sync, blitz.data.export\n"
+        "from blitz.io.connection import _owner\n"
+        "print(_owner())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+async def test_name_with_several_addresses_is_unreachable_in_one_sentence() -> None:
+    client = AsyncClient([("localhost", free_port())])
+    for ask in (client.status(), anext(client.live())):
+        with pytest.raises(ServerUnreachable) as caught:
+            await ask
+        assert "Errno" not in str(caught.value)
+    await client.close()
+
+
+@pytest.mark.parametrize("keepalive", [True, False])
+async def test_pings_are_sent_while_a_live_connection_is_silent(
+    scripted: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, keepalive: bool
+) -> None:
+    monkeypatch.setattr(live_reader, "KEEPALIVE_S", 0.02)
+    caplog.set_level(logging.DEBUG, "websockets.server")
+
+    async def silent(wire: Any, query: dict[str, str]) -> None:
+        await wire.status()
+        await asyncio.sleep(0.15)
+        await wire.status()
+
+    scripted.scripts[:] = [silent]
+    async with AsyncClient(scripted.url, keepalive=keepalive) as client, client.live(reconnect=False) as stream:
+        await anext(stream)
+        await anext(stream)
+    assert ("< PING" in caplog.text) is keepalive

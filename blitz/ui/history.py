@@ -13,6 +13,7 @@ from blitz.data.records import SessionRecord, Source
 from blitz.errors import DownloadCancelled
 from blitz.ui.live_store import LiveChannel, Series, with_breaks
 
+RUN = 64
 Progress = Callable[[int, int], None]
 
 
@@ -24,6 +25,8 @@ class History:
     channels: tuple[LiveChannel, ...]
     series: dict[int, Series]
     """By source index; lines broken where readings are missing."""
+    coarse: dict[int, Series]
+    """By source index: minimum and maximum of each :data:`RUN` readings, for views of many."""
 
     @property
     def time_limits(self) -> tuple[float, float] | None:
@@ -31,6 +34,20 @@ class History:
         firsts = [series.times[0] for series in self.series.values() if len(series.times)]
         lasts = [series.times[-1] for series in self.series.values() if len(series.times)]
         return (float(min(firsts)), float(max(lasts))) if firsts else None
+
+    def between(self, source_index: int, low: float, high: float, columns: int) -> Series | None:
+        """Return what a view needs of a source, coarse where a column of it holds many readings.
+
+        :param low: left edge in seconds since the Unix epoch; one reading beyond each edge is returned, too.
+        :param columns: of pixels.
+        """
+        series = self.series.get(source_index)
+        if series is None:
+            return None
+        part = _between(series, low, high)
+        if len(part.times) > 4 * RUN * columns:
+            return _between(self.coarse[source_index], low, high)
+        return part
 
 
 def load_history(cache_path: Path, session_id: int, progress: Progress, is_cancelled: Callable[[], bool]) -> History:
@@ -57,7 +74,30 @@ def load_history(cache_path: Path, session_id: int, progress: Progress, is_cance
     series = {
         index: with_breaks(np.concatenate(parts), np.concatenate(values[index])) for index, parts in times.items()
     }
-    return History(record, _channels(record.sources), series)
+    coarse = {index: _coarsen(whole) for index, whole in series.items()}
+    return History(record, _channels(record.sources), series, coarse)
+
+
+def _between(series: Series, low: float, high: float) -> Series:
+    first = max(0, int(np.searchsorted(series.times, low)) - 1)
+    stop = int(np.searchsorted(series.times, high, "right")) + 1
+    return Series(series.times[first:stop], series.values[first:stop])
+
+
+def _coarsen(series: Series) -> Series:
+    """Replace each run of readings by its minimum and maximum, and a break where it has one."""
+    runs = len(series.times) // RUN
+    used = runs * RUN
+    grouped = series.values[:used].reshape(runs, RUN, series.values.shape[1])
+    times = series.times[:used].reshape(runs, RUN)[:, [0, -1]].ravel()
+    values = np.empty((2 * runs, series.values.shape[1]))
+    values[0::2] = np.fmin.reduce(grouped, axis=1) if runs else 0
+    values[1::2] = np.fmax.reduce(grouped, axis=1) if runs else 0
+    is_broken = np.any(np.all(np.isnan(grouped), axis=2), axis=1)
+    breaks = 2 * np.flatnonzero(is_broken) + 1
+    times = np.insert(times, breaks, times[breaks - 1])
+    values = np.insert(values, breaks, np.nan, axis=0)
+    return Series(np.concatenate([times, series.times[used:]]), np.concatenate([values, series.values[used:]]))
 
 
 def _channels(sources: tuple[Source, ...]) -> tuple[LiveChannel, ...]:

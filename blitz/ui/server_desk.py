@@ -51,24 +51,26 @@ class ServerDesk:
         self._downloads: dict[int, asyncio.Task[None]] = {}
         self._turn = asyncio.Lock()
         self._listing = asyncio.Lock()
+        self._switching = asyncio.Lock()
         self.cache_path: Path | None = None
 
     async def connect(self, address: str, token: str | None) -> None:
         """Leave the present server and go on trying to reach another one."""
-        await self._leave()
-        self._serving = asyncio.create_task(
-            report(self._feed, f"The connection to {address} ended", self._serve(address, token)), name="blitz server"
-        )
+        async with self._switching:
+            await self._leave()
+            self._begin_serving(address, token)
 
     async def disconnect(self) -> None:
         """Leave the server."""
-        await self._leave()
-        self._tell(Connection.OFFLINE)
+        async with self._switching:
+            await self._leave()
+            self._tell(Connection.OFFLINE)
 
     async def close(self) -> None:
         """Leave the server and close the cache."""
-        await self._leave()
-        self._close_cache()
+        async with self._switching:
+            await self._leave()
+            self._close_cache()
 
     async def start(self, name: str, notes: str) -> None:
         """Begin a session."""
@@ -95,9 +97,11 @@ class ServerDesk:
 
     async def delete(self, session_id: int) -> None:
         """Delete a session on the server, then here."""
-        await self._known_client().delete(session_id)
-        if self._cache is not None:
-            self._cache.delete_session(session_id)
+        # No list in between: it would show the session as one that only the cache has left.
+        async with self._listing:
+            await self._known_client().delete(session_id)
+            if self._cache is not None:
+                self._cache.delete_session(session_id)
         await self.list_sessions()
 
     async def delete_local(self, session_id: int) -> None:
@@ -166,6 +170,11 @@ class ServerDesk:
                     self._feed.download_progressed.emit(session_id, done, total)
 
             await client.download(session_id, cache, progress)
+
+    def _begin_serving(self, address: str, token: str | None) -> None:
+        self._serving = asyncio.create_task(
+            report(self._feed, f"The connection to {address} ended", self._serve(address, token)), name="blitz server"
+        )
 
     async def _serve(self, address: str, token: str | None) -> None:
         try:

@@ -18,7 +18,7 @@ _LONGEST_RETRY_S = 15.0
 
 
 class ServerLink(Feed):
-    """Owns the thread; every request is carried out there, in the order asked, downloads beside each other.
+    """Owns the thread; requests are begun in the order asked, and carried out beside each other.
 
     :param cache_dir: the folder of the caches, one a server.
     :param make_client: makes a client from address and token; tests give another.

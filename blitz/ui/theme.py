@@ -166,6 +166,8 @@ def build_stylesheet(theme: Theme) -> str:
     QTableView {{ border: 1px solid {theme.border}; border-radius: 4px; gridline-color: transparent; outline: none;
                   selection-background-color: {theme.selection}; selection-color: {theme.text}; }}
     QTableView::item {{ border: 0px; padding: 0px 8px; }}
+    QTableView[kind="dense"]::item {{ padding: 0px 3px; }}
+    QTableView[kind="dense"] QHeaderView::section:horizontal {{ padding: 6px 6px; }}
     QListView::item {{ border: 0px; padding: 4px 8px; }}
     QGraphicsView {{ border: 1px solid {theme.border}; border-radius: 4px; }}
     QListView {{ border: 1px solid {theme.border}; border-radius: 4px; outline: none; padding: 4px 0;

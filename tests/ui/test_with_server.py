@@ -1,5 +1,6 @@
 """The whole window against a real server with two simulated boards."""
 
+import asyncio
 import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
+from blitz.io.connection import AsyncClient
 from blitz.ui.feed import Connection, ConnectionState
 from blitz.ui.main_window import MainWindow
 from blitz.ui.models.sessions import COPY
@@ -66,11 +68,11 @@ class Desk:
 @pytest.fixture
 def open_window(
     qtbot: QtBot, preferences: Preferences, appearance: Appearance, tmp_path: Path
-) -> Iterator[Callable[[str], Desk]]:
+) -> Iterator[Callable[..., Desk]]:
     windows: list[MainWindow] = []
 
-    def run(address: str) -> Desk:
-        window = MainWindow(ServerLink(tmp_path / "caches"), preferences, appearance)
+    def run(address: str, make_client: Callable[[str, str | None], AsyncClient] | None = None) -> Desk:
+        window = MainWindow(ServerLink(tmp_path / "caches", make_client), preferences, appearance)
         windows.append(window)
         window.show()
         window.connect_to(address)
@@ -84,7 +86,7 @@ def open_window(
 
 
 @pytest.fixture
-def desk(server: Any, open_window: Callable[[str], Desk]) -> Desk:
+def desk(server: Any, open_window: Callable[..., Desk]) -> Desk:
     desk = open_window(server.url)
     desk.wait(lambda: desk.window.header.start.isEnabled() and desk.window.boards_page.boards.rowCount() == 2)
     return desk
@@ -143,6 +145,44 @@ def test_a_session_is_renamed_downloaded_and_its_copy_deleted(desk: Desk) -> Non
     desk.wait(lambda: copy.data() == "on the server")
 
 
+class HeldClient(AsyncClient):
+    """Answers no request for messages while it is held."""
+
+    is_held = True
+
+    async def messages(self, session_id: Any, first: int = 0, count: int = 16384) -> Any:
+        while HeldClient.is_held:
+            await asyncio.sleep(0.01)
+        return await super().messages(session_id, first, count)
+
+
+def test_a_download_is_cancelled_in_its_row_and_made_later(server: Any, open_window: Callable[..., Desk]) -> None:
+    desk = open_window(server.url, lambda address, token: HeldClient(address, token=token))
+    window, sessions = desk.window, desk.window.sessions_page.sessions
+    session_id = desk.record("held")
+    HeldClient.is_held = True
+    desk.act("download")
+    desk.wait(lambda: sessions.is_downloading(session_id))
+    desk.act("cancel")
+    desk.wait(lambda: not sessions.is_downloading(session_id))
+    assert not sessions.is_local(session_id)
+    assert window.notices.texts == []
+    HeldClient.is_held = False
+    desk.act("download")
+    desk.wait(lambda: sessions.is_local(session_id))
+
+
+def test_leaving_the_server_ends_a_download(server: Any, open_window: Callable[..., Desk]) -> None:
+    desk = open_window(server.url, lambda address, token: HeldClient(address, token=token))
+    session_id = desk.record("left")
+    HeldClient.is_held = True
+    desk.act("download")
+    desk.wait(lambda: desk.window.sessions_page.sessions.is_downloading(session_id))
+    desk.window.menus["disconnect"].trigger()
+    desk.wait(lambda: desk.window.header.state.text() == "Not connected")
+    desk.wait(lambda: not desk.window.sessions_page.sessions.is_downloading(session_id))
+
+
 def test_a_board_answers_a_command(desk: Desk) -> None:
     page = desk.window.boards_page
     page.table.selectRow(1)
@@ -176,7 +216,7 @@ def test_disconnecting_clears_the_window_and_connecting_again_fills_it(desk: Des
     desk.wait(lambda: window.store.newest_time() is not None and window.header.start.isEnabled())
 
 
-def test_the_window_waits_for_a_server_and_says_so(open_window: Callable[[str], Desk]) -> None:
+def test_the_window_waits_for_a_server_and_says_so(open_window: Callable[..., Desk]) -> None:
     desk = open_window("http://127.0.0.1:9")
     window = desk.window
     desk.wait(lambda: window.status_line.connection.text().count("·") == 2)
@@ -184,14 +224,14 @@ def test_the_window_waits_for_a_server_and_says_so(open_window: Callable[[str], 
     assert window.notices.texts == []
 
 
-def test_a_wrong_address_is_a_notice(open_window: Callable[[str], Desk]) -> None:
+def test_a_wrong_address_is_a_notice(open_window: Callable[..., Desk]) -> None:
     desk = open_window("http://:0")
     desk.wait(lambda: desk.window.notices.texts)
     assert desk.window.header.state.text() == "Not connected"
 
 
 def test_a_server_killed_while_recording_is_seen_and_found_again(
-    run_server: Callable[..., Any], open_window: Callable[[str], Desk]
+    run_server: Callable[..., Any], open_window: Callable[..., Desk]
 ) -> None:
     server = run_server("--simulate", "1")
     desk = open_window(server.url)

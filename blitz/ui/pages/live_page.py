@@ -105,7 +105,7 @@ class LivePage(QWidget):
         splitter.addWidget(tables)
         splitter.setStretchFactor(0, 5)
         splitter.setStretchFactor(1, 3)
-        splitter.setSizes([740, 500])
+        splitter.setSizes([720, 530])
         splitter.setChildrenCollapsible(False)
         page = QHBoxLayout(self)
         page.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, SPACE)
@@ -164,6 +164,7 @@ class LivePage(QWidget):
         self.last_readings.number_font = numbers
         self.variables_table.set_widths(200, 78, 64, 80, 72, stretched=CHANNEL)
         self.variables_table.setItemDelegateForColumn(CHANNEL, ChannelDelegate(self.variables_table))
+        self.last_table.setProperty("kind", "dense")
         rows = self.last_table.verticalHeader()
         rows.show()
         rows.setDefaultAlignment(Qt.AlignLeft | Qt.AlignVCenter)
@@ -175,7 +176,7 @@ class LivePage(QWidget):
     def _widen_columns(self, digits: int) -> None:
         digit = self.last_table.fontMetrics().horizontalAdvance("0")
         least = self.last_table.fontMetrics().horizontalAdvance("Last")
-        self.last_table.horizontalHeader().setDefaultSectionSize(max(digit * digits, least) + 24)
+        self.last_table.horizontalHeader().setDefaultSectionSize(max(digit * digits, least) + 15)
 
 
 def _title(text: str) -> QLabel:

@@ -1,6 +1,6 @@
 """Curves over time, decimated to the screen before they are drawn."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ from blitz.ui.theme import Theme
 
 MOST_DOTS = 120
 """Up to so many points a curve, each reading gets a dot."""
+
+MOST_SMOOTH_POINTS = 12_000
+"""Up to so many points in all, lines are smoothed: beyond, it costs half as much again as painting them (measured)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,27 +61,29 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
             self.removeItem(curve)
         self._drawn.clear()
 
-    def draw(self, curves: list[Curve], width: int | None = None) -> None:
-        """Show exactly these curves.
+    @property
+    def columns(self) -> int:
+        """How many columns of pixels the plot has."""
+        return max(64, int(self.getViewBox().width() * self.devicePixelRatioF()))
 
-        :param width: columns to decimate to; the plot's own width when absent.
-        """
-        columns = width or max(64, int(self.getViewBox().width() * self.devicePixelRatioF()))
+    def draw(self, curves: list[Curve]) -> tuple[float, float] | None:
+        """Show exactly these curves; returns their lowest and highest value, None where there is none."""
+        columns = self.columns
         wanted = {curve.key for curve in curves}
         for key in [key for key in self._drawn if key not in wanted]:
             self.removeItem(self._drawn.pop(key)[0])
-        for curve in curves:
-            times, values = curve.times, curve.values
-            if len(times) > 2 * columns:
-                times, values = min_max(times, values, columns)
-            self._set(curve, times, values)
+        thinned = [min_max(curve.times, curve.values, columns) for curve in curves]
+        is_smooth = sum(len(times) for times, _ in thinned) <= MOST_SMOOTH_POINTS
+        for curve, (times, values) in zip(curves, thinned, strict=True):
+            self._set(curve, times, values, is_smooth)
+        return value_limits([values for _, values in thinned])
 
-    def _set(self, curve: Curve, times: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+    def _set(self, curve: Curve, times: NDArray[np.float64], values: NDArray[np.float64], is_smooth: bool) -> None:
         drawn, style = self._drawn.get(curve.key, (None, ()))
         has_dots = len(times) <= MOST_DOTS
         wanted = (curve.colour_index, has_dots)
         if drawn is None:
-            drawn = pg.PlotDataItem(connect="finite", antialias=False)
+            drawn = pg.PlotDataItem(connect="finite")
             self.addItem(drawn)
         if style != wanted:
             colour = self._theme.channel_colour(curve.colour_index) if self._theme else "#888888"
@@ -90,7 +95,7 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
             drawn.setSymbolPen(None)
             drawn.setSymbolBrush(colour)
         self._drawn[curve.key] = (drawn, wanted)
-        drawn.setData(times, values)
+        drawn.setData(times, values, antialias=is_smooth)
 
 
 def fitting_range(
@@ -112,13 +117,7 @@ def fitting_range(
     return low - pad, high + pad
 
 
-def value_limits(curves: list[Curve], between: Callable[[Curve], slice] | None = None) -> tuple[float, float] | None:
+def value_limits(curves: list[NDArray[np.float64]]) -> tuple[float, float] | None:
     """Return the lowest and highest value of curves; None where there is none."""
-    lows, highs = [], []
-    for curve in curves:
-        values = curve.values[between(curve)] if between else curve.values
-        known = values[np.isfinite(values)]
-        if len(known):
-            lows.append(float(known.min()))
-            highs.append(float(known.max()))
-    return (min(lows), max(highs)) if lows else None
+    known = [finite for finite in (values[np.isfinite(values)] for values in curves) if len(finite)]
+    return (min(float(v.min()) for v in known), max(float(v.max()) for v in known)) if known else None

@@ -1,12 +1,11 @@
 """The plot of a historic session: zoom and move through it, drawn from what the screen can show."""
 
-import numpy as np
 from PyQt5.QtCore import Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QKeyEvent
 
 from blitz.ui.history import History
 from blitz.ui.live_store import LiveChannel
-from blitz.ui.plots.curves import Curve, TimePlot, fitting_range, value_limits
+from blitz.ui.plots.curves import Curve, TimePlot, fitting_range
 from blitz.ui.theme import Theme
 
 
@@ -74,18 +73,15 @@ class HistoryPlot(TimePlot):
     def draw_now(self) -> None:
         """Draw what is in view."""
         low, high = self.time_range
+        indices = {channel.source.index for channel, _ in self._shown}
+        shown = {index: self._history.between(index, low, high, self.columns) for index in indices}
         curves = []
         for channel, colour in self._shown:
-            series = self._history.series.get(channel.source.index)
-            if series is None or channel.column >= series.values.shape[1]:
-                continue
-            # One reading more on each side, so that lines reach the edges.
-            first = max(0, int(np.searchsorted(series.times, low)) - 1)
-            stop = int(np.searchsorted(series.times, high, "right")) + 1
-            times, values = series.times[first:stop], series.values[first:stop, channel.column]
-            curves.append(Curve(channel.key, channel.label, colour, times, values))
-        self.draw(curves)
-        limits = value_limits(curves)
+            series = shown.get(channel.source.index)
+            if series is not None and channel.column < series.values.shape[1]:
+                values = series.values[:, channel.column]
+                curves.append(Curve(channel.key, channel.label, colour, series.times, values))
+        limits = self.draw(curves)
         if limits is not None:
             self.setYRange(*fitting_range(*limits, None), padding=0)
 

@@ -5,7 +5,7 @@ from PyQt5.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from blitz.ui.live_store import LiveStore
 from blitz.ui.models.variables import VariablesModel
-from blitz.ui.plots.curves import Curve, TimePlot, fitting_range, value_limits
+from blitz.ui.plots.curves import Curve, TimePlot, fitting_range
 from blitz.ui.theme import Theme
 from blitz.ui.windows import DEFAULT_WINDOW, PlotWindow
 
@@ -74,8 +74,7 @@ class LivePlot(QWidget):
             return False
         self._drawn_version = self._store.version
         curves = self._curves()
-        self.plot.draw(curves)
-        self._set_ranges(curves)
+        self._set_ranges(curves, self.plot.draw(curves))
         return True
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -98,7 +97,7 @@ class LivePlot(QWidget):
             curves.append(Curve(channel.key, channel.label, colour, shown.times, shown.values[:, channel.column]))
         return curves
 
-    def _set_ranges(self, curves: list[Curve]) -> None:
+    def _set_ranges(self, curves: list[Curve], limits: tuple[float, float] | None) -> None:
         starts = [curve.times[0] for curve in curves if len(curve.times)]
         newest = max((curve.times[-1] for curve in curves if len(curve.times)), default=None)
         if newest is None:
@@ -106,8 +105,8 @@ class LivePlot(QWidget):
         seconds = self._window.seconds
         start = newest - seconds if seconds is not None else min(starts)
         if newest > start:
-            self.plot.setXRange(start, newest, padding=0)
-        limits = value_limits(curves)
+            # Room for the dots at the edges, where there are any.
+            self.plot.setXRange(start, newest, padding=0 if seconds is not None else 0.015)
         if limits is not None:
             wanted = fitting_range(*limits, self._values_shown)
             if wanted != self._values_shown:

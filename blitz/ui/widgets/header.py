@@ -48,7 +48,7 @@ class Header(QFrame):
         self.name.returnPressed.connect(self._start)
         self.start = QPushButton("Start")
         self.start.setProperty("kind", "start")
-        self.start.setToolTip("Begin a session on the server (F5)")
+        self.start.setToolTip("Begin a session on the server (F5); with notes: Ctrl+F5")
         self.start.clicked.connect(self._start)
         self.stop = QPushButton("Stop")
         self.stop.setProperty("kind", "stop")

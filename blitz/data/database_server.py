@@ -198,6 +198,15 @@ class DatabaseServer:
         session_id = self._execute("GET", self.keys.session)
         return None if session_id is None else int(session_id)
 
+    def count_messages(self, session_id: int) -> int:
+        """Return how many messages a session has; 0 for one that does not exist."""
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.get(self.keys.first(session_id))
+        pipeline.llen(self.keys.messages(session_id))
+        with _translated():
+            first, length = pipeline.execute()
+        return int(first or 0) + int(length)
+
     def close_session(
         self, session_id: int | None = None, stopped_ms: int | None = None, *, is_interrupted: bool = False
     ) -> int | None:
@@ -304,6 +313,10 @@ class DatabaseServer:
                 f"{self.url} with the prefix {self.keys.prefix!r}. Stop it, or choose another --redis-prefix."
             )
         return lease
+
+    def lease_expires_ms(self) -> int:
+        """Return in how many milliseconds the present lease runs out if it is not renewed; negative without one."""
+        return int(self._execute("PTTL", self.keys.server))
 
     def renew_lease(self, lease: str) -> bool:
         """Keep the lease for ten more seconds; False if it was lost."""

@@ -31,7 +31,7 @@ from blitz.data.records import (
     StatusRecord,
     StoreRecord,
 )
-from blitz.errors import BoardTimeout, NoSession, StoreUnavailable, UnknownBoard
+from blitz.errors import BoardTimeout, NoSession, SessionNotFound, StoreInUse, StoreUnavailable, UnknownBoard
 from blitz.io.appender import Appender
 from blitz.io.board_link import BoardLink, LinkOptions, Severity
 from blitz.io.link import find_usb_ports
@@ -96,8 +96,7 @@ class Acquisition:
 
         :raises StoreInUse: if another server acquires into this store.
         """
-        owner = f"process {os.getpid()} on {socket.gethostname()}"
-        self._lease = self._store.take_lease(owner, is_exclusive=self._options.is_private_store)
+        self._lease = self._take_lease()
         interrupted = self._store.close_interrupted()
         if interrupted is not None:
             count = self._store.session(interrupted).message_count
@@ -149,15 +148,19 @@ class Acquisition:
             sources = [self._sources[board.source] for board in self._boards.values() if board.source is not None]
             session_id = self._store.start_session(name, notes, owner, sources)
             record = self._store.session(session_id)
-            with self._state_lock:
-                self._session = record
-            self.hub.open_session(session_id, sources)
-            self._appender.open_session(session_id, sources)
-            self.hub.post(Event(event=EventKind.SESSION_STARTED, session_id=session_id, session=_brief(record)))
+            self._follow(record)
             log.info("Session %s started by %s", session_id, owner or "an unnamed client")
-            for board in list(self._boards.values()):
-                board.deliver_to(session_id)
             return record
+
+    def _follow(self, record: SessionRecord) -> None:
+        """Record into a session that runs in the store."""
+        with self._state_lock:
+            self._session = record
+        self.hub.open_session(record.id, record.sources)
+        self._appender.open_session(record.id, record.sources)
+        self.hub.post(Event(event=EventKind.SESSION_STARTED, session_id=record.id, session=_brief(record)))
+        for board in list(self._boards.values()):
+            board.deliver_to(record.id)
 
     def stop_session(self, session_id: int | None) -> SessionRecord:
         """Stop recording: fetch what the boards still hold, then close the session. Waits for both.
@@ -186,10 +189,6 @@ class Acquisition:
                     f"Redis is away: session {running.id} takes no more messages and is closed when Redis is back."
                 ) from None
 
-    def session_record(self, session_id: int) -> SessionRecord:
-        """Return a session from the store, the number of messages as viewers can see it."""
-        return self._store.session(session_id)
-
     def announce_changed(self, record: SessionRecord) -> None:
         """Tell viewers of a new name or notes."""
         with self._state_lock:
@@ -208,8 +207,10 @@ class Acquisition:
         return [board.record() for board in list(self._boards.values())]
 
     def scan(self) -> list[BoardRecord]:
-        """Look for new ports and wait, at most five seconds, until all are found out."""
+        """Look for new ports, ask silent devices again, and wait, at most five seconds, for what comes of it."""
         self._find_new_ports()
+        for board in list(self._boards.values()):
+            board.identify_again()
         deadline_s = time.monotonic() + SCAN_S
         for board in list(self._boards.values()):
             board.identified.wait(max(deadline_s - time.monotonic(), 0.0))
@@ -328,7 +329,11 @@ class Acquisition:
         self.notice("warning", f"Session {session_id} was stopped by another program.", None)
         for board in list(self._boards.values()):
             board.deliver_to(PREVIEW_ID)
-        self.hub.post(Event(event=EventKind.SESSION_STOPPED, session_id=session_id))
+        try:
+            record = _brief(self._store.session(session_id))
+        except (SessionNotFound, StoreUnavailable):
+            record = None
+        self.hub.post(Event(event=EventKind.SESSION_STOPPED, session_id=session_id, session=record))
 
     def store_changed(self, error: str | None) -> None:
         """The store went away or came back."""
@@ -382,6 +387,7 @@ class Acquisition:
                 if self.hub.viewer_count:
                     self.hub.post(Event(event=EventKind.STATUS, status=self.status()))
                 self._find_new_ports()
+                self._look_at_store()
                 if round_number % 3 == 0:
                     self._renew_lease()
             except StoreUnavailable as error:
@@ -389,15 +395,48 @@ class Acquisition:
             except Exception:
                 log.exception("Housekeeping failed once")
 
+    def _look_at_store(self) -> None:
+        """Follow what other programs do there: start a session, queue messages, stop it."""
+        if not self._session_lock.acquire(blocking=False):
+            return  # a session is being started or stopped right now
+        try:
+            session, running = self._session, self._store.running_session()
+            if session is None and running is not None:
+                log.info("Session %s was started by another program", running)
+                self._follow(self._store.session(running))
+            elif session is not None and running != session.id:
+                self.session_lost(session.id)
+            elif session is not None:
+                self.hub.advance(session.id, self._store.count_messages(session.id))
+        finally:
+            self._session_lock.release()
+
+    def _take_lease(self) -> str:
+        """Become the one server of this store. The lease of a server that crashed is waited out."""
+        owner = f"process {os.getpid()} on {socket.gethostname()}"
+        last_ms = self._store.lease_expires_ms()
+        while True:
+            try:
+                return self._store.take_lease(owner, is_exclusive=self._options.is_private_store)
+            except StoreInUse:
+                remaining_ms = self._store.lease_expires_ms()
+                if remaining_ms > last_ms:
+                    raise  # it was renewed: that server lives
+                if remaining_ms > 0 and remaining_ms // 1000 != last_ms // 1000:
+                    log.info("Waiting up to %.0f s for another server's lease to run out", remaining_ms / 1000)
+                last_ms = remaining_ms
+                time.sleep(0.2)
+
     def _renew_lease(self) -> None:
         assert self._lease is not None
         if self._store.renew_lease(self._lease):
             return
         try:
             self._lease = self._store.take_lease(f"process {os.getpid()} on {socket.gethostname()}")
-        except RuntimeError as error:
-            self.notice("error", f"{error} This server stores nothing more.", None)
-            self.session_lost(self._session.id if self._session else PREVIEW_ID)
+        except StoreInUse as error:
+            self.notice("error", f"{error} This server stops recording.", None)
+            if self._session is not None:
+                self.session_lost(self._session.id)
 
 
 def _brief(record: SessionRecord) -> SessionRecord:

@@ -113,6 +113,7 @@ class BoardLink:
         self._commands: queue.SimpleQueue[tuple[str, Future[str]]] = queue.SimpleQueue()
         self._released = threading.Condition()
         self._stop = threading.Event()
+        self._asked_again = threading.Event()
         self._measured = (0, time.monotonic())
         self._noticed_s: dict[str, float] = {}
         self._thread = threading.Thread(target=self._run, name=f"link {name}", daemon=True)
@@ -153,6 +154,13 @@ class BoardLink:
         self._commands.put((line, answer))
         self._wake()
         return answer
+
+    def identify_again(self) -> None:
+        """Ask a silent device once more who it is."""
+        if self.state is LinkState.SILENT and self.mode == "unknown":
+            self.identified.clear()
+            self._asked_again.set()
+            self._wake()
 
     def measure_rate(self) -> None:
         """Bring ``rate_hz`` up to date; called about once a second."""
@@ -230,20 +238,30 @@ class BoardLink:
     # ---- who is there? ----------------------------------------------------------------------------------------
 
     def _identify(self, talk: Conversation) -> None:
-        """Listen, ask, ask again. A port that prints by itself is left to print."""
+        """Listen, ask, ask again. A port that prints by itself is left to print.
+
+        A board may say a word when it starts; one that the operator named is asked all the same once it is quiet.
+        """
         heard: list[bytes] = []
         is_asked = False
         asked_s = time.monotonic()
         waits_s = [LISTEN_S, ASK_S, ASK_S]
         while not self._stop.is_set():
+            if self._wanted != self._active:
+                self._activate(self._wanted)
+            heard_before = len(heard)
             for line in talk.lines(waits_s.pop(0) if waits_s else IDLE_S):
                 heard.append(line)
                 if self._recognise(talk, heard, is_asked=is_asked):
                     return
-            if not waits_s:
-                self._stay_unknown(asked_s)
+            if self._asked_again.is_set():
+                self._asked_again.clear()
+                waits_s = [ASK_S]
+            elif not waits_s:
+                self._stay_unknown()
+            is_quiet = len(heard) == heard_before if self.options.is_named else not heard
             may_ask = bool(waits_s) or (self.options.is_named and time.monotonic() - asked_s > REASK_S)
-            if not heard and may_ask:
+            if is_quiet and may_ask:
                 talk.send(protocol.identify())
                 is_asked, asked_s = True, time.monotonic()
 
@@ -263,24 +281,22 @@ class BoardLink:
             return True
         return False
 
-    def _stay_unknown(self, asked_s: float) -> None:
+    def _stay_unknown(self) -> None:
         if self.state is not LinkState.SILENT:
             self._set_state(
                 LinkState.SILENT,
                 f"{self.port} is open, but the device neither says anything nor answers at {self.options.baud} baud. "
                 "Check the rate, the sketch and the cable.",
             )
-            self.identified.set()
+        self.identified.set()
         self._fail_commands(BoardTimeout(f"The device on {self.port} does not answer."))
-        if self._wanted != self._active:
-            self._activate(self._wanted)
 
     def _become(self, talk: Conversation, mode: Mode, board_id: str | None, heard: list[bytes]) -> None:
         """Remember what the device is; what it said meanwhile are messages already."""
         self.mode, self.board_id = mode, board_id
         self.source, self.board_name = self._sink.identify(self.name, self.port, board_id)
         self._report_absence()
-        if self._active is None:
+        if self._wanted != self._active:
             self._activate(self._wanted)
         self._set_state(self._working_state())
         self.identified.set()
@@ -293,6 +309,8 @@ class BoardLink:
         """After an absence: ask for what a board with its own power still holds, before any START."""
         deadline_s = time.monotonic() + LISTEN_S + 2 * ASK_S
         while time.monotonic() < deadline_s and not self._stop.is_set():
+            if self._wanted != self._active:
+                self._activate(self._wanted)
             talk.send(protocol.transmit(str(self.board_id)))
             for line in talk.lines(ANSWER_S):
                 parsed = protocol.classify(line)

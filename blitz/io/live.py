@@ -48,6 +48,8 @@ class Feed:
 
     def append(self, first_seq: int, reads: Sequence[Read], count: int) -> None:
         """Add what has just become durable."""
+        if first_seq + count <= self.next_seq:
+            return  # shown already, by advance
         byte_count = sum(len(read.messages) * len(read.messages[0]) for read in reads if read.messages)
         with self._lock:
             if first_seq != self.next_seq:  # another program appended in between: the store has those
@@ -62,6 +64,16 @@ class Feed:
             ):
                 self._bytes -= self._chunks.popleft().byte_count
                 self.first_seq = self._chunks[0].first_seq
+
+    def advance(self, next_seq: int) -> bool:
+        """Go on to where the store's list ends, if another program made it longer; False if it did not."""
+        with self._lock:
+            if next_seq <= self.next_seq:
+                return False
+            self._chunks.clear()
+            self._bytes = 0
+            self.first_seq = self.next_seq = next_seq
+        return True
 
     def block(self, first: int, stop: int) -> MessageBlock | None:
         """Return the messages with first <= seq < stop; None if they are not all here any more."""
@@ -134,6 +146,12 @@ class LiveHub:
         feed = self._feeds.get(session_id)
         if feed is not None:
             feed.append(first_seq, reads, count)
+            self._schedule()
+
+    def advance(self, session_id: int, next_seq: int) -> None:
+        """Show that the store's list is longer than what was published: other programs queue messages too."""
+        feed = self._feeds.get(session_id)
+        if feed is not None and feed.advance(next_seq):
             self._schedule()
 
     def post(self, event: Event) -> None:

@@ -11,13 +11,14 @@ from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import pytest
+import redis
 
 from blitz.config import SerialPort
 from blitz.data.blocks import MessageBlock
 from blitz.data.boards import load_definitions
 from blitz.data.database import DatabaseServer
 from blitz.data.records import LinkState
-from blitz.errors import BoardTimeout, CommandRefused, LinkError, NoSession, SessionRunning, UnknownBoard
+from blitz.errors import BoardTimeout, CommandRefused, LinkError, NoSession, SessionRunning, StoreInUse, UnknownBoard
 from blitz.io.acquisition import Acquisition, AcquisitionOptions
 from blitz.io.simulator import SimulatedBoard, message_number
 
@@ -221,6 +222,36 @@ def test_a_streaming_board_caught_in_mid_line_is_known_by_its_second_line(store:
     os.close(slave)
 
 
+def test_a_named_device_that_says_one_word_at_its_start_is_asked_all_the_same(store: DatabaseServer) -> None:
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    with acquiring(store, os.ttyname(slave)) as acquisition:
+        wait_until(lambda: acquisition.boards()[0].state is LinkState.IDENTIFYING)
+        os.write(master, b"Ready.\r\n")
+        assert os.read(master, 100) == b"0081\n"
+        os.write(master, b"0882\r\n")
+        wait_until(lambda: acquisition.boards()[0].mode == "polled")
+        assert acquisition.boards()[0].board_id == "08"
+    os.close(master)
+    os.close(slave)
+
+
+def test_a_silent_device_is_asked_again_by_a_scan(store: DatabaseServer) -> None:
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    with acquiring(store, os.ttyname(slave)) as acquisition:
+        assert acquisition.scan()[0].state is LinkState.SILENT
+        os.read(master, 100)
+        scanning = threading.Thread(target=acquisition.scan)
+        scanning.start()
+        assert os.read(master, 100) == b"0081\n"
+        os.write(master, b"0982\r\n")
+        scanning.join(5)
+        assert acquisition.boards()[0].board_id == "09"
+    os.close(master)
+    os.close(slave)
+
+
 def test_commands_go_between_polls_and_errors_are_typed(store: DatabaseServer) -> None:
     with (
         SimulatedBoard("09", rate_hz=500, silence_s=0.1, baud=BAUD) as board,
@@ -264,6 +295,47 @@ def test_a_session_that_another_program_stops_is_over_here_too(store: DatabaseSe
         acquisition.stop_session(following.id)
         assert other.get_all_from_session(session.id) == kept
         other.close()
+
+
+def test_a_session_that_another_program_starts_is_recorded_and_its_messages_are_shown(
+    store: DatabaseServer, redis_url: str
+) -> None:
+    with (
+        SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board,
+        acquiring(store, board.path) as acquisition,
+    ):
+        acquisition.scan()
+        other = DatabaseServer(redis_url)
+        session_id = other.start_session()
+        wait_until(lambda: acquisition.status().session is not None)
+        wait_until(lambda: acquisition.status().session.message_count > 10)
+        other.queue("from a script")
+        stopped = acquisition.stop_session(session_id)
+        messages = other.get_all_from_session(session_id)
+        assert messages.count("from a script") == 1
+        assert stopped.message_count == len(messages)
+        assert stopped.sources[0].board_id == "08"
+        other.close()
+
+
+def test_messages_queued_by_a_script_are_shown_without_any_board(store: DatabaseServer) -> None:
+    with acquiring(store) as acquisition:
+        session = acquisition.start_session()
+        store.queue("one")
+        store.queue("two")
+        wait_until(lambda: acquisition.hub.next_seq(session.id) == 2)
+        acquisition.stop_session(session.id)
+
+
+def test_a_crashed_servers_lease_is_waited_out_and_a_living_ones_is_not(store: DatabaseServer, redis_url: str) -> None:
+    raw = redis.Redis.from_url(redis_url)
+    raw.set("server", "lease of a dead server", px=1500)
+    with acquiring(store, is_private_store=False):
+        assert raw.get("server") != b"lease of a dead server"
+        with pytest.raises(StoreInUse, match=str(os.getpid())), acquiring(store, is_private_store=False):
+            pass
+    assert raw.get("server") is None
+    raw.close()
 
 
 def test_threads_and_descriptors_are_given_back(store: DatabaseServer, caplog: pytest.LogCaptureFixture) -> None:

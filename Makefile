@@ -2,7 +2,7 @@
 
 BIN := .venv/bin
 SETUP := .venv/.set-up
-TESTS ?= tests
+TESTS ?= tests blitz
 JOBS ?= 2
 SEED ?= $(shell date +%s)
 # Without a screen the server runs alone, so missing Qt libraries are no reason to stop.

@@ -157,6 +157,8 @@ async def _serve(
         lifespan="off",
         ws_max_size=_WEBSOCKET_LIMIT_BYTES,
         ws_per_message_deflate=False,
+        # A slow viewer reads its ping late, behind the blocks: that is no reason to drop it.
+        ws_ping_timeout=600.0,
         timeout_graceful_shutdown=_HTTP_STOP_S,
     )
     server = _Server(config)

@@ -119,7 +119,7 @@ class LiveHub:
         self._events: deque[Event] = deque(maxlen=_RECENT_EVENTS)
         self._event_count = 0
         self._lock = threading.Lock()
-        self._encoded: OrderedDict[tuple[int, int, int, bool], bytes | str] = OrderedDict()
+        self._encoded: OrderedDict[tuple[int, int, int, bool], tuple[bytes | str, int]] = OrderedDict()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wakeup = asyncio.Event()
         self._is_scheduled = False
@@ -198,8 +198,9 @@ class LiveHub:
         while True:
             begin = min(max(first, feed.first_seq), feed.next_seq)
             block = feed.block(begin, min(begin + count, feed.next_seq))
-            if block is not None:  # else the oldest went in this moment
+            if block is not None:
                 return block
+            # Else the oldest went in this very moment.
 
     def sources(self, session_id: int) -> tuple[Source, ...]:
         """Return the source table of the running session or the preview, as far as it is known here."""
@@ -232,20 +233,22 @@ class LiveHub:
     ) -> tuple[bytes | str, int]:
         """Return a block as it goes over the wire, and where it ends; made once for all viewers at this place."""
         key = (session_id, first, stop, as_ndjson)
-        encoded = self._encoded.get(key)
-        if encoded is not None:
-            return encoded, stop
+        known = self._encoded.get(key)
+        if known is not None:
+            return known
         if session_id == PREVIEW_ID:
             block = self.preview_block(first, stop - first)
         else:
             feed = self._feeds.get(session_id)
             recent = feed.block(first, stop) if feed is not None else None
-            block = recent or await anyio.to_thread.run_sync(self._load, session_id, first, stop - first)
-        encoded = as_json_lines(block) if as_ndjson else block.encode()
+            if recent is None:
+                recent = await anyio.to_thread.run_sync(self._load, session_id, first, stop - first)
+            block = recent
+        encoded = (as_json_lines(block) if as_ndjson else block.encode(), block.next_seq)
         self._encoded[key] = encoded
         while len(self._encoded) > _CACHED_BLOCKS:
             self._encoded.popitem(last=False)
-        return encoded, block.next_seq
+        return encoded
 
 
 class _Viewer:

@@ -35,7 +35,8 @@ class DemoError(Exception):
 
 def main() -> int:
     """Run the demonstration and return the exit status."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: a shell that starts `make run &` has it ignored, and Python would leave it so.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     began = time.monotonic()
     try:

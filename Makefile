@@ -41,7 +41,6 @@ lint: $(SETUP) ## check style, types and import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/mypy scripts/run_demo.py
 	@$(BIN)/lint-imports
 
 format: $(SETUP) ## let ruff rewrite what it can

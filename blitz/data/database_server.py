@@ -9,13 +9,9 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -24,8 +20,9 @@ from blitz.data import store_keys
 from blitz.data.blocks import MessageBlock, Read
 from blitz.data.records import Gap, SessionRecord, Source
 from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, QUEUE_SOURCE, StoreKeys
+from blitz.data.store_reader import StoreReader, not_found, translated
 from blitz.data.store_writer import SessionWriter
-from blitz.errors import ConfigError, NoSession, SessionNotFound, SessionRunning, StoreInUse, StoreUnavailable
+from blitz.errors import ConfigError, NoSession, SessionRunning, StoreInUse, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +54,7 @@ class DatabaseServer:
                 f"{self.url!r} is not the address of a Redis: {error}. Such as redis://localhost:6379/0 or "
                 "unix:///run/redis.sock."
             ) from error
+        self._reader = StoreReader(self._redis, self.keys)
         self._queue_lock = threading.Lock()
         self._queue_writer: SessionWriter | None = None
         self._store_id: str | None = None
@@ -82,7 +80,7 @@ class DatabaseServer:
         if outcome == -1:
             raise SessionRunning(f"Session {session_id} is being recorded and cannot be deleted. Stop it first.")
         if outcome == 0:
-            raise _not_found(session_id)
+            raise not_found(session_id)
 
     def flush(self) -> None:
         """Delete all sessions, a running one too, and with it all data. Only this store's own keys are touched.
@@ -203,7 +201,7 @@ class DatabaseServer:
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.get(self.keys.first(session_id))
         pipeline.llen(self.keys.messages(session_id))
-        with _translated():
+        with translated():
             first, length = pipeline.execute()
         return int(first or 0) + int(length)
 
@@ -239,11 +237,11 @@ class DatabaseServer:
 
         :raises SessionNotFound: if there is none with that id.
         """
-        return self._records([session_id], is_complete=True)[0]
+        return self._reader.records([session_id], is_complete=True)[0]
 
     def sessions(self) -> list[SessionRecord]:
         """Return all sessions, newest first, without their sources and gaps."""
-        return self._records(self.available_sessions(), is_complete=False)
+        return self._reader.records(self.available_sessions(), is_complete=False)
 
     def update_session(self, session_id: int, *, name: str | None = None, notes: str | None = None) -> SessionRecord:
         """Change a session's name or notes and return it.
@@ -271,28 +269,7 @@ class DatabaseServer:
 
         :raises SessionNotFound: if there is no such session.
         """
-        keys, first = self.keys, max(first, 0)
-        while True:
-            base = int(self._execute("GET", keys.first(session_id)) or 0)
-            first = max(first, base)
-            start, stop = first - base, first - base + max(count, 0) - 1
-            pipeline = self._redis.pipeline(transaction=True)
-            pipeline.get(keys.first(session_id))
-            pipeline.get(keys.start(session_id))
-            pipeline.lrange(keys.messages(session_id), start, stop) if count > 0 else pipeline.ping()
-            with _translated():
-                base_now, started, raw = pipeline.execute()
-            if started is None:
-                raise _not_found(session_id)
-            if int(base_now or 0) == base:
-                break
-        raw = raw if count > 0 else []
-        arrived_ns = np.full(len(raw), int(started) * MILLISECOND_NS, np.int64)
-        source = np.full(len(raw), QUEUE_SOURCE, np.uint16)
-        for entry in self._arrivals(session_id, first, first + len(raw)):
-            begin, end = max(entry[0] - first, 0), max(entry[0] + entry[3] - first, 0)
-            arrived_ns[begin:end], source[begin:end] = entry[1], entry[2]
-        return MessageBlock(session_id, first, arrived_ns, source, pa.array(raw, pa.binary()), self.store_id)
+        return self._reader.messages(session_id, first, count, self.store_id)
 
     # ---- the lease ----------------------------------------------------------------------------------------------
 
@@ -329,86 +306,11 @@ class DatabaseServer:
     # ---- below: how -----------------------------------------------------------------------------------------------
 
     def _execute(self, *command: Any) -> Any:
-        with _translated():
+        with translated():
             return self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
 
     def _script(self, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         return self._execute("EVAL", script, len(keys), *keys, *arguments)
-
-    def _records(self, session_ids: Sequence[int], *, is_complete: bool) -> list[SessionRecord]:
-        if not session_ids:
-            return []
-        keys, brief = self.keys, ["name", "notes", "owner", "interrupted"]
-        pipeline = self._redis.pipeline(transaction=False)
-        pipeline.get(keys.session)
-        for session_id in session_ids:
-            pipeline.get(keys.start(session_id))
-            pipeline.get(keys.end(session_id))
-            pipeline.get(keys.first(session_id))
-            pipeline.llen(keys.messages(session_id))
-            meta = keys.meta(session_id)
-            pipeline.hgetall(meta) if is_complete else pipeline.hmget(meta, brief)
-        with _translated():
-            running, *replies = pipeline.execute()
-        records = []
-        for position, session_id in enumerate(session_ids):
-            start, end, first, length, meta_reply = replies[5 * position : 5 * position + 5]
-            if start is None:
-                if is_complete:
-                    raise _not_found(session_id)
-                continue  # deleted between two questions
-            if is_complete:
-                meta_texts = {field.decode(): value.decode() for field, value in meta_reply.items()}
-            else:
-                meta_texts = {
-                    field: value.decode() for field, value in zip(brief, meta_reply, strict=True) if value is not None
-                }
-            records.append(
-                SessionRecord(
-                    id=session_id,
-                    name=meta_texts.get("name", ""),
-                    notes=meta_texts.get("notes", ""),
-                    owner=meta_texts.get("owner", ""),
-                    started_at=_moment(start),
-                    stopped_at=None if end is None else _moment(end),
-                    is_running=running is not None and int(running) == session_id,
-                    interrupted="interrupted" in meta_texts,
-                    message_count=int(first or 0) + int(length),
-                    sources=_rows(meta_texts, "source:", Source, lambda source: source.index),
-                    gaps=_rows(meta_texts, "gap:", Gap, lambda gap: gap.from_ns),
-                )
-            )
-        return records
-
-    def _arrivals(self, session_id: int, first: int, stop: int) -> list[tuple[int, int, int, int]]:
-        """Return the reads that cover first <= seq < stop, found by bisection: each is (seq, ns, source, count)."""
-        key = self.keys.arrivals(session_id)
-        length = int(self._execute("LLEN", key))
-        if stop <= first or not length:
-            return []
-
-        def last_at_or_before(seq: int, low: int) -> int:
-            high = length
-            while high - low > 1:
-                middle = (low + high) // 2
-                if ARRIVAL.unpack(self._execute("LINDEX", key, middle))[0] <= seq:
-                    low = middle
-                else:
-                    high = middle
-            return low
-
-        low = last_at_or_before(first, 0)
-        high = last_at_or_before(stop - 1, low)
-        return [ARRIVAL.unpack(entry) for entry in self._execute("LRANGE", key, low, high)]
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turn Redis' errors into ours."""
-    try:
-        yield
-    except redis.RedisError as error:
-        raise StoreUnavailable(f"Redis does not answer as it should: {error}. Is it running?") from error
 
 
 def _append_twice(writer: SessionWriter, reads: Sequence[Read]) -> int:
@@ -419,22 +321,9 @@ def _append_twice(writer: SessionWriter, reads: Sequence[Read]) -> int:
         return writer.append(reads)
 
 
-def _rows(meta: dict[str, str], start: str, kind: type[Any], order: Callable[[Any], int]) -> tuple[Any, ...]:
-    rows = [kind.model_validate_json(value) for field, value in meta.items() if field.startswith(start)]
-    return tuple(sorted(rows, key=order))
-
-
-def _not_found(session_id: int) -> SessionNotFound:
-    return SessionNotFound(f"There is no session {session_id}. It may have been deleted.")
-
-
 def _texts(messages: Sequence[bytes]) -> list[str]:
     return [str(message, "latin-1") for message in messages]
 
 
 def _now_ms() -> int:
     return time.time_ns() // MILLISECOND_NS
-
-
-def _moment(milliseconds: bytes) -> datetime:
-    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

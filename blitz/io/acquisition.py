@@ -33,7 +33,8 @@ from blitz.data.records import (
 )
 from blitz.errors import BoardTimeout, NoSession, SessionNotFound, StoreInUse, StoreUnavailable, UnknownBoard
 from blitz.io.appender import Appender
-from blitz.io.board_link import BoardLink, LinkOptions, Severity
+from blitz.io.board_link import BoardLink, LinkOptions
+from blitz.io.delivery import Severity
 from blitz.io.link import find_usb_ports
 from blitz.io.live import LiveHub
 
@@ -145,7 +146,9 @@ class Acquisition:
         """
         with self._session_lock:
             self._anchor_ns = time.time_ns() - time.monotonic_ns()
-            sources = [self._sources[board.source] for board in self._boards.values() if board.source is not None]
+            sources = [
+                self._sources[row] for board in self._boards.values() if (row := board.delivery.source) is not None
+            ]
             session_id = self._store.start_session(name, notes, owner, sources)
             record = self._store.session(session_id)
             self._follow(record)
@@ -179,7 +182,7 @@ class Acquisition:
                 board.deliver_to(PREVIEW_ID)
             deadline_s = time.monotonic() + DRAIN_S
             for board in boards:
-                if not board.wait_until_released(running.id, deadline_s):
+                if not board.delivery.wait_until_released(running.id, deadline_s):
                     self.notice("warning", f"{board.name} did not finish within {DRAIN_S:g} s of Stop.", board.name)
             closed = self._appender.close_session(running.id)
             try:
@@ -259,7 +262,7 @@ class Acquisition:
     def _find_source(self, index: int) -> Source:
         return self._sources[index]
 
-    # ---- what links tell (see board_link.Sink) ------------------------------------------------------------------
+    # ---- what links tell (see delivery.Sink) ------------------------------------------------------------------
 
     def identify(self, name: str, link: str, board_id: str | None) -> tuple[int, str]:
         """Return the source row of a device and the name of its kind; a row is made for one not seen before."""
@@ -289,10 +292,10 @@ class Acquisition:
         self._notices.append(notice)
         self.hub.post(Event(event=EventKind.NOTICE, notice=notice))
 
-    def link_changed(self, board: BoardLink) -> None:
+    def link_changed(self, board: BoardRecord) -> None:
         """Tell viewers how a board is doing now."""
         log.info("%s is %s%s", board.name, board.state.value, f": {board.error}" if board.error else "")
-        self.hub.post(Event(event=EventKind.LINK_CHANGED, board=board.record()))
+        self.hub.post(Event(event=EventKind.LINK_CHANGED, board=board))
 
     def now_ns(self) -> int:
         """Return Unix time in ns from the monotonic clock, anchored at the session's start."""

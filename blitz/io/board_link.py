@@ -12,16 +12,15 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
-from blitz.data.blocks import PREVIEW_ID
 from blitz.data.records import BoardRecord, LinkState
 from blitz.errors import BlitzError, BoardTimeout, LinkError
 from blitz.io import protocol
 from blitz.io.conversation import ANSWER_S, Answer, Conversation
+from blitz.io.delivery import Delivery, Severity, Sink
 from blitz.io.framing import LineFraming
 from blitz.io.link import SerialLink
-from blitz.io.protocol import LineKind
 
 log = logging.getLogger(__name__)
 
@@ -38,29 +37,6 @@ MANY_MESSAGES = 16
 """An answer with more messages than this is followed by the next poll at once: the board's ring may be short."""
 
 Mode = Literal["polled", "streaming", "unknown"]
-Severity = Literal["info", "warning", "error"]
-
-
-class Sink(Protocol):
-    """Where a board link delivers, from its own thread: the acquisition."""
-
-    def identify(self, name: str, link: str, board_id: str | None) -> tuple[int, str]:
-        """Return the source row for a device and the name of its kind."""
-
-    def deliver(self, session_id: int, source: int, arrived_ns: int, messages: Sequence[bytes]) -> bool:
-        """Take messages; False if they had to be dropped."""
-
-    def report_gap(self, session_id: int, source: int, from_ns: int, to_ns: int, reason: str) -> None:
-        """Record that messages are missing."""
-
-    def notice(self, severity: Severity, text: str, source: str) -> None:
-        """Tell the operator."""
-
-    def link_changed(self, board: "BoardLink") -> None:
-        """Tell viewers how the board is doing now."""
-
-    def now_ns(self) -> int:
-        """Return Unix time in nanoseconds from a clock that never goes back."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +69,7 @@ class BoardLink:
         self.board_name = ""
         self.error: str | None = None
         self.rate_hz = 0.0
-        self.message_count = 0
-        self.dropped = 0
+        self.delivery = Delivery(sink)
         self.identified = threading.Event()
         """Set once the device is known, or was asked in vain, or cannot be opened."""
         self.failure: BaseException | None = None
@@ -102,16 +77,8 @@ class BoardLink:
         self._sink = sink
         self._framing = LineFraming()
         self._link: SerialLink | None = None
-        self.source: int | None = None
-        """The device's row in source tables; none before it is known."""
-        self._wanted = PREVIEW_ID
-        self._active: int | None = None
-        self._active_since_ns = 0
-        self._last_arrival_ns = 0
-        self._lost_ns: int | None = None
         self._is_logging = False
         self._commands: queue.SimpleQueue[tuple[str, Future[str]]] = queue.SimpleQueue()
-        self._released = threading.Condition()
         self._stop = threading.Event()
         self._asked_again = threading.Event()
         self._measured = (0, time.monotonic())
@@ -135,18 +102,8 @@ class BoardLink:
 
     def deliver_to(self, session_id: int) -> None:
         """Deliver to this session (or the preview) from now on; the old one is drained first."""
-        self._wanted = session_id
+        self.delivery.wanted = session_id
         self._wake()
-
-    def wait_until_released(self, session_id: int, deadline_s: float) -> bool:
-        """Wait until nothing more goes to the session; False if the (monotonic) deadline came first."""
-        with self._released:
-            while self._active == session_id and self._thread.is_alive():
-                remaining_s = deadline_s - time.monotonic()
-                if remaining_s <= 0:
-                    return False
-                self._released.wait(min(remaining_s, 1.0))
-        return True
 
     def send(self, line: str) -> "Future[str]":
         """Send a command between two polls; the future gives the board's answer or a typed error."""
@@ -165,7 +122,7 @@ class BoardLink:
     def measure_rate(self) -> None:
         """Bring ``rate_hz`` up to date; called about once a second."""
         (before, before_s), now_s = self._measured, time.monotonic()
-        self._measured = (self.message_count, now_s)
+        self._measured = (self.delivery.message_count, now_s)
         rate_hz = (self._measured[0] - before) / max(now_s - before_s, 1e-3)
         is_steady = abs(rate_hz - self.rate_hz) < 0.3 * rate_hz
         self.rate_hz = 0.7 * self.rate_hz + 0.3 * rate_hz if is_steady else rate_hz
@@ -181,9 +138,9 @@ class BoardLink:
             board_name=self.board_name,
             mode=self.mode,
             rate_hz=round(self.rate_hz, 1),
-            message_count=self.message_count,
+            message_count=self.delivery.message_count,
             bad_frames=self._framing.bad_count,
-            dropped=self.dropped,
+            dropped=self.delivery.dropped,
             error=self.error,
         )
 
@@ -206,7 +163,7 @@ class BoardLink:
         finally:
             self._close()
             self._fail_commands(LinkError(f"{self.name} is closed."))
-            self._release()
+            self.delivery.release()
 
     def _serve_one_connection(self) -> None:
         self._link = SerialLink(self.port, self.options.baud)
@@ -220,11 +177,11 @@ class BoardLink:
             self._stop,
         )
         self._set_state(LinkState.IDENTIFYING)
-        if not (self.mode == "polled" and self._active is not None and self._take_up_again(talk)):
+        if not (self.mode == "polled" and self._take_up_again(talk)):
             self._identify(talk)
         while not self._stop.is_set():
-            if self._wanted != self._active:
-                self._switch(talk, self._wanted)
+            if not self.delivery.is_current:
+                self._switch(talk)
             self._run_commands(talk)
             if not self._is_logging:
                 talk.listen(IDLE_S)
@@ -233,7 +190,7 @@ class BoardLink:
         self._settle(talk)
 
     def _is_wanted_elsewhere(self) -> bool:
-        return self._stop.is_set() or self._wanted != self._active or not self._commands.empty()
+        return self._stop.is_set() or not self.delivery.is_current or not self._commands.empty()
 
     # ---- who is there? ----------------------------------------------------------------------------------------
 
@@ -247,12 +204,14 @@ class BoardLink:
         asked_s = time.monotonic()
         waits_s = [LISTEN_S, ASK_S, ASK_S]
         while not self._stop.is_set():
-            if self._wanted != self._active:
-                self._activate(self._wanted)
+            if not self.delivery.is_current:
+                self.delivery.activate(is_away=True)
             heard_before = len(heard)
             for line in talk.lines(waits_s.pop(0) if waits_s else IDLE_S):
                 heard.append(line)
-                if self._recognise(talk, heard, is_asked=is_asked):
+                found = protocol.recognise(heard, is_asked=is_asked)
+                if found is not None:
+                    self._become(talk, found, heard)
                     return
             if self._asked_again.is_set():
                 self._asked_again.clear()
@@ -265,22 +224,6 @@ class BoardLink:
                 talk.send(protocol.identify())
                 is_asked, asked_s = True, time.monotonic()
 
-    def _recognise(self, talk: Conversation, heard: list[bytes], *, is_asked: bool) -> bool:
-        """Tell from what was heard so far what the device is. The very first line may have lost its beginning."""
-        parsed = protocol.classify(heard[-1])
-        if parsed.kind is LineKind.DATA:
-            is_sure = len(heard) > 1 or len(heard[0]) == protocol.DATA_DIGITS
-            if is_sure:
-                self._become(talk, "streaming", parsed.board_id, heard)
-            return is_sure
-        if is_asked and parsed.board_id is not None:
-            self._become(talk, "polled", parsed.board_id, heard[:-1])
-            return True
-        if len(heard) > 1:
-            self._become(talk, "streaming", None, heard)
-            return True
-        return False
-
     def _stay_unknown(self) -> None:
         if self.state is not LinkState.SILENT:
             self._set_state(
@@ -291,26 +234,33 @@ class BoardLink:
         self.identified.set()
         self._fail_commands(BoardTimeout(f"The device on {self.port} does not answer."))
 
-    def _become(self, talk: Conversation, mode: Mode, board_id: str | None, heard: list[bytes]) -> None:
+    def _become(self, talk: Conversation, found: protocol.Recognition, heard: list[bytes]) -> None:
         """Remember what the device is; what it said meanwhile are messages already."""
-        self.mode, self.board_id = mode, board_id
-        self.source, self.board_name = self._sink.identify(self.name, self.port, board_id)
-        self._report_absence()
-        if self._wanted != self._active:
-            self._activate(self._wanted)
-        self._set_state(self._working_state())
+        self.mode, self.board_id = "polled" if found.is_polled else "streaming", found.board_id
+        self.delivery.source, self.board_name = self._sink.identify(self.name, self.port, found.board_id)
+        self._be_back()
         self.identified.set()
-        talk.takes_every_line = board_id is None
-        talk.take(heard)
-        if mode == "polled" and (self._active != PREVIEW_ID or self.options.preview):
+        talk.takes_every_line = found.board_id is None
+        talk.take(heard[:-1] if found.is_polled else heard)
+        if found.is_polled and self._may_start():
             self._begin_logging(talk)
+
+    def _be_back(self) -> None:
+        """The device is there: what it says from now on is not missing any more."""
+        self.delivery.end_absence()
+        if not self.delivery.is_current:
+            self.delivery.activate()
+        self._set_state(self._working_state())
+
+    def _may_start(self) -> bool:
+        return self.delivery.is_recording or self.options.preview
 
     def _take_up_again(self, talk: Conversation) -> bool:
         """After an absence: ask for what a board with its own power still holds, before any START."""
         deadline_s = time.monotonic() + LISTEN_S + 2 * ASK_S
         while time.monotonic() < deadline_s and not self._stop.is_set():
-            if self._wanted != self._active:
-                self._activate(self._wanted)
+            if not self.delivery.is_current:
+                self.delivery.activate(is_away=True)
             talk.send(protocol.transmit(str(self.board_id)))
             for line in talk.lines(ANSWER_S):
                 parsed = protocol.classify(line)
@@ -318,23 +268,25 @@ class BoardLink:
                     continue
                 if parsed.board_id != self.board_id:
                     return False  # another board has taken its place
-                self._report_absence()
-                self._set_state(self._working_state())
-                if parsed.code == protocol.NOT_LOGGING:
-                    self._begin_logging(talk)
-                else:
+                self._be_back()
+                if parsed.code != protocol.NOT_LOGGING:
                     self._is_logging = True
-                    talk.take([line])
+                    if talk.take([line]) is None:
+                        talk.finish_answer()
+                elif self._may_start():
+                    self._begin_logging(talk)
                 return True
         return False
 
     # ---- sessions -----------------------------------------------------------------------------------------------
 
-    def _switch(self, talk: Conversation, session_id: int) -> None:
-        """Drain what belongs to the old session, then begin the new one."""
+    def _switch(self, talk: Conversation) -> None:
+        """Drain what belongs to the old session, then begin the wanted one."""
         self._settle(talk)
-        self._activate(session_id)
-        if self.mode == "polled" and (session_id != PREVIEW_ID or self.options.preview):
+        self.delivery.activate()
+        if self.state in (LinkState.READY, LinkState.RECORDING):
+            self._set_state(self._working_state())
+        if self.mode == "polled" and self._may_start():
             self._begin_logging(talk)
 
     def _settle(self, talk: Conversation) -> None:
@@ -353,21 +305,7 @@ class BoardLink:
                 talk.send(protocol.stop(str(self.board_id)))
                 talk.take_rest(QUIET_S, ANSWER_S)
         self._is_logging = False
-        self._release()
-
-    def _activate(self, session_id: int) -> None:
-        self._release()
-        with self._released:
-            self._active = session_id
-        self._active_since_ns = self._sink.now_ns()
-        if self.state in (LinkState.READY, LinkState.RECORDING):
-            self._set_state(self._working_state())
-
-    def _release(self) -> None:
-        self._report_absence()
-        with self._released:
-            self._active = None
-            self._released.notify_all()
+        self.delivery.release()
 
     def _begin_logging(self, talk: Conversation) -> None:
         """START. The board forgets what it has not sent."""
@@ -393,26 +331,15 @@ class BoardLink:
     def _restart_after_reset(self, talk: Conversation) -> None:
         """The board does not log although we started it: it was reset with the cable in."""
         self._begin_logging(talk)
-        if self._is_recording():
-            from_ns = max(self._last_arrival_ns, self._active_since_ns)
-            self._sink.report_gap(
-                int(self._active or 0), int(self.source or 0), from_ns, self._sink.now_ns(), "board was reset"
-            )
+        if self.delivery.is_recording:
+            self.delivery.report_reset()
             self._notice("warning", f"{self.name} was reset in mid-session and has been started again.")
 
-    def _is_recording(self) -> bool:
-        return self._active is not None and self._active != PREVIEW_ID
-
     def _working_state(self) -> LinkState:
-        return LinkState.RECORDING if self._is_recording() else LinkState.READY
+        return LinkState.RECORDING if self.delivery.is_recording else LinkState.READY
 
     def _deliver(self, messages: Sequence[bytes], arrived_ns: int) -> None:
-        self._last_arrival_ns = arrived_ns
-        self.message_count += len(messages)
-        if self._active is not None and not self._sink.deliver(
-            self._active, int(self.source or 0), arrived_ns, messages
-        ):
-            self.dropped += len(messages)
+        if not self.delivery.deliver(messages, arrived_ns):
             self._notice("error", f"The store is away for too long: messages of {self.name} are being dropped.")
 
     # ---- commands -----------------------------------------------------------------------------------------------
@@ -439,8 +366,7 @@ class BoardLink:
 
     def _lose(self, error: LinkError) -> None:
         """The port is gone, or never came."""
-        if self._lost_ns is None and self._is_recording():
-            self._lost_ns = max(self._last_arrival_ns, self._active_since_ns)
+        self.delivery.begin_absence()
         self._close()
         self._framing.reset()
         self._is_logging = False
@@ -452,17 +378,8 @@ class BoardLink:
 
     def _wait_away(self) -> None:
         self._stop.wait(REOPEN_S)
-        if self._wanted != self._active:
-            self._activate(self._wanted)
-            if self._is_recording():
-                self._lost_ns = self._active_since_ns
-
-    def _report_absence(self) -> None:
-        lost_ns, self._lost_ns = self._lost_ns, None
-        if lost_ns is not None and self._is_recording():
-            self._sink.report_gap(
-                int(self._active or 0), int(self.source or 0), lost_ns, self._sink.now_ns(), "unplugged"
-            )
+        if not self.delivery.is_current:
+            self.delivery.activate(is_away=True)
 
     def _close(self) -> None:
         link, self._link = self._link, None
@@ -477,7 +394,7 @@ class BoardLink:
     def _set_state(self, state: LinkState, error: str | None = None) -> None:
         if (state, error) != (self.state, self.error):
             self.state, self.error = state, error
-            self._sink.link_changed(self)
+            self._sink.link_changed(self.record())
 
     def _complain(self, sentence: str) -> None:
         self._notice("warning", f"{self.name}: {sentence}")

@@ -84,12 +84,33 @@ class Conversation:
     def request(self, request: bytes) -> int | None:
         """Send a request; return the code of the board's short answer, None if none came in time."""
         self._link.write(request)
-        return self._until_answered(is_asked=True).code
+        return self.finish_answer(is_asked=True).code
 
     def transmit(self, board_id: str) -> Answer:
         """Ask for all that the board has logged since the last time."""
         self._link.write(protocol.transmit(board_id))
-        return self._until_answered(is_asked=False)
+        return self.finish_answer()
+
+    def finish_answer(self, *, is_asked: bool = False) -> Answer:
+        """Read up to the end of an answer; each part of it may take a second.
+
+        A board that logs faster than its line can carry never comes to the end.
+        """
+        count = 0
+        started_s = time.monotonic()
+        deadline_s = started_s + ANSWER_S
+        while (remaining_s := deadline_s - time.monotonic()) > 0 and not self._stop.is_set():
+            if self._is_wanted_elsewhere() and time.monotonic() - started_s > ANSWER_S:
+                break
+            lines = self._receive(remaining_s)
+            if not lines:
+                continue
+            deadline_s = time.monotonic() + ANSWER_S
+            code = self.take(lines, is_asked=is_asked)
+            count += len(lines)
+            if code is not None:
+                return Answer(count - 1, code)
+        return Answer(count, None)
 
     def send(self, request: bytes) -> None:
         """Send a request whose answer is read by :meth:`lines`, or not at all."""
@@ -139,27 +160,6 @@ class Conversation:
         if messages:
             self._deliver(messages, self._arrived_ns)
         return code
-
-    def _until_answered(self, *, is_asked: bool) -> Answer:
-        """Read up to the end of an answer; each part of it may take a second.
-
-        A board that logs faster than its line can carry never comes to the end.
-        """
-        count = 0
-        started_s = time.monotonic()
-        deadline_s = started_s + ANSWER_S
-        while (remaining_s := deadline_s - time.monotonic()) > 0 and not self._stop.is_set():
-            if self._is_wanted_elsewhere() and time.monotonic() - started_s > ANSWER_S:
-                break
-            lines = self._receive(remaining_s)
-            if not lines:
-                continue
-            deadline_s = time.monotonic() + ANSWER_S
-            code = self.take(lines, is_asked=is_asked)
-            count += len(lines)
-            if code is not None:
-                return Answer(count - 1, code)
-        return Answer(count, None)
 
     def _receive(self, timeout_s: float) -> list[bytes]:
         if self._leftover:

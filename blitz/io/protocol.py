@@ -215,6 +215,35 @@ def classify(line: bytes) -> ParsedLine:
     return ParsedLine(kind or LineKind.SHORT, board_id, code)
 
 
+class Recognition(NamedTuple):
+    """What a device turned out to be: one that answers, or one that prints; with a board's id if it has one."""
+
+    is_polled: bool
+    board_id: str | None
+
+
+def recognise(heard: Sequence[bytes], *, is_asked: bool) -> Recognition | None:
+    """Tell from the lines heard since the port was opened what the device is; None while that is not sure.
+
+    The very first line may have lost its beginning, so that a device which prints is known by its second line.
+
+    :param is_asked: :func:`identify` was sent, so that a short line is an answer.
+
+    >>> recognise([b"9519500000000"], is_asked=False)
+    >>> recognise([b"9519500000000", b"08ff00000c801951951950000000"], is_asked=False)
+    Recognition(is_polled=False, board_id='08')
+    >>> recognise([b"0882"], is_asked=True)
+    Recognition(is_polled=True, board_id='08')
+    """
+    last = classify(heard[-1])
+    if last.kind is LineKind.DATA:
+        is_sure = len(heard) > 1 or len(heard[0]) == DATA_DIGITS
+        return Recognition(False, last.board_id) if is_sure else None
+    if is_asked and last.board_id is not None:
+        return Recognition(True, last.board_id)
+    return Recognition(False, None) if len(heard) > 1 else None
+
+
 def is_data_run(lines: Sequence[bytes]) -> bool:
     """Whether all lines are data lines; much faster than to classify each.
 

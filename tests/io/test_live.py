@@ -14,7 +14,8 @@ from websockets.sync.client import ClientConnection, connect
 from blitz.data.blocks import MessageBlock, Read
 from blitz.data.database import DatabaseServer
 from blitz.data.records import Event, EventKind, Source, StatusRecord, StoreRecord
-from blitz.io.live import Feed, LiveHub
+from blitz.io.live import LiveHub
+from blitz.io.live_feed import Feed
 
 SOURCE = Source(index=0, name="sim1", link="/dev/x")
 

@@ -8,6 +8,7 @@ from PyQt5.QtCore import QCoreApplication, QSettings, Qt, QTimer
 from PyQt5.QtWidgets import QApplication
 
 from blitz.config import ClientSettings
+from blitz.ui.icon import build_icon
 from blitz.ui.main_window import MainWindow
 from blitz.ui.preferences import Preferences
 from blitz.ui.server_link import ServerLink
@@ -28,13 +29,14 @@ def run(settings: ClientSettings) -> int:
     window.connect_to(settings.server, settings.token)
     window.show()
     # Ctrl-C in the terminal: Python runs its signal handlers between two turns of its own code only.
-    signal.signal(signal.SIGINT, lambda *_: application.quit())
+    before = signal.signal(signal.SIGINT, lambda *_: application.quit())
     pulse = QTimer()
     pulse.timeout.connect(lambda: None)
     pulse.start(200)
     try:
         return int(application.exec_())
     finally:
+        signal.signal(signal.SIGINT, before)
         feed.close()
 
 
@@ -51,4 +53,5 @@ def make_application() -> QApplication:
     application.setApplicationDisplayName("Blitz")
     application.setDesktopFileName("blitz-client")
     application.setFont(build_font(application.font()))
+    application.setWindowIcon(build_icon())
     return application

@@ -32,7 +32,7 @@ from blitz.ui.windows import PlotWindow
 CLOCK_MS = 250
 _OFFLINE_HINT = "Not connected to a server.\n\nServer ▸ Connect… (Ctrl+K)"
 _WAITING_HINT = "Boards are connected.\nTheir values appear here as soon as they send some."
-_HIDDEN_HINT = "No channel is chosen.\nTick one in the table of variables."
+_HIDDEN_HINT = "No channel is chosen.\nClick a square in the table of variables."
 
 
 class MainWindow(QMainWindow):

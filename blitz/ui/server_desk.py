@@ -52,6 +52,7 @@ class ServerDesk:
         self._turn = asyncio.Lock()
         self._listing = asyncio.Lock()
         self._switching = asyncio.Lock()
+        self._listed_running: int | None = None
         self.cache_path: Path | None = None
 
     async def connect(self, address: str, token: str | None) -> None:
@@ -115,6 +116,7 @@ class ServerDesk:
         async with self._listing:
             client, cache = self._known_client(), self._cache
             records = await client.sessions()
+            self._listed_running = next((record.id for record in records if record.is_running), None)
             if cache is None:
                 return
             cache.update_session_records(records)
@@ -234,6 +236,10 @@ class ServerDesk:
         feed = self._feed
         if event.event is EventKind.STATUS and event.status is not None:
             feed.status_received.emit(event.status)
+            running = event.status.session.id if event.status.session else None
+            if running != self._listed_running:
+                # It began or ended between the list and the live view.
+                await self._list_again()
         elif event.event is EventKind.GAP and event.gap is not None and event.session_id is not None:
             feed.gap_received.emit(event.session_id, event.gap)
         elif event.event is EventKind.NOTICE and event.notice is not None:

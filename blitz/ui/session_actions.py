@@ -164,6 +164,8 @@ class SessionActions(QObject):
 
         box.finished.connect(answer)
         box.open()
+        # A default button alone does not have the focus: Enter would press the first one.
+        cancel.setFocus()
 
     def _is_here(self, session_id: int, wish: _Wish) -> bool:
         """Whether a session can be read now; otherwise it is fetched and the wish kept."""

@@ -107,6 +107,7 @@ class Appearance(QObject):
         super().__init__(parent)
         self._application = application
         self._system_is_dark = _system_is_dark(application)
+        application.setStyle("Fusion")
         self.choice = ThemeChoice.SYSTEM
         self.theme = LIGHT
 
@@ -115,7 +116,6 @@ class Appearance(QObject):
         self.choice = choice
         is_dark = choice is ThemeChoice.DARK or (choice is ThemeChoice.SYSTEM and self._system_is_dark)
         self.theme = DARK if is_dark else LIGHT
-        self._application.setStyle("Fusion")
         self._application.setPalette(build_palette(self.theme))
         self._application.setStyleSheet(build_stylesheet(self.theme))
         self.changed.emit(self.theme)
@@ -170,9 +170,8 @@ def build_stylesheet(theme: Theme) -> str:
     QTableView[kind="dense"] QHeaderView::section:horizontal {{ padding: 6px 6px; }}
     QListView::item {{ border: 0px; padding: 4px 8px; }}
     QGraphicsView {{ border: 1px solid {theme.border}; border-radius: 4px; }}
-    QListView {{ border: 1px solid {theme.border}; border-radius: 4px; outline: none; padding: 4px 0;
+    QListView {{ border: 1px solid {theme.border}; border-radius: 4px; outline: none;
                  selection-background-color: {theme.selection}; selection-color: {theme.text}; }}
-    QComboBox QListView {{ padding: 0; }}
     QHeaderView {{ background: {theme.base}; border: none; }}
     QHeaderView::section {{ background: {theme.base}; color: {theme.muted}; border: none; padding: 6px 11px;
                             border-bottom: 1px solid {theme.border}; }}
@@ -197,12 +196,13 @@ def build_stylesheet(theme: Theme) -> str:
                    color: {theme.muted}; border-color: {theme.border}; }}
     QPushButton[kind="segment"] {{ border-radius: 0; margin-left: -1px; padding: 4px 11px; }}
     QPushButton[kind="quiet"] {{ border-color: transparent; background: transparent; padding: 2px 8px; }}
-    QPushButton[kind="close"] {{ border-color: transparent; background: transparent; padding: 0 4px;
-                   color: {theme.muted}; font-size: 14pt; }}
+    QPushButton[kind="close"] {{ border-color: transparent; background: transparent; padding: 0;
+                   color: {theme.muted}; font-size: 13pt; min-height: 16px; max-height: 16px; min-width: 20px; }}
     QPushButton[kind="close"]:hover, QPushButton[kind="close"]:focus {{ color: {theme.text}; }}
     QPushButton[kind="quiet"]:hover, QPushButton[kind="quiet"]:focus {{ border-color: {theme.border}; }}
     QLineEdit, QComboBox, QSpinBox, QPlainTextEdit {{ background: {theme.base}; border: 1px solid {theme.border};
                    border-radius: 4px; padding: 5px 8px; min-height: 18px; }}
+    QComboBox::drop-down {{ border: none; width: 24px; }}
     QFrame#header {{ background: {theme.raised}; border-bottom: 1px solid {theme.border}; }}
     QFrame#header QLabel[kind="caption"], QLabel[kind="muted"] {{ color: {theme.muted}; }}
     QLabel[kind="title"] {{ font-weight: bold; }}
@@ -215,6 +215,19 @@ def build_stylesheet(theme: Theme) -> str:
     QFrame[severity="error"] {{ background: {theme.error_back}; border-left: 4px solid {theme.recording}; }}
     QFrame[severity="warning"] {{ background: {theme.warning_back}; border-left: 4px solid {theme.warning}; }}
     QFrame[severity="info"] {{ background: {theme.raised}; border-left: 4px solid {theme.accent}; }}
+    QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
+    QProgressBar {{ background: {theme.border}; border: none; border-radius: 3px; }}
+    QProgressBar::chunk {{ background: {theme.accent}; border-radius: 3px; }}
+    QScrollBar {{ background: transparent; border: none; margin: 0; }}
+    QScrollBar:vertical {{ width: 11px; }}
+    QScrollBar:horizontal {{ height: 11px; }}
+    QScrollBar::handle {{ background: {theme.border}; border-radius: 3px; margin: 2px; }}
+    QScrollBar::handle:hover {{ background: {theme.grid}; }}
+    QScrollBar::handle:vertical {{ min-height: 28px; }}
+    QScrollBar::handle:horizontal {{ min-width: 28px; }}
+    QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
+    QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
+    QAbstractScrollArea::corner {{ background: transparent; border: none; }}
     QSplitter::handle {{ background: transparent; }}
     QStatusBar {{ border-top: 1px solid {theme.border}; }}
     QStatusBar::item {{ border: none; }}

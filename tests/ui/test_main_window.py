@@ -152,6 +152,7 @@ def test_delete_names_the_session_and_says_from_where(window: MainWindow, feed: 
     box = open_dialog(window, QMessageBox)
     assert "first" in box.text()
     assert "gone for everyone" in box.informativeText()
+    assert box.focusWidget() is box.button(QMessageBox.Cancel)
     press(box, "Cancel")
     assert feed.requests == []
     window.sessions_page.actions_by_name["delete"].trigger()

@@ -1,6 +1,6 @@
 """Asks for the server to connect to."""
 
-from PyQt5.QtWidgets import QComboBox, QLineEdit, QWidget
+from PyQt5.QtWidgets import QComboBox, QLineEdit, QSizePolicy, QWidget
 
 from blitz.config import DEFAULT_PORT
 from blitz.ui.dialogs.form import Form
@@ -19,6 +19,7 @@ class ConnectDialog(Form):
         )
         self._address = QComboBox()
         self._address.setEditable(True)
+        self._address.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
         self._address.addItems(addresses or (f"http://127.0.0.1:{DEFAULT_PORT}",))
         self._address.lineEdit().selectAll()
         self._address.editTextChanged.connect(lambda text: self.accept_button.setEnabled(bool(text.strip())))

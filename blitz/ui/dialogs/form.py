@@ -37,4 +37,8 @@ class Form(QDialog):
 
     def add(self, label: str, field: QWidget) -> None:
         """Put a field below the others."""
-        self._fields.addRow(label, field)
+        words = QLabel(label)
+        words.setBuddy(field)
+        # Qt measures a text without the room that its underlined letter takes.
+        words.setMinimumWidth(words.sizeHint().width() + 4)
+        self._fields.addRow(words, field)

@@ -117,7 +117,8 @@ class VariablesModel(QAbstractTableModel):
         if role == Qt.ToolTipRole:
             source = row.channel.source
             board = source.definition.name if source.definition else "unknown board"
-            return f"{row.channel.label}\n{board} on {source.link}\nTick to show it in the plot."
+            how = "A click on the square, or Enter, shows or hides it in the plot."
+            return f"{row.channel.label}\n{board} on {source.link}\n{how}"
         return None
 
     def setData(self, index: QModelIndex, value: Any, role: int = Qt.EditRole) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 from PyQt5.QtCore import QAbstractListModel, QModelIndex, QObject, Qt, pyqtSignal
 from PyQt5.QtGui import QColor
-from PyQt5.QtWidgets import QHBoxLayout, QLabel, QListView, QPushButton, QSplitter, QVBoxLayout, QWidget
+from PyQt5.QtWidgets import QHBoxLayout, QLabel, QListView, QPushButton, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
 from blitz.ui.formats import format_count, format_duration, format_moment
 from blitz.ui.history import History
@@ -127,11 +127,14 @@ class HistoryPage(QWidget):
         about = QLabel("  ·  ".join(words))
         about.setProperty("kind", "muted")
         about.setToolTip(record.notes)
+        lines = QVBoxLayout()
+        lines.setSpacing(2)
+        for line in (title, about):
+            line.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
+            lines.addWidget(line)
         row = QHBoxLayout()
         row.setSpacing(SPACE)
-        row.addWidget(title)
-        row.addWidget(about)
-        row.addStretch(1)
+        row.addLayout(lines, 1)
         row.addWidget(self._range)
         relative = QPushButton("From &start")
         relative.setCheckable(True)

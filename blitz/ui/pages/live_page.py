@@ -2,7 +2,7 @@
 
 import time
 
-from PyQt5.QtCore import Qt, QTimer
+from PyQt5.QtCore import QModelIndex, Qt, QTimer
 from PyQt5.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -45,6 +45,7 @@ class LivePage(QWidget):
         self.window_buttons: dict[PlotWindow, QPushButton] = {}
         self.splitter = self._lay_out()
         self._set_up_tables()
+        self.variables_table.activated.connect(self._turn_channel)
         appearance.changed.connect(self.set_theme)
         self._frames = QTimer(self)
         self._frames.timeout.connect(self._draw)
@@ -80,6 +81,12 @@ class LivePage(QWidget):
         """Take over colours."""
         self.plot.set_theme(theme)
         self.variables.recolour()
+
+    def _turn_channel(self, index: QModelIndex) -> None:
+        """Enter or a double click shows or hides a row's channel."""
+        channel = index.siblingAtColumn(CHANNEL)
+        is_shown = channel.data(Qt.CheckStateRole) == Qt.Checked
+        self.variables.setData(channel, Qt.Unchecked if is_shown else Qt.Checked, Qt.CheckStateRole)
 
     def _draw(self) -> None:
         if self.isVisible():

@@ -13,8 +13,8 @@ from blitz.data.overview import min_max
 from blitz.ui.plots.time_axis import TimeAxis
 from blitz.ui.theme import Theme
 
-MOST_DOTS = 120
-"""Up to so many points a curve, each reading gets a dot."""
+DOT_PIXELS = 8
+"""Where readings are at least so far apart, each gets a dot."""
 
 MOST_SMOOTH_POINTS = 12_000
 """Up to so many points in all, lines are smoothed: beyond, it costs half as much again as painting them (measured)."""
@@ -66,8 +66,12 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         """How many columns of pixels the plot has."""
         return max(64, int(self.getViewBox().width() * self.devicePixelRatioF()))
 
-    def draw(self, curves: list[Curve]) -> tuple[float, float] | None:
-        """Show exactly these curves; returns their lowest and highest value, None where there is none."""
+    def draw(self, curves: list[Curve], span_s: float) -> tuple[float, float] | None:
+        """Show exactly these curves.
+
+        :param span_s: how much time the plot shows.
+        :returns: their lowest and highest value, None where there is none.
+        """
         columns = self.columns
         wanted = {curve.key for curve in curves}
         for key in [key for key in self._drawn if key not in wanted]:
@@ -75,12 +79,14 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         thinned = [min_max(curve.times, curve.values, columns) for curve in curves]
         is_smooth = sum(len(times) for times, _ in thinned) <= MOST_SMOOTH_POINTS
         for curve, (times, values) in zip(curves, thinned, strict=True):
-            self._set(curve, times, values, is_smooth)
+            has_dots = len(times) > 0 and (times[-1] - times[0]) * columns >= DOT_PIXELS * (len(times) - 1) * span_s
+            self._set(curve, times, values, has_dots, is_smooth)
         return value_limits([values for _, values in thinned])
 
-    def _set(self, curve: Curve, times: NDArray[np.float64], values: NDArray[np.float64], is_smooth: bool) -> None:
+    def _set(
+        self, curve: Curve, times: NDArray[np.float64], values: NDArray[np.float64], has_dots: bool, is_smooth: bool
+    ) -> None:
         drawn, style = self._drawn.get(curve.key, (None, ()))
-        has_dots = len(times) <= MOST_DOTS
         wanted = (curve.colour_index, has_dots)
         if drawn is None:
             drawn = pg.PlotDataItem(connect="finite")

@@ -81,7 +81,7 @@ class HistoryPlot(TimePlot):
             if series is not None and channel.column < series.values.shape[1]:
                 values = series.values[:, channel.column]
                 curves.append(Curve(channel.key, channel.label, colour, series.times, values))
-        limits = self.draw(curves)
+        limits = self.draw(curves, high - low)
         if limits is not None:
             self.setYRange(*fitting_range(*limits, None), padding=0)
 

@@ -74,7 +74,16 @@ class LivePlot(QWidget):
             return False
         self._drawn_version = self._store.version
         curves = self._curves()
-        self._set_ranges(curves, self.plot.draw(curves))
+        start, stop = self._time_range(curves)
+        limits = self.plot.draw(curves, stop - start)
+        if stop > start:
+            # Room for the dots at the edges, where there are any.
+            self.plot.setXRange(start, stop, padding=0 if self._window.seconds is not None else 0.015)
+        if limits is not None:
+            wanted = fitting_range(*limits, self._values_shown)
+            if wanted != self._values_shown:
+                self._values_shown = wanted
+                self.plot.setYRange(*wanted, padding=0)
         return True
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -97,18 +106,8 @@ class LivePlot(QWidget):
             curves.append(Curve(channel.key, channel.label, colour, shown.times, shown.values[:, channel.column]))
         return curves
 
-    def _set_ranges(self, curves: list[Curve], limits: tuple[float, float] | None) -> None:
-        starts = [curve.times[0] for curve in curves if len(curve.times)]
-        newest = max((curve.times[-1] for curve in curves if len(curve.times)), default=None)
-        if newest is None:
-            return
-        seconds = self._window.seconds
-        start = newest - seconds if seconds is not None else min(starts)
-        if newest > start:
-            # Room for the dots at the edges, where there are any.
-            self.plot.setXRange(start, newest, padding=0 if seconds is not None else 0.015)
-        if limits is not None:
-            wanted = fitting_range(*limits, self._values_shown)
-            if wanted != self._values_shown:
-                self._values_shown = wanted
-                self.plot.setYRange(*wanted, padding=0)
+    def _time_range(self, curves: list[Curve]) -> tuple[float, float]:
+        stop = max((float(curve.times[-1]) for curve in curves if len(curve.times)), default=0.0)
+        if self._window.seconds is not None:
+            return stop - self._window.seconds, stop
+        return min((float(curve.times[0]) for curve in curves if len(curve.times)), default=stop), stop

@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from PyQt5.QtCore import QAbstractItemModel, QEvent, QModelIndex, QRect, QRectF, Qt
+from PyQt5.QtCore import QAbstractItemModel, QEvent, QModelIndex, QRect, QRectF, QSize, Qt
 from PyQt5.QtGui import QColor, QIcon, QKeyEvent, QMouseEvent, QPainter, QPen, QPixmap
 from PyQt5.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
@@ -22,6 +22,10 @@ class ChannelDelegate(QStyledItemDelegate):
         room.fill(Qt.transparent)
         option.icon = QIcon(room)
         option.decorationSize = room.size()
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
+        """Room between two squares."""
+        return super().sizeHint(option, index).expandedTo(QSize(0, SWATCH + 2 * SPACE))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
         """Paint the cell, then the square."""

@@ -28,6 +28,8 @@ class StatusLine(QStatusBar):
         self.version = QLabel()
         self.activity = Activity()
         self.setContentsMargins(SPACE, 2, SPACE, 2)
+        # A long reason must not widen the window; its tooltip has all of it.
+        self.connection.setMinimumWidth(1)
         for label in (self.connection, self.boards, self.store):
             self.addWidget(label)
         self.addPermanentWidget(self.activity)
@@ -42,6 +44,7 @@ class StatusLine(QStatusBar):
         if state.reason:
             parts.append(state.reason)
         _say(self.connection, " · ".join(parts), "" if state.connection is Connection.ONLINE else "bad")
+        self.connection.setToolTip(self.connection.text())
         if state.connection is not Connection.ONLINE:
             for label in (self.boards, self.store, self.version):
                 label.clear()
@@ -70,7 +73,7 @@ class Activity(QWidget):
         self._words = QLabel()
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
-        self._bar.setFixedSize(140, 10)
+        self._bar.setFixedSize(140, 6)
         cancel = QPushButton("Cancel")
         cancel.setProperty("kind", "quiet")
         cancel.clicked.connect(self.cancelled)

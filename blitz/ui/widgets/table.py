@@ -4,6 +4,7 @@ from PyQt5.QtCore import QAbstractItemModel, QModelIndex, QRect, QRectF, Qt
 from PyQt5.QtGui import QColor, QPainter, QPaintEvent, QPalette
 from PyQt5.QtWidgets import (
     QAbstractItemView,
+    QApplication,
     QHeaderView,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -88,7 +89,8 @@ class ProgressDelegate(QStyledItemDelegate):
         faint.setAlpha(50)
         painter.setBrush(faint)
         painter.drawRoundedRect(track, 2.5, 2.5)
-        painter.setBrush(option.palette.color(QPalette.Highlight))
+        # Not the option's palette: there the style sheet has put the selection's colour.
+        painter.setBrush(QApplication.palette().color(QPalette.Highlight))
         track.setWidth(track.width() * min(1.0, max(0.0, share)))
         painter.drawRoundedRect(track, 2.5, 2.5)
         painter.restore()

@@ -72,21 +72,21 @@ def test_a_curve_is_thinned_to_the_screen_and_keeps_its_extremes(qtbot: QtBot) -
     qtbot.addWidget(plot)
     plot.resize(600, 300)
     long = Curve("a", "a", 0, NOON + np.arange(100_000) / 10, np.random.default_rng(1).normal(size=100_000))
-    assert plot.draw([long]) == (long.values.min(), long.values.max())
+    assert plot.draw([long], 10_000) == (long.values.min(), long.values.max())
     drawn, _ = plot._drawn["a"]
     assert len(drawn.getData()[0]) <= 2 * plot.columns
-    assert plot.draw([]) is None
+    assert plot.draw([], 1) is None
     assert plot._drawn == {}
 
 
 def test_few_readings_are_dots_and_many_points_are_not_smoothed(qtbot: QtBot) -> None:
     plot = shown_plot(qtbot)
-    plot.draw([curve(20)])
+    plot.draw([curve(20)], 2)
     drawn, _ = plot._drawn["a"]
     assert drawn.opts["symbol"] == "o"
     assert drawn.opts["antialias"]
     many = [curve(2000, key=str(n)) for n in range(MOST_SMOOTH_POINTS // 1500)]
-    plot.draw(many)
+    plot.draw(many, 200)
     drawn, _ = plot._drawn["0"]
     assert drawn.opts["symbol"] is None
     assert not drawn.opts["antialias"]
@@ -97,7 +97,7 @@ def test_colours_follow_the_theme_and_repeat_dashed(qtbot: QtBot) -> None:
     qtbot.addWidget(plot)
     for theme in (LIGHT, DARK):
         plot.set_theme(theme)
-        plot.draw([curve(), curve(colour=8, key="b")])
+        plot.draw([curve(), curve(colour=8, key="b")], 10)
         (first, _), (ninth, _) = plot._drawn["a"], plot._drawn["b"]
         assert first.opts["pen"].color().name() == theme.channels[0] == ninth.opts["pen"].color().name()
         assert (first.opts["pen"].style(), ninth.opts["pen"].style()) == (Qt.SolidLine, Qt.DashLine)

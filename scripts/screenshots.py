@@ -1,0 +1,220 @@
+"""Pictures of the client for the README: a live session, the sessions during a download, a historic session.
+
+    python scripts/screenshots.py [--out docs/images] [--size 1280x800] [--theme light] [--seconds 32]
+
+Everything in them is real: a server with two simulated boards, a store filled with sessions beforehand, and the
+client's window. Without a screen, run it under Xvfb (``xvfb-run``); Qt's offscreen platform works, with other fonts.
+"""
+
+import argparse
+import asyncio
+import math
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import redis
+from PyQt5.QtCore import QSettings
+from PyQt5.QtWidgets import QApplication
+
+from blitz.client import make_application
+from blitz.data.blocks import MessageBlock, Read
+from blitz.data.boards import load_definitions
+from blitz.data.database_server import DatabaseServer
+from blitz.data.records import Gap, Source
+from blitz.io.connection import AsyncClient
+from blitz.io.redis_child import RedisChild
+from blitz.ui.main_window import MainWindow
+from blitz.ui.pages.history_page import HistoryPage
+from blitz.ui.preferences import Preferences
+from blitz.ui.server_link import ServerLink
+from blitz.ui.theme import Appearance, ThemeChoice
+
+RATE_HZ = 50
+RECORDED = (
+    ("Blower, first try", 4),
+    ("Pump, cold start", 12),
+    ("Leak test, valve closed", 6),
+    ("Leak test, valve open", 6),
+    ("Pump, warm-up at 40 %", 45),
+)
+"""Names and minutes of the sessions that the store is filled with."""
+
+
+class SlowClient(AsyncClient):
+    """Downloads slowly enough to be pictured."""
+
+    pause_s = 0.0
+    _turn = asyncio.Lock()
+
+    async def messages(self, session_id: int | Literal["preview"], first: int = 0, count: int = 16384) -> MessageBlock:
+        """Wait, then fetch."""
+        async with SlowClient._turn:
+            await asyncio.sleep(SlowClient.pause_s)
+        return await super().messages(session_id, first, count)
+
+
+def main() -> int:
+    """Make the pictures."""
+    parser = argparse.ArgumentParser(description="Make the README's pictures.")
+    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent.parent / "docs" / "images")
+    parser.add_argument("--size", default="1280x800")
+    parser.add_argument("--theme", choices=[choice.name.lower() for choice in ThemeChoice], default="light")
+    parser.add_argument("--seconds", type=float, default=32, help="how long the live session runs before its picture")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    # A short name: a socket's path has less than 108 characters.
+    with tempfile.TemporaryDirectory(prefix="blitz-shots-") as folder:
+        fill_store(Path(folder) / "data")
+        with running_server(Path(folder)) as url:
+            picture(url, Path(folder), options)
+    return 0
+
+
+def picture(url: str, folder: Path, options: argparse.Namespace) -> None:
+    """Open the window, do what an operator does, and save what it shows."""
+    application = make_application()
+    settings = QSettings(str(folder / "client.ini"), QSettings.IniFormat)
+    feed = ServerLink(folder / "caches", lambda address, token: SlowClient(address, token=token))
+    window = MainWindow(feed, Preferences(settings), Appearance(application))
+    window.choose_theme(ThemeChoice[options.theme.upper()])
+    width, _, height = options.size.partition("x")
+    window.resize(int(width), int(height))
+    window.show()
+
+    def save(name: str) -> None:
+        run_for(application, 0.5)
+        window.grab().save(str(options.out / f"{name}.png"))
+        print(options.out / f"{name}.png")
+
+    window.connect_to(url)
+    wait(application, window.header.start.isEnabled)
+    window.start_session("Pump, endurance run")
+    wait(application, lambda: window.header.is_recording)
+    run_for(application, options.seconds)
+    save("live")
+
+    window.menus["sessions"].trigger()
+    page = window.sessions_page
+    SlowClient.pause_s = 0.5
+    page.select(len(RECORDED))
+    page.actions_by_name["download"].trigger()
+    wait(application, lambda: progress(window) > 0.5)
+    save("sessions")
+    SlowClient.pause_s = 0.0
+    wait(application, lambda: page.sessions.is_local(len(RECORDED)))
+
+    page.actions_by_name["view"].trigger()
+    wait(application, lambda: isinstance(window.tabs.currentWidget(), HistoryPage))
+    save("history")
+    window.header.stop.click()
+    wait(application, lambda: not window.header.is_recording)
+    window.close()
+
+
+def progress(window: MainWindow) -> float:
+    """Return how much of the running download is done."""
+    sessions = window.sessions_page.sessions
+    return max((download.share for download in sessions._downloads.values()), default=0.0)
+
+
+def fill_store(data_dir: Path) -> None:
+    """Record sessions into the store that the server will adopt, as if a board had sent them these last days."""
+    source = Source(index=0, name="ttyUSB0", link="/dev/ttyUSB0", board_id="08", definition=load_definitions()["08"])
+    with RedisChild(data_dir, "none") as child:
+        store = DatabaseServer(child.url)
+        raw_redis = redis.Redis.from_url(child.url)
+        began = datetime.now().astimezone().replace(hour=9, minute=2) - timedelta(days=2)
+        for name, minutes in RECORDED:
+            session_id = store.start_session(name, owner="ada@bench", sources=[source])
+            start_ns = round(began.timestamp() * 1e9)
+            writer = store.writer(session_id)
+            for reads in recorded(start_ns, minutes):
+                writer.append(reads)
+            writer.close()
+            if minutes > 10:
+                away_ns = start_ns + round(minutes * 60e9 * 0.62)
+                store.add_gap(session_id, Gap(source=0, seq=0, from_ns=away_ns, to_ns=away_ns, reason="unplugged"))
+            raw_redis.set(store.keys.start(session_id), start_ns // 1_000_000)
+            store.close_session(session_id, start_ns // 1_000_000 + minutes * 60_000)
+            began += timedelta(hours=7, minutes=13)
+        raw_redis.close()
+        store.close()
+
+
+def recorded(start_ns: int, minutes: int) -> Iterator[list[Read]]:
+    """Yield what a board sent: a warm-up, a pump's pulses, noise; it was away for a while in a long session."""
+    chance = random.Random(minutes)
+    total = minutes * 60 * RATE_HZ
+    reads: list[Read] = []
+    for number in range(total):
+        at_s = number / RATE_HZ
+        share = number / total
+        if minutes > 10 and 0.62 < share < 0.66:
+            continue
+        warm = 600 + 2400 * (1 - math.exp(-4 * share))
+        values = (
+            warm + 8 * chance.gauss(0, 1),
+            0.55 * warm + 500 + 40 * math.sin(at_s / 21) + 10 * chance.gauss(0, 1),
+            900 + 380 * math.sin(at_s / 37) * math.exp(-2 * share) + 12 * chance.gauss(0, 1),
+            3300 - 700 * share + 90 * math.sin(at_s / 90) + 6 * chance.gauss(0, 1),
+            150 + 60 * (int(at_s / 97) % 3),
+        )
+        digits = "".join(f"{min(max(int(value), 0), 4095):03x}" for value in values)
+        line = f"08a0{round(at_s * 1000):08x}{digits}0".encode()
+        reads.append(Read(start_ns + round(at_s * 1e9), 0, [line]))
+        if len(reads) == 5000:
+            yield reads
+            reads = []
+    yield reads
+
+
+@contextmanager
+def running_server(folder: Path) -> Iterator[str]:
+    """Run a server with two simulated boards on the filled store; yields its address."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("BLITZ_")}
+    command = [sys.executable, "-m", "blitz", "serve", "--port", "0", "--data-dir", str(folder / "data")]
+    with (folder / "server.log").open("wb") as log:
+        server = subprocess.Popen(
+            [*command, "--simulate", "2", "--no-scan-usb"], stdout=log, stderr=log, env=environment
+        )
+    try:
+        deadline_s = time.monotonic() + 30
+        while (found := re.search(r"serves (http://\S+),", (folder / "server.log").read_text())) is None:
+            if server.poll() is not None or time.monotonic() > deadline_s:
+                raise SystemExit((folder / "server.log").read_text())
+            time.sleep(0.1)
+        yield found[1]
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def run_for(application: QApplication, seconds: float) -> None:
+    """Let the window live."""
+    end_s = time.monotonic() + seconds
+    while time.monotonic() < end_s:
+        application.processEvents()
+        time.sleep(0.005)
+
+
+def wait(application: QApplication, is_so: Callable[[], Any], seconds: float = 30) -> None:
+    """Let the window live until something is so."""
+    end_s = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > end_s:
+            raise SystemExit("The window did not come to where its picture was to be taken.")
+        run_for(application, 0.02)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""The desktop program as a whole."""
+
+import signal
+from pathlib import Path
+
+import pytest
+from PyQt5.QtCore import QSettings, QTimer
+from PyQt5.QtWidgets import QApplication
+
+from blitz import client
+from blitz.config import ClientSettings
+from blitz.ui.icon import build_icon
+from blitz.ui.main_window import MainWindow
+
+
+@pytest.mark.qt_log_level_fail("WARNING")
+@pytest.mark.qt_log_ignore("propagateSizeHints", "XDG_RUNTIME_DIR", extend=True)
+def test_the_program_opens_a_window_and_ends_with_it(qapp: QApplication, tmp_path: Path) -> None:
+    QSettings.setPath(QSettings.IniFormat, QSettings.UserScope, str(tmp_path))
+    before = signal.getsignal(signal.SIGINT)
+    seen: list[str] = []
+
+    def look_and_close() -> None:
+        for window in QApplication.topLevelWidgets():
+            if isinstance(window, MainWindow) and window.isVisible():
+                seen.append(window.header.state.text())
+                window.close()
+
+    QTimer.singleShot(300, look_and_close)
+    assert client.run(ClientSettings(server="http://127.0.0.1:9", cache_dir=tmp_path / "caches")) == 0
+    assert seen == ["Connecting…"]
+    assert signal.getsignal(signal.SIGINT) is before
+    assert (tmp_path / "blitz" / "client.ini").exists()
+
+
+def test_the_icon_has_all_usual_sizes(qapp: QApplication) -> None:
+    assert {size.width() for size in build_icon().availableSizes()} >= {16, 32, 256}

@@ -4,6 +4,7 @@ Owns the calls of the HTTP interface and their records. One :class:`AsyncClient`
 blocking scripts there is :class:`blitz.Client`. Imports nothing of the server's and nothing that only Unix has.
 """
 
+import asyncio
 import contextlib
 import getpass
 import socket
@@ -88,6 +89,7 @@ class AsyncClient:
         self._max_wait_s = float(max_wait_retry)
         self._exchange = HttpExchange(self.address, token, self._timeout_s)
         self._streams: weakref.WeakSet[LiveStream[Any]] = weakref.WeakSet()
+        self._live_tasks: set[asyncio.Task[None]] = set()
         self._is_closed = False
         self._is_known = False
 
@@ -104,6 +106,8 @@ class AsyncClient:
         self._is_closed = True
         for stream in list(self._streams):
             await stream.aclose()
+        if self._live_tasks:  # of streams that were forgotten, on their way to their end
+            await asyncio.wait(self._live_tasks)
         await self._exchange.close()
 
     @property
@@ -285,7 +289,7 @@ class AsyncClient:
         cursor = LiveCursor(session, first)
         reader = LiveReader(self.address, cursor, mailbox, options, self._newer_sessions)
         translation: Translation[Any] = Untranslated() if raw else Decoding()
-        stream = LiveStream(reader, mailbox, translation)
+        stream = LiveStream(reader, mailbox, translation, self._live_tasks)
         self._streams.add(stream)
         return stream
 

@@ -125,7 +125,11 @@ class LiveReader:
             self._judge_close(error)
         finally:
             self._cursor.disconnect()
-            await websocket.close()
+            try:
+                await websocket.close()
+            finally:
+                # Cancelled while it said goodbye: the socket must not stay open.
+                websocket.transport.abort()
 
     async def _catch_up(self) -> None:
         """After a followed session ended, go on with the next that was recorded while nobody watched."""

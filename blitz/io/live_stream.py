@@ -71,13 +71,24 @@ class LiveStream(Generic[_T]):
     It reads ahead by a few blocks at most: a consumer that takes its time holds back the server's sending to it, not
     the acquisition. Waiting for the next entry may be cancelled without loss (``asyncio.wait_for(anext(stream), 1)``).
     Ends with the session that was asked for, with :meth:`aclose`, or with the client.
+
+    :param tasks: the client's live connections; this one's task is among them until it has ended, also where the
+        stream itself was forgotten.
     """
 
-    def __init__(self, reader: LiveReader, mailbox: LiveMailbox, translation: Translation[_T]) -> None:
+    def __init__(
+        self,
+        reader: LiveReader,
+        mailbox: LiveMailbox,
+        translation: Translation[_T],
+        tasks: "set[asyncio.Task[None]]",
+    ) -> None:
         self._mailbox = mailbox
         self._translation = translation
         self._ready: deque[_T] = deque()
         self._task = asyncio.create_task(reader.run(), name="blitz live connection")
+        tasks.add(self._task)
+        self._task.add_done_callback(tasks.discard)
         # A loop that is left with `break` forgets the stream without closing it; the task knows only the reader.
         loop = asyncio.get_running_loop()
         self._abandon: weakref.finalize[..., LiveStream[_T]] = weakref.finalize(self, _cancel, loop, self._task)

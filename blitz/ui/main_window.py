@@ -10,14 +10,15 @@ from PyQt5.QtWidgets import QMainWindow, QMessageBox, QPushButton, QTabBar, QTab
 from blitz.data.records import SessionRecord, StatusRecord
 from blitz.ui.dialogs.connect import ConnectDialog
 from blitz.ui.dialogs.session_words import SessionWordsDialog
-from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure
+from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure, SessionList
+from blitz.ui.formats import format_count
 from blitz.ui.history import History
 from blitz.ui.jobs import Jobs
 from blitz.ui.live_follower import LiveFollower
 from blitz.ui.live_store import LiveStore
 from blitz.ui.menus import build_menus
 from blitz.ui.models.sessions import session_title
-from blitz.ui.pages.boards_page import NO_BOARDS, BoardsPage
+from blitz.ui.pages.boards_page import BoardsPage
 from blitz.ui.pages.history_page import HistoryPage
 from blitz.ui.pages.live_page import LivePage
 from blitz.ui.pages.sessions_page import SessionsPage
@@ -30,9 +31,6 @@ from blitz.ui.widgets.status_line import StatusLine
 from blitz.ui.windows import PlotWindow
 
 CLOCK_MS = 250
-_OFFLINE_HINT = "Not connected to a server.\n\nServer ▸ Connect… (Ctrl+K)"
-_WAITING_HINT = "Boards are connected.\nTheir values appear here as soon as they send some."
-_HIDDEN_HINT = "No channel is chosen.\nClick a square in the table of variables."
 
 
 class MainWindow(QMainWindow):
@@ -63,7 +61,7 @@ class MainWindow(QMainWindow):
         )
         self._connection = ConnectionState(Connection.OFFLINE)
         self._status: StatusRecord | None = None
-        self._address = ""
+        self._recording_id: int | None = None
         self._lay_out()
         self.menus = build_menus(self)
         self._listen_to_feed()
@@ -76,7 +74,6 @@ class MainWindow(QMainWindow):
 
     def connect_to(self, address: str, token: str | None = None) -> None:
         """Connect to a server and remember its address."""
-        self._address = address
         self.preferences.remember_server(address)
         self.feed.connect_to(address, token)
 
@@ -168,10 +165,10 @@ class MainWindow(QMainWindow):
         feed.connection_changed.connect(self._show_connection)
         feed.status_received.connect(self._show_status)
         feed.notice_received.connect(self.notices.add)
-        feed.sessions_listed.connect(self.sessions_page.show_sessions)
+        feed.sessions_listed.connect(self._show_sessions)
         feed.command_answered.connect(self.boards_page.show_answer)
         feed.request_failed.connect(self._show_failure)
-        self.follower.followed_changed.connect(lambda _: self._show_hint())
+        self.follower.followed_changed.connect(lambda _: self._show_live_words())
 
     def _listen_to_widgets(self) -> None:
         page, actions = self.sessions_page, self.session_actions
@@ -201,7 +198,7 @@ class MainWindow(QMainWindow):
         self.sessions_page.show_connection(state)
         is_offline = state.connection is Connection.OFFLINE
         self.setWindowTitle("Blitz" if is_offline else f"Blitz – {state.address.partition('://')[2] or state.address}")
-        self._show_hint()
+        self._show_live_words()
 
     def _show_status(self, status: StatusRecord) -> None:
         self._status = status
@@ -210,26 +207,27 @@ class MainWindow(QMainWindow):
         self.status_line.show_status(status)
         self.boards_page.show_status(status)
         if status.session is not None:
+            self._recording_id = status.session.id
             self.sessions_page.sessions.update(status.session)
-        self._show_hint()
+        self._show_live_words()
 
     def _show_failure(self, failure: RequestFailure) -> None:
         self.header.stop_waiting()
         self.notices.tell("error", failure.sentence)
 
-    def _show_hint(self) -> None:
-        """Say what to do over a plot that shows nothing, and whether what it shows is recorded."""
-        has_values = self.store.newest_time() is not None
-        plot = self.live_page.plot
-        plot.show_badge(has_values and self.follower.is_preview)
-        if self._connection.connection is Connection.OFFLINE:
-            plot.show_hint(_OFFLINE_HINT)
-        elif self._status is None:
-            plot.show_hint(f"Connecting to {self._connection.address} …")
-        elif has_values:
-            plot.show_hint("" if self.live_page.variables.shown_channels else _HIDDEN_HINT)
-        else:
-            plot.show_hint(_WAITING_HINT if self._status.boards else NO_BOARDS)
+    def _show_live_words(self) -> None:
+        self.live_page.show_words(self._connection, self._status, self.follower.is_preview)
+
+    def _show_sessions(self, sessions: SessionList) -> None:
+        self.sessions_page.show_sessions(sessions)
+        for record in sessions.records:
+            if record.id == self._recording_id and record.interrupted:
+                self._recording_id = None
+                self.notices.tell(
+                    "warning",
+                    f"“{session_title(record)}” was interrupted: the server went away while it recorded. "
+                    f"Its {format_count(record.message_count)} messages are kept; press Start to go on.",
+                )
 
     def _show_jobs(self) -> None:
         running = self.jobs.running
@@ -252,7 +250,7 @@ class MainWindow(QMainWindow):
     def _tick(self) -> None:
         self.header.show_elapsed(self.live_page.server_now_s)
         self.header.show_default_name(default_session_name())
-        self._show_hint()
+        self._show_live_words()
 
     def _close_tab(self, place: int) -> None:
         page = self.tabs.widget(place)

@@ -7,14 +7,9 @@ from PyQt5.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPlainTextEdit, QPus
 from blitz.data.records import StatusRecord
 from blitz.ui.feed import Connection, ConnectionState
 from blitz.ui.models.boards import ERROR, BoardsModel
+from blitz.ui.pages.hints import NO_BOARDS, OFFLINE
 from blitz.ui.theme import SPACE, Appearance, Theme, number_font
 from blitz.ui.widgets.table import Table
-
-NO_BOARDS = (
-    "No board is connected to the server.\n\nPlug one in, or name its port when starting the server:\n"
-    "python run_server.py --serial /dev/ttyUSB0:57600\n\nWithout hardware: --simulate 2"
-)
-OFFLINE = "Not connected to a server.\n\nServer ▸ Connect… (Ctrl+K)"
 
 
 class BoardsPage(QWidget):

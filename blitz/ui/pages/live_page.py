@@ -14,15 +14,20 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
+from blitz.data.records import StatusRecord
+from blitz.ui.feed import Connection, ConnectionState
 from blitz.ui.live_store import LiveStore
 from blitz.ui.models.last_readings import LastReadingsModel
 from blitz.ui.models.variables import CHANNEL, VariablesModel
+from blitz.ui.pages.hints import NO_BOARDS, OFFLINE
 from blitz.ui.plots.live_plot import LivePlot
 from blitz.ui.theme import SPACE, Appearance, Theme, number_font
 from blitz.ui.widgets.channel_delegate import ChannelDelegate
 from blitz.ui.widgets.table import Table
 from blitz.ui.windows import PlotWindow
 
+_WAITING = "Boards are connected.\nTheir values appear here as soon as they send some."
+_HIDDEN = "No channel is chosen.\nClick a square in the table of variables."
 FRAME_MS = 40
 TABLES_MS = 200
 
@@ -67,6 +72,25 @@ class LivePage(QWidget):
         """Choose how much the plot shows."""
         self.window_buttons[window].setChecked(True)
         self.plot.show_window(window)
+
+    def show_words(self, state: ConnectionState, status: StatusRecord | None, is_preview: bool) -> None:
+        """Say over the plot what an operator must know: whether it is recorded, how old it is, why it is empty."""
+        has_values = self._store.newest_time() is not None
+        badge = hint = ""
+        if state.connection is Connection.OFFLINE:
+            hint = OFFLINE
+        elif has_values:
+            if state.connection is not Connection.ONLINE:
+                badge = "NO CONNECTION – OLD VALUES"
+            elif is_preview:
+                badge = "PREVIEW – NOT RECORDED"
+            hint = "" if self.variables.shown_channels else _HIDDEN
+        elif status is None:
+            hint = f"Connecting to {state.address} …"
+        else:
+            hint = _WAITING if status.boards else NO_BOARDS
+        self.plot.show_badge(badge)
+        self.plot.show_hint(hint)
 
     def refresh(self) -> None:
         """Bring the tables up to date; ages go on even when nothing arrives."""

@@ -8,11 +8,9 @@ from PyQt5.QtWidgets import QAction, QHBoxLayout, QLineEdit, QMenu, QPushButton,
 from blitz.data.records import SessionRecord
 from blitz.ui.feed import Connection, ConnectionState, SessionList
 from blitz.ui.models.sessions import COPY, NAME, NUMBER, PROGRESS_ROLE, SORT_ROLE, SessionsModel
+from blitz.ui.pages.hints import NO_SESSIONS, OFFLINE
 from blitz.ui.theme import SPACE, number_font
 from blitz.ui.widgets.table import ProgressDelegate, Table
-
-OFFLINE = "Not connected to a server.\n\nServer ▸ Connect… (Ctrl+K)"
-NO_SESSIONS = "No sessions yet.\n\nPress Start (F5) to record what the boards send."
 
 
 class SessionsPage(QWidget):

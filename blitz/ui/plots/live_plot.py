@@ -26,7 +26,7 @@ class LivePlot(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.plot)
-        self._badge = QLabel("PREVIEW – NOT RECORDED", self)
+        self._badge = QLabel(self)
         self._badge.setProperty("kind", "badge")
         self._badge.hide()
         self._hint = QLabel(self)
@@ -49,9 +49,12 @@ class LivePlot(QWidget):
         self._values_shown = None
         self.redraw()
 
-    def show_badge(self, is_preview: bool) -> None:
-        """Say, or do not say, that what is shown is not recorded."""
-        self._badge.setVisible(is_preview)
+    def show_badge(self, text: str) -> None:
+        """Say over the curves what they are not; an empty text says nothing."""
+        if text != self._badge.text():
+            self._badge.setText(text)
+            self._place_words()
+        self._badge.setVisible(bool(text))
 
     def show_hint(self, text: str) -> None:
         """Say over the empty plot what to do; an empty text says nothing."""
@@ -89,11 +92,14 @@ class LivePlot(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Keep badge and hint in place."""
         if event.type() in (QEvent.Resize, QEvent.Show):
-            self._badge.adjustSize()
-            self._badge.move((self.width() + 48 - self._badge.width()) // 2, 18)
-            self._hint.setGeometry(80, 40, max(0, self.width() - 110), max(0, self.height() - 100))
+            self._place_words()
             self.redraw()
         return super().eventFilter(watched, event)
+
+    def _place_words(self) -> None:
+        self._badge.adjustSize()
+        self._badge.move((self.width() + 48 - self._badge.width()) // 2, 18)
+        self._hint.setGeometry(80, 40, max(0, self.width() - 110), max(0, self.height() - 100))
 
     def _curves(self) -> list[Curve]:
         series = {source.index: self._store.series(source.index, self._window) for source in self._store.sources}

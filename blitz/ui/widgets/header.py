@@ -129,8 +129,8 @@ class Header(QFrame):
             self.state.style().polish(self.state)
         is_online = self._connection.connection is Connection.ONLINE and self._has_status
         for figure in (self.elapsed, self.messages):
-            figure.setVisible(self._session is not None)
-        self.rate.setVisible(is_online or self._session is not None)
+            figure.setVisible(is_online and self._session is not None)
+        self.rate.setVisible(is_online)
         self.name.setVisible(self._session is None)
         self.name.setEnabled(is_online and not self._is_waiting)
         self.start.setEnabled(is_online and self._session is None and not self._is_waiting)

@@ -39,10 +39,10 @@ class StatusLine(QStatusBar):
     def show_connection(self, state: ConnectionState) -> None:
         """Say how the connection is doing."""
         parts = [state.connection.value]
-        if state.address and state.connection is not Connection.OFFLINE:
-            parts.append(state.address)
         if state.reason:
             parts.append(state.reason)
+        elif state.address and state.connection is not Connection.OFFLINE:
+            parts.append(state.address)
         _say(self.connection, " · ".join(parts), "" if state.connection is Connection.ONLINE else "bad")
         self.connection.setToolTip(self.connection.text())
         if state.connection is not Connection.ONLINE:

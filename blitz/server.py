@@ -58,7 +58,8 @@ def run(settings: ServerSettings) -> int:
             is_private_store=settings.redis_url is None,
         )
         acquisition = Acquisition(store, load_definitions(), options)
-        app = Guard(create_app(acquisition, store), (settings.host, *settings.allowed_hosts), settings.token)
+        hosts = (settings.host, socket.gethostname(), *settings.allowed_hosts)
+        app = Guard(create_app(acquisition, store), hosts, settings.token)
         acquisition.start()
         try:
             return asyncio.run(_serve(app, acquisition, listener, settings, store))

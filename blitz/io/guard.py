@@ -6,6 +6,7 @@ our own page. Holds for HTTP and WebSocket alike.
 """
 
 import hmac
+import ipaddress
 import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http import HTTPStatus
@@ -60,7 +61,7 @@ class Guard:
     def _refusal(self, scope: Scope) -> dict[str, Any] | None:
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get(b"host", "")
-        if (_hostname(host) or "") not in self._hosts:
+        if not self._is_ours(_hostname(host)):
             return problem(
                 421,
                 "wrong_host",
@@ -79,6 +80,16 @@ class Guard:
                     "The token is missing or wrong. Give the one that the server was given.",
                 )
         return None
+
+    def _is_ours(self, hostname: str | None) -> bool:
+        """An address is as good as a name of ours: only a name can be made to lead here by somebody else."""
+        if hostname is None:
+            return False
+        try:
+            ipaddress.ip_address(hostname)
+        except ValueError:
+            return hostname in self._hosts
+        return True
 
 
 def _hostname(host: str) -> str | None:

@@ -1,5 +1,6 @@
 """The HTTP interface of a real server with simulated boards."""
 
+import socket
 import time
 from collections.abc import Iterator
 
@@ -113,6 +114,8 @@ def test_commands_reach_the_board_and_its_answer_comes_back(http: httpx.Client) 
 def test_a_web_page_cannot_reach_the_server(http: httpx.Client, server) -> None:
     own_host = server.url.removeprefix("http://")
     assert http.get("/status", headers={"origin": server.url}).status_code == 200
+    for name in ("localhost", "192.0.2.7", "[2001:db8::1]", socket.gethostname()):
+        assert http.get("/status", headers={"host": f"{name}:8999"}).status_code == 200
     for headers, expected in [
         ({"origin": "http://evil.example"}, (403, "foreign_origin")),
         ({"origin": "http://localhost:1"}, (403, "foreign_origin")),
@@ -123,6 +126,7 @@ def test_a_web_page_cannot_reach_the_server(http: httpx.Client, server) -> None:
             (421, "wrong_host"),
         ),
         ({"host": "["}, (421, "wrong_host")),
+        ({"host": "127.0.0.1.evil.example"}, (421, "wrong_host")),
     ]:
         assert _code(http.post("/sessions", json={}, headers=headers)) == expected
     assert http.get("/status").json().get("session") is None

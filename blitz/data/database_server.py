@@ -174,11 +174,6 @@ class DatabaseServer:
             self._store_id = str(self._execute("GET", self.keys.store_id), "ascii")
         return self._store_id
 
-    @property
-    def connection_pool(self) -> "redis.ConnectionPool":
-        """Where writers take their connection from."""
-        return self._redis.connection_pool
-
     def close(self) -> None:
         """Close all connections. The object may be used again."""
         with self._queue_lock:
@@ -230,7 +225,7 @@ class DatabaseServer:
 
     def writer(self, session_id: int, name: str | None = None) -> SessionWriter:
         """Return what appends to the session."""
-        return SessionWriter(self, session_id, name)
+        return SessionWriter(self._redis.connection_pool, self.keys, session_id, name)
 
     def session(self, session_id: int) -> SessionRecord:
         """Return everything known of one session.

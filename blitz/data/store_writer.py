@@ -8,16 +8,13 @@ read instead. See docs/decisions/0001-watched-append.md.
 import logging
 import uuid
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import redis
 
 from blitz.data.blocks import Read
-from blitz.data.store_keys import ARRIVAL
+from blitz.data.store_keys import ARRIVAL, StoreKeys
 from blitz.errors import NoSession, StoreUnavailable
-
-if TYPE_CHECKING:
-    from blitz.data.database_server import DatabaseServer
 
 log = logging.getLogger(__name__)
 
@@ -25,16 +22,17 @@ _VALUES_A_COMMAND = 2000
 
 
 class SessionWriter:
-    """Appends reads to one session. Used by one thread; :meth:`DatabaseServer.writer` makes it.
+    """Appends reads to one session. Used by one thread; ``DatabaseServer.writer`` makes it.
 
+    :param pool: gives a connection that is this writer's own.
     :param name: tells writers of one session apart; a writer with an old name goes on where that one stopped.
     """
 
-    def __init__(self, store: "DatabaseServer", session_id: int, name: str | None = None) -> None:
+    def __init__(self, pool: "redis.ConnectionPool", keys: StoreKeys, session_id: int, name: str | None = None) -> None:
         self.session_id = session_id
         self.name = name or uuid.uuid4().hex
-        self._keys = store.keys
-        self._pool = store.connection_pool
+        self._keys = keys
+        self._pool = pool
         self._batch_field = f"batch:{self.name}"
         self._batch = 0
         self._next_seq = 0

@@ -208,9 +208,17 @@ def _csv_line(cells: Sequence[str]) -> bytes:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Give a file beside ``path`` that takes its place at the end, or goes when an error leaves the block."""
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    """Give a file beside ``path`` that takes its place at the end, or goes when an error leaves the block.
+
+    A link is followed, so that the file it names is replaced and not the link.
+    """
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            # Root could replace /dev/null by a file of that name.
+            raise ExportError(f"Cannot write {path}: it is a device or a pipe. Name a file.")
+        if path.is_symlink():
+            path = path.resolve()
+        part = path.with_name(f".blitz-{uuid.uuid4().hex[:8]}.part")
         try:
             with part.open("xb") as file:
                 yield file

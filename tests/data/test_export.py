@@ -1,6 +1,7 @@
 """CSV export: written, read by an independent reader, compared."""
 
 import csv
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -105,6 +106,20 @@ def test_a_file_that_cannot_be_written_is_told(
     with pytest.raises(ExportError, match="is a directory"):
         export_csv(cache, 7, tmp_path / "folder.csv")
     assert [file.name for file in tmp_path.iterdir()] == ["folder.csv"]
+
+
+def test_devices_and_links_stay_what_they_are(
+    cache: DatabaseClient, example: Callable[..., Any], tmp_path: Path
+) -> None:
+    example(3).fill(cache)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ExportError, match=r"Cannot write .*pipe: it is a device or a pipe\. Name a file\."):
+        export_csv(cache, 7, tmp_path / "pipe")
+    (tmp_path / "link.csv").symlink_to("run.csv")
+    export_csv(cache, 7, tmp_path / "link.csv")
+    assert (tmp_path / "link.csv").is_symlink()
+    assert len(rows_of(tmp_path / "run.csv")) == 4
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_a_session_that_is_not_here_is_told(cache: DatabaseClient, tmp_path: Path) -> None:

@@ -10,8 +10,7 @@ from PyQt5.QtWidgets import QMainWindow, QMessageBox, QPushButton, QTabBar, QTab
 from blitz.data.records import SessionRecord, StatusRecord
 from blitz.ui.dialogs.connect import ConnectDialog
 from blitz.ui.dialogs.session_words import SessionWordsDialog
-from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure, SessionList
-from blitz.ui.formats import format_count
+from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure
 from blitz.ui.history import History
 from blitz.ui.jobs import Jobs
 from blitz.ui.live_follower import LiveFollower
@@ -61,7 +60,6 @@ class MainWindow(QMainWindow):
         )
         self._connection = ConnectionState(Connection.OFFLINE)
         self._status: StatusRecord | None = None
-        self._recording_id: int | None = None
         self._lay_out()
         self.menus = build_menus(self)
         self._listen_to_feed()
@@ -165,7 +163,7 @@ class MainWindow(QMainWindow):
         feed.connection_changed.connect(self._show_connection)
         feed.status_received.connect(self._show_status)
         feed.notice_received.connect(self.notices.add)
-        feed.sessions_listed.connect(self._show_sessions)
+        feed.sessions_listed.connect(self.sessions_page.show_sessions)
         feed.command_answered.connect(self.boards_page.show_answer)
         feed.request_failed.connect(self._show_failure)
         self.follower.followed_changed.connect(lambda _: self._show_live_words())
@@ -207,7 +205,6 @@ class MainWindow(QMainWindow):
         self.status_line.show_status(status)
         self.boards_page.show_status(status)
         if status.session is not None:
-            self._recording_id = status.session.id
             self.sessions_page.sessions.update(status.session)
         self._show_live_words()
 
@@ -217,17 +214,6 @@ class MainWindow(QMainWindow):
 
     def _show_live_words(self) -> None:
         self.live_page.show_words(self._connection, self._status, self.follower.is_preview)
-
-    def _show_sessions(self, sessions: SessionList) -> None:
-        self.sessions_page.show_sessions(sessions)
-        for record in sessions.records:
-            if record.id == self._recording_id and record.interrupted:
-                self._recording_id = None
-                self.notices.tell(
-                    "warning",
-                    f"“{session_title(record)}” was interrupted: the server went away while it recorded. "
-                    f"Its {format_count(record.message_count)} messages are kept; press Start to go on.",
-                )
 
     def _show_jobs(self) -> None:
         running = self.jobs.running

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Literal
@@ -16,7 +17,7 @@ from blitz.data.boards import Readings
 from blitz.data.cache_engine import cache_path
 from blitz.data.database_client import DatabaseClient
 from blitz.data.models import Session
-from blitz.data.records import Event, EventKind, StatusRecord
+from blitz.data.records import Event, EventKind, Notice, StatusRecord
 from blitz.errors import AuthenticationError, BlitzError, ConfigError
 from blitz.io.connection import AsyncClient
 from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure, SessionList
@@ -28,6 +29,7 @@ CATCH_UP_MESSAGES = 60_000
 PREVIEW_MESSAGES = 2_000
 _LONGEST_WAIT_S = 15.0
 _PROGRESS_S = 0.05
+_MOST_TOLD = 1000
 _LIST_CHANGES = (
     EventKind.SESSION_STARTED,
     EventKind.SESSION_STOPPED,
@@ -52,6 +54,7 @@ class ServerDesk:
         self._turn = asyncio.Lock()
         self._listing = asyncio.Lock()
         self._switching = asyncio.Lock()
+        self._told: deque[Notice] = deque(maxlen=_MOST_TOLD)
         self._listed_running: int | None = None
         self.cache_path: Path | None = None
 
@@ -208,8 +211,7 @@ class ServerDesk:
         self._feed.request_failed.emit(RequestFailure(f"Not connected to {address}", error))
 
     async def _follow_all(self, client: AsyncClient, address: str) -> None:
-        for notice in await client.notices():
-            self._feed.notice_received.emit(notice)
+        await self._tell_notices(client)
         await self.list_sessions()
         preview = asyncio.create_task(self._follow(client, "preview", -PREVIEW_MESSAGES, None), name="blitz preview")
         try:
@@ -243,6 +245,7 @@ class ServerDesk:
         elif event.event is EventKind.GAP and event.gap is not None and event.session_id is not None:
             feed.gap_received.emit(event.session_id, event.gap)
         elif event.event is EventKind.NOTICE and event.notice is not None:
+            self._told.append(event.notice)
             feed.notice_received.emit(event.notice)
         elif event.event is EventKind.DISCONNECTED:
             self._tell(Connection.WAITING, address, event.notice.text if event.notice else "")
@@ -260,9 +263,17 @@ class ServerDesk:
         try:
             status = await self._ask_status()
             self._open_cache(status.store_id)
+            await self._tell_notices(self._known_client())
         except BlitzError as error:
             log.info("Cannot ask the server that came back: %s", error)
         await self._list_again()
+
+    async def _tell_notices(self, client: AsyncClient) -> None:
+        """Pass on what the server noted meanwhile."""
+        for notice in await client.notices():
+            if notice not in self._told:
+                self._told.append(notice)
+                self._feed.notice_received.emit(notice)
 
     async def _list_again(self) -> None:
         try:

@@ -247,4 +247,4 @@ def test_a_server_killed_while_recording_is_seen_and_found_again(
     server.start()
     desk.wait(lambda: window.header.state.text() == "Not recording")
     desk.wait(lambda: any(record.interrupted for record in window.sessions_page.sessions._records))
-    desk.wait(lambda: "was interrupted" in "".join(window.notices.texts))
+    desk.wait(lambda: "interrupted" in "".join(window.notices.texts))

@@ -125,6 +125,7 @@ class LivePage(QWidget):
         column.addWidget(self.plot, 1)
         tables = QSplitter(Qt.Vertical)
         tables.setHandleWidth(SPACE)
+        tables.setMinimumWidth(440)
         tables.addWidget(self._titled("Variables", self.variables_table, self._channel_buttons()))
         tables.addWidget(self._titled("Last ten readings", self.last_table, []))
         tables.setStretchFactor(0, 1)

@@ -47,7 +47,7 @@ class DatabaseServer:
         self.keys = StoreKeys(prefix)
         try:
             self._redis = redis.Redis.from_url(
-                self.url, socket_timeout=30.0, socket_connect_timeout=5.0, retry=Retry(NoBackoff(), 1)
+                self.url, socket_timeout=10.0, socket_connect_timeout=5.0, retry=Retry(NoBackoff(), 1)
             )
         except ValueError as error:
             raise ConfigError(

@@ -25,7 +25,7 @@ class SessionWriter:
     """Appends reads to one session. Used by one thread; ``DatabaseServer.writer`` makes it.
 
     :param pool: gives a connection that is this writer's own.
-    :param name: tells writers of one session apart; a writer with an old name goes on where that one stopped.
+    :param name: tells the writers of one session apart; chosen by itself where none is given.
     """
 
     def __init__(self, pool: "redis.ConnectionPool", keys: StoreKeys, session_id: int, name: str | None = None) -> None:
@@ -49,22 +49,17 @@ class SessionWriter:
         """
         batch = self._batch + 1
         try:
-            if self._connection is None:
-                landed_at = self._connect(batch)
-                if landed_at is not None:
-                    self._batch = batch
-                    return landed_at
-            while True:
-                first_seq = self._next_seq
-                if self._execute(reads, batch, first_seq):
-                    self._batch = batch
-                    return first_seq
+            first_seq = self._connect(batch) if self._connection is None else None
+            while first_seq is None:
+                first_seq = self._execute(reads, batch)
         except NoSession:
             self.close()
             raise
         except (redis.RedisError, OSError) as error:
             self.close()
             raise StoreUnavailable(f"Cannot store messages of session {self.session_id} in Redis: {error}") from error
+        self._batch = batch
+        return first_seq
 
     def close(self) -> None:
         """Give the connection back. The writer may be used again."""
@@ -76,15 +71,7 @@ class SessionWriter:
     def _connect(self, batch: int) -> int | None:
         """Arm the watch; return where this batch begins if it is in the store already."""
         self._connection = self._pool.get_connection()
-        keys = self._keys
-        commands = [*self._arm_commands(), ("HGET", keys.meta(self.session_id), self._batch_field)]
-        *state, last_batch = self._converse(commands)
-        self._read_state(state)
-        if last_batch is not None:
-            number, _, first_seq = last_batch.partition(b":")
-            if int(number) == batch:
-                return int(first_seq)
-        return None
+        return self._look(self._converse(self._arm_commands()), batch)
 
     def _arm_commands(self) -> list[tuple[Any, ...]]:
         keys, session_id = self._keys, self.session_id
@@ -94,16 +81,30 @@ class SessionWriter:
             ("GET", keys.session),
             ("GET", keys.first(session_id)),
             ("LLEN", messages),
+            ("HGET", keys.meta(session_id), self._batch_field),
         ]
 
-    def _read_state(self, replies: Sequence[Any]) -> None:
-        _, running, first, length = replies
-        self._next_seq = int(first or 0) + int(length)
-        if running is None or int(running) != self.session_id:
-            raise NoSession(f"Session {self.session_id} does not run any more.")
+    def _look(self, replies: Sequence[Any], batch: int) -> int | None:
+        """Take in the state that the watch guards; return where the batch begins if it is in the store already.
 
-    def _execute(self, reads: Sequence[Read], batch: int, first_seq: int) -> bool:
-        """Try one guarded append; False if the session changed meanwhile and nothing was stored."""
+        It can be, although its reply never came: Redis may have executed it later than we gave up waiting.
+        """
+        _, running, first, length, last_batch = replies
+        self._next_seq = int(first or 0) + int(length)
+        is_running = running is not None and int(running) == self.session_id
+        if last_batch is not None:
+            number, _, landed_at = last_batch.partition(b":")
+            if int(number) == batch:
+                if not is_running:
+                    self.close()  # the next append finds that out by itself
+                return int(landed_at)
+        if not is_running:
+            raise NoSession(f"Session {self.session_id} does not run any more.")
+        return None
+
+    def _execute(self, reads: Sequence[Read], batch: int) -> int | None:
+        """Try one guarded append; None if the session changed meanwhile and nothing was stored."""
+        first_seq = self._next_seq
         keys, session_id = self._keys, self.session_id
         messages: list[bytes] = []
         arrivals: list[bytes] = []
@@ -118,16 +119,18 @@ class SessionWriter:
         commands.append(("EXEC",))
         position = len(commands) - 1
         replies = self._converse(commands + self._arm_commands())
-        is_stored = replies[position] is not None
-        if is_stored:
-            # A session that was stopped right behind this append is found by the next one.
-            self._next_seq = first_seq + len(messages)
-            running, first, length = replies[position + 2 :]
-            if running is None or int(first or 0) + int(length) != self._next_seq:
-                self.close()
-        else:
-            self._read_state(replies[position + 1 :])
-        return is_stored
+        outcome, state = replies[position], replies[position + 1 :]
+        if outcome is None:
+            return self._look(state, batch)
+        for reply in outcome:
+            if isinstance(reply, redis.ResponseError):
+                raise reply
+        self._next_seq = first_seq + len(messages)
+        _, running, first, length, _ = state
+        is_running = running is not None and int(running) == self.session_id
+        if not is_running or int(first or 0) + int(length) != self._next_seq:
+            self.close()  # it was stopped, or grew, right behind this append: the next one looks anew
+        return first_seq
 
     def _converse(self, commands: list[tuple[Any, ...]]) -> list[Any]:
         """Send all commands at once and read all replies; raise the first error among them."""

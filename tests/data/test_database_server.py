@@ -254,6 +254,33 @@ def test_a_batch_whose_reply_was_lost_is_stored_once(store: DatabaseServer) -> N
     again.close()
 
 
+def test_a_batch_that_redis_executes_later_than_we_gave_up_waiting_is_stored_once(store: DatabaseServer) -> None:
+    """A paused Redis: our retry has looked and armed its watch, then the first try comes out of a socket's buffer."""
+    session_id = store.start_session()
+    first_try = store.writer(session_id)
+    retry = store.writer(session_id, first_try.name)
+    reads = [Read(1, 0, [b"one"]), Read(2, 0, [b"two"])]
+    assert retry._connect(1) is None
+    assert first_try.append(reads) == 0
+    assert retry.append(reads) == 0
+    assert store.get_all_from_session(session_id) == ["one", "two"]
+    assert retry.append([Read(3, 0, [b"three"])]) == 2
+    first_try.close()
+    retry.close()
+
+
+def test_a_batch_that_landed_is_not_lost_when_the_session_was_stopped_meanwhile(store: DatabaseServer) -> None:
+    session_id = store.start_session()
+    writer = store.writer(session_id)
+    again = store.writer(session_id, writer.name)
+    writer.append([Read(1, 0, [b"one"])])
+    store.stop_session()
+    assert again.append([Read(1, 0, [b"one"])]) == 0
+    with pytest.raises(NoSession):
+        again.append([Read(2, 0, [b"two"])])
+    writer.close()
+
+
 def test_a_cut_connection_is_an_error_and_the_same_reads_may_be_given_again(store: DatabaseServer) -> None:
     session_id = store.start_session()
     writer = store.writer(session_id)

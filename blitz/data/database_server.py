@@ -150,7 +150,7 @@ class DatabaseServer:
         keys = self.keys
         fields = {"kind": "session", "name": name, "notes": notes, "owner": owner}
         fields |= {f"source:{source.index}": source.model_dump_json() for source in sources}
-        arguments: list[Any] = [keys.prefix, _now_ms()]
+        arguments: list[Any] = [keys.prefix, _now_ms(), uuid.uuid4().hex]
         for field, value in fields.items():
             arguments += [field, value]
         is_new, session_id = self._script(

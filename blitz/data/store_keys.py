@@ -48,7 +48,7 @@ class StoreKeys:
         return f"{self.prefix}session_{session_id}_end"
 
     def meta(self, session_id: int) -> str:
-        """The hash of everything else: name, notes, owner, ``source:N``, ``gap:N``, ``batch:WRITER``."""
+        """The hash of everything else: name, notes, owner, ``source:N``, ``gap:NS:N``, ``batch:WRITER``."""
         return f"{self.prefix}session_{session_id}_meta"
 
 
@@ -62,17 +62,21 @@ end
 
 START_SCRIPT: Final = """
 local running = redis.call('GET', KEYS[1])
-if running then return {0, running} end
+if running then
+  local token = redis.call('HGET', ARGV[1] .. 'session_' .. running .. '_meta', 'start_token')
+  return {token == ARGV[3] and 1 or 0, running}
+end
 local id = redis.call('INCR', KEYS[2])
 redis.call('SET', KEYS[1], id)
 redis.call('LPUSH', KEYS[3], id)
 local base = ARGV[1] .. 'session_' .. id
 redis.call('SET', base .. '_start', ARGV[2])
-redis.call('HSET', base .. '_meta', unpack(ARGV, 3))
+redis.call('HSET', base .. '_meta', 'start_token', unpack(ARGV, 3))
 return {1, id}
 """
-"""KEYS: session, session_last, sessions. ARGV: prefix, start in ms, meta fields and values.
-Returns {1, new id}, or {0, id of the running session}."""
+"""KEYS: session, session_last, sessions. ARGV: prefix, start in ms, this call's token, meta fields and values.
+Returns {1, new id}, or {0, id of the running session}. A second time with one token, after a lost reply, returns {1, id}
+again."""
 
 STOP_SCRIPT: Final = """
 local running = redis.call('GET', KEYS[1])

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -124,6 +125,22 @@ def test_only_one_session_runs(store: DatabaseServer) -> None:
     with pytest.raises(SessionRunning, match="Session 1"):
         store.start_session()
     assert store.available_sessions() == [1]
+
+
+def test_a_start_whose_reply_was_lost_is_not_refused_the_second_time(
+    store: DatabaseServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = store._script
+
+    def twice(*arguments: Any) -> Any:
+        script(*arguments)
+        return script(*arguments)
+
+    monkeypatch.setattr(store, "_script", twice)
+    assert store.start_session("once") == 1
+    assert store.available_sessions() == [1]
+    with pytest.raises(SessionRunning):
+        store.start_session("another")
 
 
 def test_a_deleted_session_leaves_nothing_and_its_id_is_not_used_again(store: DatabaseServer, raw: redis.Redis) -> None:

@@ -75,8 +75,8 @@ redis.call('HSET', base .. '_meta', 'start_token', unpack(ARGV, 3))
 return {1, id}
 """
 """KEYS: session, session_last, sessions. ARGV: prefix, start in ms, this call's token, meta fields and values.
-Returns {1, new id}, or {0, id of the running session}. A second time with one token, after a lost reply, returns {1, id}
-again."""
+Returns {1, new id}, or {0, id of the running session}. A second time with one token, after a lost reply, it returns
+{1, id} again."""
 
 STOP_SCRIPT: Final = """
 local running = redis.call('GET', KEYS[1])

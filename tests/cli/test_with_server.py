@@ -173,10 +173,14 @@ def test_ctrl_c_ends_a_program_without_a_traceback(arguments: list[str], tmp_pat
 
 
 def test_ctrl_c_ends_a_request_with_130_and_one_word() -> None:
+    # A shell without job control starts what runs in the background, perhaps these tests, with Ctrl-C ignored.
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from blitz.cli.main import run; run()"
+    )
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         process = subprocess.Popen(
-            [sys.executable, "-m", "blitz", "status", "--server", url],
+            [sys.executable, "-c", program, "status", "--server", url],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -7,6 +7,7 @@ names; its tables are ``[server]`` and ``[client]``.
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -134,9 +135,18 @@ def load(kind: type[_S], arguments: dict[str, Any] | None = None, config_file: P
                 allowed = ", ".join(sorted(kind.model_fields))
                 sentences.append(f"{origin} is not a setting. Allowed are: {allowed}.")
             else:
-                reason = str(problem["msg"]).removeprefix("Value error, ")
-                sentences.append(f"{origin} is {problem['input']!r}: {reason[0].lower()}{reason[1:]}.")
+                sentences.append(_wrong(origin, name, problem))
         raise ConfigError(" ".join(sentences)) from error
+
+
+def _wrong(origin: str, name: str, problem: Mapping[str, Any]) -> str:
+    """Return the sentence about a wrong value."""
+    if problem["type"] == "value_error":  # ours, which say the value
+        return f"{origin}: {problem['ctx']['error']}."
+    reason = str(problem["msg"])
+    # A secret does not belong on a screen or in a log.
+    value = "wrong" if name == "token" else repr(problem["input"])
+    return f"{origin} is {value}: {reason[0].lower()}{reason[1:]}."
 
 
 def _read_file(table: str, config_file: Path | None) -> tuple[dict[str, Any], Path]:
@@ -149,7 +159,9 @@ def _read_file(table: str, config_file: Path | None) -> tuple[dict[str, Any], Pa
         if named is None:
             return {}, path
         raise ConfigError(f"Cannot read the settings file {path}: it does not exist.") from None
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"Cannot read the settings file {path}: {(error.strerror or str(error)).lower()}.") from error
+    except ValueError as error:  # no TOML, or no UTF-8
         raise ConfigError(f"Cannot read the settings file {path}: {error}.") from error
     unknown = set(document) - {"server", "client"}
     if unknown:
@@ -164,4 +176,6 @@ def _listed(value: Any) -> list[Any]:
     """Accept a list, or one text with commas, as environment variables give it."""
     if isinstance(value, str):
         return [part.strip() for part in value.split(",") if part.strip()]
-    return list(value)
+    if isinstance(value, list | tuple) and all(isinstance(part, str | SerialPort) for part in value):
+        return list(value)
+    raise ValueError(f"{value!r} is not a list of texts")

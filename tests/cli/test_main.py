@@ -68,7 +68,11 @@ def test_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
         (["start", "--color"], "No such option: --color. See 'blitz start --help'.\n"),
         (["download"], "Missing argument 'SESSION'. See 'blitz download --help'.\n"),
         (["serve", "--port", "99999"], "--port is 99999: input should be less than or equal to 65535.\n"),
-        (["serve", "--serial", "x:y"], "--serial is"),
+        (["serve", "--serial", "x:y"], "--serial: 'x:y' is not PORT or PORT:BAUD, such as /dev/ttyUSB0:57600.\n"),
+        (["serve", "--token", "too short"], "--token is wrong: string should have at least 16 characters.\n"),
+        (["serve", "--durability", "x"], "Invalid value for '--durability': 'x' is not one of 'always', "),
+        (["serve", "--host", "1.2.3.4", "--token", 16 * "x", "--port", "0"], "Cannot listen on 1.2.3.4 port 0: "),
+        (["serve", "--redis-url", "nonsense", "--port", "0"], "'nonsense' is not the address of a Redis: give one "),
         (["status", "-s", "ftp://x"], "'ftp://x' is no server's address"),
         (["client", "-s", "http://"], "'http://' is no server's address"),
         (["export", "1", "a.csv", "-o", "b.csv"], "Invalid value for FILE: it is given by --output, too."),
@@ -96,6 +100,12 @@ def test_unreachable_server_is_one_sentence_and_exit_code_three(
     assert printed.out == ""
     assert printed.err.startswith(f"Cannot reach a Blitz server at {NOBODY}: connection refused. Start one there")
     assert printed.err.count("\n") == 1
+
+
+def test_an_error_of_the_system_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert invoke(["simulate", "--link-dir", str(tmp_path / "file" / "below")]) == 1
+    assert capsys.readouterr().err == f"{tmp_path / 'file' / 'below'}: not a directory.\n"
 
 
 def test_errors_are_json_documents_on_the_standard_error_where_json_is_wanted(

@@ -1,0 +1,74 @@
+"""Settings: where they come from, and what is said about a wrong one."""
+
+from pathlib import Path
+
+import pytest
+
+from blitz.config import ClientSettings, SerialPort, ServerSettings, load
+from blitz.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The settings file that the environment names, empty at first."""
+    path = tmp_path / "blitz.toml"
+    path.write_text("")
+    monkeypatch.setenv("BLITZ_CONFIG", str(path))
+    return path
+
+
+def test_arguments_come_before_variables_before_the_file_before_defaults(
+    config_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config_file.write_text("[server]\nport = 1\nsimulate = 1\ndurability = 'none'\n[client]\nserver = 'http://lab'\n")
+    monkeypatch.setenv("BLITZ_PORT", "2")
+    monkeypatch.setenv("BLITZ_SIMULATE", "2")
+    settings = load(ServerSettings, {"port": 3, "host": None, "serial": ()})
+    assert (settings.port, settings.simulate, settings.durability) == (3, 2, "none")
+    assert (settings.host, settings.serial) == ("127.0.0.1", ())
+    assert load(ClientSettings).server == "http://lab"
+
+
+def test_lists_are_lists_in_the_file_and_have_commas_in_a_variable(
+    config_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config_file.write_text("[server]\nserial = ['/dev/a:9600', 'COM3']\n")
+    monkeypatch.setenv("BLITZ_NEVER_TOUCH", "/dev/b, /dev/c")
+    settings = load(ServerSettings)
+    assert settings.serial == (SerialPort("/dev/a", 9600), SerialPort("COM3", 57600))
+    assert settings.never_touch == ("/dev/b", "/dev/c")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("port = 'x'", "'port' in [server] of {path} is 'x': input should be a valid integer"),
+        ("prot = 1", "'prot' in [server] of {path} is not a setting. Allowed are: allowed_hosts, data_dir, "),
+        ("serial = 5", "'serial' in [server] of {path}: 5 is not a list of texts."),
+        ("serial = [5]", "'serial' in [server] of {path}: [5] is not a list of texts."),
+        ("serial = [['/dev/a', 0]]", "'serial' in [server] of {path}: "),
+        ("never_touch = 1.5", "'never_touch' in [server] of {path}: 1.5 is not a list of texts."),
+    ],
+)
+def test_a_wrong_setting_is_named_with_where_it_stands(config_file: Path, text: str, sentence: str) -> None:
+    config_file.write_text(f"[server]\n{text}\n")
+    with pytest.raises(ConfigError) as told:
+        load(ServerSettings)
+    assert str(told.value).startswith(sentence.format(path=config_file))
+
+
+def test_a_file_that_cannot_be_read_is_named(config_file: Path, tmp_path: Path) -> None:
+    config_file.write_bytes(b"[server]\nhost = '\xff'\n")
+    with pytest.raises(ConfigError, match="Cannot read the settings file"):
+        load(ServerSettings)
+    with pytest.raises(ConfigError, match=r"Cannot read the settings file .*: is a directory\.$"):
+        load(ServerSettings, config_file=tmp_path)
+    with pytest.raises(ConfigError, match="does not exist"):
+        load(ServerSettings, config_file=tmp_path / "missing.toml")
+
+
+def test_a_token_is_never_repeated() -> None:
+    with pytest.raises(ConfigError) as told:
+        load(ServerSettings, {"token": "s3cret"})
+    assert "s3cret" not in str(told.value)
+    assert "at least 16 characters" in str(told.value)

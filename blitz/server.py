@@ -5,6 +5,7 @@ Composition only. :func:`run` is what ``blitz serve`` calls.
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
 import signal
@@ -89,10 +90,13 @@ def _listen(settings: ServerSettings) -> Iterator[socket.socket]:
             listener.bind((settings.host, settings.port))
             listener.listen(128)
         except OSError as error:
-            raise ConfigError(
-                f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}. Another server may run "
-                "there: stop it, or choose another --port."
-            ) from error
+            remedy = "Name an address of this machine with --host."
+            if error.errno == errno.EADDRINUSE:
+                remedy = "Another server may run there: stop it, or choose another --port."
+            elif error.errno == errno.EACCES:
+                remedy = "Choose a --port above 1023."
+            reason = (error.strerror or str(error)).lower()
+            raise ConfigError(f"Cannot listen on {settings.host} port {settings.port}: {reason}. {remedy}") from error
         yield listener
 
 

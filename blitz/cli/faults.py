@@ -66,13 +66,15 @@ def _describe(error: BaseException) -> tuple[str, str]:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", "Interrupted."
     if isinstance(error, OSError):
-        return "system", f"{error}."
+        reason = (error.strerror or str(error)).lower()
+        return "system", f"{error.filename}: {reason}." if error.filename else f"{reason[:1].upper()}{reason[1:]}."
     log.error("A fault of our own", exc_info=error)
     return "fault", f"Sorry, this is a fault in Blitz itself: {type(error).__name__}: {error}."
 
 
 def _usage_sentence(error: Exception) -> str:
     sentence = error.format_message() if hasattr(error, "format_message") else str(error)
+    sentence = sentence.replace(": Value error, ", ": ")
     context = getattr(error, "ctx", None)
     hint = f" See '{context.command_path} --help'." if context is not None else ""
     return f"{sentence.rstrip('.')}.{hint}"

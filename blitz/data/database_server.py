@@ -51,7 +51,7 @@ class DatabaseServer:
             )
         except ValueError as error:
             raise ConfigError(
-                f"{self.url!r} is not the address of a Redis: {error}. Such as redis://localhost:6379/0 or "
+                f"{self.url!r} is not the address of a Redis: give one such as redis://localhost:6379/0 or "
                 "unix:///run/redis.sock."
             ) from error
         self._reader = StoreReader(self._redis, self.keys)

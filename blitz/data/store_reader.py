@@ -25,7 +25,8 @@ def translated() -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
-        raise StoreUnavailable(f"Redis does not answer as it should: {error}. Is it running?") from error
+        reason = str(error).rstrip(".")
+        raise StoreUnavailable(f"Redis does not answer as it should: {reason}. Is it running?") from error
 
 
 def not_found(session_id: int) -> SessionNotFound:

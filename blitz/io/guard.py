@@ -65,7 +65,7 @@ class Guard:
             return problem(
                 421,
                 "wrong_host",
-                f"This server is not called {host!r}. If it should be, name it with --allowed-hosts "
+                f"This server is not called {host!r}. If it should be, name it in its setting allowed_hosts "
                 "(BLITZ_ALLOWED_HOSTS).",
             )
         origin = headers.get(b"origin")

@@ -365,7 +365,7 @@ def test_the_lease_lets_one_server_acquire(store: DatabaseServer, redis_url: str
 
 def test_a_redis_that_is_not_there_is_a_sentence() -> None:
     store = DatabaseServer("redis://127.0.0.1:1/0")
-    with pytest.raises(StoreUnavailable, match="Is it running"):
+    with pytest.raises(StoreUnavailable, match=r"[^.]\. Is it running"):
         store.available_sessions()
     with pytest.raises(ConfigError, match="bogus://x"):
         DatabaseServer("bogus://x")

@@ -68,10 +68,10 @@ class PtyPort:
         is_open = self._master is not None and not self._poll(select.POLLIN, 0) & select.POLLHUP
         if is_open and not self.is_open:
             # Closing resets a pty's settings: with echo on, the device would read its own lines as requests. The other
-            # settings are the reader's business.
+            # settings are the reader's business, and what it has said already must not be flushed.
             modes = termios.tcgetattr(self.fileno())[3]
             if modes & (termios.ECHO | termios.ICANON):
-                tty.setraw(self.fileno())
+                tty.setraw(self.fileno(), termios.TCSANOW)
         self.is_open = is_open
         return is_open
 

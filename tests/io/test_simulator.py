@@ -35,8 +35,16 @@ def talking(board: SimulatedBoard) -> Iterator[serial.Serial]:
     """A port on which the board answers."""
     with board, opened(board) as port:
         wait_until(lambda: ask(port, protocol.identify(), patience_s=0.05) != [])
-        port.reset_input_buffer()
+        forget_late_answers(board, port)
         yield port
+
+
+def forget_late_answers(board: SimulatedBoard, port: serial.Serial) -> None:
+    """Read what comes of earlier questions. Boards answer in order: it ends with the answer to another question."""
+    unknown, error = (board.board_id.encode() + code for code in (b"99", b"65"))
+    answers = ask(port, unknown + b"\n")
+    while answers[-1] != error:
+        answers = answer(port)
 
 
 def ask(port: serial.Serial, request: bytes, patience_s: float = DEADLINE_S) -> list[bytes]:
@@ -193,13 +201,12 @@ def test_a_motor_board_refuses_a_set_point_beyond_40_and_takes_the_other_instruc
 
 def test_opening_resets_the_board_which_is_silent_and_deaf_for_a_while() -> None:
     with board(silence_s=0.3) as simulated:
+        began = time.monotonic()
         with opened(simulated) as port:
-            began = time.monotonic()
-            assert ask(port, protocol.identify(), patience_s=0.15) == []
             wait_until(lambda: ask(port, protocol.identify(), patience_s=0.05) == [b"0882"])
             assert time.monotonic() - began >= 0.3
-            port.reset_input_buffer()
-            ask(port, protocol.start("08"))
+            forget_late_answers(simulated, port)
+            assert ask(port, protocol.start("08")) == [b"0840"]
             assert simulated.is_logging
         wait_until(lambda: not simulated._port.is_open)
         with opened(simulated):
@@ -217,12 +224,17 @@ def test_a_streaming_board_sends_unasked_from_opening_on() -> None:
 
 
 def test_the_pace_is_kept_in_real_time() -> None:
-    with board(rate_hz=1000, streaming=True, count=500) as simulated, opened(simulated) as port:
-        port.read_until(b"\n")
-        began = time.monotonic()
-        for _ in range(499):
-            port.read_until(b"\n")
-        assert time.monotonic() - began == pytest.approx(0.499, abs=0.1)
+    # This program may be late itself, for a while: what counts is that no message comes before its time, and that
+    # after hundreds of them one comes as promptly as the promptest.
+    began = time.monotonic()
+    with board(rate_hz=1000, streaming=True) as simulated, opened(simulated) as port:
+        number, late_s, least_late_s = 0, 0.0, float("inf")
+        while number < 500 or late_s > least_late_s + 0.05:
+            number = message_number(checked(port.read_until(b"\n")))
+            late_s = time.monotonic() - began - (number + 1) / 1000
+            least_late_s = min(late_s, least_late_s)
+            assert late_s < DEADLINE_S
+        assert least_late_s >= 0
 
 
 def test_a_uart_sends_no_faster_than_its_baud_rate() -> None:
@@ -238,12 +250,22 @@ def test_a_uart_sends_no_faster_than_its_baud_rate() -> None:
 def test_a_board_that_streams_more_than_its_uart_carries_drops_whole_messages() -> None:
     with board(rate_hz=2000, streaming=True, baud=57600, count=800) as simulated, opened(simulated) as port:
         wait_until(lambda: simulated.generated == 800)
-        numbers = []
-        while simulated.sent + simulated.dropped < 800 or port.in_waiting:
-            numbers.append(message_number(checked(port.read_until(b"\n"))))
+        numbers = numbers_of_all_sent(simulated, port, 800)
         assert numbers == sorted(set(numbers))
-        assert len(numbers) == simulated.sent == 800 - simulated.dropped
         assert simulated.dropped > 500
+
+
+def numbers_of_all_sent(simulated: SimulatedBoard, port: serial.Serial, count: int) -> list[int]:
+    """Read until every message was either read or dropped. What was sent may still be on its way through the pty."""
+    received = b""
+
+    def is_all_there() -> bool:
+        nonlocal received
+        received += port.read(port.in_waiting)
+        return simulated.sent + simulated.dropped == count and received.count(b"\n") == simulated.sent
+
+    wait_until(is_all_there)
+    return [message_number(checked(line)) for line in received.splitlines(keepends=True)]
 
 
 def checked(line: bytes) -> bytes:
@@ -256,11 +278,8 @@ def test_a_reader_that_is_too_slow_loses_whole_messages_and_nothing_merges() -> 
     with board(rate_hz=3000, streaming=True, count=2000) as simulated, opened(simulated) as port:
         wait_until(lambda: simulated.generated == 2000)
         wait_until(lambda: not simulated._uart.is_busy or simulated.dropped > 0)
-        numbers = []
-        while simulated.sent + simulated.dropped < 2000 or port.in_waiting:
-            numbers.append(message_number(checked(port.read_until(b"\n"))))
+        numbers = numbers_of_all_sent(simulated, port, 2000)
         assert numbers == sorted(set(numbers))
-        assert len(numbers) == simulated.sent
         assert simulated.dropped > 0
 
 

@@ -3,6 +3,8 @@
 import logging
 import signal
 import sys
+from functools import partial
+from types import TracebackType
 
 from PyQt5.QtCore import QCoreApplication, QSettings, Qt, QTimer
 from PyQt5.QtWidgets import QApplication
@@ -28,6 +30,8 @@ def run(settings: ClientSettings) -> int:
     window = MainWindow(feed, preferences, Appearance(application))
     window.connect_to(settings.server, settings.token)
     window.show()
+    hook_before = sys.excepthook
+    sys.excepthook = partial(_apologise, window)
     # Ctrl-C in the terminal: Python runs its signal handlers between two turns of its own code only.
     before = signal.signal(signal.SIGINT, lambda *_: application.quit())
     pulse = QTimer()
@@ -37,7 +41,16 @@ def run(settings: ClientSettings) -> int:
         return int(application.exec_())
     finally:
         signal.signal(signal.SIGINT, before)
+        sys.excepthook = hook_before
         feed.close()
+
+
+def _apologise(
+    window: MainWindow, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """A fault of ours in a slot: Qt would end the program; going on with a notice serves the operator better."""
+    log.critical("A fault of our own", exc_info=(kind, error, trace))
+    window.notices.tell("error", f"This is a fault in Blitz, sorry: {kind.__name__}: {error}. The log has the details.")
 
 
 def make_application() -> QApplication:

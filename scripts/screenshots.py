@@ -12,6 +12,7 @@ import math
 import os
 import random
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -27,11 +28,13 @@ from PyQt5.QtCore import QSettings
 from PyQt5.QtWidgets import QApplication
 
 from blitz.client import make_application
+from blitz.config import DEFAULT_HOST, DEFAULT_PORT
 from blitz.data.blocks import MessageBlock, Read
 from blitz.data.boards import load_definitions
 from blitz.data.database_server import DatabaseServer
 from blitz.data.records import Gap, Source
 from blitz.io.connection import AsyncClient
+from blitz.io.protocol import set_point
 from blitz.io.redis_child import RedisChild
 from blitz.ui.main_window import MainWindow
 from blitz.ui.pages.history_page import HistoryPage
@@ -40,6 +43,8 @@ from blitz.ui.server_link import ServerLink
 from blitz.ui.theme import Appearance, ThemeChoice
 
 RATE_HZ = 50
+OWNER = "ada@bench"
+MOTOR = "sim2"
 RECORDED = (
     ("Blower, first try", 4),
     ("Pump, cold start", 12),
@@ -55,6 +60,10 @@ class SlowClient(AsyncClient):
 
     pause_s = 0.0
     _turn = asyncio.Lock()
+
+    async def start(self, name: str = "", notes: str = "", owner: str | None = None, join: bool = False) -> Any:
+        """Start a session as someone else."""
+        return await super().start(name, notes, OWNER, join)
 
     async def messages(self, session_id: int | Literal["preview"], first: int = 0, count: int = 16384) -> MessageBlock:
         """Wait, then fetch."""
@@ -100,7 +109,9 @@ def picture(url: str, folder: Path, options: argparse.Namespace) -> None:
     wait(application, window.header.start.isEnabled)
     window.start_session("Pump, endurance run")
     wait(application, lambda: window.header.is_recording)
-    run_for(application, options.seconds)
+    for angle, share in ((38, 0.3), (12, 0.35), (25, 0.35)):
+        feed.send_command(MOTOR, set_point("09", angle).decode().strip())
+        run_for(application, options.seconds * share)
     save("live")
 
     window.menus["sessions"].trigger()
@@ -135,7 +146,7 @@ def fill_store(data_dir: Path) -> None:
         raw_redis = redis.Redis.from_url(child.url)
         began = datetime.now().astimezone().replace(hour=9, minute=2) - timedelta(days=2)
         for name, minutes in RECORDED:
-            session_id = store.start_session(name, owner="ada@bench", sources=[source])
+            session_id = store.start_session(name, owner=OWNER, sources=[source])
             start_ns = round(began.timestamp() * 1e9)
             writer = store.writer(session_id)
             for reads in recorded(start_ns, minutes):
@@ -182,7 +193,7 @@ def recorded(start_ns: int, minutes: int) -> Iterator[list[Read]]:
 def running_server(folder: Path) -> Iterator[str]:
     """Run a server with two simulated boards on the filled store; yields its address."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BLITZ_")}
-    command = [sys.executable, "-m", "blitz", "serve", "--port", "0", "--data-dir", str(folder / "data")]
+    command = [sys.executable, "-m", "blitz", "serve", "--port", str(port()), "--data-dir", str(folder / "data")]
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(
             [*command, "--simulate", "2", "--no-scan-usb"], stdout=log, stderr=log, env=environment
@@ -197,6 +208,16 @@ def running_server(folder: Path) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(20)
+
+
+def port() -> int:
+    """Return the usual port where it is free, else 0, for any other."""
+    with socket.socket() as probe:
+        try:
+            probe.bind((DEFAULT_HOST, DEFAULT_PORT))
+        except OSError:
+            return 0
+    return DEFAULT_PORT
 
 
 def run_for(application: QApplication, seconds: float) -> None:

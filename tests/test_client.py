@@ -1,6 +1,7 @@
 """The desktop program as a whole."""
 
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,26 @@ def test_the_program_opens_a_window_and_ends_with_it(qapp: QApplication, tmp_pat
     assert seen == ["Connecting…"]
     assert signal.getsignal(signal.SIGINT) is before
     assert (tmp_path / "blitz" / "client.ini").exists()
+
+
+def test_a_fault_in_a_slot_is_logged_and_told_and_the_window_goes_on(
+    qapp: QApplication, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    QSettings.setPath(QSettings.IniFormat, QSettings.UserScope, str(tmp_path))
+    seen: list[str] = []
+
+    def look_and_close() -> None:
+        window = next(w for w in QApplication.topLevelWidgets() if isinstance(w, MainWindow) and w.isVisible())
+        sys.excepthook(KeyError, KeyError("gone"), None)
+        seen.extend(window.notices.texts)
+        window.close()
+
+    QTimer.singleShot(100, look_and_close)
+    before = sys.excepthook
+    client.run(ClientSettings(server="http://127.0.0.1:9", cache_dir=tmp_path / "caches"))
+    assert "fault in Blitz" in seen[0]
+    assert "A fault of our own" in caplog.text
+    assert sys.excepthook is before
 
 
 def test_the_icon_has_all_usual_sizes(qapp: QApplication) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from PyQt5.QtCore import QObject, QRunnable, QThreadPool, QTimer, pyqtSignal
 
+from blitz.errors import BlitzError
+
 log = logging.getLogger(__name__)
 
 Work = Callable[[Callable[[int, int], None], Callable[[], bool]], Any]
@@ -89,7 +91,7 @@ class _Runnable(QRunnable):
         try:
             result = self._work(job.progressed.emit, lambda: job.is_cancelled)
         except Exception as error:
-            log.debug("job %r failed", job.title, exc_info=True)
+            log.log(logging.DEBUG if isinstance(error, BlitzError) else logging.ERROR, "%s", job.title, exc_info=True)
             job.failed.emit(error)
         else:
             job.succeeded.emit(result)

@@ -7,7 +7,6 @@ emitted from any thread.
 import asyncio
 import contextlib
 import logging
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from blitz.data.models import Session
 from blitz.data.records import Event, EventKind, Notice, StatusRecord
 from blitz.errors import AuthenticationError, BlitzError, ConfigError
 from blitz.io.connection import AsyncClient
+from blitz.ui.downloads import Downloads, Progress
 from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure, SessionList
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,6 @@ CATCH_UP_MESSAGES = 60_000
 """So many messages before the end are fetched when connecting to a running session, to fill the plot at once."""
 PREVIEW_MESSAGES = 2_000
 _LONGEST_WAIT_S = 15.0
-_PROGRESS_S = 0.05
 _MOST_TOLD = 1000
 _LIST_CHANGES = (
     EventKind.SESSION_STARTED,
@@ -50,10 +49,10 @@ class ServerDesk:
         self._client: AsyncClient | None = None
         self._cache: DatabaseClient | None = None
         self._serving: asyncio.Task[None] | None = None
-        self._downloads: dict[int, asyncio.Task[None]] = {}
-        self._turn = asyncio.Lock()
+        self._downloads = Downloads(feed, self._copy_session)
         self._listing = asyncio.Lock()
         self._switching = asyncio.Lock()
+        self._recording = asyncio.Lock()
         self._told: deque[Notice] = deque(maxlen=_MOST_TOLD)
         self._listed_running: int | None = None
         self.cache_path: Path | None = None
@@ -77,14 +76,16 @@ class ServerDesk:
             self._close_cache()
 
     async def start(self, name: str, notes: str) -> None:
-        """Begin a session."""
-        await self._known_client().start(name, notes)
-        await self._ask_status()
+        """Begin a session, after what was asked before of starting and stopping."""
+        async with self._recording:
+            await self._known_client().start(name, notes)
+            await self._ask_status()
 
     async def stop(self, session_id: int | None) -> None:
-        """End the session."""
-        await self._known_client().stop(session_id)
-        await self._ask_status()
+        """End the session, after what was asked before of starting and stopping."""
+        async with self._recording:
+            await self._known_client().stop(session_id)
+            await self._ask_status()
 
     async def command(self, board: str, line: str) -> None:
         """Send a line to a board."""
@@ -132,49 +133,24 @@ class ServerDesk:
 
     async def download(self, session_id: int) -> None:
         """Bring a session into the cache, after those asked for before."""
-        if session_id in self._downloads:
+        if not await self._downloads.fetch(session_id):
             return
-        task = asyncio.create_task(self._download(session_id), name=f"blitz download {session_id}")
-        self._downloads[session_id] = task
-        self._feed.download_progressed.emit(session_id, 0, 0)
         try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if not task.done():
-                raise
-            self._feed.download_cancelled.emit(session_id)
-        except BlitzError as error:
-            self._feed.download_cancelled.emit(session_id)
-            self._feed.request_failed.emit(
-                RequestFailure(f"Session {session_id} was not downloaded", error, session_id)
-            )
-        else:
             await self.list_sessions()
-            self._feed.download_finished.emit(session_id)
-        finally:
-            self._downloads.pop(session_id, None)
+        except BlitzError:
+            self._feed.download_cancelled.emit(session_id)
+            raise
+        self._feed.download_finished.emit(session_id)
 
     async def cancel_download(self, session_id: int) -> None:
         """Stop a download; what has come stays for going on later."""
-        task = self._downloads.get(session_id)
-        if task is not None:
-            task.cancel()
+        self._downloads.cancel(session_id)
 
-    async def _download(self, session_id: int) -> None:
-        async with self._turn:
-            client, cache = self._known_client(), self._cache
-            if cache is None:
-                raise ConfigError("There is no cache to download into: connect to the server first.")
-            told_at = 0.0
-
-            def progress(done: int, total: int) -> None:
-                nonlocal told_at
-                now = time.monotonic()
-                if done >= total or now - told_at >= _PROGRESS_S:
-                    told_at = now
-                    self._feed.download_progressed.emit(session_id, done, total)
-
-            await client.download(session_id, cache, progress)
+    async def _copy_session(self, session_id: int, progress: Progress) -> None:
+        client, cache = self._known_client(), self._cache
+        if cache is None:
+            raise ConfigError("There is no cache to download into: connect to the server first.")
+        await client.download(session_id, cache, progress)
 
     def _begin_serving(self, address: str, token: str | None) -> None:
         self._serving = asyncio.create_task(
@@ -287,11 +263,11 @@ class ServerDesk:
         return status
 
     async def _leave(self) -> None:
-        tasks = [*self._downloads.values(), *([self._serving] if self._serving else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._serving = None
+        await self._downloads.cancel_all()
+        if self._serving is not None:
+            self._serving.cancel()
+            await asyncio.gather(self._serving, return_exceptions=True)
+            self._serving = None
         if self._client is not None:
             await self._client.close()
             self._client = None

@@ -145,6 +145,18 @@ def test_a_session_is_renamed_downloaded_and_its_copy_deleted(desk: Desk) -> Non
     desk.wait(lambda: copy.data() == "on the server")
 
 
+def test_a_session_without_a_message_can_be_viewed(desk: Desk) -> None:
+    desk.window.feed.start_session("nothing")
+    desk.window.feed.stop_session()
+    desk.wait(
+        lambda: any(r.name == "nothing" and not r.is_running for r in desk.window.sessions_page.sessions._records)
+    )
+    session = next(r for r in desk.window.sessions_page.sessions._records if r.name == "nothing")
+    desk.window.session_actions.view(session.id)
+    desk.wait(lambda: desk.history() is not None)
+    assert desk.window.notices.texts == []
+
+
 class HeldClient(AsyncClient):
     """Answers no request for messages while it is held."""
 

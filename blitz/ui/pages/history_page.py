@@ -122,6 +122,8 @@ class HistoryPage(QWidget):
             words.append("interrupted")
         if record.gaps:
             words.append(f"{len(record.gaps)} gaps" if len(record.gaps) > 1 else "1 gap")
+        if not self.history.channels:
+            words.append("no board whose channels are known: there is nothing to plot")
         title = QLabel(session_title(record))
         title.setProperty("kind", "title")
         about = QLabel("  ·  ".join(words))

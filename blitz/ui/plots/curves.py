@@ -1,5 +1,6 @@
 """Curves over time, decimated to the screen before they are drawn."""
 
+import time
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,8 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         plot.getAxis("left").enableAutoSIPrefix(False)
         self.setFrameShape(pg.QtWidgets.QFrame.NoFrame)
         self.setAntialiasing(False)
+        # Times around 1970 cannot be shown as local time everywhere.
+        self.setXRange(time.time() - 30, time.time(), padding=0)
 
     def set_theme(self, theme: Theme) -> None:
         """Take over colours."""

@@ -1,0 +1,75 @@
+"""Downloads under way: one at a time, each can be cancelled. On the worker thread's event loop."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from blitz.errors import BlitzError
+from blitz.ui.feed import Feed, RequestFailure
+
+Progress = Callable[[int, int], None]
+_PROGRESS_S = 0.05
+"""The window is told of progress at most so often."""
+
+
+class Downloads:
+    """Tells progress and a bad end by the feed's signals.
+
+    :param copy_session: brings a session into the cache, calling back with messages there and messages in all.
+    """
+
+    def __init__(self, feed: Feed, copy_session: Callable[[int, Progress], Awaitable[None]]) -> None:
+        self._feed = feed
+        self._copy_session = copy_session
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._turn = asyncio.Lock()
+
+    async def fetch(self, session_id: int) -> bool:
+        """Download a session after those asked for before; returns whether it is whole now."""
+        if session_id in self._tasks:
+            return False
+        task = asyncio.create_task(self._wait_and_copy(session_id), name=f"blitz download {session_id}")
+        self._tasks[session_id] = task
+        self._feed.download_progressed.emit(session_id, 0, 0)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self._feed.download_cancelled.emit(session_id)
+            if not task.done():  # not the download, but who waits for it was cancelled
+                raise
+            return False
+        except BlitzError as error:
+            self._feed.download_cancelled.emit(session_id)
+            self._feed.request_failed.emit(
+                RequestFailure(f"Session {session_id} was not downloaded", error, session_id)
+            )
+            return False
+        finally:
+            self._tasks.pop(session_id, None)
+        return True
+
+    def cancel(self, session_id: int) -> None:
+        """Stop a download; what has come stays for going on later."""
+        task = self._tasks.get(session_id)
+        if task is not None:
+            task.cancel()
+
+    async def cancel_all(self) -> None:
+        """Stop every download and wait for its end."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _wait_and_copy(self, session_id: int) -> None:
+        async with self._turn:
+            told_at = 0.0
+
+            def progress(done: int, total: int) -> None:
+                nonlocal told_at
+                now = time.monotonic()
+                if done >= total or now - told_at >= _PROGRESS_S:
+                    told_at = now
+                    self._feed.download_progressed.emit(session_id, done, total)
+
+            await self._copy_session(session_id, progress)

@@ -33,10 +33,10 @@ class Feed:
 
     def append(self, first_seq: int, reads: Sequence[Read], count: int) -> None:
         """Add what has just become durable."""
-        if first_seq + count <= self.next_seq:
-            return  # shown already, by advance
         byte_count = sum(len(read.messages) * len(read.messages[0]) for read in reads if read.messages)
         with self._lock:
+            if first_seq + count <= self.next_seq:
+                return  # shown already, by advance
             if first_seq != self.next_seq:  # another program appended in between: the store has those
                 self._chunks.clear()
                 self._bytes = 0

@@ -6,6 +6,7 @@ nothing of lines and boards. Pseudo-terminals are opened by their path like any 
 
 import errno
 import logging
+import threading
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -58,6 +59,8 @@ class SerialLink:
 
     def __init__(self, port: str, baud: int, timeout_s: float = 0.1) -> None:
         self.port = port
+        self._wake_lock = threading.Lock()
+        self._is_closed = False
         try:
             self._serial = serial.Serial(
                 port, baud, timeout=timeout_s, write_timeout=_WRITE_TIMEOUT_S, exclusive=_exclusive()
@@ -97,13 +100,15 @@ class SerialLink:
 
     def wake(self) -> None:
         """Make a waiting :meth:`read` return now."""
-        try:
-            self._serial.cancel_read()
-        except (OSError, TypeError) as error:  # closed in this very moment
-            log.debug("Waking %s: %s", self.port, error)
+        with self._wake_lock:
+            if not self._is_closed:
+                self._serial.cancel_read()
 
     def close(self) -> None:
         """Close the port, whatever state it is in."""
+        with self._wake_lock:
+            # pyserial wakes by writing to a pipe. Closed meanwhile, its number may be another file's already.
+            self._is_closed = True
         try:
             self._serial.close()
         except (serial.SerialException, OSError) as error:

@@ -19,7 +19,7 @@ from blitz.data.boards import load_definitions
 from blitz.data.database import DatabaseServer
 from blitz.data.records import LinkState
 from blitz.errors import BoardTimeout, CommandRefused, LinkError, NoSession, SessionRunning, StoreInUse, UnknownBoard
-from blitz.io.acquisition import Acquisition, AcquisitionOptions
+from blitz.io.acquisition import SCAN_S, Acquisition, AcquisitionOptions
 from blitz.io.simulator import SimulatedBoard, message_number
 
 BAUD = 921_600
@@ -62,7 +62,7 @@ def numbers(block: MessageBlock, source: int = 0) -> list[int]:
 
 def test_a_session_holds_what_came_between_start_and_stop_and_the_preview_the_rest(store: DatabaseServer) -> None:
     with (
-        SimulatedBoard("08", rate_hz=200, silence_s=0.1, baud=BAUD) as board,
+        SimulatedBoard("08", rate_hz=200, ring=400, silence_s=0.1, baud=BAUD) as board,
         acquiring(store, board.path) as acquisition,
     ):
         (record,) = acquisition.scan()
@@ -106,9 +106,16 @@ def test_an_unplugged_board_is_found_again_and_the_time_away_is_a_gap(
     store: DatabaseServer, tmp_path, own_power: bool
 ) -> None:
     """With its own power the board still holds its last messages: they are fetched before anything else."""
+    ring_size = 250  # over a second: a busy test machine's pauses must not make it overflow while it is polled
     with (
         SimulatedBoard(
-            "08", rate_hz=100, silence_s=0.1, baud=BAUD, link_path=tmp_path / "port", own_power=own_power, ring=20
+            "08",
+            rate_hz=200,
+            silence_s=0.1,
+            baud=BAUD,
+            link_path=tmp_path / "port",
+            own_power=own_power,
+            ring=ring_size,
         ) as board,
         acquiring(store, str(tmp_path / "port")) as acquisition,
     ):
@@ -118,10 +125,10 @@ def test_an_unplugged_board_is_found_again_and_the_time_away_is_a_gap(
         board.unplug(mid_line=True)
         wait_until(lambda: acquisition.boards()[0].state is LinkState.AWAY)
         generated = board.generated
-        wait_until(lambda: not own_power or board.generated > generated + 50)
+        wait_until(lambda: not own_power or board.generated > generated + ring_size + 50)
         count = acquisition.status().session.message_count
         board.replug()
-        wait_until(lambda: acquisition.status().session.message_count > count + 20)
+        wait_until(lambda: acquisition.status().session.message_count > count + (ring_size if own_power else 20))
         stopped = acquisition.stop_session(session.id)
         block = store.messages(session.id, 0, 10_000)
         (gap,) = stopped.gaps
@@ -134,8 +141,8 @@ def test_an_unplugged_board_is_found_again_and_the_time_away_is_a_gap(
         holes = [later - earlier for earlier, later in itertools.pairwise(sequence) if later - earlier > 1]
         if own_power:
             assert len(holes) == 1
-            ring = sequence[gap.seq : gap.seq + 20]
-            assert ring == list(range(ring[0], ring[0] + 20))
+            ring = sequence[gap.seq : gap.seq + ring_size]
+            assert ring == list(range(ring[0], ring[0] + ring_size))
 
 
 def test_a_board_that_resets_with_the_cable_in_is_started_again_with_a_gap(store: DatabaseServer, redis_url) -> None:
@@ -164,8 +171,11 @@ def test_a_mute_device_slows_nobody_and_is_named(store: DatabaseServer) -> None:
         acquiring(store, mute, board.path) as acquisition,
     ):
         began_s = time.monotonic()
-        records = acquisition.scan()
-        assert time.monotonic() - began_s < 5.5
+        acquisition.scan()
+        assert time.monotonic() - began_s < SCAN_S + 2
+        # It takes up nearly all the time that a scan waits: on a busy machine, a little more.
+        wait_until(lambda: acquisition.boards()[0].state is LinkState.SILENT)
+        records = acquisition.boards()
         assert [record.state for record in records] == [LinkState.SILENT, LinkState.READY]
         assert mute in records[0].error
         asked = os.read(master, 1000)
@@ -254,7 +264,7 @@ def test_a_silent_device_is_asked_again_by_a_scan(store: DatabaseServer) -> None
 
 def test_commands_go_between_polls_and_errors_are_typed(store: DatabaseServer) -> None:
     with (
-        SimulatedBoard("09", rate_hz=500, silence_s=0.1, baud=BAUD) as board,
+        SimulatedBoard("09", rate_hz=500, ring=1000, silence_s=0.1, baud=BAUD) as board,
         acquiring(store, board.path, "/dev/does-not-exist") as acquisition,
     ):
         (record, absent) = acquisition.scan()

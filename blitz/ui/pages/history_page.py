@@ -92,7 +92,8 @@ class HistoryPage(QWidget):
         self.plot.show_channels(self.channels.shown)
 
     def _show_range(self, low: float, high: float) -> None:
-        seconds = high - low
+        limits = self.history.time_limits or (low, high)
+        seconds = min(high, limits[1]) - max(low, limits[0])
         self._range.setText(f"Showing {format_duration(seconds)}" if seconds >= 60 else f"Showing {seconds:.3g} s")
 
     def _lay_out(self) -> None:

@@ -8,6 +8,9 @@ from blitz.ui.feed import Connection, ConnectionState
 from blitz.ui.formats import format_count
 from blitz.ui.theme import SPACE
 
+MANY_WAITING = 100
+"""A few messages are always on their way to the store: no news."""
+
 _DURABILITY = {
     "always": "every append on disk",
     "everysec": "on disk each second",
@@ -94,7 +97,7 @@ class Activity(QWidget):
 def _store_words(store: StoreRecord) -> str:
     if not store.is_up:
         return f"Store is away: {store.error or 'no answer'}"
-    if store.waiting_messages:
+    if store.waiting_messages >= MANY_WAITING:
         return f"Store is up, {format_count(store.waiting_messages)} messages waiting"
     return f"Store is up, {_DURABILITY[store.durability]}"
 

@@ -5,6 +5,7 @@ Whoever holds the lock on the data folder owns the Redis that keeps its files th
 follows from the data folder's, so that it is found again. Unix only: on Windows the server needs a Redis URL.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import logging
@@ -14,7 +15,7 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,8 +30,10 @@ from blitz.errors import ConfigError, StoreInUse, StoreUnavailable
 log = logging.getLogger(__name__)
 
 _APPENDFSYNC: dict[Durability, str] = {"always": "always", "everysec": "everysec", "none": "no"}
-_START_TIMEOUT_S = 60.0  # loading a large append-only file takes a while
+_ANSWER_S = 5.0
+_START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 30.0
+_LEFTOVER_WAIT_S = 5.0  # what a Redis that was killed had forked may write a little longer
 
 
 def find_binary() -> Path:
@@ -87,6 +90,7 @@ class RedisChild:
             self._socket = _socket_folder(self.data_dir) / "redis.sock"
             self._adopt() or self._start()
         except BaseException:
+            self._end_process()
             self._release_lock()
             raise
         return self
@@ -108,21 +112,29 @@ class RedisChild:
         finally:
             client.close()
         if self._process is not None:
-            try:
-                self._process.wait(_STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            self._end_process()
         else:
             _wait_until(lambda: not _answers(self._socket), _STOP_TIMEOUT_S)
+        with contextlib.suppress(OSError):  # not empty: that Redis did not come to its end
+            self._socket.parent.rmdir()
         self._release_lock()
+
+    def _end_process(self) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     @property
     def _redis_dir(self) -> Path:
         return self.data_dir / "redis"
 
     def _client(self) -> "redis.Redis":
-        return _connect(self._socket, 5.0)
+        return _connect(self._socket, _ANSWER_S)
 
     def _take_lock(self) -> None:
         path = self.data_dir / "lock"
@@ -149,12 +161,18 @@ class RedisChild:
         """Take over a Redis that still runs on this folder."""
         client = self._client()
         try:
-            _wait_while_loading(client)
+            _wait_until_it_answers(client)
             folder = Path(str(client.config_get("dir")["dir"]))
             if folder.resolve() != self._redis_dir.resolve():
                 raise StoreInUse(f"The Redis at {self._socket} keeps its files in {folder}, not in {self._redis_dir}.")
             client.config_set("appendfsync", _APPENDFSYNC[self.durability])
-        except (redis.ConnectionError, redis.TimeoutError):
+        except redis.TimeoutError as error:
+            # It lives, perhaps behind a slow disk: a second one on its files would spoil them.
+            raise StoreUnavailable(
+                f"The Redis at {self._socket}, left by an earlier server, does not answer. "
+                "Try again when the disk is less busy, or end it."
+            ) from error
+        except redis.ConnectionError:
             return False
         finally:
             client.close()
@@ -180,30 +198,48 @@ class RedisChild:
         for name, value in options.items():
             command += [f"--{name}", value]
         # A session of its own: Ctrl-C in the terminal is for the server, which drains the boards before Redis ends.
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        with self._redis_lock() as lock_file:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                pass_fds=[lock_file],
+            )
         client = self._client()
         try:
             deadline = time.monotonic() + _START_TIMEOUT_S
             while True:
                 if self._process.poll() is not None or time.monotonic() > deadline:
-                    self._process.kill()
-                    self._process.wait()
                     raise StoreUnavailable(
                         f"Redis did not start on {self._redis_dir}. Its reason stands in {log_path}."
                     )
                 try:
-                    _wait_while_loading(client)
+                    _wait_until_it_answers(client)
                     return
-                except redis.ConnectionError:
+                except (redis.ConnectionError, redis.TimeoutError):
                     time.sleep(0.01)
         finally:
             client.close()
+
+    @contextlib.contextmanager
+    def _redis_lock(self) -> Iterator[int]:
+        """Give a lock that the Redis about to start inherits, and holds as long as it lives.
+
+        Its socket may be gone, or be looked for elsewhere (by a login with another folder for such things), while it
+        still writes to the files.
+        """
+        lock_file = os.open(self.data_dir / "redis.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if not _wait_until(lambda: _is_locked_by_us(lock_file), _LEFTOVER_WAIT_S):
+                raise StoreInUse(
+                    f"A Redis that an earlier server left still uses {self._redis_dir}, but does not listen at "
+                    f"{self._socket}. End it (its name is redis-server or valkey-server), then start again."
+                )
+            yield lock_file
+        finally:
+            os.close(lock_file)
 
 
 def _connect(socket_path: Path, timeout_s: float) -> "redis.Redis":
@@ -211,16 +247,31 @@ def _connect(socket_path: Path, timeout_s: float) -> "redis.Redis":
     return redis.Redis(unix_socket_path=str(socket_path), socket_timeout=timeout_s, retry=Retry(NoBackoff(), 0))
 
 
-def _wait_while_loading(client: "redis.Redis") -> None:
-    deadline = time.monotonic() + _START_TIMEOUT_S
+def _wait_until_it_answers(client: "redis.Redis") -> None:
+    """Wait while it loads its files, which may take minutes, and up to a minute while it says nothing at all.
+
+    :raises redis.ConnectionError: if nobody listens.
+    :raises redis.TimeoutError: if it listens, but does not answer.
+    """
+    deadline_s = time.monotonic() + _START_TIMEOUT_S
     while True:
         try:
             client.ping()
             return
         except redis.BusyLoadingError:
-            if time.monotonic() > deadline:
-                raise
+            deadline_s = time.monotonic() + _START_TIMEOUT_S
             time.sleep(0.05)
+        except redis.TimeoutError:
+            if time.monotonic() > deadline_s:
+                raise
+
+
+def _is_locked_by_us(lock_file: int) -> bool:
+    try:
+        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _socket_folder(data_dir: Path) -> Path:

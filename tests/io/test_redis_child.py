@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from blitz.errors import ConfigError, StoreInUse
+from blitz.errors import ConfigError, StoreInUse, StoreUnavailable
+from blitz.io import redis_child
 from blitz.io.redis_child import RedisChild
 
 
@@ -21,6 +22,7 @@ def test_redis_keeps_what_it_was_told_over_a_restart(tmp_path: Path) -> None:
         assert client.config_get("appendfsync")["appendfsync"] == "always"
     with RedisChild(tmp_path) as child, _connect(child) as client:
         assert client.lrange("session_1", 0, -1) == [b"a", b"b"]
+    assert not child._socket.parent.exists()
 
 
 def test_a_second_server_on_the_same_folder_is_told_who_holds_it(tmp_path: Path) -> None:
@@ -54,6 +56,35 @@ def test_a_dead_redis_leaves_a_socket_behind_and_a_new_one_starts(tmp_path: Path
     with RedisChild(tmp_path) as second, _connect(second) as client:
         assert not second.was_adopted
         assert client.get("answer") == b"42"
+
+
+def test_a_redis_that_outlived_its_server_and_lost_its_socket_keeps_its_files_for_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_child, "_LEFTOVER_WAIT_S", 0.1)
+    first = RedisChild(tmp_path).__enter__()
+    first._socket.unlink()
+    first._release_lock()
+    with pytest.raises(StoreInUse, match="an earlier server left"), RedisChild(tmp_path):
+        pass
+    first._end_process()
+    with RedisChild(tmp_path) as second:
+        assert not second.was_adopted
+
+
+def test_a_redis_that_hangs_is_not_given_a_rival(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_child, "_ANSWER_S", 0.1)
+    monkeypatch.setattr(redis_child, "_START_TIMEOUT_S", 0.1)
+    with RedisChild(tmp_path) as first:
+        assert first._process is not None
+        first._release_lock()
+        first._process.send_signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(StoreUnavailable, match="does not answer"), RedisChild(tmp_path):
+                pass
+        finally:
+            first._process.send_signal(signal.SIGCONT)
+        first._take_lock()
 
 
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -41,6 +42,15 @@ def run(settings: ServerSettings) -> int:
     :raises BlitzError: if it cannot start, as one sentence.
     """
     _set_up_logging(settings.log_level)
+    try:
+        with _sigterm_raises():
+            return _run(settings)
+    except _Terminated:
+        log.info("Stopped while starting")
+        return 0
+
+
+def _run(settings: ServerSettings) -> int:
     with ExitStack() as stack:
         listener = stack.enter_context(_listen(settings))
         url = settings.redis_url or stack.enter_context(_private_redis(settings))
@@ -61,11 +71,32 @@ def run(settings: ServerSettings) -> int:
         acquisition = Acquisition(store, load_definitions(), options)
         hosts = (settings.host, socket.gethostname(), *settings.allowed_hosts)
         app = Guard(create_app(acquisition, store), hosts, settings.token)
-        acquisition.start()
         try:
+            acquisition.start()
             return asyncio.run(_serve(app, acquisition, listener, settings, store))
         finally:
+            # We are ending already; cut short, this would leave Redis behind.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
             acquisition.stop()
+
+
+class _Terminated(BaseException):
+    """SIGTERM came before there was a loop to take it."""
+
+
+@contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """Let SIGTERM end what was started so far, as Ctrl-C does; else it would leave Redis behind without a server."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _set_up_logging(level: str) -> None:

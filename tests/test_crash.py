@@ -4,10 +4,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 import blitz
 from blitz.data.database import DatabaseServer
-from blitz.io.redis_child import _socket_folder
+from blitz.io.redis_child import RedisChild, _socket_folder
+
+_SERVE = (sys.executable, "-m", "blitz", "serve", "--no-scan-usb")
 
 
 def _wait_for_messages(client: blitz.Client, session_id: int, count: int) -> None:
@@ -60,7 +65,7 @@ def test_a_second_server_on_the_same_folder_or_port_is_told_so(run_server: Calla
     first = run_server()
     for arguments in (["--port", "0", "--data-dir", str(first.data_dir)], ["--port", first.url.rpartition(":")[2]]):
         second = subprocess.run(
-            [sys.executable, "-m", "blitz", "serve", "--no-scan-usb", *arguments],
+            [*_SERVE, *arguments],
             capture_output=True,
             text=True,
             timeout=20,
@@ -69,6 +74,27 @@ def test_a_second_server_on_the_same_folder_or_port_is_told_so(run_server: Calla
         assert second.returncode != 0
         assert "Another" in second.stderr
         assert "Traceback" not in second.stderr
+
+
+@pytest.mark.parametrize("seen", ["Started Redis", "is IDENTIFYING"])
+def test_sigterm_while_the_server_starts_leaves_nothing_behind(tmp_path: Path, seen: str) -> None:
+    data_dir = tmp_path / "data"
+    with subprocess.Popen(
+        [*_SERVE, "--port", "0", "--data-dir", str(data_dir), "--simulate", "1"], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        said = ""
+        while seen.lower() not in said.lower():
+            line = process.stderr.readline()
+            assert line, said
+            said += line
+        process.terminate()
+        said += process.stderr.read()
+        assert process.wait(20) == 0
+    assert "Traceback" not in said
+    with RedisChild(data_dir) as child:
+        assert not child.was_adopted
+    assert not child._socket.parent.exists()
 
 
 def test_sigterm_closes_a_running_session_in_good_order(run_server: Callable[..., object]) -> None:

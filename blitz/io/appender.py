@@ -110,7 +110,8 @@ class Appender:
         with self._changed:
             self._is_stopping = True
             self._changed.notify_all()
-        self._thread.join(15.0)
+        if self._thread.is_alive():  # else it was never started, or has ended by a fault
+            self._thread.join(15.0)
         if self.failure is not None:
             raise self.failure
 

@@ -252,9 +252,7 @@ class LiveReader:
         )
 
     def _lost(self, reason: str) -> ServerUnreachable:
-        return ServerUnreachable(
-            f"The connection to {self._address} was lost: {reason}. Trying again from where it was."
-        )
+        return ServerUnreachable(f"The connection to {self._address} was lost: {reason}.")
 
     def _is_passing(self, error: BlitzError) -> bool:
         """Whether waiting may mend it. A server that never answered at all is more likely a wrong address."""

@@ -23,7 +23,7 @@ from blitz.ui.pages.hints import NO_BOARDS, OFFLINE
 from blitz.ui.plots.live_plot import LivePlot
 from blitz.ui.theme import SPACE, Appearance, Theme, number_font
 from blitz.ui.widgets.channel_delegate import ChannelDelegate
-from blitz.ui.widgets.table import Table
+from blitz.ui.widgets.table import DENSE_ROW_HEIGHT, Table
 from blitz.ui.windows import PlotWindow
 
 _WAITING = "Boards are connected.\nTheir values appear here as soon as they send some."
@@ -137,7 +137,7 @@ class LivePage(QWidget):
         splitter.addWidget(tables)
         splitter.setStretchFactor(0, 4)
         splitter.setStretchFactor(1, 1)
-        splitter.setSizes([720, 530])
+        splitter.setSizes([590, 660])  # of 1280: all ten readings of a 12-bit channel fit beside the plot
         splitter.setChildrenCollapsible(False)
         page = QHBoxLayout(self)
         page.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, SPACE)
@@ -201,6 +201,7 @@ class LivePage(QWidget):
         rows.show()
         rows.setDefaultAlignment(Qt.AlignLeft | Qt.AlignVCenter)
         rows.setMaximumWidth(220)
+        rows.setDefaultSectionSize(DENSE_ROW_HEIGHT)
         self.last_table.horizontalHeader().setSectionResizeMode(QHeaderView.Fixed)
         self.last_readings.grew.connect(self._widen_columns)
         self._widen_columns(4)

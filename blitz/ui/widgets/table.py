@@ -14,7 +14,8 @@ from PyQt5.QtWidgets import (
 
 from blitz.ui.theme import SPACE
 
-ROW_HEIGHT = 30
+ROW_HEIGHT = 28
+DENSE_ROW_HEIGHT = 24
 
 
 class Table(QTableView):

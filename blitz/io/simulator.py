@@ -41,7 +41,8 @@ def run_simulator(
 
     :param boards: an id a board; the same may come twice.
     :param link_dir: where the links sim1, sim2, … are made, in the order of ``boards``; None: no links.
-    :param exit_with_parent: also end when the standard input ends.
+    :param exit_with_parent: also end when the standard input ends, and then remove ``link_dir``: whoever made it for
+        us has been killed, perhaps.
     :param as_json: one JSON document a line instead of text: ``{"boards": […]}``, then ``{"counters": […]}``.
     :raises ValueError: if there is no such board to simulate.
     """
@@ -63,6 +64,7 @@ def run_simulator(
         )
         for index, board_id in enumerate(boards)
     ]
+    is_orphan = False
     with _stop_signals() as stopped, contextlib.ExitStack() as running:
         for board in simulated:
             running.enter_context(board)
@@ -70,8 +72,14 @@ def run_simulator(
         watched = [stopped, sys.stdin.fileno()] if exit_with_parent else [stopped]
         while all(board.is_alive for board in simulated):
             readable, _, _ = select.select(watched, [], [], _LOOK_AFTER_BOARDS_S)
-            if stopped in readable or (readable and not os.read(readable[0], 4096)):
+            if stopped in readable:
                 break
+            if readable and not os.read(readable[0], 4096):
+                is_orphan = True
+                break
+    if is_orphan and link_dir is not None:
+        with contextlib.suppress(OSError):  # not empty, or gone already
+            link_dir.rmdir()
     _say_counters(simulated, as_json, out)
 
 

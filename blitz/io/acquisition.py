@@ -79,7 +79,10 @@ class Acquisition:
         self._options = options
         self._appender = Appender(store, self, self._find_source)
         self._boards: dict[str, BoardLink] = {}
-        self._sources: list[Source] = []
+        self._sources: dict[int, Source] = {}
+        self._reserved_rows: dict[str, int] = {}
+        """The row that waits for each board: in the order of the ports, not of who answers first."""
+        self._row_count = 0
         self._session: SessionRecord | None = None
         self._session_lock = threading.Lock()
         self._state_lock = threading.Lock()
@@ -255,9 +258,14 @@ class Acquisition:
             options = LinkOptions(baud, self._options.poll_interval_s, self._options.preview, is_named)
             board = BoardLink(name, port, options, self)
             self._boards[name] = board
+            self._reserved_rows[name] = self._new_row()
             if self._session is not None:
                 board.deliver_to(self._session.id)
         board.start()
+
+    def _new_row(self) -> int:
+        self._row_count += 1
+        return self._row_count - 1
 
     def _find_source(self, index: int) -> Source:
         return self._sources[index]
@@ -269,11 +277,14 @@ class Acquisition:
         definition = self._definitions.get(board_id or "")
         kind = definition.name if definition is not None else ("" if board_id is None else f"board {board_id}")
         with self._state_lock:
-            for source in self._sources:
+            for source in self._sources.values():
                 if (source.name, source.link, source.board_id) == (name, link, board_id):
                     return source.index, kind
-            source = Source(index=len(self._sources), name=name, link=link, board_id=board_id, definition=definition)
-            self._sources.append(source)
+            row = self._reserved_rows.pop(name, None)
+            if row is None:  # another device at a port that was known: another source
+                row = self._new_row()
+            source = Source(index=row, name=name, link=link, board_id=board_id, definition=definition)
+            self._sources[row] = source
         log.info("%s on %s is %s", name, link, kind or "a device that prints lines")
         return source.index, kind
 

@@ -71,7 +71,7 @@ class LiveHub:
         """Add a row to a session's (or the preview's) source table and tell viewers."""
         rows = self._sources.setdefault(session_id, {})
         rows[source.index] = source
-        self.post(Event(event=EventKind.SOURCES, session_id=session_id, sources=tuple(rows.values())))
+        self.post(Event(event=EventKind.SOURCES, session_id=session_id, sources=self.sources(session_id)))
 
     def publish(self, session_id: int, first_seq: int, reads: Sequence[Read], count: int) -> None:
         """Show messages that have just become durable (or belong to the preview)."""
@@ -136,7 +136,8 @@ class LiveHub:
 
     def sources(self, session_id: int) -> tuple[Source, ...]:
         """Return the source table of the running session or the preview, as far as it is known here."""
-        return tuple(self._sources.get(session_id, {}).values())
+        rows = self._sources.get(session_id, {})
+        return tuple(rows[index] for index in sorted(rows))
 
     def _events_after(self, number: int) -> tuple[list[Event], int]:
         with self._lock:

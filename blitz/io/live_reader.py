@@ -39,7 +39,9 @@ _MAX_FRAME_BYTES = 256 << 20
 _WAITING_FRAMES = 2
 """Frames that the library reads ahead; behind them TCP holds the server back, whose later blocks then grow."""
 _CLOSE_S = 1.0
-_NORMAL, _GOING_AWAY, _POLICY = 1000, 1001, 1008
+_NORMAL, _POLICY = 1000, 1008
+_LEAVING_CODES = (1001, 1012)
+"""Going away, and service restart: what servers send when they are stopped."""
 _PRIVATE_CODES = range(4000, 5000)
 
 
@@ -230,7 +232,7 @@ class LiveReader:
             raise self._lost("the connection broke") from error
         if close.code == _NORMAL:
             raise self._lost("the server ended it") from error
-        if close.code == _GOING_AWAY:
+        if close.code in _LEAVING_CODES:
             raise self._lost("the server is shutting down") from error
         if close.code == _POLICY or close.code in _PRIVATE_CODES:
             refusal = problem(close.reason.encode(), close.code)

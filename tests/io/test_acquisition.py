@@ -88,6 +88,18 @@ def test_a_session_holds_what_came_between_start_and_stop_and_the_preview_the_re
         wait_until(lambda: acquisition.hub.next_seq(0) > seen)
 
 
+def test_sources_stand_in_the_order_of_the_ports_whoever_answers_first(store: DatabaseServer) -> None:
+    with (
+        SimulatedBoard("09", rate_hz=50, silence_s=0.1, baud=BAUD) as slow_to_answer,
+        SimulatedBoard("08", rate_hz=200, silence_s=0.1, baud=BAUD, streaming=True) as streaming,
+        acquiring(store, slow_to_answer.path, streaming.path) as acquisition,
+    ):
+        acquisition.scan()
+        acquisition.start_session()
+        stopped = acquisition.stop_session(None)
+        assert [(source.index, source.board_id) for source in stopped.sources] == [(0, "09"), (1, "08")]
+
+
 def test_without_preview_a_polled_board_is_left_alone_until_a_session_starts(store: DatabaseServer) -> None:
     with (
         SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board,

@@ -1,7 +1,10 @@
 """What all tests share: a real Redis, hypothesis profiles, Qt without a screen."""
 
+import contextlib
 import os
 import re
+import secrets
+import socket
 import subprocess
 import sys
 import tempfile
@@ -103,6 +106,16 @@ class ServerProcess:
         assert self.process is not None
         self.process.terminate()
         return self.process.wait(20)
+
+
+@pytest.fixture
+def steady_port() -> int:
+    """A port for a server that is started again: none of those that the system gives to connections meanwhile."""
+    while True:
+        port = secrets.choice(range(20_000, 32_000))
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
 
 
 @pytest.fixture(scope="module")

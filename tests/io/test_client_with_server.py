@@ -161,11 +161,10 @@ async def test_live_view_through_a_line_that_breaks_again_and_again_has_every_me
 
 
 async def test_session_of_a_killed_server_is_read_to_its_end_when_the_server_is_back(
-    run_server: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    run_server: Callable[..., Any], steady_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_reader, "FIRST_WAIT_S", 0.1)
-    server = await asyncio.to_thread(run_server, "--simulate", "1")
-    server.arguments += ["--port", str(urlsplit(server.url).port)]
+    server = await asyncio.to_thread(run_server, "--simulate", "1", "--port", str(steady_port))
     async with asyncio.timeout(60), blitz.AsyncClient(server.url, max_wait_retry=0.5) as client:
         await client.scan()
         session = await client.start()

@@ -3,6 +3,7 @@ import logging
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,21 +25,21 @@ from blitz.io.connection import AsyncClient
 pytestmark = pytest.mark.anyio
 
 
-def free_port() -> int:
+@pytest.fixture
+def deaf_port() -> Iterator[int]:
+    """A port at which nobody listens; it is taken, so that nobody else, nor the client's own end, gets it."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-    return port
+        yield sock.getsockname()[1]
 
 
-async def test_nothing_answering_is_one_sentence_with_the_address_and_what_to_do() -> None:
-    port = free_port()
+async def test_nothing_answering_is_one_sentence_with_the_address_and_what_to_do(deaf_port: int) -> None:
     with pytest.raises(ConnectionError) as caught:
-        async with AsyncClient([("127.0.0.1", port)]):
+        async with AsyncClient([("127.0.0.1", deaf_port)]):
             pass
     assert isinstance(caught.value, ServerUnreachable)
     assert str(caught.value) == (
-        f"Cannot reach a Blitz server at http://127.0.0.1:{port}: connection refused. "
+        f"Cannot reach a Blitz server at http://127.0.0.1:{deaf_port}: connection refused. "
         "Start one there with 'blitz serve', or check the address."
     )
 
@@ -48,8 +49,8 @@ async def test_unknown_host_is_unreachable() -> None:
         await AsyncClient("http://no-such-host.invalid:1").status()
 
 
-async def test_live_view_of_a_server_that_never_answered_raises_at_once() -> None:
-    client = AsyncClient([("127.0.0.1", free_port())])
+async def test_live_view_of_a_server_that_never_answered_raises_at_once(deaf_port: int) -> None:
+    client = AsyncClient([("127.0.0.1", deaf_port)])
     with pytest.raises(ServerUnreachable, match="connection refused"):
         await anext(client.live())
     await client.close()
@@ -127,9 +128,11 @@ async def test_closed_client_says_that_it_is_closed(scripted: Any) -> None:
         client.live()
 
 
-async def test_proxies_of_the_environment_are_not_used(scripted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_proxies_of_the_environment_are_not_used(
+    scripted: Any, monkeypatch: pytest.MonkeyPatch, deaf_port: int
+) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
-        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+        monkeypatch.setenv(name, f"http://127.0.0.1:{deaf_port}")
     async with AsyncClient(scripted.url) as client:
         assert (await client.status()).version == "0"
 
@@ -186,8 +189,8 @@ def test_client_library_needs_neither_unix_nor_the_extras() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-async def test_name_with_several_addresses_is_unreachable_in_one_sentence() -> None:
-    client = AsyncClient([("localhost", free_port())])
+async def test_name_with_several_addresses_is_unreachable_in_one_sentence(deaf_port: int) -> None:
+    client = AsyncClient([("localhost", deaf_port)])
     for ask in (client.status(), anext(client.live())):
         with pytest.raises(ServerUnreachable) as caught:
             await ask

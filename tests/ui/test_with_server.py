@@ -243,9 +243,9 @@ def test_a_wrong_address_is_a_notice(open_window: Callable[..., Desk]) -> None:
 
 
 def test_a_server_killed_while_recording_is_seen_and_found_again(
-    run_server: Callable[..., Any], open_window: Callable[..., Desk]
+    run_server: Callable[..., Any], open_window: Callable[..., Desk], steady_port: int
 ) -> None:
-    server = run_server("--simulate", "1")
+    server = run_server("--simulate", "1", "--port", str(steady_port))
     desk = open_window(server.url)
     window = desk.window
     desk.wait(window.header.start.isEnabled)
@@ -255,7 +255,6 @@ def test_a_server_killed_while_recording_is_seen_and_found_again(
     desk.wait(lambda: window.header.state.text() == "Reconnecting…")
     assert not window.header.stop.isEnabled()
     desk.wait(lambda: "OLD VALUES" in window.live_page.plot._badge.text())
-    server.arguments += ["--port", server.url.rpartition(":")[2]]
     server.start()
     desk.wait(lambda: window.header.state.text() == "Not recording")
     desk.wait(lambda: any(record.interrupted for record in window.sessions_page.sessions._records))

@@ -5,9 +5,10 @@ Owns the thread in which the connection lives (anyio's portal). May be used from
 
 import sys
 import threading
+import weakref
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import wait
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
@@ -69,6 +70,7 @@ class Client:
         self._context: AbstractContextManager[BlockingPortal] | None = None
         self._portal: BlockingPortal | None = None
         self._is_closed = False
+        self._end_if_forgotten: weakref.finalize[..., Client] | None = None
 
     @property
     def address(self) -> ServerAddress:
@@ -90,12 +92,11 @@ class Client:
             if self._is_closed:
                 return
             self._is_closed = True
+            if self._end_if_forgotten is not None:
+                self._end_if_forgotten.detach()
             context, portal = self._context, self._portal
         if context is not None and portal is not None:
-            try:
-                portal.call(self._client.close)
-            finally:
-                context.__exit__(None, None, None)
+            _end(self._client, context, portal)
 
     def __enter__(self) -> Self:
         try:
@@ -214,6 +215,10 @@ class Client:
             if self._portal is None:
                 self._context = start_blocking_portal(name="blitz client")
                 self._portal = self._context.__enter__()
+                # A script that ends without close() would wait for this thread at a time when it runs no more.
+                self._end_if_forgotten = weakref.finalize(
+                    self, _end_forgotten, self._client, self._context, self._portal
+                )
             future = self._portal.start_task_soon(function)
         try:
             while not wait([future], _WAKE_S).done:
@@ -222,6 +227,20 @@ class Client:
         except BaseException:
             future.cancel()
             raise
+
+
+def _end(client: AsyncClient, context: AbstractContextManager[BlockingPortal], portal: BlockingPortal) -> None:
+    try:
+        portal.call(client.close)
+    finally:
+        context.__exit__(None, None, None)
+
+
+def _end_forgotten(
+    client: AsyncClient, context: AbstractContextManager[BlockingPortal], portal: BlockingPortal
+) -> None:
+    with suppress(RuntimeError):  # collected in the portal's own thread, which ends with the program
+        _end(client, context, portal)
 
 
 class BlockingStream(Generic[_R]):

@@ -1,4 +1,6 @@
 import asyncio
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -39,6 +41,14 @@ def test_close_is_idempotent_and_calls_afterwards_say_so(scripted: Any) -> None:
     used.close()
     used.close()
     assert used.is_closed
+
+
+@pytest.mark.parametrize("last_line", ["", "next(client.live(1, 0))", "client = None", "raise SystemExit(0)"])
+def test_a_script_that_forgets_to_close_ends_all_the_same(scripted: Any, last_line: str) -> None:
+    scripted.scripts[:] = [endless]
+    script = f"import blitz\nclient = blitz.Client({scripted.url!r})\nclient.status()\n{last_line}\n"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=20, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_several_threads_use_one_client(scripted: Any) -> None:

@@ -45,7 +45,7 @@ class Desk:
         session = window.header.session
         assert session is not None
         assert session.name == name
-        self.wait(lambda: window.store.session_id == session.id and window.store.count(0) >= messages // 2)
+        self.wait(lambda: window.store.session_id == session.id and self.shown() >= messages)
         window.menus["stop"].trigger()
         self.wait(lambda: not window.header.is_recording)
         self.wait(lambda: self.listed(session.id) and not self.listed(session.id).is_running)
@@ -54,6 +54,9 @@ class Desk:
 
     def listed(self, session_id: int) -> Any:
         return self.window.sessions_page.sessions.find(session_id)
+
+    def shown(self) -> int:
+        return sum(self.window.store.count(source.index) for source in self.window.store.sources)
 
     def act(self, name: str) -> None:
         action = self.window.sessions_page.actions_by_name[name]

@@ -1,6 +1,7 @@
 """What all tests share: a real Redis, hypothesis profiles, Qt without a screen."""
 
 import contextlib
+import json
 import os
 import re
 import secrets
@@ -139,5 +140,10 @@ def server(run_server: Callable[..., ServerProcess]) -> ServerProcess:
     """A server with two simulated boards, 08 (sim1) and 09 (sim2), both known; one a test module."""
     server = run_server("--simulate", "2", "--durability", "none")
     request = urllib.request.Request(f"{server.url}/api/v1/boards/scan", method="POST")
-    urllib.request.urlopen(request, timeout=10).close()
-    return server
+    deadline_s = time.monotonic() + 30
+    while True:
+        # A scan waits five seconds at most; on a busy machine the boards may take longer.
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            if {board.get("board_id") for board in json.load(answer)} == {"08", "09"}:
+                return server
+        assert time.monotonic() < deadline_s, server.log_path.read_text()

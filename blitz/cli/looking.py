@@ -112,5 +112,5 @@ def _board_row(record: "BoardRecord") -> tuple[str, ...]:
         rate,
         count,
         bad,
-        record.error or "",
+        record.error or (f"{record.dropped} messages dropped" if record.dropped else ""),
     )

@@ -81,6 +81,7 @@ class BoardLink:
         self._commands: queue.SimpleQueue[tuple[str, Future[str]]] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._asked_again = threading.Event()
+        self._ask_lock = threading.Lock()
         self._measured = (0, time.monotonic())
         self._noticed_s: dict[str, float] = {}
         self._thread = threading.Thread(target=self._run, name=f"link {name}", daemon=True)
@@ -114,10 +115,12 @@ class BoardLink:
 
     def identify_again(self) -> None:
         """Ask a silent device once more who it is."""
-        if self.state is LinkState.SILENT and self.mode == "unknown":
+        with self._ask_lock:
+            if self.state is not LinkState.SILENT or self.mode != "unknown":
+                return
             self.identified.clear()
             self._asked_again.set()
-            self._wake()
+        self._wake()
 
     def measure_rate(self) -> None:
         """Bring ``rate_hz`` up to date; called about once a second."""
@@ -231,7 +234,9 @@ class BoardLink:
                 f"{self.port} is open, but the device neither says anything nor answers at {self.options.baud} baud. "
                 "Check the rate, the sketch and the cable.",
             )
-        self.identified.set()
+        with self._ask_lock:
+            if not self._asked_again.is_set():
+                self.identified.set()
         self._fail_commands(BoardTimeout(f"The device on {self.port} does not answer."))
 
     def _become(self, talk: Conversation, found: protocol.Recognition, heard: list[bytes]) -> None:
@@ -239,7 +244,8 @@ class BoardLink:
         self.mode, self.board_id = "polled" if found.is_polled else "streaming", found.board_id
         self.delivery.source, self.board_name = self._sink.identify(self.name, self.port, found.board_id)
         self._be_back()
-        self.identified.set()
+        with self._ask_lock:  # behind the mode: nobody takes it back who saw none
+            self.identified.set()
         talk.takes_every_line = found.board_id is None
         talk.take(heard[:-1] if found.is_polled else heard)
         if found.is_polled and self._may_start():
@@ -340,7 +346,7 @@ class BoardLink:
 
     def _deliver(self, messages: Sequence[bytes], arrived_ns: int) -> None:
         if not self.delivery.deliver(messages, arrived_ns):
-            self._notice("error", f"The store is away for too long: messages of {self.name} are being dropped.")
+            self._notice("error", f"The store is away or too slow: messages of {self.name} are being dropped.")
 
     # ---- commands -----------------------------------------------------------------------------------------------
 

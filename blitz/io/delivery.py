@@ -56,6 +56,7 @@ class Delivery:
         self._since_ns = 0
         self._last_arrival_ns = 0
         self._lost: tuple[int, str] | None = None
+        self._dropping_since_ns: int | None = None
         self._changed = threading.Condition()
 
     @property
@@ -94,6 +95,7 @@ class Delivery:
 
     def release(self) -> None:
         """Nothing more comes for the present session."""
+        self._end_dropping()
         self.end_absence()
         with self._changed:
             self.active = None
@@ -101,13 +103,17 @@ class Delivery:
 
     def deliver(self, messages: Sequence[bytes], arrived_ns: int) -> bool:
         """Hand messages on; False if they had to be dropped."""
-        self._last_arrival_ns = arrived_ns
+        before_ns, self._last_arrival_ns = self._last_arrival_ns, arrived_ns
         self.message_count += len(messages)
         if self.active is None or self.source is None:
             return True
         is_taken = self._sink.deliver(self.active, self.source, arrived_ns, messages)
-        if not is_taken:
+        if is_taken:
+            self._end_dropping()
+        else:
             self.dropped += len(messages)
+            if self._dropping_since_ns is None:
+                self._dropping_since_ns = max(before_ns, self._since_ns)
         return is_taken
 
     def begin_absence(self) -> None:
@@ -124,6 +130,11 @@ class Delivery:
     def report_reset(self) -> None:
         """The device has forgotten what it logged since its last message."""
         self._report_gap(max(self._last_arrival_ns, self._since_ns), "board was reset")
+
+    def _end_dropping(self) -> None:
+        since_ns, self._dropping_since_ns = self._dropping_since_ns, None
+        if since_ns is not None:
+            self._report_gap(since_ns, "dropped, the store was away or too slow")
 
     def _report_gap(self, from_ns: int, reason: str) -> None:
         if self.is_recording and self.source is not None:

@@ -1,0 +1,85 @@
+"""Whose a device's messages are, with a sink that refuses when it is told to."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from blitz.data.blocks import PREVIEW_ID
+from blitz.io.delivery import Delivery
+
+SECOND_NS = 1_000_000_000
+
+
+class Sink:
+    """Takes what it is given, unless it is full."""
+
+    def __init__(self) -> None:
+        self.is_full = False
+        self.taken: list[bytes] = []
+        self.gaps: list[tuple[int, int, int, int, str]] = []
+        self.clock_ns = 0
+
+    def identify(self, name: str, link: str, board_id: str | None) -> tuple[int, str]:
+        return 0, ""
+
+    def deliver(self, session_id: int, source: int, arrived_ns: int, messages: Sequence[bytes]) -> bool:
+        if not self.is_full:
+            self.taken += messages
+        return not self.is_full
+
+    def report_gap(self, session_id: int, source: int, from_ns: int, to_ns: int, reason: str) -> None:
+        self.gaps.append((session_id, source, from_ns, to_ns, reason))
+
+    def notice(self, severity: str, text: str, source: str) -> None: ...
+
+    def link_changed(self, board: object) -> None: ...
+
+    def now_ns(self) -> int:
+        return self.clock_ns
+
+
+@pytest.fixture
+def sink() -> Sink:
+    return Sink()
+
+
+@pytest.fixture
+def delivery(sink: Sink) -> Delivery:
+    delivery = Delivery(sink)
+    delivery.source = 3
+    delivery.wanted = 7
+    delivery.activate()
+    return delivery
+
+
+def hand_over(delivery: Delivery, sink: Sink, second: int, message: bytes) -> bool:
+    sink.clock_ns = second * SECOND_NS
+    return delivery.deliver([message], sink.clock_ns)
+
+
+@pytest.mark.parametrize("is_back", [True, False])
+def test_messages_that_had_to_be_dropped_are_a_gap_of_the_session(
+    delivery: Delivery, sink: Sink, is_back: bool
+) -> None:
+    assert hand_over(delivery, sink, 1, b"a")
+    sink.is_full = True
+    assert not hand_over(delivery, sink, 2, b"b")
+    assert not hand_over(delivery, sink, 3, b"c")
+    assert sink.gaps == []
+    sink.is_full = not is_back
+    assert hand_over(delivery, sink, 4, b"d") is is_back
+    delivery.release()
+    ((session, source, from_ns, to_ns, reason),) = sink.gaps
+    assert (session, source, from_ns, to_ns) == (7, 3, SECOND_NS, 4 * SECOND_NS)
+    assert reason.startswith("dropped")
+    assert delivery.dropped == (2 if is_back else 3)
+
+
+def test_what_the_preview_drops_is_no_gap(delivery: Delivery, sink: Sink) -> None:
+    delivery.wanted = PREVIEW_ID
+    delivery.activate()
+    sink.is_full = True
+    hand_over(delivery, sink, 1, b"a")
+    sink.is_full = False
+    hand_over(delivery, sink, 2, b"b")
+    assert sink.gaps == []

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 SCAN_S = 5.0
 DRAIN_S = 5.0
-CLOSE_S = 10.0
+CLOSE_S = 8.0  # with the draining: less than clients wait for an answer
 COMMAND_WAIT_S = 6.0
 _NOTICES_KEPT = 200
 _LEVELS: dict[Severity, int] = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -183,16 +183,20 @@ class Acquisition:
             boards = list(self._boards.values())
             for board in boards:
                 board.deliver_to(PREVIEW_ID)
-            deadline_s = time.monotonic() + DRAIN_S
+            began_s = time.monotonic()
+            deadline_s = began_s + DRAIN_S
             for board in boards:
                 if not board.delivery.wait_until_released(running.id, deadline_s):
                     self.notice("warning", f"{board.name} did not finish within {DRAIN_S:g} s of Stop.", board.name)
             closed = self._appender.close_session(running.id)
+            # A store that is known to be away is not waited for; the appender goes on trying.
+            wait_s = CLOSE_S if self._store_error is None else 1.0
             try:
-                return closed.result(CLOSE_S)
+                return closed.result(max(began_s + wait_s - time.monotonic(), 1.0))
             except FutureTimeoutError:
                 raise StoreUnavailable(
-                    f"Redis is away: session {running.id} takes no more messages and is closed when Redis is back."
+                    f"Session {running.id} takes no more messages, but Redis is away or slow: the session is closed "
+                    "as soon as Redis has taken all of it."
                 ) from None
 
     def announce_changed(self, record: SessionRecord) -> None:

@@ -198,17 +198,15 @@ class Appender:
         reads = self._in_order(session_id, reads)
         for source in {read.source for read in reads} - self._known_sources.setdefault(session_id, set()):
             self._announce(session_id, self._find_source(source))
+        first_seq = self._preview_seq if session_id == PREVIEW_ID else self._store_reads(session_id, reads)
+        with self._changed:
+            self.waiting_messages -= count
+        if first_seq is None:
+            return
         if session_id == PREVIEW_ID:
-            first_seq = self._preview_seq
             self._preview_seq += count
         else:
-            stored_at = self._store_reads(session_id, reads)
-            if stored_at is None:
-                self.waiting_messages -= count
-                return
-            first_seq = stored_at
             self._next_seq = first_seq + count
-        self.waiting_messages -= count
         self._publisher.publish(session_id, first_seq, reads, count)
 
     def _in_order(self, session_id: int, reads: list[Read]) -> list[Read]:
@@ -235,9 +233,15 @@ class Appender:
                 self._writer.close()
             self._writer = self._store.writer(session_id)
         writer = self._writer
-        started_s = time.monotonic()
+        started_s = 0.0
+
+        def append() -> int:
+            nonlocal started_s
+            started_s = time.monotonic()  # of the attempt that succeeds: time away is no slow disk
+            return writer.append(reads)
+
         try:
-            first_seq = self._insist(lambda: writer.append(reads))
+            first_seq = self._insist(append)
         except NoSession:
             log.warning("Session %s was stopped by another program: %s reads dropped", session_id, len(reads))
             self._publisher.session_lost(session_id)
@@ -264,7 +268,6 @@ class Appender:
                 result = call()
             except StoreUnavailable as error:
                 if attempt == 0:
-                    log.warning("%s Trying again until it answers.", error)
                     self._publisher.store_changed(str(error))
                 if self._is_stopping and attempt > len(_RETRY_S):
                     raise
@@ -272,7 +275,6 @@ class Appender:
                 attempt += 1
             else:
                 if attempt:
-                    log.info("The store answers again")
                     self._publisher.store_changed(None)
                 return result
 

@@ -3,11 +3,13 @@
 import itertools
 import logging
 import os
+import subprocess
 import threading
 import time
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,8 +20,18 @@ from blitz.data.blocks import MessageBlock
 from blitz.data.boards import load_definitions
 from blitz.data.database import DatabaseServer
 from blitz.data.records import LinkState
-from blitz.errors import BoardTimeout, CommandRefused, LinkError, NoSession, SessionRunning, StoreInUse, UnknownBoard
+from blitz.errors import (
+    BoardTimeout,
+    CommandRefused,
+    LinkError,
+    NoSession,
+    SessionRunning,
+    StoreInUse,
+    StoreUnavailable,
+    UnknownBoard,
+)
 from blitz.io.acquisition import SCAN_S, Acquisition, AcquisitionOptions
+from blitz.io.redis_child import find_binary
 from blitz.io.simulator import SimulatedBoard, message_number
 
 BAUD = 921_600
@@ -47,6 +59,27 @@ def acquiring(store: DatabaseServer, *ports: str, **options: object) -> Iterator
 def board_stack() -> Iterator[ExitStack]:
     with ExitStack() as stack:
         yield stack
+
+
+@contextmanager
+def running_redis(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A Redis of the test's own, which it may kill; what it was told is in the folder."""
+    options = ["--port", "0", "--unixsocket", str(folder / "redis.sock"), "--dir", str(folder), "--save", ""]
+    command = [str(find_binary()), *options, "--appendonly", "yes", "--appendfsync", "always"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            with redis.Redis(unix_socket_path=str(folder / "redis.sock")) as client:
+                wait_until(lambda: answers(client))
+            yield process
+        finally:
+            process.kill()
+
+
+def answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
 
 
 def wait_until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
@@ -358,6 +391,38 @@ def test_a_crashed_servers_lease_is_waited_out_and_a_living_ones_is_not(store: D
             pass
     assert raw.get("server") is None
     raw.close()
+
+
+def test_a_session_is_whole_and_closed_after_redis_was_killed_and_started_again(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        url = f"unix://{tmp_path}/redis.sock"
+        redis_server = stack.enter_context(running_redis(tmp_path))
+        store = DatabaseServer(url)
+        stack.callback(store.close)
+        board = stack.enter_context(SimulatedBoard("08", rate_hz=200, ring=400, silence_s=0.1, baud=BAUD))
+        acquisition = stack.enter_context(acquiring(store, board.path))
+        acquisition.scan()
+        session = acquisition.start_session()
+        wait_until(lambda: acquisition.status().session.message_count > 50)
+        redis_server.kill()
+        wait_until(lambda: not acquisition.status().store.is_up)
+        wait_until(lambda: acquisition.status().store.waiting_messages > 50)
+        began_s = time.monotonic()
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="takes no more messages"):
+                acquisition.stop_session(None)
+        assert time.monotonic() - began_s < 8
+        stack.enter_context(running_redis(tmp_path))
+        wait_until(lambda: acquisition.status().session is None)
+        assert acquisition.status().store.is_up
+        assert acquisition.status().store.append_ms < 300, "the time away is not the time of an append"
+        record = store.session(session.id)
+        assert not record.is_running
+        stored = numbers(store.messages(session.id, 0, 100_000))
+        assert len(stored) == record.message_count > 100
+        assert stored == list(range(stored[0], stored[0] + len(stored)))
+        assert sum(notice.text.startswith("The store answers again") for notice in acquisition.notices) == 1
+        assert acquisition.start_session().id == session.id + 1
 
 
 def test_threads_and_descriptors_are_given_back(store: DatabaseServer, caplog: pytest.LogCaptureFixture) -> None:

@@ -219,7 +219,9 @@ async def _serve(
             loop.add_signal_handler(number, on_signal)
     host, port = listener.getsockname()[:2]
     shown_host = f"[{host}]" if ":" in host else host
-    where = store.url if settings.redis_url else f"a private Redis in {settings.data_dir}"
-    log.info("Blitz serves http://%s:%s, storing in %s (durability %s)", shown_host, port, where, settings.durability)
+    where = f"a private Redis in {settings.data_dir} (durability {settings.durability})"
+    if settings.redis_url:  # may carry a password
+        where = f"the Redis at {store.address} (durability as it is configured there)"
+    log.info("Blitz serves http://%s:%s, storing in %s", shown_host, port, where)
     await server.serve(sockets=[listener])
     return 0

@@ -6,6 +6,7 @@ methods answer for sessions of any origin; what the acquisition needs beyond the
 
 import logging
 import os
+import re
 import threading
 import time
 import uuid
@@ -51,13 +52,18 @@ class DatabaseServer:
             )
         except ValueError as error:
             raise ConfigError(
-                f"{self.url!r} is not the address of a Redis: give one such as redis://localhost:6379/0 or "
+                f"{self.address!r} is not the address of a Redis: give one such as redis://localhost:6379/0 or "
                 "unix:///run/redis.sock."
             ) from error
         self._reader = StoreReader(self._redis, self.keys)
         self._queue_lock = threading.Lock()
         self._queue_writer: SessionWriter | None = None
         self._store_id: str | None = None
+
+    @property
+    def address(self) -> str:
+        """The URL without its password, for logs and messages."""
+        return re.sub(r":[^:/@]*@", ":***@", self.url)
 
     # ---- the documented methods -------------------------------------------------------------------------------
 
@@ -282,7 +288,7 @@ class DatabaseServer:
             holder = self._execute("GET", self.keys.server) or b"? unknown"
             raise StoreInUse(
                 f"Another Blitz server ({str(holder, 'utf-8', 'replace').partition(' ')[2]}) acquires into "
-                f"{self.url} with the prefix {self.keys.prefix!r}. Stop it, or choose another --redis-prefix."
+                f"{self.address} with the prefix {self.keys.prefix!r}. Stop it, or choose another --redis-prefix."
             )
         return lease
 

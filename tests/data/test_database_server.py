@@ -371,6 +371,14 @@ def test_a_redis_that_is_not_there_is_a_sentence() -> None:
         DatabaseServer("bogus://x")
 
 
+def test_a_password_is_not_shown() -> None:
+    store = DatabaseServer("redis://:s3cret@127.0.0.1:6379/0")
+    assert store.address == "redis://:***@127.0.0.1:6379/0"
+    assert DatabaseServer("unix:///run/redis.sock").address == "unix:///run/redis.sock"
+    with pytest.raises(ConfigError, match=r"'http://me:\*\*\*@lab' is not the address"):
+        DatabaseServer("http://me:s3cret@lab")
+
+
 def test_the_address_comes_from_the_environment(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert DatabaseServer().url == "redis://localhost:6379/0"
     monkeypatch.setenv("BLITZ_REDIS_URL", redis_url)

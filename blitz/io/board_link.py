@@ -346,7 +346,7 @@ class BoardLink:
 
     def _deliver(self, messages: Sequence[bytes], arrived_ns: int) -> None:
         if not self.delivery.deliver(messages, arrived_ns):
-            self._notice("error", f"The store is away for too long: messages of {self.name} are being dropped.")
+            self._notice("error", f"The store is away or too slow: messages of {self.name} are being dropped.")
 
     # ---- commands -----------------------------------------------------------------------------------------------
 

@@ -202,8 +202,10 @@ async def _serve(
 
     async def stop() -> None:
         log.info("Stopping: draining the boards")
-        await asyncio.to_thread(acquisition.stop)
-        server.should_exit = True
+        try:
+            await asyncio.to_thread(acquisition.stop)
+        finally:
+            server.should_exit = True
 
     def on_signal() -> None:
         if stopping:

@@ -117,7 +117,9 @@ class Acquisition:
         self._housekeeping.start()
 
     def stop(self) -> None:
-        """Stop a running session in good order, close the ports, give the lease up."""
+        """Stop a running session in good order, close the ports, give the lease up; a second time does nothing."""
+        if self._housekeeping_stop.is_set():
+            return
         self._housekeeping_stop.set()
         if self._housekeeping.is_alive():
             self._housekeeping.join(5.0)
@@ -125,8 +127,8 @@ class Acquisition:
             self.stop_session(None)
         except NoSession:
             pass
-        except StoreUnavailable as error:
-            log.error("%s", error)
+        except StoreUnavailable:
+            log.error("Redis is away: the session is left open, and marked as interrupted at the next start.")
         for board in self._boards.values():
             try:
                 board.stop()
@@ -137,7 +139,7 @@ class Acquisition:
             if self._lease is not None:
                 self._store.release_lease(self._lease)
         except StoreUnavailable as error:
-            log.error("What was read last could not be stored: %s", error)
+            log.error("%s", error)
 
     # ---- sessions -----------------------------------------------------------------------------------------------
 

@@ -156,6 +156,9 @@ class Appender:
                 self._work(items)
                 if self._interval_s and not self._is_stopping:
                     time.sleep(self._interval_s)
+        except StoreUnavailable as error:  # which is waited for until it is time to end
+            lost = f"{self.waiting_messages} messages could not be stored and are lost"
+            self.failure = StoreUnavailable(f"{lost}. {error}")
         except Exception as error:
             self.failure = error
             log.exception("The appender ended; nothing is stored any more")

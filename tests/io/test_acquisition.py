@@ -425,6 +425,30 @@ def test_a_session_is_whole_and_closed_after_redis_was_killed_and_started_again(
         assert acquisition.start_session().id == session.id + 1
 
 
+def test_what_is_lost_by_ending_while_redis_is_away_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ExitStack() as stack:
+        redis_server = stack.enter_context(running_redis(tmp_path))
+        store = DatabaseServer(f"unix://{tmp_path}/redis.sock")
+        stack.callback(store.close)
+        board = stack.enter_context(SimulatedBoard("08", rate_hz=200, ring=400, silence_s=0.1, baud=BAUD))
+        acquisition = stack.enter_context(acquiring(store, board.path))
+        acquisition.scan()
+        acquisition.start_session()
+        wait_until(lambda: acquisition.status().session.message_count > 50)
+        redis_server.kill()
+        wait_until(lambda: acquisition.status().store.waiting_messages > 50)
+        caplog.clear()
+        acquisition.stop()
+        acquisition.stop()
+    errors = [entry.getMessage() for entry in caplog.records if entry.levelno >= logging.ERROR]
+    left_open, lost = errors
+    assert left_open.startswith("Redis is away: the session is left open, and marked as interrupted")
+    assert "messages could not be stored and are lost" in lost
+    assert "Traceback" not in caplog.text
+
+
 def test_threads_and_descriptors_are_given_back(store: DatabaseServer, caplog: pytest.LogCaptureFixture) -> None:
     with SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board:
         threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))

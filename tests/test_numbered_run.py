@@ -22,7 +22,10 @@ RATE_HZ = 1_000.0
 
 
 def _boards(folder: Path) -> dict[str, SimulatedBoard]:
-    """Two ids, each twice; two stream, two are polled. Buffers bear a busy test machine's pauses of a second."""
+    """Two ids, each twice; two stream, two are polled. Buffers bear a busy test machine's pauses of a second.
+
+    A pty holds less than half a second of what streams: the boards must hold back the rest while the server pauses.
+    """
     kinds = {"stream8": ("08", True), "polled8": ("08", False), "stream9": ("09", True), "polled9": ("09", False)}
     return {
         name: SimulatedBoard(
@@ -35,6 +38,7 @@ def _boards(folder: Path) -> dict[str, SimulatedBoard]:
             count=COUNT,
             baud=BAUD,
             uart_buffer_bytes=1 << 16,
+            waits_for_reader=True,
         )
         for name, (board_id, is_streaming) in kinds.items()
     }

@@ -46,6 +46,8 @@ class SimulatedBoard:
     :param count: log so many messages in all; after that the board only answers.
     :param own_power: the board is not powered nor reset by its port: ring and clock outlive an unplug.
     :param uart_buffer_bytes: a streaming board drops the lines that do not fit into this.
+    :param waits_for_reader: hold back what the reader has no room for, as boards with a USB port of their own do,
+        instead of losing it as a UART does.
     :param start_resets_clock: see :class:`~blitz.io.board_program.Traits`, for this and the following.
     :raises ValueError: if no such board can be simulated.
     """
@@ -64,6 +66,7 @@ class SimulatedBoard:
         baud: int = DEFAULT_BAUD,
         own_power: bool = False,
         uart_buffer_bytes: int = UART_BUFFER_BYTES,
+        waits_for_reader: bool = False,
         start_resets_clock: bool = True,
         empty_line_starts: bool = True,
         signed_char: bool = False,
@@ -75,7 +78,8 @@ class SimulatedBoard:
         traits = Traits(streaming, start_resets_clock, empty_line_starts, signed_char)
         self._program = BoardProgram(board_id, rate_hz, ring or RINGS[board_id], traits=traits, seed=seed, count=count)
         # A fast UART sends more in a tick than a small buffer holds.
-        self._uart = SimulatedUart(baud, max(uart_buffer_bytes, int(4 * _TICK_S * baud / 10)))
+        buffer_bytes = max(uart_buffer_bytes, int(4 * _TICK_S * baud / 10))
+        self._uart = SimulatedUart(baud, buffer_bytes, waits_for_reader=waits_for_reader)
         self._silence_s = silence_s
         self._own_power = own_power
         self._port = PtyPort(link_path)

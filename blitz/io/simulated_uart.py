@@ -1,4 +1,4 @@
-"""The transmitter of a simulated board: so many bytes a second, and no patience with a slow reader.
+"""The transmitter of a simulated board: so many bytes a second, and usually no patience with a slow reader.
 
 Pure: it is told the time and given a function that writes.
 """
@@ -16,15 +16,17 @@ class SimulatedUart:
     soon as there is room.
 
     :param buffer_bytes: what a board that does not wait for its UART can leave here.
+    :param waits_for_reader: keep what the reader has no room for, as far as the buffer goes, instead of losing it.
     """
 
-    def __init__(self, baud: int, buffer_bytes: int) -> None:
+    def __init__(self, baud: int, buffer_bytes: int, *, waits_for_reader: bool = False) -> None:
         self.sent = 0
         """Messages of which the last byte was written."""
         self.dropped = 0
         """Messages for which the buffer or the reader had no room."""
         self._bytes_per_s = baud / 10
         self._buffer_bytes = buffer_bytes
+        self._waits_for_reader = waits_for_reader
         self._waiting = bytearray()
         self._are_messages: deque[bool] = deque()
         self._sent_until_s = 0.0
@@ -58,7 +60,7 @@ class SimulatedUart:
     def send(
         self, write: Callable[[bytes], int], now_s: float, wait_for_room: Callable[[], None] | None = None
     ) -> None:
-        """Write what is due by now; lose what the reader has no room for.
+        """Write what is due by now; lose what the reader has no room for, unless we wait for it.
 
         :param write: returns how many bytes were taken.
         :param wait_for_room: called before anything is lost, for a second try.
@@ -71,7 +73,7 @@ class SimulatedUart:
         if written < due and wait_for_room is not None:
             wait_for_room()
             written += self._write(write, due - written)
-        if written < due:
+        if written < due and not self._waits_for_reader:
             self._lose(due - written)
 
     def break_off(self, write: Callable[[bytes], int]) -> None:

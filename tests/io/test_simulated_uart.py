@@ -49,6 +49,27 @@ def test_a_reader_that_makes_room_in_time_loses_nothing() -> None:
     assert (uart.sent, uart.dropped) == (1, 0)
 
 
+def test_a_uart_that_waits_for_its_reader_loses_only_what_its_buffer_cannot_hold() -> None:
+    uart = SimulatedUart(1000, 100, waits_for_reader=True)
+    written = bytearray()
+    rooms = [10, 0, 200]
+
+    def write(chunk: bytes) -> int:
+        taken = chunk[: rooms.pop(0)]
+        written.extend(taken)
+        return len(taken)
+
+    messages = [b"%029d\n" % number for number in range(4)]
+    uart.offer(messages[:3], 0.0)
+    uart.send(write, 1.0)
+    uart.send(write, 2.0)
+    uart.offer(messages[3:], 2.0)
+    assert uart.dropped == 1
+    uart.send(write, 3.0)
+    assert bytes(written) == b"".join(messages[:3])
+    assert (uart.sent, uart.dropped) == (3, 1)
+
+
 @given(
     steps=st.lists(st.tuples(st.integers(0, 6), st.booleans(), st.integers(0, 200)), max_size=40),
     baud=st.sampled_from([300, 3000, 30000]),

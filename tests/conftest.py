@@ -108,6 +108,23 @@ class ServerProcess:
         self.process.terminate()
         return self.process.wait(20)
 
+    def end(self) -> None:
+        """Leave nothing behind, whatever a test has done: the Redis of a killed server outlives it."""
+        from blitz.io.redis_child import RedisChild
+
+        if self.process is None:
+            return
+        try:
+            if self.process.poll() is None:
+                self.stop()
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+        finally:
+            if self.process.returncode < 0:
+                with RedisChild(self.data_dir, "none"):
+                    pass
+
 
 @pytest.fixture
 def steady_port() -> int:
@@ -122,17 +139,14 @@ def steady_port() -> int:
 @pytest.fixture(scope="module")
 def run_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., ServerProcess]]:
     """Start servers with the given arguments; they are ended with the module."""
-    servers: list[ServerProcess] = []
+    with contextlib.ExitStack() as servers:
 
-    def run(*arguments: str) -> ServerProcess:
-        server = ServerProcess(tmp_path_factory.mktemp("server") / "data", arguments)
-        servers.append(server)
-        return server.start()
+        def run(*arguments: str) -> ServerProcess:
+            server = ServerProcess(tmp_path_factory.mktemp("server") / "data", arguments)
+            servers.callback(server.end)
+            return server.start()
 
-    yield run
-    for server in servers:
-        if server.process is not None and server.process.poll() is None:
-            server.stop()
+        yield run
 
 
 @pytest.fixture(scope="module")

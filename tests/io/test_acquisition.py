@@ -423,6 +423,7 @@ def test_a_session_is_whole_and_closed_after_redis_was_killed_and_started_again(
         assert stored == list(range(stored[0], stored[0] + len(stored)))
         assert sum(notice.text.startswith("The store answers again") for notice in acquisition.notices) == 1
         assert acquisition.start_session().id == session.id + 1
+        acquisition.stop()  # while there is a Redis
 
 
 def test_what_is_lost_by_ending_while_redis_is_away_is_told_once(

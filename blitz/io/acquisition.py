@@ -129,7 +129,7 @@ class Acquisition:
             pass
         except StoreUnavailable:
             log.error("Redis is away: the session is left open, and marked as interrupted at the next start.")
-        for board in self._boards.values():
+        for board in list(self._boards.values()):
             try:
                 board.stop()
             except Exception:
@@ -152,7 +152,9 @@ class Acquisition:
         with self._session_lock:
             self._anchor_ns = time.time_ns() - time.monotonic_ns()
             sources = [
-                self._sources[row] for board in self._boards.values() if (row := board.delivery.source) is not None
+                self._sources[row]
+                for board in list(self._boards.values())
+                if (row := board.delivery.source) is not None
             ]
             session_id = self._store.start_session(name, notes, owner, sources)
             record = self._store.session(session_id)
@@ -239,7 +241,7 @@ class Acquisition:
         """
         board = self._boards.get(name)
         if board is None:
-            known = ", ".join(self._boards) or "none is connected"
+            known = ", ".join(list(self._boards)) or "none is connected"
             raise UnknownBoard(f"There is no board {name!r}. Known are: {known}.")
         if not line.strip() or not line.isascii() or not line.isprintable():
             raise ValueError(f"Cannot send {line!r}: a command is one line of printable ASCII, and never empty.")
@@ -337,6 +339,9 @@ class Acquisition:
         with self._state_lock:
             if self._session is not None and self._session.id == record.id:
                 self._session = None
+        for board in list(self._boards.values()):
+            if board.delivery.wanted == record.id:  # it was plugged in while the others were drained
+                board.deliver_to(PREVIEW_ID)
         log.info("Session %s stopped with %s messages", record.id, record.message_count)
         self.hub.post(Event(event=EventKind.SESSION_STOPPED, session_id=record.id, session=_brief(record)))
 

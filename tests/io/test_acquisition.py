@@ -207,6 +207,22 @@ def test_a_board_that_resets_with_the_cable_in_is_started_again_with_a_gap(store
         assert any("was reset" in notice.text for notice in acquisition.notices)
 
 
+def test_a_board_plugged_in_while_a_session_is_stopped_goes_to_the_preview(
+    store: DatabaseServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board, acquiring(store) as acquisition:
+        close_session = acquisition._appender.close_session
+
+        def close_late(session_id: int) -> object:
+            acquisition._add_board(board.path, BAUD, is_named=True)
+            return close_session(session_id)
+
+        monkeypatch.setattr(acquisition._appender, "close_session", close_late)
+        acquisition.start_session()
+        acquisition.stop_session(None)
+        wait_until(lambda: acquisition.hub.next_seq(0) > 0)
+
+
 def test_a_mute_device_slows_nobody_and_is_named(store: DatabaseServer) -> None:
     master, slave = os.openpty()
     tty.setraw(slave)

@@ -311,7 +311,7 @@ def test_a_silent_device_is_asked_again_by_a_scan(store: DatabaseServer) -> None
     master, slave = os.openpty()
     tty.setraw(slave)
     with acquiring(store, os.ttyname(slave)) as acquisition:
-        assert acquisition.scan()[0].state is LinkState.SILENT
+        wait_until(lambda: acquisition.scan()[0].state is LinkState.SILENT)
         os.read(master, 100)
         scanning = threading.Thread(target=acquisition.scan)
         scanning.start()

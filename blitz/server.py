@@ -103,6 +103,12 @@ def _set_up_logging(level: str) -> None:
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
     for noisy in ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING if level != "debug" else logging.DEBUG)
+    logging.getLogger("uvicorn.error").addFilter(_is_worth_saying)
+
+
+def _is_worth_saying(record: logging.LogRecord) -> bool:
+    """uvicorn 0.54 takes each live connection that was refused with a problem document for a fault of ours."""
+    return "without completing handshake" not in record.getMessage()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import anyio
 import anyio.to_thread
 from fastapi import APIRouter, FastAPI, Header, Path, Query, Request, Response, WebSocket, WebSocketDisconnect
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, ValidationException, WebSocketRequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, Field
@@ -292,6 +292,12 @@ def _problem_response(error: BlitzError) -> JSONResponse:
     return JSONResponse(problem(status, error.code, str(error)), status, media_type="application/problem+json")
 
 
+def _invalid_response(error: ValidationException) -> JSONResponse:
+    sentences = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
+    details = problem(422, "invalid", "; ".join(sentences) + ".")
+    return JSONResponse(details, 422, media_type="application/problem+json")
+
+
 def _handle_errors(app: FastAPI) -> None:
     @app.exception_handler(BlitzError)
     async def on_blitz_error(_: Request, error: BlitzError) -> Response:
@@ -303,9 +309,11 @@ def _handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_request(_: Request, error: RequestValidationError) -> Response:
-        sentences = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
-        details = problem(422, "invalid", "; ".join(sentences) + ".")
-        return JSONResponse(details, 422, media_type="application/problem+json")
+        return _invalid_response(error)
+
+    @app.exception_handler(WebSocketRequestValidationError)
+    async def on_invalid_live(websocket: WebSocket, error: WebSocketRequestValidationError) -> None:
+        await websocket.send_denial_response(_invalid_response(error))
 
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> Response:

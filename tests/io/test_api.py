@@ -1,11 +1,14 @@
 """The HTTP interface of a real server with simulated boards."""
 
+import json
 import socket
 import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from blitz.data.blocks import MessageBlock
 
@@ -158,3 +161,23 @@ def test_with_a_token_nobody_gets_in_without_it(run_server) -> None:
         assert _code(client.get("/api/v1/status", headers=wrong)) == (401, "authentication")
         right = {"authorization": "Bearer a-token-of-sixteen-or-more"}
         assert client.get("/api/v1/status", headers=right).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("session=999999", (404, "session_not_found")),
+        ("session=x", (422, "invalid")),
+        ("first=x", (422, "invalid")),
+        ("format=xml", (422, "invalid")),
+    ],
+)
+def test_a_refused_live_connection_is_told_why_and_is_no_fault_in_the_log(
+    server, query: str, code: tuple[int, str]
+) -> None:
+    url = server.url.replace("http://", "ws://")
+    with pytest.raises(InvalidStatus) as refused, connect(f"{url}/api/v1/live?{query}", proxy=None):
+        pass
+    details = json.loads(refused.value.response.body)
+    assert (details["status"], details["code"]) == code
+    assert "handshake" not in server.log_path.read_text()

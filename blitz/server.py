@@ -166,9 +166,11 @@ def _simulated_boards(count: int) -> Iterator[dict[str, str]]:
         try:
             watchdog = threading.Timer(_SIMULATOR_START_S, process.kill)
             watchdog.start()
-            assert process.stdout is not None
-            ready = process.stdout.readline()
-            watchdog.cancel()
+            try:
+                assert process.stdout is not None
+                ready = process.stdout.readline()
+            finally:
+                watchdog.cancel()  # Ctrl-C may come here, and would otherwise wait for it
             if not ready:
                 raise ConfigError("The simulated boards did not start; what they said stands above.")
             paths = [board["path"] for board in json.loads(ready)["boards"]]

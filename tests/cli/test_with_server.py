@@ -172,6 +172,19 @@ def test_ctrl_c_ends_a_program_without_a_traceback(arguments: list[str], tmp_pat
     assert "Traceback" not in printed
 
 
+def test_ctrl_c_while_the_simulated_boards_start_is_not_late(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "blitz", "serve", "--port", "0", "--no-scan-usb", "--simulate", "1"]
+    process = subprocess.Popen(
+        [*command, "--data-dir", str(tmp_path / "data")], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stderr is not None
+    with process.stderr:
+        assert "Started Redis" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        assert "Traceback" not in process.stderr.read()
+    assert process.wait(10) in (0, 130)
+
+
 def test_ctrl_c_ends_a_request_with_130_and_one_word() -> None:
     # A shell without job control starts what runs in the background, perhaps these tests, with Ctrl-C ignored.
     program = (

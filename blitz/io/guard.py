@@ -77,7 +77,7 @@ class Guard:
                 return problem(
                     401,
                     AuthenticationError.code,
-                    "The token is missing or wrong. Give the one that the server was given.",
+                    "The token is missing or wrong. Give the server's, with BLITZ_TOKEN or as token.",
                 )
         return None
 

@@ -114,9 +114,11 @@ class RedisChild:
         if self._process is not None:
             self._end_process()
         else:
-            _wait_until(lambda: not _answers(self._socket), _STOP_TIMEOUT_S)
-        with contextlib.suppress(OSError):  # not empty: that Redis did not come to its end
-            self._socket.parent.rmdir()
+            _wait_until(lambda: not _answers(self._socket) and self._is_redis_gone(), _STOP_TIMEOUT_S)
+        if self._is_redis_gone():
+            with contextlib.suppress(OSError):
+                self._socket.unlink(missing_ok=True)  # there where Redis was killed
+                self._socket.parent.rmdir()
         self._release_lock()
 
     def _end_process(self) -> None:
@@ -230,7 +232,7 @@ class RedisChild:
         Its socket may be gone, or be looked for elsewhere (by a login with another folder for such things), while it
         still writes to the files.
         """
-        lock_file = os.open(self.data_dir / "redis.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock_file = self._open_redis_lock()
         try:
             if not _wait_until(lambda: _is_locked_by_us(lock_file), _LEFTOVER_WAIT_S):
                 raise StoreInUse(
@@ -238,6 +240,17 @@ class RedisChild:
                     f"{self._socket}. End it (its name is redis-server or valkey-server), then start again."
                 )
             yield lock_file
+        finally:
+            os.close(lock_file)
+
+    def _open_redis_lock(self) -> int:
+        return os.open(self.data_dir / "redis.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def _is_redis_gone(self) -> bool:
+        """Whether no Redis holds its lock; one that does not answer any more may still be writing and tidying up."""
+        lock_file = self._open_redis_lock()
+        try:
+            return _is_locked_by_us(lock_file)
         finally:
             os.close(lock_file)
 

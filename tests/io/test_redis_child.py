@@ -43,6 +43,7 @@ def test_a_redis_that_outlived_its_server_is_adopted_with_its_content(tmp_path: 
         assert client.config_get("appendfsync")["appendfsync"] == "everysec"
     assert first._process is not None
     assert first._process.wait(5) == 0
+    assert not first._socket.parent.exists()
 
 
 def test_a_dead_redis_leaves_a_socket_behind_and_a_new_one_starts(tmp_path: Path) -> None:
@@ -56,6 +57,13 @@ def test_a_dead_redis_leaves_a_socket_behind_and_a_new_one_starts(tmp_path: Path
     with RedisChild(tmp_path) as second, _connect(second) as client:
         assert not second.was_adopted
         assert client.get("answer") == b"42"
+
+
+def test_a_redis_that_dies_before_its_server_leaves_no_folder_behind(tmp_path: Path) -> None:
+    with RedisChild(tmp_path) as child:
+        assert child._process is not None
+        child._process.kill()
+    assert not child._socket.parent.exists()
 
 
 def test_a_redis_that_outlived_its_server_and_lost_its_socket_keeps_its_files_for_itself(

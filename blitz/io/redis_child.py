@@ -248,7 +248,10 @@ class RedisChild:
 
     def _is_redis_gone(self) -> bool:
         """Whether no Redis holds its lock; one that does not answer any more may still be writing and tidying up."""
-        lock_file = self._open_redis_lock()
+        try:
+            lock_file = self._open_redis_lock()
+        except OSError:  # the data folder was removed under us
+            return True
         try:
             return _is_locked_by_us(lock_file)
         finally:

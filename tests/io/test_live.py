@@ -254,7 +254,7 @@ def test_a_viewer_may_ask_for_lines_of_json(server) -> None:
 
 
 def test_wrong_wishes_are_refused_before_the_connection_stands(server) -> None:
-    for query, status in [("?session=12345", 404), ("?session=nonsense", 403), ("?first=x", 403)]:
+    for query, status in [("?session=12345", 404), ("?session=nonsense", 422), ("?first=x", 422)]:
         with pytest.raises(InvalidStatus) as refusal, connect(_url(server, query), proxy=None):
             pass
         assert refusal.value.response.status_code == status

@@ -364,7 +364,8 @@ class Acquisition:
         """The store went away or came back."""
         self._store_error = error
         if error is not None:
-            self.notice("error", f"{error} What boards send is kept in memory for now.", None)
+            hint = " Its own words stand in redis.log in the data folder." if self._options.is_private_store else ""
+            self.notice("error", f"{error}{hint} What boards send is kept in memory for now.", None)
         else:
             self.notice("info", "The store answers again; nothing that was waiting is lost.", None)
 

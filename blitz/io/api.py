@@ -15,7 +15,7 @@ from fastapi import APIRouter, FastAPI, Header, Path, Query, Request, Response, 
 from fastapi.exceptions import RequestValidationError, ValidationException, WebSocketRequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 import blitz
@@ -53,7 +53,13 @@ _STATUS: dict[type[BlitzError], int] = {
 }
 
 
-class StartRequest(BaseModel):
+class _Request(BaseModel):
+    """A mistyped field is an error, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class StartRequest(_Request):
     """What a new session is called, and by whom it is started."""
 
     name: str = Field("", max_length=200)
@@ -69,14 +75,14 @@ class StartAnswer(BaseModel):
     created: bool
 
 
-class SessionChanges(BaseModel):
+class SessionChanges(_Request):
     """New texts of a session; what is absent stays."""
 
     name: str | None = Field(None, max_length=200)
     notes: str | None = Field(None, max_length=100_000)
 
 
-class CommandRequest(BaseModel):
+class CommandRequest(_Request):
     """One line for a board, without its ending."""
 
     line: str = Field(min_length=1, max_length=200)

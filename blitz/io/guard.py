@@ -21,8 +21,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_OPEN_PATHS = ("/docs", "/redoc", "/openapi.json", "/static-offline-docs/")
-"""The API's own documentation needs no token: it tells nothing of this server."""
+_OPEN_PATHS = ("/docs", "/redoc", "/openapi.json", "/static-offline-docs/", "/api/v1/health")
+"""The API's own documentation tells nothing of this server; its health is for supervisors, which have no token."""
 
 
 def problem(status: int, code: str, detail: str, **more: Any) -> dict[str, Any]:

@@ -81,11 +81,13 @@ class RedisChild:
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._redis_dir.mkdir(exist_ok=True)
+            self._take_lock()
         except OSError as error:
+            self._release_lock()
             raise ConfigError(
-                f"Cannot use {self.data_dir} as data folder: {error.strerror}. Name another with --data-dir."
+                f"Cannot use {self.data_dir} as data folder: {error.strerror}. Make room there, or name another with "
+                "--data-dir."
             ) from error
-        self._take_lock()
         try:
             self._socket = _socket_folder(self.data_dir) / "redis.sock"
             self._adopt() or self._start()
@@ -150,9 +152,9 @@ class RedisChild:
                 f"Another Blitz server (process {owner or 'unknown'}) uses the data folder {self.data_dir}. "
                 "Stop it first, or give this one another folder with --data-dir."
             ) from None
+        self._lock_file = lock_file
         os.ftruncate(lock_file, 0)
         os.write(lock_file, str(os.getpid()).encode())
-        self._lock_file = lock_file
 
     def _release_lock(self) -> None:
         if self._lock_file is not None:

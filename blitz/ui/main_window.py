@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from PyQt5.QtCore import Qt, QTimer
-from PyQt5.QtGui import QCloseEvent
+from PyQt5.QtCore import QSize, Qt, QTimer
+from PyQt5.QtGui import QCloseEvent, QGuiApplication
 from PyQt5.QtWidgets import QMainWindow, QMessageBox, QPushButton, QTabBar, QTabWidget, QVBoxLayout, QWidget
 
 from blitz.data.records import SessionRecord, StatusRecord
@@ -44,7 +44,7 @@ class MainWindow(QMainWindow):
         self.preferences = preferences
         self.appearance = appearance
         self.setWindowTitle("Blitz")
-        self.resize(1280, 800)
+        self.resize(QSize(1280, 800).boundedTo(QGuiApplication.primaryScreen().availableSize()))
         self.store = LiveStore()
         self.follower = LiveFollower(feed, self.store, self)
         self.jobs = Jobs(self)

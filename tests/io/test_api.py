@@ -150,6 +150,7 @@ def test_what_does_not_exist_is_a_problem_in_the_same_form(http: httpx.Client) -
     assert _code(http.get("/nonsense")) == (404, "not_found")
     assert _code(http.put("/status")) == (405, "method_not_allowed")
     assert _code(http.post("/sessions", content=b"{")) == (422, "invalid")
+    assert _code(http.post("/sessions", json={"nam": "mistyped"})) == (422, "invalid")
     assert http.get("/health").json() == {"status": "ok"}
 
 
@@ -157,6 +158,7 @@ def test_with_a_token_nobody_gets_in_without_it(run_server) -> None:
     server = run_server("--token", "a-token-of-sixteen-or-more")
     with httpx.Client(base_url=server.url, trust_env=False) as client:
         assert _code(client.get("/api/v1/status")) == (401, "authentication")
+        assert client.get("/api/v1/health").status_code == 200
         wrong = {"authorization": "Bearer a-token-of-sixteen-or-less"}
         assert _code(client.get("/api/v1/status", headers=wrong)) == (401, "authentication")
         right = {"authorization": "Bearer a-token-of-sixteen-or-more"}

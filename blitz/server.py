@@ -39,6 +39,8 @@ _HTTP_STOP_S = 2
 def run(settings: ServerSettings) -> int:
     """Run the server until it is told to stop (Ctrl-C, SIGTERM); return the exit code.
 
+    0 is a good end; 1 means that the store was away at the end, so that something could not be stored.
+
     :raises BlitzError: if it cannot start, as one sentence.
     """
     _set_up_logging(settings.log_level)
@@ -73,11 +75,12 @@ def _run(settings: ServerSettings) -> int:
         app = Guard(create_app(acquisition, store), hosts, settings.token)
         try:
             acquisition.start()
-            return asyncio.run(_serve(app, acquisition, listener, settings, store))
+            asyncio.run(_serve(app, acquisition, listener, settings, store))
         finally:
             # We are ending already; cut short, this would leave Redis behind.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             acquisition.stop()
+        return int(acquisition.ended_incomplete)
 
 
 class _Terminated(BaseException):
@@ -191,7 +194,7 @@ class _Server(uvicorn.Server):
 
 async def _serve(
     app: Guard, acquisition: Acquisition, listener: socket.socket, settings: ServerSettings, store: DatabaseServer
-) -> int:
+) -> None:
     loop = asyncio.get_running_loop()
     acquisition.hub.attach(loop)
     config = uvicorn.Config(
@@ -234,4 +237,3 @@ async def _serve(
         where = f"the Redis at {store.address} (durability as it is configured there)"
     log.info("Blitz serves http://%s:%s, storing in %s", shown_host, port, where)
     await server.serve(sockets=[listener])
-    return 0

@@ -1,5 +1,7 @@
 """What is left when the server is killed in mid-session."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -7,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import redis
 
 import blitz
 from blitz.data.database import DatabaseServer
@@ -112,3 +115,18 @@ def test_sigterm_closes_a_running_session_in_good_order(run_server: Callable[...
     assert record.stopped_at is not None
     assert record.message_count >= 5
     assert server.stop() == 0
+
+
+def test_a_server_that_could_not_store_everything_ends_with_another_exit_code(
+    run_server: Callable[..., object],
+) -> None:
+    server = run_server("--simulate", "1")
+    with blitz.Client(server.url) as client:
+        session = client.start("Redis goes first")
+        _wait_for_messages(client, session.id, 5)
+    with redis.Redis(unix_socket_path=f"{_socket_folder(server.data_dir)}/redis.sock") as raw:
+        os.kill(raw.info("server")["process_id"], signal.SIGKILL)
+    assert server.stop() == 1
+    words = server.log_path.read_text()
+    assert "Redis is away: the session is left open" in words
+    assert "Traceback" not in words

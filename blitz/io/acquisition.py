@@ -73,6 +73,8 @@ class Acquisition:
         self, store: DatabaseServer, definitions: Mapping[str, BoardDefinition], options: AcquisitionOptions
     ) -> None:
         self.store_id = store.store_id
+        self.ended_incomplete = False
+        """Whether :meth:`stop` found the store away: a session stayed open, or messages were lost."""
         self.hub = LiveHub(self.store_id, store.messages, store.session, self.status)
         self._store = store
         self._definitions = definitions
@@ -128,6 +130,7 @@ class Acquisition:
         except NoSession:
             pass
         except StoreUnavailable:
+            self.ended_incomplete = True
             log.error("Redis is away: the session is left open, and marked as interrupted at the next start.")
         for board in list(self._boards.values()):
             try:
@@ -139,6 +142,7 @@ class Acquisition:
             if self._lease is not None:
                 self._store.release_lease(self._lease)
         except StoreUnavailable as error:
+            self.ended_incomplete = True
             log.error("%s", error)
 
     # ---- sessions -----------------------------------------------------------------------------------------------

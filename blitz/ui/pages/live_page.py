@@ -135,9 +135,9 @@ class LivePage(QWidget):
         splitter.setHandleWidth(2 * SPACE)
         splitter.addWidget(left)
         splitter.addWidget(tables)
-        splitter.setStretchFactor(0, 4)
-        splitter.setStretchFactor(1, 1)
-        splitter.setSizes([590, 660])  # of 1280: all ten readings of a 12-bit channel fit beside the plot
+        splitter.setStretchFactor(0, 1)
+        splitter.setStretchFactor(1, 0)
+        splitter.setSizes([560, 690])  # of 1280: all ten readings of a 12-bit channel fit beside the plot
         splitter.setChildrenCollapsible(False)
         page = QHBoxLayout(self)
         page.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, SPACE)

@@ -67,7 +67,9 @@ class ServerSettings(_Settings):
     never_touch: tuple[str, ...] = Field((), description="ports that are never opened")
     simulate: int = Field(0, ge=0, le=64, description="number of simulated boards")
     durability: Durability = Field("always", description="when Redis writes to disk: each append, each second, never")
-    poll_interval_s: float = Field(0.1, gt=0, le=60, description="pause between two polls of a board, in seconds")
+    poll_interval_s: float = Field(
+        0.1, gt=0, le=60, description="time from one poll of a board to the next, in seconds"
+    )
     preview: bool = Field(True, description="start and poll boards while nothing is recorded, to show their values")
     token: str | None = Field(None, min_length=16, description="what clients must present; needed beyond loopback")
     allowed_hosts: tuple[str, ...] = Field((), description="further names of this server")

@@ -188,8 +188,10 @@ class BoardLink:
             self._run_commands(talk)
             if not self._is_logging:
                 talk.listen(IDLE_S)
-            elif self._poll(talk).message_count <= MANY_MESSAGES:
-                talk.listen(self.options.poll_interval_s)
+                continue
+            next_s = time.monotonic() + self.options.poll_interval_s
+            if self._poll(talk).message_count <= MANY_MESSAGES:
+                talk.listen(next_s - time.monotonic())  # a long answer takes most of the interval by itself
         self._settle(talk)
 
     def _is_wanted_elsewhere(self) -> bool:

@@ -8,7 +8,7 @@ import threading
 import time
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +131,29 @@ def test_sources_stand_in_the_order_of_the_ports_whoever_answers_first(store: Da
         acquisition.start_session()
         stopped = acquisition.stop_session(None)
         assert [(source.index, source.board_id) for source in stopped.sources] == [(0, "09"), (1, "08")]
+
+
+def test_a_long_answer_does_not_put_off_the_next_poll(store: DatabaseServer) -> None:
+    """At 57600 baud 15 messages take 80 ms: a pause behind them would let a ring of 20 run over."""
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    asked_s: list[float] = []
+
+    def answer() -> None:
+        with os.fdopen(master, "r+b", buffering=0) as board, suppress(OSError):
+            while request := board.read(5):
+                if request.endswith(b"C0\n"):
+                    asked_s.append(time.monotonic())
+                    threading.Event().wait(0.08)
+                board.write(b"0882\r\n" if request == b"0081\n" else b"0840\r\n")
+
+    board = threading.Thread(target=answer)
+    board.start()
+    with acquiring(store, os.ttyname(slave)):
+        wait_until(lambda: len(asked_s) > 15)
+    os.close(slave)
+    board.join(5)
+    assert np.median(np.diff(asked_s)) < 0.15
 
 
 def test_without_preview_a_polled_board_is_left_alone_until_a_session_starts(store: DatabaseServer) -> None:

@@ -32,7 +32,7 @@ class DeviceClock:
         """Return the time of each message; calls go on where the last one ended.
 
         :param device_ms: shape (n,), 0 to 2**32 - 1; -1 where a message has none: it gets the time of
-            the one before, or its arrival if it is the first.
+            the one before, or its arrival as long as no message had one.
         :param arrived_ns: shape (n,), nanoseconds since the Unix epoch, never falling.
         :returns: shape (n,), nanoseconds since the Unix epoch.
 
@@ -44,13 +44,14 @@ class DeviceClock:
         if not len(device_ms):
             return np.empty(0, np.int64)
         times_ns = np.full(len(device_ms), np.iinfo(np.int64).min)
+        had_clock = self._offset_ns is not None
         readable = np.flatnonzero(device_ms >= 0)
         if len(readable):
             times_ns[readable] = self._with_clock(device_ms[readable], arrived_ns[readable])
-        if self._last_time_ns is None:
+        if not had_clock:
             unknown = slice(0, readable[0] if len(readable) else None)
             times_ns[unknown] = arrived_ns[unknown]
-        else:
+        if self._last_time_ns is not None:
             times_ns[0] = max(int(times_ns[0]), self._last_time_ns)
         times_ns = np.maximum.accumulate(times_ns)
         self._last_time_ns = int(times_ns[-1])

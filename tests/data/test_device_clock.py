@@ -1,7 +1,7 @@
 import itertools
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from blitz.data.device_clock import DeviceClock
@@ -58,6 +58,7 @@ def test_no_messages_have_no_times() -> None:
     assert times_ms(DeviceClock(), [], []) == []
 
 
+@example([(-1, 1), (-1, 1)], [1])
 @given(
     st.lists(st.tuples(st.integers(-1, 300) | st.integers(-1, (1 << 32) - 1), st.integers(1, 90)), max_size=40),
     st.lists(st.integers(0, 40), max_size=4),

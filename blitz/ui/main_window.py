@@ -129,7 +129,7 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Say that recording goes on; remember places; end the threads."""
         session = self.header.session
-        if self.header.is_recording and session is not None and not self._confirm_close(session):
+        if session is not None and not self._confirm_close(session):
             event.ignore()
             return
         self.preferences.remember_place("window", self.saveGeometry())
@@ -147,11 +147,14 @@ class MainWindow(QMainWindow):
         box = QMessageBox(self)
         box.setIcon(QMessageBox.Information)
         box.setWindowTitle("Close Blitz")
-        box.setText("Recording goes on on the server.")
-        box.setInformativeText(
-            f"“{session_title(session)}” keeps recording after this window is closed. "
-            "Open Blitz again to watch or stop it."
-        )
+        title = session_title(session)
+        if self.header.is_recording:
+            box.setText("Recording goes on on the server.")
+            words = f"“{title}” keeps recording after this window is closed."
+        else:
+            box.setText("Recording probably goes on on the server.")
+            words = f"“{title}” was recording when the connection ended; closing this window does not stop it."
+        box.setInformativeText(f"{words} Open Blitz again to watch or stop it.")
         close = box.addButton("Close the window", QMessageBox.AcceptRole)
         box.addButton(QMessageBox.Cancel)
         box.setDefaultButton(close)

@@ -150,7 +150,8 @@ def feed(qapp: QApplication) -> FakeFeed:
 def window(qtbot: QtBot, feed: FakeFeed, preferences: Preferences, appearance: Appearance) -> Iterator[MainWindow]:
     """A window around the fake feed."""
     window = MainWindow(feed, preferences, appearance)
-    qtbot.addWidget(window, before_close_func=lambda w: w.header.show_connection(ConnectionState(Connection.OFFLINE)))
+    elsewhere = ConnectionState(Connection.CONNECTING, "http://elsewhere:1")  # no question on closing
+    qtbot.addWidget(window, before_close_func=lambda w: w.header.show_connection(elsewhere))
     window.show()
     return window
 

@@ -250,6 +250,39 @@ def test_closing_while_recording_says_that_recording_goes_on(
     assert seen == ["Recording goes on on the server."] * 2
 
 
+@pytest.mark.parametrize("connection", [Connection.WAITING, Connection.CONNECTING, Connection.OFFLINE])
+def test_closing_without_a_connection_says_that_recording_probably_goes_on(
+    window: MainWindow, feed: Any, make: Any, monkeypatch: pytest.MonkeyPatch, connection: Connection
+) -> None:
+    feed.go_online()
+    feed.status_received.emit(make.status(make.session(running=True)))
+    feed.connection_changed.emit(ConnectionState(connection, "http://127.0.0.1:8999"))
+    seen: list[str] = []
+
+    def cancel(box: QMessageBox) -> int:
+        seen.extend((box.text(), box.informativeText()))
+        press(box, "Cancel")
+        return 0
+
+    monkeypatch.setattr(QMessageBox, "exec_", cancel)
+    assert not window.close()
+    assert seen[0] == "Recording probably goes on on the server."
+    assert "“warm-up” was recording when the connection ended" in seen[1]
+
+
+def test_another_servers_session_is_no_question_on_closing(
+    window: MainWindow, feed: Any, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed.go_online()
+    feed.status_received.emit(make.status(make.session(running=True)))
+    feed.connection_changed.emit(ConnectionState(Connection.CONNECTING, "http://lab-pi:8999"))
+    assert window.header.session is None
+    asked: list[QMessageBox] = []
+    monkeypatch.setattr(QMessageBox, "exec_", asked.append)
+    assert window.close()
+    assert asked == []
+
+
 def test_every_page_can_be_reached_by_keys(window: MainWindow) -> None:
     for name, page in (("boards", window.boards_page), ("sessions", window.sessions_page), ("live", window.live_page)):
         window.menus[name].trigger()

@@ -83,7 +83,8 @@ def open_window(
 
     yield run
     for window in windows:
-        window.header.show_connection(ConnectionState(Connection.OFFLINE))  # no question on closing
+        elsewhere = ConnectionState(Connection.CONNECTING, "http://elsewhere:1")  # no question on closing
+        window.header.show_connection(elsewhere)
         window.close()
         window.deleteLater()
 

@@ -28,6 +28,7 @@ class Header(QFrame):
         self._theme = LIGHT
         self._connection = ConnectionState(Connection.OFFLINE)
         self._session: SessionRecord | None = None
+        self._session_address = ""
         self._has_status = False
         self._is_preview = False
         self._is_waiting = False
@@ -64,7 +65,7 @@ class Header(QFrame):
 
     @property
     def session(self) -> SessionRecord | None:
-        """The running session, as the server told last."""
+        """The running session, as the server told last; the connection may have been lost since."""
         return self._session
 
     def show_connection(self, state: ConnectionState) -> None:
@@ -72,6 +73,8 @@ class Header(QFrame):
         self._connection = state
         if state.connection is not Connection.ONLINE:
             self._has_status = False
+        if state.connection is Connection.CONNECTING and state.address != self._session_address:
+            self._session = None  # another server's
         self._show()
 
     def show_status(self, status: StatusRecord) -> None:
@@ -79,6 +82,7 @@ class Header(QFrame):
         self._has_status = True
         self._is_waiting = False
         self._session = status.session
+        self._session_address = self._connection.address
         self._is_preview = status.preview
         self.messages.show_text(format_count(status.session.message_count) if status.session else MISSING)
         self.rate.show_text(format_rate(status.rate_hz))

@@ -49,6 +49,8 @@ class RequestFailure:
     action: str
     error: Exception = field(repr=False)
     session_id: int | None = None
+    is_of_recording: bool = False
+    """Whether a session was to be started or stopped."""
 
     @property
     def sentence(self) -> str:

@@ -212,7 +212,8 @@ class MainWindow(QMainWindow):
         self._show_live_words()
 
     def _show_failure(self, failure: RequestFailure) -> None:
-        self.header.stop_waiting()
+        if failure.is_of_recording:
+            self.header.stop_waiting()
         self.notices.tell("error", failure.sentence)
 
     def _show_live_words(self) -> None:

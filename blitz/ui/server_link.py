@@ -51,11 +51,11 @@ class ServerLink(Feed):
 
     def start_session(self, name: str, notes: str = "") -> None:
         """Ask the server to begin a session."""
-        self._ask("The session was not started", lambda desk: desk.start(name, notes))
+        self._ask("The session was not started", lambda desk: desk.start(name, notes), is_of_recording=True)
 
     def stop_session(self, session_id: int | None = None) -> None:
         """Ask the server to end the session."""
-        self._ask("The session was not stopped", lambda desk: desk.stop(session_id))
+        self._ask("The session was not stopped", lambda desk: desk.stop(session_id), is_of_recording=True)
 
     def refresh_sessions(self) -> None:
         """Ask for the list of sessions."""
@@ -92,19 +92,25 @@ class ServerLink(Feed):
             self._thread.join(10)
 
     def _ask(
-        self, action: str, request: Callable[[ServerDesk], Awaitable[None]], session_id: int | None = None
+        self,
+        action: str,
+        request: Callable[[ServerDesk], Awaitable[None]],
+        session_id: int | None = None,
+        *,
+        is_of_recording: bool = False,
     ) -> None:
         def begin() -> None:
             if self._desk is None:
                 return
-            task = self._loop.create_task(report(self, action, request(self._desk), session_id))
+            attempt = report(self, action, request(self._desk), session_id, is_of_recording=is_of_recording)
+            task = self._loop.create_task(attempt)
             self._requests.add(task)
             task.add_done_callback(self._requests.discard)
 
         try:
             self._loop.call_soon_threadsafe(begin)
         except RuntimeError as error:
-            self.request_failed.emit(RequestFailure(action, error, session_id))
+            self.request_failed.emit(RequestFailure(action, error, session_id, is_of_recording))
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -69,13 +69,37 @@ def test_a_refused_start_is_a_notice_and_start_can_be_pressed_again(window: Main
     feed.status_received.emit(make.status())
     window.header.start.click()
     error = SessionRunning("Session 3 runs already.")
-    feed.request_failed.emit(RequestFailure("The session was not started", error))
+    feed.request_failed.emit(RequestFailure("The session was not started", error, is_of_recording=True))
     assert window.notices.texts == ["The session was not started: Session 3 runs already."]
     assert window.header.start.isEnabled()
-    feed.request_failed.emit(RequestFailure("The session was not started", error))
+    feed.request_failed.emit(RequestFailure("The session was not started", error, is_of_recording=True))
     assert len(window.notices.texts) == 1
     window.menus["dismiss"].trigger()
     assert not window.notices.isVisible()
+
+
+def test_a_typed_name_stays_until_a_session_has_it(window: MainWindow, feed: Any, make: Any) -> None:
+    feed.go_online()
+    feed.status_received.emit(make.status())
+    QTest.keyClicks(window.header.name, "pump test")
+    QTest.keyClick(window.header.name, Qt.Key_Return)
+    feed.status_received.emit(make.status(make.session(running=True, name="another's")))
+    error = SessionRunning("Session 3 runs already.")
+    feed.request_failed.emit(RequestFailure("The session was not started", error, is_of_recording=True))
+    feed.status_received.emit(make.status())
+    assert window.header.name.text() == "pump test"
+    QTest.keyClick(window.header.name, Qt.Key_Return)
+    feed.status_received.emit(make.status(make.session(running=True, name="pump test")))
+    assert window.header.name.text() == ""
+
+
+def test_a_failed_download_does_not_end_the_waiting_for_a_start(window: MainWindow, feed: Any, make: Any) -> None:
+    feed.go_online()
+    feed.status_received.emit(make.status())
+    window.header.start.click()
+    feed.request_failed.emit(RequestFailure("Session 3 was not downloaded", OSError("no room"), 3))
+    assert len(window.notices.texts) == 1
+    assert not window.header.start.isEnabled()
 
 
 def test_preview_is_labelled_as_not_recorded(window: MainWindow, feed: Any, make: Any, qtbot: QtBot) -> None:

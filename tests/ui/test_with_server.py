@@ -14,7 +14,7 @@ from PyQt5.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
 from blitz.io.connection import AsyncClient
-from blitz.ui.feed import Connection, ConnectionState
+from blitz.ui.feed import Connection, ConnectionState, RequestFailure
 from blitz.ui.main_window import MainWindow
 from blitz.ui.models.sessions import COPY
 from blitz.ui.pages.history_page import HistoryPage
@@ -238,6 +238,16 @@ def test_the_window_waits_for_a_server_and_says_so(open_window: Callable[..., De
     desk.wait(lambda: "127.0.0.1:9" in window.status_line.connection.text())
     assert window.header.state.text() == "Connecting…"
     assert window.notices.texts == []
+
+
+def test_only_refused_starts_and_stops_are_failures_of_recording(desk: Desk) -> None:
+    failures: list[RequestFailure] = []
+    desk.window.feed.request_failed.connect(failures.append)
+    desk.window.feed.stop_session(9999)
+    desk.wait(lambda: len(failures) == 1)
+    desk.window.feed.download(9999)
+    desk.wait(lambda: len(failures) == 2)
+    assert [failure.is_of_recording for failure in failures] == [True, False]
 
 
 def test_a_wrong_address_is_a_notice(open_window: Callable[..., Desk]) -> None:

@@ -81,6 +81,8 @@ class Header(QFrame):
         """Take over what the server says."""
         self._has_status = True
         self._is_waiting = False
+        if status.session is not None and status.session.name == self.name.text().strip():
+            self.name.clear()  # it has its session; a name that was refused stays for another try
         self._session = status.session
         self._session_address = self._connection.address
         self._is_preview = status.preview
@@ -112,7 +114,6 @@ class Header(QFrame):
             self._is_waiting = True
             self._show()
             self.start_requested.emit(self.name.text().strip())
-            self.name.clear()
 
     def _stop(self) -> None:
         if self.stop.isEnabled():

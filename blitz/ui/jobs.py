@@ -29,6 +29,7 @@ class Job(QObject):
     def __init__(self, title: str, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.title = title
+        self.done, self.total = 0, 0
         self._cancelled = threading.Event()
 
     @property
@@ -45,6 +46,7 @@ class Jobs(QObject):
     """Runs jobs, at most two at once, and keeps them until they have ended."""
 
     changed = pyqtSignal()
+    """One has begun, got on or ended."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -61,6 +63,7 @@ class Jobs(QObject):
         """Begin a job; connect to its signals before returning to the event loop."""
         job = Job(title, self)
         self._running.append(job)
+        job.progressed.connect(lambda done, total: self._note(job, done, total))
         job.ended.connect(lambda: self._forget(job))
         # Not before the caller has connected to the job's signals.
         QTimer.singleShot(0, lambda: self._pool.start(_Runnable(job, work)))
@@ -72,6 +75,10 @@ class Jobs(QObject):
         for job in self._running:
             job.cancel()
         self._pool.waitForDone(5000)
+
+    def _note(self, job: Job, done: int, total: int) -> None:
+        job.done, job.total = done, total
+        self.changed.emit()
 
     def _forget(self, job: Job) -> None:
         self._running.remove(job)

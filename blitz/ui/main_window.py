@@ -224,10 +224,7 @@ class MainWindow(QMainWindow):
         self.status_line.activity.setVisible(bool(running))
         if running:
             job = running[-1]
-            self.status_line.activity.show_work(job.title, 0, 0)
-            job.progressed.connect(
-                lambda done, total: self.status_line.activity.show_work(job.title, done, total),
-            )
+            self.status_line.activity.show_work(job.title, job.done, job.total)
 
     def _cancel_jobs(self) -> None:
         for job in self.jobs.running:

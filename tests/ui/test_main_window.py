@@ -1,5 +1,6 @@
 """The window with a feed that has no server: what it shows, and what it asks."""
 
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
@@ -305,6 +306,27 @@ def test_another_servers_session_is_no_question_on_closing(
     monkeypatch.setattr(QMessageBox, "exec_", asked.append)
     assert window.close()
     assert asked == []
+
+
+def test_of_two_jobs_the_last_is_shown_and_the_other_when_that_has_ended(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tuple[str, int, int]] = []
+    monkeypatch.setattr(window.status_line.activity, "show_work", lambda *work: shown.append(work))
+    ends = [threading.Event(), threading.Event()]
+    first = window.jobs.run("first", lambda *_: ends[0].wait(10))
+    second = window.jobs.run("second", lambda *_: ends[1].wait(10))
+    first.progressed.emit(1, 4)
+    second.progressed.emit(2, 4)
+    assert shown == [("first", 0, 0), ("second", 0, 0), ("second", 0, 0), ("second", 2, 4)]
+    ends[1].set()
+    qtbot.waitUntil(lambda: window.jobs.running == (first,))
+    assert shown[4:] == [("first", 1, 4)]
+    first.progressed.emit(3, 4)
+    assert shown[5:] == [("first", 3, 4)]
+    ends[0].set()
+    qtbot.waitUntil(lambda: not window.jobs.running)
+    assert not window.status_line.activity.isVisible()
 
 
 def test_every_page_can_be_reached_by_keys(window: MainWindow) -> None:

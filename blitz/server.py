@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -28,6 +29,9 @@ from blitz.errors import ConfigError
 from blitz.io.acquisition import Acquisition, AcquisitionOptions
 from blitz.io.api import create_app
 from blitz.io.guard import Guard
+
+if TYPE_CHECKING:
+    from blitz.io.redis_child import RedisChild
 
 log = logging.getLogger("blitz.server")
 
@@ -55,8 +59,8 @@ def run(settings: ServerSettings) -> int:
 def _run(settings: ServerSettings) -> int:
     with ExitStack() as stack:
         listener = stack.enter_context(_listen(settings))
-        url = settings.redis_url or stack.enter_context(_private_redis(settings))
-        store = DatabaseServer(url, settings.redis_prefix)
+        private = None if settings.redis_url else stack.enter_context(_private_redis(settings))
+        store = DatabaseServer(private.url if private else settings.redis_url, settings.redis_prefix)
         stack.callback(store.close)
         store.ping()
         names = stack.enter_context(_simulated_boards(settings.simulate))
@@ -68,7 +72,8 @@ def _run(settings: ServerSettings) -> int:
             poll_interval_s=settings.poll_interval_s,
             preview=settings.preview,
             durability=settings.durability,
-            is_private_store=settings.redis_url is None,
+            is_private_store=private is not None,
+            revive_store=private.revive if private else None,
         )
         acquisition = Acquisition(store, load_definitions(), options)
         hosts = (settings.host, socket.gethostname(), *settings.allowed_hosts)
@@ -141,14 +146,14 @@ def _listen(settings: ServerSettings) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def _private_redis(settings: ServerSettings) -> Iterator[str]:
+def _private_redis(settings: ServerSettings) -> Iterator["RedisChild"]:
     if sys.platform == "win32":
         raise ConfigError("On Windows the server needs a Redis that runs elsewhere: give its address with --redis-url.")
     from blitz.io.redis_child import RedisChild
 
     with RedisChild(settings.data_dir, settings.durability) as child:
         log.info("%s Redis on %s", "Adopted the running" if child.was_adopted else "Started", child.data_dir)
-        yield child.url
+        yield child
 
 
 @contextmanager

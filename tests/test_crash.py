@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import redis
 
 import blitz
 from blitz.data.database import DatabaseServer
@@ -118,15 +117,17 @@ def test_sigterm_closes_a_running_session_in_good_order(run_server: Callable[...
 
 
 def test_a_server_that_could_not_store_everything_ends_with_another_exit_code(
-    run_server: Callable[..., object],
+    run_server: Callable[..., object], tmp_path: Path
 ) -> None:
-    server = run_server("--simulate", "1")
-    with blitz.Client(server.url) as client:
-        session = client.start("Redis goes first")
-        _wait_for_messages(client, session.id, 5)
-    with redis.Redis(unix_socket_path=f"{_socket_folder(server.data_dir)}/redis.sock") as raw:
-        os.kill(raw.info("server")["process_id"], signal.SIGKILL)
-    assert server.stop() == 1
+    with RedisChild(tmp_path, "none") as child:
+        server = run_server("--simulate", "1", "--redis-url", child.url)
+        with blitz.Client(server.url) as client:
+            session = client.start("Redis goes first")
+            _wait_for_messages(client, session.id, 5)
+        assert child._process is not None
+        os.kill(child._process.pid, signal.SIGKILL)
+        child._process.wait(10)
+        assert server.stop() == 1
     words = server.log_path.read_text()
     assert "Redis is away: the session is left open" in words
     assert "Traceback" not in words

@@ -10,7 +10,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import redis
@@ -251,19 +251,23 @@ class DatabaseServer:
         """
         record = self.session(session_id)
         changes = {field: value for field, value in (("name", name), ("notes", notes)) if value is not None}
-        if changes:
-            pairs = [part for pair in changes.items() for part in pair]
-            self._execute("HSET", self.keys.meta(session_id), *pairs)
+        if changes and not self._set_meta(session_id, changes):
+            raise not_found(session_id)
         return record.model_copy(update=changes)
 
     def add_source(self, session_id: int, source: Source) -> None:
-        """Put one row into the session's source table."""
-        self._execute("HSET", self.keys.meta(session_id), f"source:{source.index}", source.model_dump_json())
+        """Put one row into the session's source table; nothing happens if the session was deleted."""
+        self._set_meta(session_id, {f"source:{source.index}": source.model_dump_json()})
 
     def add_gap(self, session_id: int, gap: Gap) -> None:
-        """Record that messages are missing."""
-        field = f"gap:{gap.from_ns}:{gap.source}"
-        self._execute("HSET", self.keys.meta(session_id), field, gap.model_dump_json())
+        """Record that messages are missing; nothing happens if the session was deleted."""
+        self._set_meta(session_id, {f"gap:{gap.from_ns}:{gap.source}": gap.model_dump_json()})
+
+    def _set_meta(self, session_id: int, fields: Mapping[str, str]) -> bool:
+        """Write fields of a session that exists; False if it does not."""
+        keys = [self.keys.start(session_id), self.keys.meta(session_id)]
+        pairs = [part for pair in fields.items() for part in pair]
+        return bool(self._script(store_keys.META_SCRIPT, keys, pairs))
 
     def messages(self, session_id: int, first: int, count: int) -> MessageBlock:
         """Return the messages with first <= seq < first + count that are there; perhaps none.

@@ -115,3 +115,10 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 """
 """KEYS: server. ARGV: our lease, time to live in ms (0 gives it up). Returns 1 while it was ours."""
+
+META_SCRIPT: Final = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[2], unpack(ARGV))
+return 1
+"""
+"""KEYS: session_N_start, session_N_meta. ARGV: fields and values. Returns 0 for a session that does not exist."""

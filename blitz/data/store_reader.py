@@ -141,6 +141,8 @@ class StoreReader:
         for entry in self._arrivals(session_id, first, first + len(raw)):
             begin, end = max(entry[0] - first, 0), max(entry[0] + entry[3] - first, 0)
             arrived_ns[begin:end], source[begin:end] = entry[1], entry[2]
+        if not self._execute("EXISTS", keys.start(session_id)):
+            raise not_found(session_id)  # deleted meanwhile, perhaps before the arrivals were read
         return MessageBlock(session_id, first, arrived_ns, source, pa.array(raw, pa.binary()), store_id)
 
     def _execute(self, *command: Any) -> Any:

@@ -5,12 +5,11 @@ boards or for the store say so. Viewers are told through the hub and never waite
 """
 
 import logging
-import os
-import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -35,8 +34,9 @@ from blitz.errors import BoardTimeout, NoSession, SessionNotFound, StoreInUse, S
 from blitz.io.appender import Appender
 from blitz.io.board_link import BoardLink, LinkOptions
 from blitz.io.delivery import Severity
-from blitz.io.link import find_usb_ports
+from blitz.io.link import find_usb_ports, real_port
 from blitz.io.live import LiveHub
+from blitz.io.store_watch import StoreWatch
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,8 @@ class AcquisitionOptions:
     preview: bool = True
     durability: Durability = "always"
     is_private_store: bool = True
+    revive_store: Callable[[], bool] | None = None
+    """Starts a private Redis again that has died; says whether it had."""
 
 
 class Acquisition:
@@ -89,8 +91,10 @@ class Acquisition:
         self._session_lock = threading.Lock()
         self._state_lock = threading.Lock()
         self._notices: deque[Notice] = deque(maxlen=_NOTICES_KEPT)
-        self._store_error: str | None = None
-        self._lease: str | None = None
+        self._closing: Future[SessionRecord] | None = None
+        self._watch = StoreWatch(
+            store, is_private=options.is_private_store, revive=options.revive_store, changed=self._store_changed
+        )
         self._anchor_ns = time.time_ns() - time.monotonic_ns()
         self._housekeeping_stop = threading.Event()
         self._housekeeping = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
@@ -102,7 +106,7 @@ class Acquisition:
 
         :raises StoreInUse: if another server acquires into this store.
         """
-        self._lease = self._take_lease()
+        self._watch.take_lease()
         interrupted = self._store.close_interrupted()
         if interrupted is not None:
             count = self._store.session(interrupted).message_count
@@ -139,8 +143,7 @@ class Acquisition:
                 log.exception("%s did not end well", board.name)
         try:
             self._appender.stop()
-            if self._lease is not None:
-                self._store.release_lease(self._lease)
+            self._watch.release_lease()
         except StoreUnavailable as error:
             self.ended_incomplete = True
             log.error("%s", error)
@@ -152,8 +155,11 @@ class Acquisition:
 
         :raises SessionRunning: if a session runs already.
         :raises StoreUnavailable: if Redis is away.
+        :raises StoreInUse: if another server has taken over this store.
         """
         with self._session_lock:
+            if self._watch.is_standing_by:
+                raise StoreInUse("Another server acquires into this store now. Stop one of the two.")
             self._anchor_ns = time.time_ns() - time.monotonic_ns()
             sources = [
                 self._sources[row]
@@ -171,7 +177,7 @@ class Acquisition:
         with self._state_lock:
             self._session = record
         self.hub.open_session(record.id, record.sources)
-        self._appender.open_session(record.id, record.sources)
+        self._appender.open_session(record)
         self.hub.post(Event(event=EventKind.SESSION_STARTED, session_id=record.id, session=_brief(record)))
         for board in list(self._boards.values()):
             board.deliver_to(record.id)
@@ -196,11 +202,12 @@ class Acquisition:
             for board in boards:
                 if not board.delivery.wait_until_released(running.id, deadline_s):
                     self.notice("warning", f"{board.name} did not finish within {DRAIN_S:g} s of Stop.", board.name)
-            closed = self._appender.close_session(running.id)
+            if self._closing is None:
+                self._closing = self._appender.close_session(running.id)
             # A store that is known to be away is not waited for; the appender goes on trying.
-            wait_s = CLOSE_S if self._store_error is None else 1.0
+            wait_s = CLOSE_S if self._watch.error is None else 1.0
             try:
-                return closed.result(max(began_s + wait_s - time.monotonic(), 1.0))
+                return self._closing.result(max(began_s + wait_s - time.monotonic(), 1.0))
             except FutureTimeoutError:
                 raise StoreUnavailable(
                     f"Session {running.id} takes no more messages, but Redis is away or slow: the session is closed "
@@ -250,10 +257,14 @@ class Acquisition:
         if not line.strip() or not line.isascii() or not line.isprintable():
             raise ValueError(f"Cannot send {line!r}: a command is one line of printable ASCII, and never empty.")
         log.info("Command to %s: %s", name, line)
-        try:
-            return board.send(line).result(COMMAND_WAIT_S)
-        except FutureTimeoutError:
-            raise BoardTimeout(f"{name} is busy or away and did not take {line!r} in time.") from None
+        answer = board.send(line)
+        wait([answer], COMMAND_WAIT_S)
+        if not answer.done() and answer.cancel():
+            raise BoardTimeout(f"{name} is busy or away: {line!r} was not sent. Try again when it is back.")
+        wait([answer], COMMAND_WAIT_S)  # it is being sent at this moment
+        if not answer.done():
+            raise BoardTimeout(f"{name} was sent {line!r}, but nothing is known of its answer.")
+        return answer.result()
 
     def _find_new_ports(self) -> None:
         if self._options.scan_usb:
@@ -262,7 +273,10 @@ class Acquisition:
 
     def _add_board(self, port: str, baud: int, *, is_named: bool) -> None:
         with self._state_lock:
-            if port in self._options.never_touch or any(board.port == port for board in self._boards.values()):
+            place = real_port(port)
+            if place in map(real_port, self._options.never_touch):
+                return
+            if any(real_port(board.port) == place for board in self._boards.values()):
                 return
             name = self._options.names.get(port) or port.replace("\\", "/").rstrip("/").rpartition("/")[2]
             while name in self._boards:
@@ -343,6 +357,7 @@ class Acquisition:
         with self._state_lock:
             if self._session is not None and self._session.id == record.id:
                 self._session = None
+                self._closing = None
         for board in list(self._boards.values()):
             if board.delivery.wanted == record.id:  # it was plugged in while the others were drained
                 board.deliver_to(PREVIEW_ID)
@@ -351,11 +366,14 @@ class Acquisition:
 
     def session_lost(self, session_id: int) -> None:
         """Another program stopped the session: stop delivering to it."""
+        self._let_go(session_id, f"Session {session_id} was stopped by another program.")
+
+    def _let_go(self, session_id: int, why: str) -> None:
         with self._state_lock:
             if self._session is None or self._session.id != session_id:
                 return
             self._session = None
-        self.notice("warning", f"Session {session_id} was stopped by another program.", None)
+        self.notice("warning", why, None)
         for board in list(self._boards.values()):
             board.deliver_to(PREVIEW_ID)
         try:
@@ -365,13 +383,15 @@ class Acquisition:
         self.hub.post(Event(event=EventKind.SESSION_STOPPED, session_id=session_id, session=record))
 
     def store_changed(self, error: str | None) -> None:
-        """The store went away or came back."""
-        self._store_error = error
+        """The store refuses what the appender brings, or takes it again."""
+        self._watch.report("appender", error)
+
+    def _store_changed(self, error: str | None) -> None:
         if error is not None:
             hint = " Its own words stand in redis.log in the data folder." if self._options.is_private_store else ""
             self.notice("error", f"{error}{hint} What boards send is kept in memory for now.", None)
         else:
-            self.notice("info", "The store answers again; nothing that was waiting is lost.", None)
+            self.notice("info", "The store answers again.", None)
 
     # ---- what the server says of itself ---------------------------------------------------------------------------
 
@@ -394,12 +414,12 @@ class Acquisition:
             now=datetime.now(UTC),
             session=session,
             store=StoreRecord(
-                is_up=self._store_error is None,
+                is_up=self._watch.error is None,
                 is_private=self._options.is_private_store,
                 durability=self._options.durability if self._options.is_private_store else "external",
                 append_ms=round(self._appender.append_ms, 2),
                 waiting_messages=self._appender.waiting_messages,
-                error=self._store_error,
+                error=self._watch.error,
             ),
             boards=boards,
             rate_hz=round(sum(board.rate_hz for board in boards), 1),
@@ -417,7 +437,8 @@ class Acquisition:
                 if self.hub.viewer_count:
                     self.hub.post(Event(event=EventKind.STATUS, status=self.status()))
                 self._find_new_ports()
-                self._look_at_store()
+                self._watch.look()
+                self.follow_store()
                 if round_number % 3 == 0:
                     self._renew_lease()
             except StoreUnavailable as error:
@@ -425,13 +446,15 @@ class Acquisition:
             except Exception:
                 log.exception("Housekeeping failed once")
 
-    def _look_at_store(self) -> None:
-        """Follow what other programs do there: start a session, queue messages, stop it."""
-        if not self._session_lock.acquire(blocking=False):
-            return  # a session is being started or stopped right now
+    def follow_store(self) -> None:
+        """Follow what other programs do in the store: start a session, queue messages, stop it."""
+        if self._watch.is_standing_by or not self._session_lock.acquire(blocking=False):
+            return  # not ours, or a session is being started or stopped right now
         try:
             session, running = self._session, self._store.running_session()
-            if session is None and running is not None:
+            if self._closing is not None:
+                pass  # the appender is about to stop it
+            elif session is None and running is not None:
                 log.info("Session %s was started by another program", running)
                 self._follow(self._store.session(running))
             elif session is not None and running != session.id:
@@ -441,32 +464,14 @@ class Acquisition:
         finally:
             self._session_lock.release()
 
-    def _take_lease(self) -> str:
-        """Become the one server of this store. The lease of a server that crashed is waited out."""
-        owner = f"process {os.getpid()} on {socket.gethostname()}"
-        last_ms = self._store.lease_expires_ms()
-        while True:
-            try:
-                return self._store.take_lease(owner, is_exclusive=self._options.is_private_store)
-            except StoreInUse:
-                remaining_ms = self._store.lease_expires_ms()
-                if remaining_ms > last_ms:
-                    raise  # it was renewed: that server lives
-                if remaining_ms > 0 and remaining_ms // 1000 != last_ms // 1000:
-                    log.info("Waiting up to %.0f s for another server's lease to run out", remaining_ms / 1000)
-                last_ms = remaining_ms
-                time.sleep(0.2)
-
     def _renew_lease(self) -> None:
-        assert self._lease is not None
-        if self._store.renew_lease(self._lease):
-            return
-        try:
-            self._lease = self._store.take_lease(f"process {os.getpid()} on {socket.gethostname()}")
-        except StoreInUse as error:
-            self.notice("error", f"{error} This server stops recording.", None)
-            if self._session is not None:
-                self.session_lost(self._session.id)
+        taken_by = self._watch.renew_lease()
+        if taken_by is not None:
+            why = f"{taken_by} This server stops recording until that one is gone."
+            if self._session is None:
+                self.notice("error", why, None)
+            else:
+                self._let_go(self._session.id, why)
 
 
 def _brief(record: SessionRecord) -> SessionRecord:

@@ -30,6 +30,7 @@ from blitz.errors import (
     NoSession,
     SessionNotFound,
     SessionRunning,
+    StoreInUse,
     StoreUnavailable,
     UnknownBoard,
 )
@@ -50,6 +51,7 @@ _STATUS: dict[type[BlitzError], int] = {
     BoardTimeout: 504,
     LinkError: 503,
     StoreUnavailable: 503,
+    StoreInUse: 409,
 }
 
 
@@ -178,6 +180,7 @@ def _session_calls(acquisition: Acquisition, store: DatabaseServer) -> APIRouter
             record = acquisition.start_session(request.name, request.notes, request.owner)
             return StartAnswer(session=record, created=True)
         except SessionRunning as error:
+            acquisition.follow_store()  # another program may have started it just now
             running = acquisition.status().session
             if running is None:
                 raise

@@ -88,6 +88,8 @@ class Appender:
         self._publisher = publisher
         self._find_source = find_source
         self._items: list[_Item] = []
+        self._taken: list[_Item] = []
+        self._has_ended = False
         self._waiting_bytes = 0
         self._changed = threading.Condition()
         self._is_stopping = False
@@ -95,7 +97,7 @@ class Appender:
         self._known_sources: dict[int, set[int]] = {PREVIEW_ID: set()}
         self._last_ns: dict[int, int] = {}
         self._preview_seq = 0
-        self._next_seq = 0
+        self._next_seqs: dict[int, int] = {}
         self._interval_s = 0.0
         self._thread = threading.Thread(target=self._run, name="appender", daemon=True)
 
@@ -115,14 +117,18 @@ class Appender:
         if self.failure is not None:
             raise self.failure
 
-    def open_session(self, session_id: int, sources: Sequence[Source]) -> None:
-        """Prepare for a session whose table has these sources already; called before anything is put for it."""
-        self._known_sources[session_id] = {source.index for source in sources}
+    def open_session(self, session: SessionRecord) -> None:
+        """Prepare for a session, as it is in the store; called before anything is put for it."""
+        self._known_sources[session.id] = {source.index for source in session.sources}
+        self._next_seqs[session.id] = session.message_count
+        self._last_ns.pop(PREVIEW_ID, None)  # the clock has been anchored anew, and may have been set back
 
     def put(self, session_id: int, read: Read) -> bool:
         """Queue one read; False if the queue stayed full for a second and the messages were dropped."""
         weight = len(read.messages) * (len(read.messages[0]) + 64)
         with self._changed:
+            if self._has_ended:
+                return False
             if self._waiting_bytes > WAITING_LIMIT_BYTES and not self._changed.wait_for(
                 lambda: self._waiting_bytes <= WAITING_LIMIT_BYTES or self._is_stopping, PUT_WAIT_S
             ):
@@ -141,6 +147,8 @@ class Appender:
         """Stop the session in the store behind all that is queued; the future gives its final record."""
         item = _CloseItem(session_id)
         self._put_item(item)
+        if self._has_ended:
+            self._refuse_the_rest()
         return item.closed
 
     def _put_item(self, item: _Item) -> None:
@@ -166,16 +174,26 @@ class Appender:
         finally:
             if self._writer is not None:
                 self._writer.close()
+            self._refuse_the_rest()
+
+    def _refuse_the_rest(self) -> None:
+        """Nothing is stored any more: tell those who wait for a session to be closed."""
+        with self._changed:
+            self._has_ended = True
+            items, self._items = self._items, []
+        for item in (*self._taken, *items):
+            if isinstance(item, _CloseItem) and not item.closed.done():
+                item.closed.set_exception(StoreUnavailable(f"Session {item.session_id} is left open: {self.failure}"))
 
     def _take(self) -> list[_Item]:
         """Return all that is waiting; nothing when it is time to end."""
         with self._changed:
             while not self._items and not self._is_stopping:
                 self._changed.wait(1.0)
-            items, self._items = self._items, []
+            self._taken, self._items = self._items, []
             self._waiting_bytes = 0
             self._changed.notify_all()
-        return items
+        return self._taken
 
     def _work(self, items: list[_Item]) -> None:
         reads: list[Read] = []
@@ -209,7 +227,7 @@ class Appender:
         if session_id == PREVIEW_ID:
             self._preview_seq += count
         else:
-            self._next_seq = first_seq + count
+            self._next_seqs[session_id] = first_seq + count
         self._publisher.publish(session_id, first_seq, reads, count)
 
     def _in_order(self, session_id: int, reads: list[Read]) -> list[Read]:
@@ -246,7 +264,7 @@ class Appender:
         try:
             first_seq = self._insist(append)
         except NoSession:
-            log.warning("Session %s was stopped by another program: %s reads dropped", session_id, len(reads))
+            log.debug("Session %s does not run any more: %d reads dropped", session_id, len(reads))
             self._publisher.session_lost(session_id)
             return None
         self._note_duration((time.monotonic() - started_s) * 1000)
@@ -282,7 +300,7 @@ class Appender:
                 return result
 
     def _record_gap(self, item: _GapItem) -> None:
-        gap = item.gap.model_copy(update={"seq": self._next_seq})
+        gap = item.gap.model_copy(update={"seq": self._next_seqs.get(item.session_id, 0)})
         self._insist(lambda: self._store.add_gap(item.session_id, gap))
         self._publisher.gap_recorded(item.session_id, gap)
 
@@ -299,6 +317,6 @@ class Appender:
             self._writer = None
         self._known_sources.pop(session_id, None)
         self._last_ns.pop(session_id, None)
-        self._next_seq = 0
+        self._next_seqs.pop(session_id, None)
         self._publisher.session_closed(record)
         item.closed.set_result(record)

@@ -6,6 +6,7 @@ nothing of lines and boards. Pseudo-terminals are opened by their path like any 
 
 import errno
 import logging
+import os
 import threading
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -41,13 +42,18 @@ class UsbPort(NamedTuple):
     description: str
 
 
+def real_port(port: str) -> str:
+    """Return a port's own path: one device may be known by several names, such as those in /dev/serial/by-id."""
+    return os.path.normcase(os.path.realpath(port) if port.startswith("/") else port)
+
+
 def find_usb_ports(never_touch: Iterable[str] = ()) -> list[UsbPort]:
     """Return the USB serial ports of known kinds, without those that must never be opened."""
-    forbidden = set(never_touch)
+    forbidden = set(map(real_port, never_touch))
     return [
         UsbPort(found.device, f"{KNOWN_USB_VENDORS[found.vid]} {found.serial_number or ''}".strip())
         for found in list_ports.comports()
-        if found.vid in KNOWN_USB_VENDORS and found.device not in forbidden
+        if found.vid in KNOWN_USB_VENDORS and real_port(found.device) not in forbidden
     ]
 
 

@@ -15,6 +15,7 @@ import anyio.to_thread
 
 from blitz.data.blocks import GRID_MESSAGES, PREVIEW_ID, MessageBlock, Read
 from blitz.data.records import Event, EventKind, SessionRecord, Source, StatusRecord
+from blitz.errors import SessionNotFound
 from blitz.io.live_feed import Feed
 
 TICK_S = 0.015
@@ -228,7 +229,11 @@ class _Viewer:
             had_more = False
             if self._session_id is not None and end is not None and self._cursor < end:
                 had_more = end - self._cursor > GRID_MESSAGES
-                yield await self._next_block(min(end, self._cursor + GRID_MESSAGES))
+                block = await self._next_block(min(end, self._cursor + GRID_MESSAGES))
+                if block is not None:
+                    yield block
+                elif self._named is not None:
+                    return
             if not had_more:
                 await wakeup.wait()
 
@@ -242,7 +247,10 @@ class _Viewer:
             if event.session is not None:
                 end = event.session.message_count
             while end is not None and self._cursor < end:
-                yield await self._next_block(min(end, self._cursor + GRID_MESSAGES))
+                frame = await self._next_block(min(end, self._cursor + GRID_MESSAGES))
+                if frame is None:
+                    break
+                yield frame
             yield event.to_json()
             self._session_id = None
             return
@@ -256,15 +264,24 @@ class _Viewer:
         yield self._sources_event(session_id, record.sources)
         self._cursor = _resolve(first, record.message_count)
         while self._cursor < record.message_count:
-            yield await self._next_block(min(record.message_count, self._cursor + GRID_MESSAGES))
+            frame = await self._next_block(min(record.message_count, self._cursor + GRID_MESSAGES))
+            if frame is None:
+                return
+            yield frame
         brief = record.model_copy(update={"sources": (), "gaps": ()})
         yield Event(event=EventKind.SESSION_STOPPED, session_id=session_id, session=brief).to_json()
 
-    async def _next_block(self, stop: int) -> bytes | str:
+    async def _next_block(self, stop: int) -> bytes | str | None:
+        """Return the block up to ``stop``; None, and no session is followed any more, if it was deleted meanwhile."""
         assert self._session_id is not None
-        frame, next_seq = await self._hub.encoded_block(self._session_id, self._cursor, stop, as_ndjson=self._as_ndjson)
-        # A session that was deleted meanwhile gives nothing: the cursor moves on all the same.
-        self._cursor = max(next_seq, self._cursor + 1)
+        try:
+            frame, next_seq = await self._hub.encoded_block(
+                self._session_id, self._cursor, stop, as_ndjson=self._as_ndjson
+            )
+        except SessionNotFound:
+            self._session_id = None
+            return None
+        self._cursor = max(next_seq, self._cursor + 1)  # on, even where the store gave less than it said it had
         return frame
 
     @staticmethod

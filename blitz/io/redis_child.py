@@ -123,6 +123,22 @@ class RedisChild:
                 self._socket.parent.rmdir()
         self._release_lock()
 
+    def revive(self) -> bool:
+        """Start Redis again if it has died; return whether it had. Its files hold all that it acknowledged.
+
+        :raises StoreUnavailable: if it does not come up.
+        """
+        if self._lock_file is None or not self._is_redis_gone():
+            return False
+        try:
+            if self._process is not None:
+                self._process.wait(_STOP_TIMEOUT_S)
+            self._start()
+        except BaseException:
+            self._end_process()
+            raise
+        return True
+
     def _end_process(self) -> None:
         if self._process is None:
             return

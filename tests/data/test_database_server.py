@@ -331,6 +331,32 @@ def test_a_sessions_record_has_sources_gaps_and_what_the_operator_wrote(store: D
         store.update_session(99, name="x")
 
 
+def test_what_is_written_about_a_deleted_session_leaves_nothing(store: DatabaseServer, raw: redis.Redis) -> None:
+    store.start_session()
+    store.flush()
+    store.add_gap(1, Gap(source=0, seq=0, from_ns=1, to_ns=2, reason="unplugged"))
+    store.add_source(1, Source(index=0, name="sim1", link="/dev/x"))
+    assert [key for key in raw.scan_iter() if key.startswith(b"session_1")] == []
+
+
+def test_a_session_that_is_deleted_while_it_is_read_is_an_error_not_a_false_block(
+    store: DatabaseServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id = store.start_session()
+    writer = store.writer(session_id)
+    writer.append([Read(1, 0, [b"one"])])
+    writer.close()
+    arrivals = store._reader._arrivals
+
+    def delete_first(*arguments: Any) -> Any:
+        store.flush()
+        return arrivals(*arguments)
+
+    monkeypatch.setattr(store._reader, "_arrivals", delete_first)
+    with pytest.raises(SessionNotFound):
+        store.messages(session_id, 0, 10)
+
+
 def test_an_interrupted_session_is_closed_at_its_last_message(store: DatabaseServer) -> None:
     assert store.close_interrupted() is None
     session_id = store.start_session()

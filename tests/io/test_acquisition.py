@@ -3,6 +3,7 @@
 import itertools
 import logging
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -17,7 +18,7 @@ import redis
 
 from blitz.config import SerialPort
 from blitz.data.blocks import MessageBlock
-from blitz.data.boards import load_definitions
+from blitz.data.boards import SessionDecoder, load_definitions
 from blitz.data.database import DatabaseServer
 from blitz.data.records import LinkState
 from blitz.errors import (
@@ -31,7 +32,7 @@ from blitz.errors import (
     UnknownBoard,
 )
 from blitz.io.acquisition import SCAN_S, Acquisition, AcquisitionOptions
-from blitz.io.redis_child import find_binary
+from blitz.io.redis_child import RedisChild, find_binary
 from blitz.io.simulator import SimulatedBoard, message_number
 
 BAUD = 921_600
@@ -369,6 +370,125 @@ def test_commands_go_between_polls_and_errors_are_typed(store: DatabaseServer) -
         wait_until(lambda: acquisition.status().session.message_count > 200)
         acquisition.stop_session(session.id)
         assert set(np.diff(numbers(store.messages(session.id, 0, 100_000)))) == {1}
+
+
+def test_a_command_that_was_reported_as_not_sent_is_never_sent(
+    store: DatabaseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never move a motor unasked: not when the board comes back later, either."""
+    monkeypatch.setattr("blitz.io.acquisition.COMMAND_WAIT_S", 0.3)
+    link = tmp_path / "port"
+    with (
+        SimulatedBoard("09", rate_hz=20, silence_s=3.0, baud=BAUD, link_path=link, own_power=False) as board,
+        acquiring(store, str(link)) as acquisition,
+    ):
+        wait_until(lambda: acquisition.boards()[0].state is LinkState.IDENTIFYING)
+        with pytest.raises(BoardTimeout, match="was not sent"):
+            acquisition.command("port", f"0985{0:08X}{37:04X}".ljust(27, "0"))
+        wait_until(lambda: acquisition.boards()[0].state is LinkState.READY)
+        seen = acquisition.hub.next_seq(0)
+        wait_until(lambda: acquisition.hub.next_seq(0) > seen + 10)
+        definition = load_definitions()["09"]
+        (readings,) = SessionDecoder(acquisition.hub.sources(0)).decode(acquisition.hub.preview_block(0, 1000))
+        set_point = [channel.name for channel in definition.channels].index("set_point")
+        assert 37 not in readings.values[:, set_point]
+        assert board.is_alive
+
+
+def test_one_device_under_two_names_is_opened_once_and_a_forbidden_one_never(
+    store: DatabaseServer, tmp_path: Path
+) -> None:
+    master, slave = os.openpty()
+    port, alias, other = os.ttyname(slave), tmp_path / "by-id-arduino", tmp_path / "by-path"
+    alias.symlink_to(port)
+    other.symlink_to(port)
+    with acquiring(store, str(alias), port, str(other)) as acquisition:
+        assert [record.link for record in acquisition.boards()] == [str(alias)]
+    with acquiring(store, port, never_touch=[str(alias)]) as acquisition:
+        assert acquisition.boards() == []
+    os.close(master)
+    os.close(slave)
+
+
+def test_a_server_that_lost_its_lease_stands_by_until_the_other_is_gone(store: DatabaseServer, redis_url: str) -> None:
+    with (
+        redis.Redis.from_url(redis_url) as raw,
+        SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board,
+        acquiring(store, board.path, is_private_store=False) as acquisition,
+    ):
+        acquisition.scan()
+        session = acquisition.start_session()
+        wait_until(lambda: acquisition.status().session.message_count > 10)
+        raw.set("server", "lease process 1 on another-machine", px=60_000)
+        wait_until(lambda: acquisition.status().session is None)
+        wait_until(lambda: acquisition.boards()[0].state is LinkState.READY)
+        with pytest.raises(StoreInUse):
+            acquisition.start_session()
+        count = store.count_messages(session.id)
+        seen = acquisition.hub.next_seq(0)
+        wait_until(lambda: acquisition.hub.next_seq(0) > seen + 300)  # three seconds: it looks at the store each second
+        assert store.count_messages(session.id) == count
+        assert store.running_session() == session.id
+        assert sum("another-machine" in notice.text for notice in acquisition.notices) == 1
+        assert not any("another program" in notice.text for notice in acquisition.notices)
+        raw.delete("server")
+        wait_until(lambda: acquisition.status().session is not None)
+        acquisition.stop_session(session.id)
+
+
+def test_the_gap_of_a_session_after_one_that_another_program_stopped_begins_at_0(store: DatabaseServer) -> None:
+    with (
+        SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board,
+        acquiring(store, board.path) as acquisition,
+    ):
+        acquisition.scan()
+        acquisition.start_session()
+        wait_until(lambda: acquisition.status().session.message_count > 10)
+        store.stop_session()
+        wait_until(lambda: acquisition.status().session is None)
+        board.unplug()
+        wait_until(lambda: acquisition.boards()[0].state is LinkState.AWAY)
+        second = acquisition.start_session()
+        (link,) = acquisition._boards.values()
+        wait_until(lambda: link.delivery.is_recording)
+        stopped = acquisition.stop_session(second.id)
+        assert [gap.seq for gap in stopped.gaps] == [0]
+
+
+def test_a_dead_redis_is_noticed_while_nothing_is_recorded(tmp_path: Path) -> None:
+    with RedisChild(tmp_path / "data", "none") as child:
+        store = DatabaseServer(child.url)
+        with acquiring(store, revive_store=None) as acquisition:
+            assert child._process is not None
+            os.kill(child._process.pid, signal.SIGKILL)
+            wait_until(lambda: not acquisition.status().store.is_up)
+            assert any("redis.log" in notice.text for notice in acquisition.notices)
+            assert child.revive()
+            wait_until(lambda: acquisition.status().store.is_up)
+            assert not child.revive()
+        store.close()
+
+
+def test_a_private_redis_that_dies_in_mid_session_is_started_again_and_nothing_is_lost(tmp_path: Path) -> None:
+    with (
+        RedisChild(tmp_path / "data", "always") as child,
+        SimulatedBoard("08", rate_hz=200, silence_s=0.1, baud=BAUD) as board,
+    ):
+        store = DatabaseServer(child.url)
+        with acquiring(store, board.path, revive_store=child.revive) as acquisition:
+            acquisition.scan()
+            session = acquisition.start_session()
+            for _ in range(2):
+                count = acquisition.status().session.message_count
+                wait_until(lambda: acquisition.status().session.message_count > count + 50)  # noqa: B023 - waited for
+                assert child._process is not None
+                os.kill(child._process.pid, signal.SIGKILL)
+                wait_until(lambda: not acquisition.status().store.is_up)
+                wait_until(lambda: acquisition.status().store.is_up)
+            stopped = acquisition.stop_session(session.id)
+            sequence = numbers(store.messages(session.id, 0, 100_000))
+            assert sequence == list(range(sequence[0], sequence[0] + stopped.message_count))
+        store.close()
 
 
 def test_a_session_that_another_program_stops_is_over_here_too(store: DatabaseServer, redis_url: str) -> None:

@@ -251,7 +251,13 @@ class BoardLink:
         talk.takes_every_line = found.board_id is None
         talk.take(heard[:-1] if found.is_polled else heard)
         if found.is_polled and self._may_start():
+            self._take_over(talk)
+
+    def _take_over(self, talk: Conversation) -> None:
+        """Begin with what the board holds: one with its own power may log since before we came, and START forgets."""
+        if talk.transmit(str(self.board_id)).code == protocol.NOT_LOGGING:
             self._begin_logging(talk)
+        self._is_logging = True
 
     def _be_back(self) -> None:
         """The device is there: what it says from now on is not missing any more."""

@@ -136,7 +136,9 @@ class Conversation:
         raise BoardTimeout(f"The board did not answer {line!r} within {COMMAND_S:g} seconds.")
 
     def take(self, lines: Sequence[bytes], *, is_asked: bool = False) -> int | None:
-        """Deliver the messages among the lines, keep the bad ones; return the code of the last short line.
+        """Deliver the messages among the lines, keep the bad ones; return the code of the last ACK or error.
+
+        Any other short line ends no answer: it comes late, from when the board was asked who it is.
 
         :param is_asked: an error is the answer to a question, whose asker deals with it.
         """
@@ -153,7 +155,7 @@ class Conversation:
                 messages.append(line)
             elif parsed.kind is LineKind.OTHER:
                 self._framing.keep_bad(line)
-            else:
+            elif parsed.kind is not LineKind.SHORT:
                 code = parsed.code
                 if parsed.kind is LineKind.ERROR and code != protocol.NOT_LOGGING and not is_asked:
                     self._complain(protocol.describe_error(int(code or 0)))

@@ -1,0 +1,141 @@
+"""One link and its device: what the link asks in which order, what it keeps, and what it tells the operator."""
+
+import os
+import threading
+import time
+import tty
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+import pytest
+import serial
+
+from blitz.data.blocks import PREVIEW_ID
+from blitz.data.records import BoardRecord
+from blitz.io import board_link, protocol
+from blitz.io.board_link import BoardLink, LinkOptions
+from blitz.io.delivery import Severity
+from blitz.io.simulator import SimulatedBoard, message_number
+
+BAUD = 921_600
+SESSION = 7
+
+
+class RecordingSink:
+    """Keeps all that a link tells."""
+
+    def __init__(self) -> None:
+        self.messages: dict[int, list[bytes]] = defaultdict(list)
+        self.gaps: list[str] = []
+        self.notices: list[tuple[Severity, str, str]] = []
+
+    def identify(self, name: str, link: str, board_id: str | None) -> tuple[int, str]:
+        return 0, "a board"
+
+    def deliver(self, session_id: int, source: int, arrived_ns: int, messages: Sequence[bytes]) -> bool:
+        self.messages[session_id] += messages
+        return True
+
+    def report_gap(self, session_id: int, source: int, from_ns: int, to_ns: int, reason: str) -> None:
+        self.gaps.append(reason)
+
+    def notice(self, severity: Severity, text: str, source: str) -> None:
+        self.notices.append((severity, text, source))
+
+    def link_changed(self, board: BoardRecord) -> None:
+        pass
+
+    def now_ns(self) -> int:
+        return time.monotonic_ns()
+
+
+class ScriptedBoard:
+    """A device on a real pty that answers each request with the chunks that a script gives for it."""
+
+    def __init__(self, answer: Callable[[bytes], Iterable[bytes]]) -> None:
+        self.requests: list[tuple[float, bytes]] = []
+        self._answer = answer
+        self._master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        self.path = os.ttyname(self._slave)
+        self._thread = threading.Thread(target=self._run)
+
+    @property
+    def asked(self) -> list[bytes]:
+        return [request for _, request in self.requests]
+
+    def say(self, chunk: bytes) -> None:
+        os.write(self._master, chunk)
+
+    def __enter__(self) -> "ScriptedBoard":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._slave)
+        self._thread.join(5)
+        os.close(self._master)
+
+    def _run(self) -> None:
+        with os.fdopen(self._master, "rb", closefd=False) as port, suppress(OSError):
+            while request := port.readline():
+                self.requests.append((time.monotonic(), request))
+                for chunk in self._answer(request):
+                    os.write(self._master, chunk)
+
+
+@pytest.fixture(autouse=True)
+def quick_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No scripted board needs two seconds to boot."""
+    monkeypatch.setattr(board_link, "LISTEN_S", 0.1)
+
+
+@contextmanager
+def linked(port: str, sink: RecordingSink, session: int = PREVIEW_ID, poll_s: float = 0.05) -> Iterator[BoardLink]:
+    link = BoardLink("bench", port, LinkOptions(BAUD, poll_s), sink)
+    link.deliver_to(session)
+    link.start()
+    try:
+        yield link
+    finally:
+        link.stop()
+
+
+def wait_until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("session", [PREVIEW_ID, SESSION])
+def test_what_a_board_holds_that_logged_before_the_server_came_is_fetched_not_forgotten(session: int) -> None:
+    sink = RecordingSink()
+    with SimulatedBoard("08", rate_hz=200, ring=4000, own_power=True, silence_s=0.0, baud=BAUD) as board:
+        with serial.Serial(board.path, timeout=5) as earlier_server:
+            earlier_server.write(protocol.start("08"))
+            assert earlier_server.read_until(b"\n") == b"0840\r\n"
+        wait_until(lambda: board.generated > 20)
+        with linked(board.path, sink, session):
+            wait_until(lambda: len(sink.messages[session]) > 100)
+    numbers = [message_number(message) for message in sink.messages[session]]
+    assert numbers == list(range(len(numbers)))
+    assert not sink.notices
+
+
+def test_a_board_that_does_not_log_is_started_after_it_said_so() -> None:
+    """What was pending answers for the id, and the id comes behind it: it is no answer to the next question."""
+    sink = RecordingSink()
+    answers = {b"0081\n": [b"0840\r\n0882\r\n"], b"08C0\n": [b"0866\r\n"]}
+
+    def answer(request: bytes) -> list[bytes]:
+        if request == b"0800\n":
+            answers[b"08C0\n"] = [b"0840\r\n"]
+        return answers.get(request, [b"0840\r\n"])
+
+    with ScriptedBoard(answer) as board:
+        with linked(board.path, sink, SESSION):
+            wait_until(lambda: len(board.requests) > 4)
+        assert board.asked[:4] == [b"0081\n", b"08C0\n", b"0800\n", b"08C0\n"]
+    assert (sink.gaps, sink.notices) == (["was not there at the start"], [])

@@ -66,6 +66,7 @@ class ServerSettings(_Settings):
     scan_usb: bool = Field(True, description="also open USB serial ports of known kinds")
     never_touch: tuple[str, ...] = Field((), description="ports that are never opened")
     simulate: int = Field(0, ge=0, le=64, description="number of simulated boards")
+    definitions_dir: Path | None = Field(None, description="folder of your own board definitions, *.toml")
     durability: Durability = Field("always", description="when Redis writes to disk: each append, each second, never")
     poll_interval_s: float = Field(
         0.1, gt=0, le=60, description="time from one poll of a board to the next, in seconds"

@@ -57,6 +57,7 @@ def run(settings: ServerSettings) -> int:
 
 
 def _run(settings: ServerSettings) -> int:
+    definitions = load_definitions(settings.definitions_dir)
     with ExitStack() as stack:
         listener = stack.enter_context(_listen(settings))
         private = None if settings.redis_url else stack.enter_context(_private_redis(settings))
@@ -75,7 +76,7 @@ def _run(settings: ServerSettings) -> int:
             is_private_store=private is not None,
             revive_store=private.revive if private else None,
         )
-        acquisition = Acquisition(store, load_definitions(), options)
+        acquisition = Acquisition(store, definitions, options)
         hosts = (settings.host, socket.gethostname(), *settings.allowed_hosts)
         app = Guard(create_app(acquisition, store), hosts, settings.token)
         try:

@@ -51,6 +51,9 @@ def serve(
         list[str] | None, typer.Option(metavar="PORT[:BAUD]", help="A port to open; may be given several times.")
     ] = None,
     simulate: Annotated[int | None, typer.Option(metavar="N", help="Number of simulated boards.")] = None,
+    definitions_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of your own board definitions, *.toml.")
+    ] = None,
     durability: Annotated[
         Durability | None, typer.Option(help="When Redis writes to disk. [default: always]", show_default=False)
     ] = None,
@@ -84,6 +87,7 @@ def serve(
         "redis_prefix": redis_prefix,
         "serial": tuple(serial) if serial else None,
         "simulate": simulate,
+        "definitions_dir": definitions_dir,
         "durability": durability and durability.value,
         "preview": preview,
         "scan_usb": scan_usb,

@@ -73,6 +73,7 @@ def test_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
         (["serve", "--durability", "x"], "Invalid value for '--durability': 'x' is not one of 'always', "),
         (["serve", "--host", "1.2.3.4", "--token", 16 * "x", "--port", "0"], "Cannot listen on 1.2.3.4 port 0: "),
         (["serve", "--redis-url", "nonsense", "--port", "0"], "'nonsense' is not the address of a Redis: give one "),
+        (["serve", "--definitions-dir", "none", "--port", "0"], "Cannot read board definitions from none: "),
         (["status", "-s", "ftp://x"], "'ftp://x' is no server's address"),
         (["client", "-s", "http://"], "'http://' is no server's address"),
         (["export", "1", "a.csv", "-o", "b.csv"], "Invalid value for FILE: it is given by --output, too."),
@@ -87,6 +88,26 @@ def test_wrong_usage_is_one_sentence_and_exit_code_two(
     assert printed.out == ""
     assert printed.err.startswith(sentence)
     assert printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("id = 8", "The board definition boards/a.toml is wrong at id: "),
+        ("id", "The board definition boards/a.toml is not"),
+    ],
+)
+def test_a_wrong_board_definition_is_named(
+    text: str, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "boards").mkdir()
+    (tmp_path / "boards" / "a.toml").write_text(text)
+    monkeypatch.setenv("BLITZ_DEFINITIONS_DIR", "boards")
+    assert invoke(["serve", "--port", "0", "--data-dir", "data"]) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith(sentence)
+    assert printed.count("\n") == 1
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize(

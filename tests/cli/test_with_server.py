@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,26 @@ def test_boards_are_listed(shell: Shell) -> None:
     assert lines[0].split()[:5] == ["Name", "Port", "Baud", "Board", "State"]
     assert [line.split()[0] for line in lines[1:]] == ["sim1", "sim2"]
     assert [board["board_id"] for board in shell.json("boards", "--scan")["boards"]] == ["08", "09"]
+
+
+def test_a_board_is_known_by_the_definition_in_the_readme(
+    run_server: Callable[..., Any], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    example = readme.partition("```toml\n")[2].partition("```")[0]
+    (tmp_path / "pump.toml").write_text(example.replace('"0a"', '"08"'))
+    server = run_server("--simulate", "1", "--durability", "none", "--definitions-dir", str(tmp_path))
+    shell = Shell(capsys)
+    number = str(shell.json("start", "-s", server.url)["session"]["id"])
+    deadline_s = time.monotonic() + 20
+    while not shell.json("status", "-s", server.url)["session"]["message_count"]:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+    assert [board["board_name"] for board in shell.json("boards", "-s", server.url)["boards"]] == ["Pump stand"]
+    shell("stop", "-s", server.url)
+    cache = str(tmp_path / "cache.db")
+    exported = Path(shell("export", number, str(tmp_path / "a.csv"), "--cache", cache, "-s", server.url).strip())
+    assert exported.read_text().startswith("time_utc,seconds,pressure [bar],valve_open\n")
 
 
 def test_unknown_session_is_told(shell: Shell) -> None:

@@ -2,9 +2,11 @@
 
 A wrong setting becomes a :class:`~blitz.errors.ConfigError` that names it, where it came from and what is allowed.
 The file is ``blitz.toml`` in the user's configuration folder, or the one that ``BLITZ_CONFIG`` or ``--config``
-names; its tables are ``[server]`` and ``[client]``.
+names; its tables are ``[server]`` and ``[client]``. A variable that is no setting is named in a warning only: it may
+be another program's.
 """
 
+import logging
 import os
 import tomllib
 from collections.abc import Mapping
@@ -15,6 +17,8 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from blitz.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8999
@@ -105,6 +109,9 @@ class ClientSettings(_Settings):
 
 _S = TypeVar("_S", bound=_Settings)
 
+_FURTHER_VARIABLES = ("BLITZ_CONFIG", "BLITZ_NO_INSTALL", "BLITZ_SOAK")
+"""What is no setting: where the settings file is, and what set-up and tests are told."""
+
 
 def load(kind: type[_S], arguments: dict[str, Any] | None = None, config_file: Path | None = None) -> _S:
     """Gather the settings of a program.
@@ -115,6 +122,7 @@ def load(kind: type[_S], arguments: dict[str, Any] | None = None, config_file: P
     """
     given = {name: value for name, value in (arguments or {}).items() if value is not None and value != ()}
     table = "server" if kind is ServerSettings else "client"
+    _warn_of_unknown_variables()
     from_file, path = _read_file(table, config_file)
     from_environment = {
         name: os.environ[f"BLITZ_{name.upper()}"]
@@ -140,6 +148,14 @@ def load(kind: type[_S], arguments: dict[str, Any] | None = None, config_file: P
             else:
                 sentences.append(_wrong(origin, name, problem))
         raise ConfigError(" ".join(sentences)) from error
+
+
+def _warn_of_unknown_variables() -> None:
+    names = {*ServerSettings.model_fields, *ClientSettings.model_fields}
+    allowed = sorted({f"BLITZ_{name.upper()}" for name in names} | set(_FURTHER_VARIABLES))
+    for variable in sorted(os.environ):
+        if variable.startswith("BLITZ_") and variable not in allowed:
+            log.warning("%s is not a setting, and ignored. Allowed are: %s.", variable, ", ".join(allowed))
 
 
 def _wrong(origin: str, name: str, problem: Mapping[str, Any]) -> str:

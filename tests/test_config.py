@@ -1,5 +1,6 @@
 """Settings: where they come from, and what is said about a wrong one."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,23 @@ def test_a_wrong_setting_is_named_with_where_it_stands(config_file: Path, text: 
     with pytest.raises(ConfigError) as told:
         load(ServerSettings)
     assert str(told.value).startswith(sentence.format(path=config_file))
+
+
+def test_a_mistyped_variable_is_a_warning_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = {"CONFIG": os.devnull, "SOAK": "1", "NO_INSTALL": "1", "TOKEN": 16 * "x", "CACHE_DIR": "caches"}
+    for name, value in known.items():
+        monkeypatch.setenv(f"BLITZ_{name}", value)
+    load(ServerSettings)
+    load(ClientSettings)
+    assert caplog.messages == []
+    monkeypatch.setenv("BLITZ_TOKNE", "s3cret")
+    load(ClientSettings)
+    (warning,) = caplog.messages
+    assert warning.startswith("BLITZ_TOKNE is not a setting, and ignored. Allowed are: BLITZ_ALLOWED_HOSTS, ")
+    assert "BLITZ_TOKEN" in warning
+    assert "s3cret" not in warning
 
 
 def test_a_file_that_cannot_be_read_is_named(config_file: Path, tmp_path: Path) -> None:

@@ -123,6 +123,14 @@ def test_unreachable_server_is_one_sentence_and_exit_code_three(
     assert printed.err.count("\n") == 1
 
 
+def test_a_mistyped_variable_is_told_on_the_standard_error() -> None:
+    environment = os.environ | {"BLITZ_SERVRE": NOBODY}
+    command = [sys.executable, "-m", "blitz", "status", "--server", NOBODY]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("BLITZ_SERVRE is not a setting, and ignored. Allowed are: ")
+
+
 def test_an_error_of_the_system_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     assert invoke(["simulate", "--link-dir", str(tmp_path / "file" / "below")]) == 1

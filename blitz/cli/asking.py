@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -11,11 +12,11 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-def client_settings(server: str | None, token: str | None) -> "ClientSettings":
+def client_settings(server: str | None, token: str | None, config_file: Path | None) -> "ClientSettings":
     """Gather the settings of the client's side."""
     from blitz import config
 
-    return config.load(config.ClientSettings, {"server": server, "token": token})
+    return config.load(config.ClientSettings, {"server": server, "token": token}, config_file)
 
 
 def ask(settings: "ClientSettings", question: "Callable[[AsyncClient], Awaitable[_T]]") -> _T:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blitz.cli.asking import ask, client_settings
-from blitz.cli.options import EPILOG, JsonOption, ServerOption, SessionArgument, TokenOption
+from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, SessionArgument, TokenOption
 from blitz.cli.output import Output, Progress
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def download(
     cache: CacheOption = None,
     server: ServerOption = None,
     token: TokenOption = None,
+    config_file: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Copy a session into the local cache.
@@ -47,7 +48,7 @@ def download(
     An interrupted download goes on where it was.
     """
     out = Output(as_json)
-    settings = client_settings(server, token)
+    settings = client_settings(server, token, config_file)
     with out.progress(f"Session {session_id}") as progress:
         path, session = ask(settings, lambda client: _bring(client, settings, session_id, cache, progress))
     out.document(session=session, cache=str(path))
@@ -68,6 +69,7 @@ def export(
     cache: CacheOption = None,
     server: ServerOption = None,
     token: TokenOption = None,
+    config_file: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a session as a CSV file.
@@ -80,7 +82,7 @@ def export(
     from blitz.data.export import export_csv
 
     out = Output(as_json)
-    cached = _find(client_settings(server, token), session_id, cache, out)
+    cached = _find(client_settings(server, token, config_file), session_id, cache, out)
     target = output or file or Path(f"session-{session_id}.csv")
     with (
         DatabaseClient(path=str(cached)) as database,

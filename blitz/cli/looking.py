@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blitz.cli.asking import ask, client_settings
-from blitz.cli.options import EPILOG, JsonOption, ServerOption, TokenOption
+from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, TokenOption
 from blitz.cli.output import Output, duration, local_time
 
 if TYPE_CHECKING:
@@ -22,9 +22,14 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=EPILOG)(sessions)
 
 
-def status(server: ServerOption = None, token: TokenOption = None, as_json: JsonOption = False) -> None:
+def status(
+    server: ServerOption = None,
+    token: TokenOption = None,
+    config_file: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Show what the server is doing: session, store, boards."""
-    settings = client_settings(server, token)
+    settings = client_settings(server, token, config_file)
     record = ask(settings, lambda client: client.status())
     out = Output(as_json)
     if as_json:
@@ -40,19 +45,25 @@ def boards(
     scan: Annotated[bool, typer.Option("--scan", help="Let the server look for devices anew first.")] = False,
     server: ServerOption = None,
     token: TokenOption = None,
+    config_file: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the devices that the server sees."""
-    settings = client_settings(server, token)
+    settings = client_settings(server, token, config_file)
     records = ask(settings, lambda client: client.scan() if scan else client.boards())
     out = Output(as_json)
     out.document(boards=records)
     _print_boards(out, records)
 
 
-def sessions(server: ServerOption = None, token: TokenOption = None, as_json: JsonOption = False) -> None:
+def sessions(
+    server: ServerOption = None,
+    token: TokenOption = None,
+    config_file: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List the server's sessions, newest first."""
-    records = ask(client_settings(server, token), lambda client: client.sessions())
+    records = ask(client_settings(server, token, config_file), lambda client: client.sessions())
     out = Output(as_json)
     out.document(sessions=records)
     if records:

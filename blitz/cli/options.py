@@ -1,5 +1,6 @@
 """Options that several commands share, so that they mean the same everywhere."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,5 +20,8 @@ ServerOption = Annotated[
 ]
 TokenOption = Annotated[
     str | None, typer.Option("--token", metavar="TOKEN", help="What the server asks for; better in BLITZ_TOKEN.")
+]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="A TOML file with a table [client].")
 ]
 SessionArgument = Annotated[int, typer.Argument(metavar="SESSION", min=1, help="A session's id.", show_default=False)]

@@ -12,7 +12,7 @@ import typer
 
 from blitz.cli.asking import client_settings
 from blitz.cli.faults import InstallationError
-from blitz.cli.options import EPILOG, JsonErrorsOption, JsonOption, ServerOption, TokenOption
+from blitz.cli.options import EPILOG, ConfigOption, JsonErrorsOption, JsonOption, ServerOption, TokenOption
 
 _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 
@@ -100,9 +100,14 @@ def serve(
     raise typer.Exit(server.run(settings))
 
 
-def client(server: ServerOption = None, token: TokenOption = None, as_json: JsonErrorsOption = False) -> None:
+def client(
+    server: ServerOption = None,
+    token: TokenOption = None,
+    config_file: ConfigOption = None,
+    as_json: JsonErrorsOption = False,
+) -> None:
     """Open the desktop client's window."""
-    settings = client_settings(server, token)
+    settings = client_settings(server, token, config_file)
     from blitz.io.address import ServerAddress
 
     ServerAddress.parse(settings.server)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from blitz.cli.asking import ask, client_settings
-from blitz.cli.options import EPILOG, JsonOption, ServerOption, TokenOption
+from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, TokenOption
 from blitz.cli.output import Output
 
 
@@ -24,10 +24,11 @@ def start(
     join: Annotated[bool, typer.Option("--join", help="Be content with a session that runs already.")] = False,
     server: ServerOption = None,
     token: TokenOption = None,
+    config_file: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Start a session: from now on everything is recorded."""
-    settings = client_settings(server, token)
+    settings = client_settings(server, token, config_file)
     session, is_new = ask(settings, lambda client: client.start_or_join(name, notes, owner, join=join))
     out = Output(as_json)
     out.document(session=session, created=is_new)
@@ -45,10 +46,11 @@ def stop(
     ] = None,
     server: ServerOption = None,
     token: TokenOption = None,
+    config_file: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Stop the session that runs."""
-    session = ask(client_settings(server, token), lambda client: client.stop(session_id))
+    session = ask(client_settings(server, token, config_file), lambda client: client.stop(session_id))
     out = Output(as_json)
     out.document(session=session)
     out.line(f"Session {session.id} has stopped, with {session.message_count} messages.")

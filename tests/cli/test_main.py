@@ -123,6 +123,20 @@ def test_unreachable_server_is_one_sentence_and_exit_code_three(
     assert printed.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["client"], ["status"], ["boards"], ["sessions"], ["start"], ["stop"], ["download", "1"], ["export", "1"]],
+)
+def test_each_command_of_the_client_takes_a_settings_file(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "lab.toml").write_text("[client]\nserver = 'ftp://lab'\n")
+    assert invoke([*command, "--config", "lab.toml"]) == 2
+    assert capsys.readouterr().err.startswith("'ftp://lab' is no server's address")
+    assert invoke([*command, "--config", "missing.toml"]) == 2
+    assert capsys.readouterr().err == "Cannot read the settings file missing.toml: it does not exist.\n"
+
+
 def test_a_mistyped_variable_is_told_on_the_standard_error() -> None:
     environment = os.environ | {"BLITZ_SERVRE": NOBODY}
     command = [sys.executable, "-m", "blitz", "status", "--server", NOBODY]

@@ -450,7 +450,7 @@ def test_the_gap_of_a_session_after_one_that_another_program_stopped_begins_at_0
         wait_until(lambda: acquisition.boards()[0].state is LinkState.AWAY)
         second = acquisition.start_session()
         (link,) = acquisition._boards.values()
-        wait_until(lambda: link.delivery.is_recording)
+        wait_until(lambda: link.delivery.active == second.id)
         stopped = acquisition.stop_session(second.id)
         assert [gap.seq for gap in stopped.gaps] == [0]
 

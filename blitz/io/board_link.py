@@ -249,7 +249,7 @@ class BoardLink:
         with self._ask_lock:  # behind the mode: nobody takes it back who saw none
             self.identified.set()
         talk.takes_every_line = found.board_id is None
-        talk.take(heard[:-1] if found.is_polled else heard)
+        talk.take(heard)
         if found.is_polled and self._may_start():
             self._take_over(talk)
 
@@ -285,7 +285,7 @@ class BoardLink:
                 self._be_back()
                 if parsed.code != protocol.NOT_LOGGING:
                     self._is_logging = True
-                    if talk.take([line]) is None:
+                    if talk.take([line], is_transmitting=True) is None:
                         talk.finish_answer()
                 elif self._may_start():
                     self._begin_logging(talk)
@@ -323,9 +323,7 @@ class BoardLink:
 
     def _begin_logging(self, talk: Conversation) -> None:
         """START. The board forgets what it has not sent."""
-        code = talk.request(protocol.start(str(self.board_id)))
-        if code is not None and code != protocol.ACK:
-            self._complain(protocol.describe_error(code))
+        talk.request(protocol.start(str(self.board_id)))
         self._is_logging = True  # if it did not hear, the next poll's answer, 66, starts it again
 
     def _poll(self, talk: Conversation) -> Answer:
@@ -348,6 +346,8 @@ class BoardLink:
         if self.delivery.is_recording:
             self.delivery.report_reset()
             self._notice("warning", f"{self.name} was reset in mid-session and has been started again.")
+        else:
+            self._notice("warning", f"{self.name} was reset and has been started again.")
 
     def _working_state(self) -> LinkState:
         return LinkState.RECORDING if self.delivery.is_recording else LinkState.READY

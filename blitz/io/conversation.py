@@ -32,7 +32,7 @@ class Conversation:
     """Speak with the device on an open link.
 
     :param deliver: takes messages and their arrival in ns.
-    :param complain: takes a sentence about an error that the board sent unasked.
+    :param complain: takes a sentence about an error that the board sent, asked or not.
     :param is_wanted_elsewhere: ends a wait for unasked messages, and an answer that has no end.
     :param stop: ends every wait.
     """
@@ -84,17 +84,19 @@ class Conversation:
     def request(self, request: bytes) -> int | None:
         """Send a request; return the code of the board's short answer, None if none came in time."""
         self._link.write(request)
-        return self.finish_answer(is_asked=True).code
+        return self.finish_answer(is_transmitting=False).code
 
     def transmit(self, board_id: str) -> Answer:
         """Ask for all that the board has logged since the last time."""
         self._link.write(protocol.transmit(board_id))
         return self.finish_answer()
 
-    def finish_answer(self, *, is_asked: bool = False) -> Answer:
+    def finish_answer(self, *, is_transmitting: bool = True) -> Answer:
         """Read up to the end of an answer; each part of it may take a second.
 
         A board that logs faster than its line can carry never comes to the end.
+
+        :param is_transmitting: TRANSMIT is what was asked.
         """
         count = 0
         started_s = time.monotonic()
@@ -106,7 +108,7 @@ class Conversation:
             if not lines:
                 continue
             deadline_s = time.monotonic() + ANSWER_S
-            code = self.take(lines, is_asked=is_asked)
+            code = self.take(lines, is_transmitting=is_transmitting)
             count += len(lines)
             if code is not None:
                 return Answer(count - 1, code)
@@ -135,12 +137,12 @@ class Conversation:
             self.take([received])
         raise BoardTimeout(f"The board did not answer {line!r} within {COMMAND_S:g} seconds.")
 
-    def take(self, lines: Sequence[bytes], *, is_asked: bool = False) -> int | None:
-        """Deliver the messages among the lines, keep the bad ones; return the code of the last ACK or error.
+    def take(self, lines: Sequence[bytes], *, is_transmitting: bool = False) -> int | None:
+        """Deliver the messages, keep the bad lines, tell of errors; return the code of the first ACK or error.
 
         Any other short line ends no answer: it comes late, from when the board was asked who it is.
 
-        :param is_asked: an error is the answer to a question, whose asker deals with it.
+        :param is_transmitting: TRANSMIT was asked: that the board is not logging is an answer, and no error.
         """
         if not lines:
             return None
@@ -156,9 +158,10 @@ class Conversation:
             elif parsed.kind is LineKind.OTHER:
                 self._framing.keep_bad(line)
             elif parsed.kind is not LineKind.SHORT:
-                code = parsed.code
-                if parsed.kind is LineKind.ERROR and code != protocol.NOT_LOGGING and not is_asked:
-                    self._complain(protocol.describe_error(int(code or 0)))
+                is_answer = is_transmitting and code is None and parsed.code == protocol.NOT_LOGGING
+                if parsed.kind is LineKind.ERROR and not is_answer:
+                    self._complain(protocol.describe_error(int(parsed.code or 0)))
+                code = parsed.code if code is None else code
         if messages:
             self._deliver(messages, self._arrived_ns)
         return code

@@ -139,3 +139,72 @@ def test_a_board_that_does_not_log_is_started_after_it_said_so() -> None:
             wait_until(lambda: len(board.requests) > 4)
         assert board.asked[:4] == [b"0081\n", b"08C0\n", b"0800\n", b"08C0\n"]
     assert (sink.gaps, sink.notices) == (["was not there at the start"], [])
+
+
+MEANINGS = {
+    "61": "too short",
+    "62": "too long",
+    "63": "does not implement",
+    "64": "does not know this kind of message",
+    "65": "does not know this instruction",
+    "66": "is not logging",
+}
+
+
+@pytest.mark.parametrize("code", MEANINGS)
+@pytest.mark.parametrize("session", [PREVIEW_ID, SESSION])
+def test_an_error_that_a_board_sends_unasked_reaches_the_operator(session: int, code: str) -> None:
+    sink = RecordingSink()
+
+    def answer(request: bytes) -> list[bytes]:
+        if request == b"0081\n":
+            return [b"0882\r\n"]
+        is_time = request == b"08C0\n" and board.asked.count(request) == 2
+        return [b"0840\r\n", f"08{code}\r\n".encode()] if is_time else [b"0840\r\n"]
+
+    with ScriptedBoard(answer) as board, linked(board.path, sink, session):
+        wait_until(lambda: sink.notices)
+    ((severity, text, source),) = sink.notices
+    assert (severity, source) == ("warning", "bench")
+    assert text.startswith(f"bench: The board answered with error {code}: ")
+    assert MEANINGS[code] in text
+
+
+@pytest.mark.parametrize("refused", [b"0081\n", b"0800\n", b"0820\n"])
+def test_an_error_in_answer_to_a_request_of_ours_reaches_the_operator(refused: bytes) -> None:
+    sink = RecordingSink()
+
+    def answer(request: bytes) -> list[bytes]:
+        if request == refused:
+            return [b"0865\r\n"]
+        if request == b"0081\n":
+            return [b"0882\r\n"]
+        return [b"0840\r\n" if b"0800\n" in board.asked else b"0866\r\n"]
+
+    with ScriptedBoard(answer) as board, linked(board.path, sink, SESSION) as link:
+        wait_until(lambda: board.asked.count(b"08C0\n") > 1)
+        link.deliver_to(SESSION + 1)
+        wait_until(lambda: b"0820\n" in board.asked and sink.notices)
+    (notice,) = sink.notices
+    assert notice == ("warning", "bench: " + protocol.describe_error(0x65), "bench")
+
+
+@pytest.mark.parametrize("session", [PREVIEW_ID, SESSION])
+def test_a_board_that_does_not_log_any_more_is_started_again_and_the_operator_told(session: int) -> None:
+    sink = RecordingSink()
+
+    def answer(request: bytes) -> list[bytes]:
+        if request == b"0081\n":
+            return [b"0882\r\n"]
+        return [b"0866\r\n" if board.asked.count(b"08C0\n") == 2 and request == b"08C0\n" else b"0840\r\n"]
+
+    with ScriptedBoard(answer) as board:
+        with linked(board.path, sink, session):
+            wait_until(lambda: board.asked.count(b"08C0\n") > 2)
+        assert board.asked[:5] == [b"0081\n", b"08C0\n", b"08C0\n", b"0800\n", b"08C0\n"]
+    ((severity, text, _),) = sink.notices
+    assert (severity, text[:19]) == (
+        "warning",
+        "bench was reset and" if session == PREVIEW_ID else "bench was reset in ",
+    )
+    assert ("board was reset" in sink.gaps) == (session == SESSION)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PyQt5.QtCore import Qt
 from PyQt5.QtTest import QTest
-from PyQt5.QtWidgets import QApplication, QDialog, QMessageBox, QPushButton
+from PyQt5.QtWidgets import QDialog, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from blitz.data.records import Notice
@@ -229,7 +229,7 @@ def test_sessions_are_searched_and_the_selection_stays(window: MainWindow, feed:
     assert page.selected.id == 8
 
 
-def test_theme_and_window_of_the_plot_are_remembered(window: MainWindow, qapp: QApplication) -> None:
+def test_theme_and_window_of_the_plot_are_remembered(window: MainWindow, feed: Any, make: Any) -> None:
     window.menus["theme_dark"].trigger()
     assert window.appearance.theme is DARK
     assert window.preferences.theme is ThemeChoice.DARK
@@ -237,7 +237,11 @@ def test_theme_and_window_of_the_plot_are_remembered(window: MainWindow, qapp: Q
     assert window.appearance.theme is LIGHT
     window.live_page.window_buttons[PlotWindow.LAST_10].click()
     assert window.preferences.plot_window is PlotWindow.LAST_10
-    assert window.live_page.plot.window_shown is PlotWindow.LAST_10
+    feed.sources_received.emit(0, (make.source(0),))
+    feed.readings_received.emit(make.readings(make.source(0), 600))
+    window.live_page.plot.draw()
+    start, stop = window.live_page.plot.plot.getPlotItem().viewRange()[0]
+    assert stop - start == pytest.approx(10)
 
 
 def test_connecting_asks_for_an_address_and_remembers_it(window: MainWindow, feed: Any) -> None:

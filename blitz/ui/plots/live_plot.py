@@ -38,11 +38,6 @@ class LivePlot(QWidget):
         self.installEventFilter(self)
         variables.shown_changed.connect(self.redraw)
 
-    @property
-    def window_shown(self) -> PlotWindow:
-        """How much is shown."""
-        return self._window
-
     def show_window(self, window: PlotWindow) -> None:
         """Choose how much is shown."""
         self._window = window

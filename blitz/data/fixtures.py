@@ -1,4 +1,4 @@
-"""Rows that ``DatabaseClient.load_fixtures`` puts into a cache: settings always, examples to try things with."""
+"""Rows that ``DatabaseClient.load_fixtures`` puts into a cache: configuration always, examples to try things with."""
 
 from typing import TYPE_CHECKING
 
@@ -8,12 +8,8 @@ from blitz.data.models import Cache, Reading, Session
 if TYPE_CHECKING:
     from blitz.data.database_client import DatabaseClient
 
-CONFIGURATION = {
-    "server": f"http://{DEFAULT_HOST}:{DEFAULT_PORT}",
-    "plot_window": "30 s",
-    "export_layout": "wide",
-}
-"""Settings, by key. A value that is set already stays."""
+CONFIGURATION = {"server": f"http://{DEFAULT_HOST}:{DEFAULT_PORT}"}
+"""Configuration, by key, for programs that keep theirs in a cache; Blitz's own stands in :mod:`blitz.config`."""
 
 CATEGORIES = ("adc_channel_one", "adc_channel_two", "motor_value")
 

@@ -182,11 +182,12 @@ def test_errors_are_logged_handled_and_cleared(cache: DatabaseClient) -> None:
     assert cache.all(Notification).count() == 0
 
 
-def test_load_fixtures_loads_settings_and_keeps_those_that_are_set(cache: DatabaseClient) -> None:
-    cache.set_config("plot_window", "10 s")
+def test_load_fixtures_loads_configuration_and_keeps_what_is_set(cache: DatabaseClient) -> None:
     cache.load_fixtures()
-    assert cache.get_config("plot_window").value == "10 s"
     assert cache.get_config("server").value == "http://127.0.0.1:8999"
+    cache.set_config("server", "http://lab-pi:8999")
+    cache.load_fixtures()
+    assert cache.get_config("server").value == "http://lab-pi:8999"
     assert cache.all(Session).count() == 0
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -80,6 +81,7 @@ class BoardLink:
         self._is_logging = False
         self._commands: queue.SimpleQueue[tuple[str, Future[str]]] = queue.SimpleQueue()
         self._stop = threading.Event()
+        self._is_over = threading.Event()
         self._asked_again = threading.Event()
         self._ask_lock = threading.Lock()
         self._measured = (0, time.monotonic())
@@ -107,9 +109,14 @@ class BoardLink:
         self._wake()
 
     def send(self, line: str) -> "Future[str]":
-        """Send a command between two polls; the future gives the board's answer or a typed error."""
+        """Send a command between two polls; the future gives the board's answer or a typed error.
+
+        Once the thread has ended that is at once a :class:`~blitz.errors.LinkError`.
+        """
         answer: Future[str] = Future()
         self._commands.put((line, answer))
+        if self._is_over.is_set():
+            self._refuse_commands()
         self._wake()
         return answer
 
@@ -160,12 +167,14 @@ class BoardLink:
         except Exception as error:
             self.failure = error
             log.exception("The thread of %s ended", self.name)
-            self._set_state(
-                LinkState.AWAY, f"{self.name} ended by a fault of ours: {error!r}. The log has the details."
-            )
+            sentence = f"{self.name} ended by a fault of ours: {error!r}. The log has the details."
+            self._notice("error", sentence)
+            self._set_state(LinkState.AWAY, sentence)
         finally:
             self._close()
-            self._fail_commands(LinkError(f"{self.name} is closed."))
+            self._is_over.set()
+            self._refuse_commands()
+            self.identified.set()
             self.delivery.release()
 
     def _serve_one_connection(self) -> None:
@@ -371,10 +380,16 @@ class BoardLink:
                     raise
 
     def _fail_commands(self, error: BlitzError) -> None:
-        while not self._commands.empty():
-            _, answer = self._commands.get()
-            if answer.set_running_or_notify_cancel():
-                answer.set_exception(error)
+        with suppress(queue.Empty):  # the thread's end and whoever sends may both be at it
+            while True:
+                _, answer = self._commands.get_nowait()
+                if answer.set_running_or_notify_cancel():
+                    answer.set_exception(error)
+
+    def _refuse_commands(self) -> None:
+        """Nobody will send them any more."""
+        why = "is closed" if self.failure is None else f"ended by a fault of ours: {self.failure!r}"
+        self._fail_commands(LinkError(f"{self.name} {why}."))
 
     # ---- absence and state ----------------------------------------------------------------------------------------
 

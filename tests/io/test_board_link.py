@@ -13,6 +13,7 @@ import serial
 
 from blitz.data.blocks import PREVIEW_ID
 from blitz.data.records import BoardRecord
+from blitz.errors import LinkError
 from blitz.io import board_link, protocol
 from blitz.io.board_link import BoardLink, LinkOptions
 from blitz.io.delivery import Severity
@@ -48,6 +49,13 @@ class RecordingSink:
 
     def now_ns(self) -> int:
         return time.monotonic_ns()
+
+
+class FaultySink(RecordingSink):
+    """Cannot say what a device is, by a mistake in the program."""
+
+    def identify(self, name: str, link: str, board_id: str | None) -> tuple[int, str]:
+        raise ZeroDivisionError
 
 
 class ScriptedBoard:
@@ -208,3 +216,31 @@ def test_a_board_that_does_not_log_any_more_is_started_again_and_the_operator_to
         "bench was reset and" if session == PREVIEW_ID else "bench was reset in ",
     )
     assert ("board was reset" in sink.gaps) == (session == SESSION)
+
+
+def test_a_link_that_ends_by_a_fault_of_ours_says_so_and_refuses_commands(caplog: pytest.LogCaptureFixture) -> None:
+    sink = FaultySink()
+    with ScriptedBoard(lambda request: [b"0882\r\n" if request == b"0081\n" else b"0840\r\n"]) as board:
+        link = BoardLink("bench", board.path, LinkOptions(BAUD), sink)
+        link.start()
+        assert link.identified.wait(5)
+        wait_until(lambda: sink.notices)
+        ((severity, text, source),) = sink.notices
+        assert (severity, source) == ("error", "bench")
+        assert "fault of ours" in text
+        wait_until(lambda: not link._thread.is_alive())
+        with pytest.raises(LinkError, match="fault of ours"):
+            link.send("0883").result(timeout=0.5)
+        with pytest.raises(ZeroDivisionError):
+            link.stop()
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_link_that_was_stopped_refuses_commands_at_once() -> None:
+    with (
+        ScriptedBoard(lambda request: [b"0882\r\n" if request == b"0081\n" else b"0840\r\n"]) as board,
+        linked(board.path, RecordingSink()) as link,
+    ):
+        link.stop()
+        with pytest.raises(LinkError, match="bench is closed"):
+            link.send("0883").result(timeout=0.5)

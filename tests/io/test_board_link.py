@@ -244,3 +244,22 @@ def test_a_link_that_was_stopped_refuses_commands_at_once() -> None:
         link.stop()
         with pytest.raises(LinkError, match="bench is closed"):
             link.send("0883").result(timeout=0.5)
+
+
+@pytest.mark.parametrize("count", [16, 17])
+def test_an_answer_with_more_than_sixteen_messages_is_followed_by_the_next_poll_at_once(count: int) -> None:
+    message = b"08a0000000640123456789ab0000\r\n"
+    sink = RecordingSink()
+
+    def answer(request: bytes) -> list[bytes]:
+        if request == b"0081\n":
+            return [b"0882\r\n"]
+        is_long = request == b"08C0\n" and board.asked.count(request) == 2  # the first is no poll yet
+        return [message * count, b"0840\r\n"] if is_long else [b"0840\r\n"]
+
+    with ScriptedBoard(answer) as board, linked(board.path, sink, poll_s=1.0):
+        wait_until(lambda: board.asked.count(b"08C0\n") > 2)
+    assert len(sink.messages[PREVIEW_ID]) == count
+    _, long_s, next_s, *_ = [asked_s for asked_s, request in board.requests if request == b"08C0\n"]
+    pause_s = next_s - long_s
+    assert pause_s < 0.4 if count > 16 else pause_s > 0.7

@@ -1,19 +1,24 @@
 """One link and its device: what the link asks in which order, what it keeps, and what it tells the operator."""
 
+import json
 import os
 import threading
 import time
 import tty
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 import serial
 
-from blitz.data.blocks import PREVIEW_ID
-from blitz.data.records import BoardRecord
-from blitz.errors import LinkError
+from blitz.data.blocks import PREVIEW_ID, MessageBlock, Read
+from blitz.data.boards import Readings, SessionDecoder, load_definitions
+from blitz.data.records import BoardRecord, Source
+from blitz.errors import CommandRefused, LinkError
 from blitz.io import board_link, protocol
 from blitz.io.board_link import BoardLink, LinkOptions
 from blitz.io.delivery import Severity
@@ -21,13 +26,16 @@ from blitz.io.simulator import SimulatedBoard, message_number
 
 BAUD = 921_600
 SESSION = 7
+RECORDING = Path(__file__).parents[2] / "fixtures" / "captures" / "board08.jsonl"
 
 
 class RecordingSink:
     """Keeps all that a link tells."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock_ns: Callable[[], int] = time.time_ns) -> None:
+        self._clock_ns = clock_ns
         self.messages: dict[int, list[bytes]] = defaultdict(list)
+        self.reads: dict[int, list[Read]] = defaultdict(list)
         self.gaps: list[str] = []
         self.notices: list[tuple[Severity, str, str]] = []
 
@@ -36,6 +44,7 @@ class RecordingSink:
 
     def deliver(self, session_id: int, source: int, arrived_ns: int, messages: Sequence[bytes]) -> bool:
         self.messages[session_id] += messages
+        self.reads[session_id].append(Read(arrived_ns, source, list(messages)))
         return True
 
     def report_gap(self, session_id: int, source: int, from_ns: int, to_ns: int, reason: str) -> None:
@@ -48,7 +57,7 @@ class RecordingSink:
         pass
 
     def now_ns(self) -> int:
-        return time.monotonic_ns()
+        return self._clock_ns()
 
 
 class FaultySink(RecordingSink):
@@ -263,3 +272,100 @@ def test_an_answer_with_more_than_sixteen_messages_is_followed_by_the_next_poll_
     _, long_s, next_s, *_ = [asked_s for asked_s, request in board.requests if request == b"08C0\n"]
     pause_s = next_s - long_s
     assert pause_s < 0.4 if count > 16 else pause_s > 0.7
+
+
+class RecordedChunk(NamedTuple):
+    at_s: float
+    content: bytes
+
+
+class RecordedBoard(ScriptedBoard):
+    """The real board of the recording: each request gets the next of its answers, chunk by chunk at the pace of then.
+
+    A request that the recording has no more answers to is done.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(self._replay)
+        self.at_s = 0.0
+        """What time it was in the recording at the last chunk that was sent."""
+        self._answers = recorded_answers()
+
+    def __enter__(self) -> "RecordedBoard":
+        super().__enter__()
+        return self
+
+    @property
+    def is_exhausted(self) -> bool:
+        return not self._answers[b"08C0\n"]
+
+    def now_ns(self) -> int:
+        return 1_700_000_000_000_000_000 + round(self.at_s * 1e9)
+
+    def _replay(self, request: bytes) -> Iterator[bytes]:
+        if not self._answers[request]:
+            yield b"0840\r\n"
+            return
+        answer = self._answers[request].popleft()
+        ahead_s = time.monotonic() - answer[0].at_s
+        for chunk in answer:
+            threading.Event().wait(max(ahead_s + chunk.at_s - time.monotonic(), 0.0))
+            self.at_s = max(self.at_s, chunk.at_s)
+            yield chunk.content
+
+
+def recorded_answers() -> dict[bytes, deque[list[RecordedChunk]]]:
+    """By request, up to STOP: what was asked behind it found a board that does not log, and no link asks that."""
+    answers: dict[bytes, deque[list[RecordedChunk]]] = defaultdict(deque)
+    request = b""
+    for row in map(json.loads, RECORDING.read_text().splitlines()):
+        chunk = RecordedChunk(row["t_s"], bytes.fromhex(row["hex"]))
+        if row["dir"] == "rx":
+            answers[request][-1].append(chunk)
+        elif request == b"0820\n":
+            break
+        else:
+            request = chunk.content
+            answers[request].append([])
+    return answers
+
+
+def recorded_messages() -> list[bytes]:
+    polls = [chunk.content for answer in recorded_answers()[b"08C0\n"] for chunk in answer]
+    return [line for line in b"".join(polls).split(b"\r\n") if len(line) == 28]
+
+
+def test_a_real_boards_answers_become_a_session_of_12_bit_values_in_three_channels_at_rising_times() -> None:
+    with RecordedBoard() as board:
+        sink = RecordingSink(board.now_ns)
+        with linked(board.path, sink, SESSION, poll_s=0.01) as link:
+            wait_until(lambda: board.is_exhausted)
+            assert link.send("0883").result(10) == "08ff00003d998180600000000000"
+            with pytest.raises(CommandRefused, match="error 65"):
+                link.send("0899").result(10)
+            link.deliver_to(PREVIEW_ID)
+            wait_until(lambda: b"0820\n" in board.asked)
+    assert board.asked[:4] == [b"0081\n", b"08C0\n", b"0800\n", b"08C0\n"]
+    assert len(recorded_messages()) == 43
+    assert sink.messages[SESSION] == recorded_messages()
+    assert not sink.messages[PREVIEW_ID]
+    assert not sink.notices
+
+    readings = decoded(sink.reads[SESSION])
+    assert len(readings) == 43
+    pauses_s = np.diff(readings.time_ns) / 1e9
+    assert (pauses_s > 0).all()
+    assert np.median(pauses_s) == pytest.approx(1.101, abs=0.005)
+    by_name = dict(zip([channel.name for channel in readings.channels], readings.values.T, strict=True))
+    for name in ("adc_channel_one", "adc_channel_two", "adc_channel_three"):
+        values = by_name[name]
+        assert ((values >= 0) & (values < 4096) & (values == np.round(values))).all()
+        assert len(set(values)) > 30
+        assert values[:3].tolist() == [0x195, 0x1B7, 0x1D9]
+    assert not by_name["adc_channel_four"].any()
+
+
+def decoded(reads: Sequence[Read]) -> Readings:
+    source = Source(index=0, name="bench", link="pty", board_id="08", definition=load_definitions()["08"])
+    (readings,) = SessionDecoder([source]).decode(MessageBlock.from_reads(SESSION, 0, reads))
+    return readings

@@ -378,6 +378,9 @@ class BoardLink:
                 answer.set_exception(error)
                 if isinstance(error, LinkError):
                     raise
+            except Exception as error:
+                answer.set_exception(LinkError(f"{self.name} ended by a fault of ours: {error!r}."))
+                raise
 
     def _fail_commands(self, error: BlitzError) -> None:
         with suppress(queue.Empty):  # the thread's end and whoever sends may both be at it

@@ -67,6 +67,13 @@ class FaultySink(RecordingSink):
         raise ZeroDivisionError
 
 
+class FullSink(RecordingSink):
+    """Takes no message, by a mistake in the program."""
+
+    def deliver(self, session_id: int, source: int, arrived_ns: int, messages: Sequence[bytes]) -> bool:
+        raise ZeroDivisionError
+
+
 class ScriptedBoard:
     """A device on a real pty that answers each request with the chunks that a script gives for it."""
 
@@ -243,6 +250,19 @@ def test_a_link_that_ends_by_a_fault_of_ours_says_so_and_refuses_commands(caplog
         with pytest.raises(ZeroDivisionError):
             link.stop()
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_command_in_which_a_link_ends_by_a_fault_of_ours_is_refused_at_once() -> None:
+    answers = {b"0081\n": [b"0882\r\n"], b"0899\n": [b"08a0000000640123456789ab0000\r\n"]}
+    sink = FullSink()
+    with ScriptedBoard(lambda request: answers.get(request, [b"0840\r\n"])) as board:
+        link = BoardLink("bench", board.path, LinkOptions(BAUD), sink)
+        link.start()
+        assert link.identified.wait(5)
+        with pytest.raises(LinkError, match="fault of ours"):
+            link.send("0899").result(timeout=5)
+        with pytest.raises(ZeroDivisionError):
+            link.stop()
 
 
 def test_a_link_that_was_stopped_refuses_commands_at_once() -> None:

@@ -81,12 +81,20 @@ def _run(settings: ServerSettings) -> int:
         app = Guard(create_app(acquisition, store), hosts, settings.token)
         try:
             acquisition.start()
-            asyncio.run(_serve(app, acquisition, listener, settings, store))
+            asyncio.run(_serve(app, acquisition, listener, settings, store, _early_signals()))
         finally:
             # We are ending already; cut short, this would leave Redis behind.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             acquisition.stop()
         return int(acquisition.ended_incomplete)
+
+
+def _early_signals() -> list[int]:
+    """Collect signals instead of raising: the loop, which is being made, must not be torn in two by one."""
+    early: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: early.append(number))
+    return early
 
 
 class _Terminated(BaseException):
@@ -199,7 +207,12 @@ class _Server(uvicorn.Server):
 
 
 async def _serve(
-    app: Guard, acquisition: Acquisition, listener: socket.socket, settings: ServerSettings, store: DatabaseServer
+    app: Guard,
+    acquisition: Acquisition,
+    listener: socket.socket,
+    settings: ServerSettings,
+    store: DatabaseServer,
+    early_signals: list[int],
 ) -> None:
     loop = asyncio.get_running_loop()
     acquisition.hub.attach(loop)
@@ -230,12 +243,13 @@ async def _serve(
         else:
             stopping.append(loop.create_task(stop()))
 
-    previous: dict[int, object] = {}
     for number in (signal.SIGINT, signal.SIGTERM):
         if sys.platform == "win32":
-            previous[number] = signal.signal(number, lambda *_: loop.call_soon_threadsafe(on_signal))
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(on_signal))
         else:
             loop.add_signal_handler(number, on_signal)
+    if early_signals:
+        on_signal()
     host, port = listener.getsockname()[:2]
     shown_host = f"[{host}]" if ":" in host else host
     where = f"a private Redis in {settings.data_dir} (durability {settings.durability})"

@@ -174,13 +174,16 @@ class Acquisition:
 
     def _follow(self, record: SessionRecord) -> None:
         """Record into a session that runs in the store."""
-        with self._state_lock:
-            self._session = record
         self.hub.open_session(record.id, record.sources)
         self._appender.open_session(record)
+        with self._state_lock:
+            self._session = record
         self.hub.post(Event(event=EventKind.SESSION_STARTED, session_id=record.id, session=_brief(record)))
-        for board in list(self._boards.values()):
-            board.deliver_to(record.id)
+        with self._state_lock:
+            # Who lets a session go does it under this lock, too: an older one must not take boards from a newer.
+            if self._session is not None and self._session.id == record.id:
+                for board in self._boards.values():
+                    board.deliver_to(record.id)
 
     def stop_session(self, session_id: int | None) -> SessionRecord:
         """Stop recording: fetch what the boards still hold, then close the session. Waits for both.
@@ -202,7 +205,7 @@ class Acquisition:
             for board in boards:
                 if not board.delivery.wait_until_released(running.id, deadline_s):
                     self.notice("warning", f"{board.name} did not finish within {DRAIN_S:g} s of Stop.", board.name)
-            if self._closing is None:
+            if self._closing is None or self._closing.done():
                 self._closing = self._appender.close_session(running.id)
             # A store that is known to be away is not waited for; the appender goes on trying.
             wait_s = CLOSE_S if self._watch.error is None else 1.0
@@ -357,10 +360,9 @@ class Acquisition:
         with self._state_lock:
             if self._session is not None and self._session.id == record.id:
                 self._session = None
-                self._closing = None
-        for board in list(self._boards.values()):
-            if board.delivery.wanted == record.id:  # it was plugged in while the others were drained
-                board.deliver_to(PREVIEW_ID)
+            for board in self._boards.values():
+                if board.delivery.wanted == record.id:  # it was plugged in while the others were drained
+                    board.deliver_to(PREVIEW_ID)
         log.info("Session %s stopped with %s messages", record.id, record.message_count)
         self.hub.post(Event(event=EventKind.SESSION_STOPPED, session_id=record.id, session=_brief(record)))
 
@@ -373,9 +375,9 @@ class Acquisition:
             if self._session is None or self._session.id != session_id:
                 return
             self._session = None
+            for board in self._boards.values():
+                board.deliver_to(PREVIEW_ID)
         self.notice("warning", why, None)
-        for board in list(self._boards.values()):
-            board.deliver_to(PREVIEW_ID)
         try:
             record = _brief(self._store.session(session_id))
         except (SessionNotFound, StoreUnavailable):
@@ -452,7 +454,7 @@ class Acquisition:
             return  # not ours, or a session is being started or stopped right now
         try:
             session, running = self._session, self._store.running_session()
-            if self._closing is not None:
+            if self._closing is not None and not self._closing.done():
                 pass  # the appender is about to stop it
             elif session is None and running is not None:
                 log.info("Session %s was started by another program", running)

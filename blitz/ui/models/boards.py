@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from PyQt5.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
+from PyQt5.QtCore import QModelIndex, QObject, Qt
 from PyQt5.QtGui import QColor, QFont
 
 from blitz.data.records import BoardRecord, LinkState
 from blitz.ui.formats import MISSING, format_count, format_rate
+from blitz.ui.models.columns import ColumnsModel
 from blitz.ui.theme import LIGHT, Theme
 
 COLUMNS = ("Name", "Board", "Port", "State", "Mode", "Rate", "Messages", "Bad frames", "Error")
@@ -14,8 +15,11 @@ NAME, BOARD, PORT, STATE, MODE, RATE, MESSAGES, BAD_FRAMES, ERROR = range(9)
 _NUMBERS = (RATE, MESSAGES, BAD_FRAMES)
 
 
-class BoardsModel(QAbstractTableModel):
+class BoardsModel(ColumnsModel):
     """One row a device."""
+
+    column_names = COLUMNS
+    number_columns = _NUMBERS
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -41,20 +45,6 @@ class BoardsModel(QAbstractTableModel):
     def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
         """One row a device."""
         return 0 if parent.isValid() else len(self._boards)
-
-    def columnCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008
-        """The columns of :data:`COLUMNS`."""
-        return 0 if parent.isValid() else len(COLUMNS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.DisplayRole) -> Any:
-        """Return the name of a column."""
-        if orientation != Qt.Horizontal:
-            return None
-        if role == Qt.DisplayRole:
-            return COLUMNS[section]
-        if role == Qt.TextAlignmentRole:
-            return int((Qt.AlignRight if section in _NUMBERS else Qt.AlignLeft) | Qt.AlignVCenter)
-        return None
 
     def data(self, index: QModelIndex, role: int = Qt.DisplayRole) -> Any:
         """Return what a cell shows."""

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from PyQt5.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
+from PyQt5.QtCore import QModelIndex, QObject, Qt
 from PyQt5.QtGui import QFont
 
 from blitz.data.records import SessionRecord
 from blitz.ui.feed import SessionList
 from blitz.ui.formats import MISSING, format_count, format_duration, format_moment
+from blitz.ui.models.columns import ColumnsModel
 
 COLUMNS = ("No.", "Name", "Started", "Length", "Messages", "State", "Copy", "Owner")
 NUMBER, NAME, STARTED, LENGTH, MESSAGES, STATE, COPY, OWNER = range(8)
@@ -28,8 +29,11 @@ class _Download:
         return self.done / self.total if self.total else 0.0
 
 
-class SessionsModel(QAbstractTableModel):
+class SessionsModel(ColumnsModel):
     """One row a session."""
+
+    column_names = COLUMNS
+    number_columns = _NUMBERS
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -90,20 +94,6 @@ class SessionsModel(QAbstractTableModel):
     def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
         """One row a session."""
         return 0 if parent.isValid() else len(self._records)
-
-    def columnCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008
-        """The columns of :data:`COLUMNS`."""
-        return 0 if parent.isValid() else len(COLUMNS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.DisplayRole) -> Any:
-        """Return the name of a column."""
-        if orientation != Qt.Horizontal:
-            return None
-        if role == Qt.DisplayRole:
-            return COLUMNS[section]
-        if role == Qt.TextAlignmentRole:
-            return int((Qt.AlignRight if section in _NUMBERS else Qt.AlignLeft) | Qt.AlignVCenter)
-        return None
 
     def data(self, index: QModelIndex, role: int = Qt.DisplayRole) -> Any:
         """Return what a cell shows, or sorts by."""

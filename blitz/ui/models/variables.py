@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from PyQt5.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, pyqtSignal
+from PyQt5.QtCore import QModelIndex, QObject, Qt, pyqtSignal
 from PyQt5.QtGui import QColor, QFont
 
 from blitz.ui.formats import MISSING, channel_decimals, format_age, format_value
 from blitz.ui.live_store import LiveChannel, LiveStore
+from blitz.ui.models.columns import ColumnsModel
 
 COLUMNS = ("Channel", "Value", "Unit", "Source", "Age")
 CHANNEL, VALUE, UNIT, SOURCE, AGE = range(5)
@@ -19,11 +20,14 @@ class _Row(NamedTuple):
     decimals: int
 
 
-class VariablesModel(QAbstractTableModel):
+class VariablesModel(ColumnsModel):
     """Reads a :class:`LiveStore`; :meth:`refresh` is called by a timer.
 
     :param colours: gives the colour of the n-th channel in the theme in force.
     """
+
+    column_names = COLUMNS
+    number_columns = (VALUE, AGE)
 
     shown_changed = pyqtSignal()
 
@@ -77,20 +81,6 @@ class VariablesModel(QAbstractTableModel):
     def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
         """One row a channel."""
         return 0 if parent.isValid() else len(self._rows)
-
-    def columnCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008
-        """The columns of :data:`COLUMNS`."""
-        return 0 if parent.isValid() else len(COLUMNS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.DisplayRole) -> Any:
-        """Return the name of a column."""
-        if orientation != Qt.Horizontal or not 0 <= section < len(COLUMNS):
-            return None
-        if role == Qt.DisplayRole:
-            return COLUMNS[section]
-        if role == Qt.TextAlignmentRole:
-            return _RIGHT if section in (VALUE, AGE) else int(Qt.AlignLeft | Qt.AlignVCenter)
-        return None
 
     def flags(self, index: QModelIndex) -> Qt.ItemFlags:
         """Channels can be ticked."""

@@ -1,26 +1,21 @@
-"""Board definitions, and what they make of raw messages: readings in physical units.
+"""What board definitions make of raw messages: readings in physical units.
 
-Pure: definitions and arrays in, arrays out. A definition is a template for a kind of board; those that were in force
-are saved with each session, so that an old session stays readable, and a corrected definition reads it anew.
+Pure: definitions and arrays in, arrays out.
 Bit positions follow the serial protocol: most significant first, the payload beginning at bit 48 of the line.
 """
 
-import importlib.resources
-import tomllib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from importlib.resources.abc import Traversable
-from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from blitz.data.bits import HEAD_DIGITS, NO_DIGIT, hex_digits, number, timestamps
+from blitz.data.board_definition import LINE_DIGITS, BoardDefinition, Channel, load_definitions
 from blitz.data.device_clock import DeviceClock
-from blitz.errors import BoardMismatch, ConfigError
+from blitz.errors import BoardMismatch
 
 if TYPE_CHECKING:
     from blitz.data.blocks import MessageBlock
@@ -37,96 +32,6 @@ __all__ = [
     "device_ms",
     "load_definitions",
 ]
-
-LINE_DIGITS = 28
-"""Length of a data line; extended ones are longer."""
-
-_FLAG_BIT = 11
-_FLAG_COUNT = 5
-
-
-class Channel(BaseModel):
-    """One quantity of a board: where its bits stand in a message, and what they mean.
-
-    value = (number - zero) * scale / divisor, in ``unit``; ``number`` is the integer that the bits make.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(min_length=1, description="unique within the board; the category's variable name")
-    bit: int = Field(ge=0, description="first bit, counted from the start of the payload, or of the flags")
-    bits: int = Field(ge=1, le=64)
-    is_flag: bool = Field(False, description="the bits stand in flag1..flag5 of the head, not in the payload")
-    signed: bool = False
-    zero: float = 0.0
-    scale: float = 1.0
-    divisor: float = 1.0
-    unit: str = ""
-    shown: bool = Field(True, description="whether a plot shows it when nobody chose otherwise")
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.is_flag and self.bit + self.bits > _FLAG_COUNT:
-            raise ValueError(f"channel {self.name!r} reaches beyond the {_FLAG_COUNT} flags")
-        if self.divisor == 0:
-            raise ValueError(f"channel {self.name!r} has the divisor 0")
-        return self
-
-    @property
-    def first_bit(self) -> int:
-        """First bit, counted from the start of the line."""
-        return self.bit + (_FLAG_BIT if self.is_flag else 4 * HEAD_DIGITS)
-
-
-class BoardDefinition(BaseModel):
-    """A kind of board: its id on the wire, its name and its channels."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str = Field(pattern="^[0-9a-f]{2}$", description="the first two hex digits of each line, lower case")
-    name: str
-    has_clock: bool = Field(True, description="bits 16-47 are milliseconds of the device's clock")
-    channels: tuple[Channel, ...]
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        for name, count in Counter(channel.name for channel in self.channels).items():
-            if count > 1:
-                raise ValueError(f"there are {count} channels {name!r}")
-        return self
-
-    @property
-    def needed_digits(self) -> int:
-        """Length of the shortest message that holds all channels."""
-        ends = [-(-(channel.first_bit + channel.bits) // 4) for channel in self.channels]
-        return max([LINE_DIGITS, *ends])
-
-
-def load_definitions(folder: Path | None = None) -> dict[str, BoardDefinition]:
-    """Read the built-in definitions, and those of a folder, which override them.
-
-    :param folder: its ``*.toml`` files hold a definition each.
-    :returns: definitions by id.
-    :raises ConfigError: naming the file that cannot be read, and why.
-
-    >>> load_definitions()["09"].name
-    'Motor'
-    """
-    places: list[Traversable] = [importlib.resources.files("blitz.data") / "definitions"]
-    if folder is not None:
-        places.append(folder)
-    definitions = {}
-    for place in places:
-        try:
-            files = sorted(
-                (file for file in place.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name
-            )
-        except OSError as error:
-            raise ConfigError(f"Cannot read board definitions from {place}: {error.strerror}.") from error
-        for file in files:
-            definition = _read_definition(file)
-            definitions[definition.id] = definition
-    return definitions
 
 
 def decode_values(definition: BoardDefinition, raw: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -149,7 +54,7 @@ def decode_values(definition: BoardDefinition, raw: NDArray[np.uint8]) -> NDArra
     digits = hex_digits(raw)
     values = np.empty((len(raw), len(definition.channels)))
     for column, channel in enumerate(definition.channels):
-        numbers = number(digits, channel.first_bit, channel.bits, channel.signed)
+        numbers = number(digits, channel.first_bit, channel.bits or 0, channel.signed)
         if channel.zero == 0 and channel.scale == 1 and channel.divisor == 1:
             values[:, column] = numbers
         else:
@@ -289,19 +194,3 @@ def _are_of_board(definition: BoardDefinition, digits: NDArray[np.uint8]) -> NDA
     if digits.size and digits.max() == NO_DIGIT:
         are_ours &= (digits != NO_DIGIT).all(axis=0)
     return are_ours
-
-
-def _read_definition(file: Traversable) -> BoardDefinition:
-    try:
-        return BoardDefinition.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ConfigError(f"Cannot read the board definition {file}: {error.strerror}.") from error
-    except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(str(part) for part in problem["loc"])
-        reason = str(problem["msg"]).removeprefix("Value error, ")
-        raise ConfigError(
-            f"The board definition {file} is wrong{f' at {place}' if place else ''}: {reason}."
-        ) from error
-    except ValueError as error:  # not TOML, or not UTF-8
-        raise ConfigError(f"The board definition {file} is not TOML: {error}.") from error

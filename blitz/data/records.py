@@ -10,7 +10,8 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from blitz.data.boards import BoardDefinition
+from blitz.data.board_definition import BoardDefinition
+from blitz.data.framing_rule import FramingRule
 
 
 class Record(BaseModel):
@@ -27,6 +28,7 @@ class Source(Record):
     link: str = Field(description="port or address that the device was reached at")
     board_id: str | None = Field(None, description="two hex digits; absent where the device has no Blitz id")
     definition: BoardDefinition | None = None
+    framing: FramingRule | None = Field(default=None, description="how its bytes were cut; absent: lines")
 
 
 class Gap(Record):
@@ -37,10 +39,104 @@ class Gap(Record):
     from_ns: int
     to_ns: int
     reason: str
+    lost: int | None = Field(default=None, description="how many messages are missing; absent where nobody can tell")
+    is_exact: bool = Field(default=False, description="the device numbers its messages: lost is no estimate")
+    recovered: int = Field(default=0, description="messages of that time that the board still held and sent later")
+
+
+class Account(Record):
+    """What became of every byte and message of a source, in one session or since its link was made.
+
+    It must balance: ``bytes_read + carried_in = message_bytes + bad_bytes + sum(discarded) + pending_bytes``, and
+    ``messages_read = messages_appended + messages_dropped + messages_waiting``.
+    """
+
+    source: int
+    name: str = ""
+    bytes_read: int = 0
+    carried_in: int = Field(default=0, description="bytes of an unfinished frame that were read before")
+    message_bytes: int = 0
+    bad_bytes: int = Field(default=0, description="bytes of the bad frames")
+    discarded: dict[str, int] = Field(default_factory=dict, description="bytes that belong to no message, by reason")
+    pending_bytes: int = Field(default=0, description="bytes of a frame that is not finished")
+    bad_frames: int = 0
+    messages_read: int = 0
+    messages_appended: int = Field(default=0, description="acknowledged by the store")
+    messages_spooled: int = 0
+    messages_served: int = Field(default=0, description="shown to viewers")
+    messages_dropped: int = Field(default=0, description="discarded because the store was away for too long")
+    messages_waiting: int = Field(default=0, description="read, not yet acknowledged by the store")
+    lost: int = Field(default=0, description="messages that never arrived, as numbers, clock or usual rate tell")
+    is_lost_exact: bool = Field(default=False, description="the device numbers its messages: lost is no estimate")
+    recovered: int = Field(default=0, description="messages of an absence that the board still held and sent later")
+    duplicates: int = 0
+    gaps: int = 0
+    overruns: int | None = Field(default=None, description="bytes that the driver lost; absent where it does not tell")
+    restarts: int = Field(default=0, description="how often the device's clock began anew")
+    drift_ppm: float | None = Field(default=None, description="how fast the device's clock runs against ours")
+    jitter_ms: float | None = Field(default=None, description="usual delay of an arrival behind its message")
+    unexamined: int = Field(default=0, description="messages that were not examined for losses")
+
+    @property
+    def surplus_bytes(self) -> int:
+        """Bytes read that are in no message, no bad frame, and not counted as discarded; 0 if the account balances."""
+        resolved = self.message_bytes + self.bad_bytes + sum(self.discarded.values()) + self.pending_bytes
+        return self.bytes_read + self.carried_in - resolved
+
+    @property
+    def surplus_messages(self) -> int:
+        """Messages read that were neither stored nor counted as dropped; 0 if the account balances."""
+        settled = self.messages_appended + self.messages_dropped + self.messages_waiting
+        return self.messages_read - settled
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether nothing is unaccounted for."""
+        return self.surplus_bytes == 0 and self.surplus_messages == 0
+
+
+class TimelineKind(StrEnum):
+    """What stands on a session's time line besides gaps."""
+
+    COMMAND = "command"
+    """An operator or a program sent something to a device."""
+    CLOCK_STEP = "clock_step"
+    """The computer's clock was set; times within the session go on evenly."""
+    DEFINITION = "definition"
+    """A source's definition was changed."""
+    LINK = "link"
+    """A port was released or taken again."""
+
+
+class TimelineEntry(Record):
+    """Something that happened during a session."""
+
+    kind: TimelineKind
+    time_ns: int
+    seq: int = Field(default=0, description="sequence number of the next message of the session then")
+    source: str | None = Field(default=None, description="the source's name")
+    who: str = ""
+    text: str = Field(description="a sentence for people")
+    sent: str | None = Field(default=None, description="command: what was sent, as text or as hex digits")
+    answer: str | None = Field(default=None, description="command: what came back")
+    error: str | None = Field(default=None, description="command: why there is no answer")
+
+
+class BadFrameRecord(Record):
+    """A frame that means nothing, kept for the operator to look at."""
+
+    time_ns: int
+    reason: str
+    raw: str = Field(description="hex digits")
+
+    @property
+    def text(self) -> str:
+        """The frame as latin-1 text, what cannot be printed being replaced."""
+        return "".join(c if c.isprintable() else "·" for c in str(bytes.fromhex(self.raw), "latin-1"))
 
 
 class SessionRecord(Record):
-    """A session as the server knows it. ``sources`` and ``gaps`` are left out of lists of sessions."""
+    """A session as the server knows it. Lists of sessions leave out sources, gaps, accounts and time line."""
 
     id: int
     name: str = ""
@@ -51,6 +147,9 @@ class SessionRecord(Record):
     is_running: bool = False
     interrupted: bool = False
     message_count: int = 0
+    verdict: str = Field(default="", description="one line: gaps, losses, and whether the account balances")
+    accounts: tuple[Account, ...] = ()
+    timeline: tuple[TimelineEntry, ...] = ()
     sources: tuple[Source, ...] = ()
     gaps: tuple[Gap, ...] = ()
 
@@ -78,6 +177,10 @@ class LinkState(StrEnum):
     """Delivering to the running session."""
     SILENT = "silent"
     """Open, but the device does not answer or deliver; it is asked again."""
+    RELEASED = "released"
+    """Lent to another program, such as one that flashes a sketch; taken again by itself."""
+    AMBIGUOUS = "ambiguous"
+    """Several devices that look alike may be this one: the operator is asked which it is."""
 
 
 class BoardRecord(Record):
@@ -94,6 +197,13 @@ class BoardRecord(Record):
     message_count: int = Field(0, description="messages since the server started, preview included")
     bad_frames: int = 0
     dropped: int = Field(0, description="messages read but discarded because the store was away for too long")
+    format: str = Field(default="", description="layout of its messages: blitz, columns, pairs, json, struct, plugin")
+    is_guessed: bool = Field(default=False, description="the definition was guessed from what the device prints")
+    definition: BoardDefinition | None = None
+    framing: FramingRule | None = None
+    account: Account | None = Field(default=None, description="of the running session; else since the link was made")
+    candidates: tuple[str, ...] = Field(default=(), description="ambiguous: ports of devices that may be this one")
+    retake_at: AwareDatetime | None = Field(default=None, description="released: when it is taken again at the latest")
     error: str | None = Field(None, description="what is wrong at present, as a sentence")
 
 
@@ -142,6 +252,8 @@ class EventKind(StrEnum):
     SESSION_DELETED = "session_deleted"
     LINK_CHANGED = "link_changed"
     GAP = "gap"
+    """A gap was found, or more is known of one: the same source and from_ns means the same gap."""
+    TIMELINE = "timeline"
     NOTICE = "notice"
     RECONNECTED = "reconnected"
     """Made by the client library, not sent: the connection was lost and is back; the cursor went on."""
@@ -158,6 +270,7 @@ class Event(Record):
     sources: tuple[Source, ...] | None = None
     board: BoardRecord | None = None
     gap: Gap | None = None
+    entry: TimelineEntry | None = None
     notice: Notice | None = None
     status: StatusRecord | None = None
 

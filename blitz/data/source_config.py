@@ -1,0 +1,97 @@
+"""A source as it is configured: which device, how it is reached, how its bytes are cut and what they mean.
+
+What the server keeps over restarts and gives at ``/sources``. What a session saves of it is
+:class:`blitz.data.records.Source`.
+"""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from blitz.data.board_definition import BoardDefinition, Format
+from blitz.data.framing_rule import LINES, FramingRule
+
+DEFAULT_BAUD = 57600
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class UsbIdentity(_Part):
+    """What tells one USB device from others: maker and kind, its serial number, and where it is plugged in.
+
+    Clones have no serial number; two of one kind are then told apart by what they say, or by their place.
+    """
+
+    vendor_id: int
+    product_id: int
+    serial_number: str = ""
+    usb_path: str = Field(default="", description="bus and ports, such as 1-2.4")
+    product: str = Field(default="", description="what it calls itself, for people")
+
+    @property
+    def kind(self) -> tuple[int, int]:
+        """Vendor and product."""
+        return self.vendor_id, self.product_id
+
+
+class SerialOptions(_Part):
+    """How a serial line is set. Links of other kinds have none of it."""
+
+    baud: int = Field(default=DEFAULT_BAUD, ge=50, le=20_000_000)
+    data_bits: Literal[5, 6, 7, 8] = 8
+    parity: Literal["none", "even", "odd", "mark", "space"] = "none"
+    stop_bits: Literal[1, 1.5, 2] = 1
+    flow_control: Literal["none", "rtscts", "xonxoff", "dsrdtr"] = "none"
+    dtr: Literal["on", "off"] = Field(
+        default="on", description="off: most boards are then not reset by opening the port"
+    )
+    rts: Literal["on", "off"] = "on"
+
+
+class SourceConfig(_Part):
+    """One configured input.
+
+    ``link`` is a port's path (``/dev/ttyUSB0``, ``COM3``), ``socket://host:port``, or ``replay:FILE``; a USB device
+    with an identity is found under whatever port name it has, ``link`` being the last one.
+    """
+
+    name: str = Field(pattern=r"^[^\s/\\?#%][^/\\?#%\x00-\x1f]{0,59}$", description="unique on the server")
+    link: str = Field(min_length=1)
+    serial: SerialOptions = SerialOptions()
+    protocol: Literal["auto", "blitz", "stream", "netscanner"] = Field(
+        default="auto",
+        description="auto: listen, then ask; blitz: a board that is asked; stream: only listened to; netscanner: polled",
+    )
+    framing: FramingRule | None = Field(default=None, description="absent: the definition's, else lines")
+    definition: BoardDefinition | None = Field(
+        default=None, description="absent: by the board's id, or by what it prints"
+    )
+    on_connect: tuple[str, ...] = Field(
+        default=(),
+        description="lines, or names of commands, sent whenever the link is opened; besides the definition's",
+    )
+    poll_interval_s: float | None = Field(default=None, gt=0, le=3600)
+    identity: UsbIdentity | None = None
+    board_id: str | None = Field(default=None, description="two hex digits, once the board has said it")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        wants_stream = self.rule != LINES or (
+            self.definition is not None and self.definition.format is not Format.BLITZ
+        )
+        if self.protocol == "blitz" and wants_stream:
+            raise ValueError(f"source {self.name!r} is asked by the Blitz protocol, which has lines of hex digits")
+        return self
+
+    @property
+    def rule(self) -> FramingRule:
+        """How its bytes are cut."""
+        return self.framing or (self.definition.framing if self.definition else None) or LINES
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it is only listened to, and never asked by the Blitz protocol."""
+        is_foreign = self.definition is not None and self.definition.format is not Format.BLITZ
+        return self.protocol == "stream" or (self.protocol == "auto" and (is_foreign or self.rule != LINES))

@@ -6,7 +6,7 @@ What the server keeps over restarts and gives at ``/sources``. What a session sa
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from blitz.data.board_definition import BoardDefinition, Format
 from blitz.data.framing_rule import LINES, FramingRule
@@ -42,12 +42,19 @@ class SerialOptions(_Part):
     baud: int = Field(default=DEFAULT_BAUD, ge=50, le=20_000_000)
     data_bits: Literal[5, 6, 7, 8] = 8
     parity: Literal["none", "even", "odd", "mark", "space"] = "none"
-    stop_bits: Literal[1, 1.5, 2] = 1
+    stop_bits: float = Field(default=1, description="1, 1.5 or 2")
     flow_control: Literal["none", "rtscts", "xonxoff", "dsrdtr"] = "none"
     dtr: Literal["on", "off"] = Field(
         default="on", description="off: most boards are then not reset by opening the port"
     )
     rts: Literal["on", "off"] = "on"
+
+    @field_validator("stop_bits")
+    @classmethod
+    def _check_stop_bits(cls, value: float) -> float:
+        if value not in (1, 1.5, 2):
+            raise ValueError(f"{value:g} stop bits: there are 1, 1.5 or 2")
+        return value
 
 
 class SourceConfig(_Part):
@@ -62,7 +69,7 @@ class SourceConfig(_Part):
     serial: SerialOptions = SerialOptions()
     protocol: Literal["auto", "blitz", "stream", "netscanner"] = Field(
         default="auto",
-        description="auto: listen, then ask; blitz: a board that is asked; stream: only listened to; netscanner: polled",
+        description="auto: listen, then ask; blitz: asked; stream: only listened to; netscanner: polled",
     )
     framing: FramingRule | None = Field(default=None, description="absent: the definition's, else lines")
     definition: BoardDefinition | None = Field(

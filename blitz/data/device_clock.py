@@ -7,8 +7,6 @@ cannot arrive before it was logged, so the smallest difference between arrival a
 import numpy as np
 from numpy.typing import NDArray
 
-_NS_PER_MS = 1_000_000
-_WRAP_MS = 1 << 32
 _WRAP_TOLERANCE_MS = 1 << 22
 """About 70 minutes: how long a board may have kept messages that arrive in one read."""
 
@@ -21,7 +19,14 @@ class DeviceClock:
     not. Times never fall, and are never later than the arrival.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tick_ns: int = 1_000_000, wrap_ticks: int | None = 1 << 32) -> None:
+        self.tick_ns = tick_ns
+        self.wrap_ticks = wrap_ticks
+        self.drift_ppm: float | None = None
+        self.drift_uncertainty_ppm: float | None = None
+        self.jitter_ns: float | None = None
+        self.restarts = 0
+        self.wraps = 0
         self._offset_ns: int | None = None
         self._last_ms = 0
         self._last_arrived_ns = 0
@@ -57,15 +62,24 @@ class DeviceClock:
         self._last_time_ns = int(times_ns[-1])
         return times_ns
 
+    def follow(
+        self, ticks: NDArray[np.int64], arrived_ns: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return :meth:`times_ns` and the uncertainty of each, ns."""
+        times_ns = self.times_ns(ticks, arrived_ns)
+        return times_ns, np.full(len(times_ns), self.tick_ns)
+
     def _with_clock(self, device_ms: NDArray[np.int64], arrived_ns: NDArray[np.int64]) -> NDArray[np.int64]:
         before_ms = np.concatenate(([self._last_ms if self._offset_ns is not None else device_ms[0]], device_ms[:-1]))
         before_ns = np.concatenate(([self._last_arrived_ns], arrived_ns[:-1]))
         step_ms = device_ms - before_ms
+        tick_ns = self.tick_ns
+        wrap = self.wrap_ticks or 1 << 62
         # A wrap is a small step forward, modulo 2**32; a reset, days before the wrap, is a large one.
-        patience_ms = (arrived_ns - before_ns) // _NS_PER_MS + _WRAP_TOLERANCE_MS
-        has_wrapped = (step_ms < 0) & (step_ms + _WRAP_MS <= patience_ms)
+        patience_ms = (arrived_ns - before_ns) // tick_ns + _WRAP_TOLERANCE_MS
+        has_wrapped = (step_ms < 0) & (step_ms + wrap <= patience_ms)
         has_restarted = (step_ms < 0) & ~has_wrapped
-        device_ns = (device_ms + self._wrapped_ms + _WRAP_MS * np.cumsum(has_wrapped)) * _NS_PER_MS
+        device_ns = (device_ms + self._wrapped_ms + (self.wrap_ticks or 0) * np.cumsum(has_wrapped)) * tick_ns
         ahead_ns = arrived_ns - device_ns
 
         offset_ns = np.empty_like(ahead_ns)
@@ -78,7 +92,7 @@ class DeviceClock:
         self._offset_ns = int(offset_ns[-1])
         self._last_ms = int(device_ms[-1])
         self._last_arrived_ns = int(arrived_ns[-1])
-        self._wrapped_ms += _WRAP_MS * int(np.count_nonzero(has_wrapped))
+        self._wrapped_ms += (self.wrap_ticks or 0) * int(np.count_nonzero(has_wrapped))
         times_ns: NDArray[np.int64] = device_ns + offset_ns
         return times_ns
 

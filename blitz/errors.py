@@ -14,6 +14,10 @@
     │   ├── SessionRunning (RuntimeError)     a session runs already, or a running one was to be deleted
     │   ├── NoSession (RuntimeError)          no session runs
     │   └── SessionNotFound (LookupError)     there is no session with that id
+    ├── SourceError
+    │   ├── UnknownSource (LookupError)       no source of that name is configured
+    │   └── SourceExists (RuntimeError)       there is a source of that name already
+    ├── TablesError (OSError)                 the server's own tables cannot be opened, read or written
     ├── StoreError
     │   ├── StoreUnavailable (ConnectionError)   Redis cannot be reached, or refuses to write
     │   └── StoreInUse (RuntimeError)         another server acquires into this store or data folder
@@ -105,6 +109,30 @@ class SessionNotFound(SessionError, LookupError):  # noqa: N818
     """There is no session with that id."""
 
     code = "session_not_found"
+
+
+class SourceError(BlitzError):
+    """Something about a configured input."""
+
+    code = "source"
+
+
+class UnknownSource(SourceError, LookupError):  # noqa: N818
+    """No source of that name is configured."""
+
+    code = "unknown_source"
+
+
+class SourceExists(SourceError, RuntimeError):  # noqa: N818
+    """There is a source of that name already."""
+
+    code = "source_exists"
+
+
+class TablesError(BlitzError, OSError):
+    """The server's own tables, in which it keeps its configuration, cannot be opened, read or written."""
+
+    code = "tables"
 
 
 class StoreError(BlitzError):

@@ -1,0 +1,145 @@
+"""The server's own tables, in ``server.db`` in its data folder: their columns, opening the file, faults as sentences.
+
+A change here raises ``SCHEMA_VERSION``. Knows nothing of what the rows mean.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, UniqueConstraint, event
+from sqlalchemy.exc import DBAPIError
+
+from blitz.errors import TablesError
+
+SCHEMA_VERSION = 1
+"""Kept in the file's ``user_version``."""
+
+_BUSY_TIMEOUT_S = 10
+
+_metadata = MetaData()
+
+SOURCES = Table(
+    "source",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("config", Text, nullable=False),
+)
+"""Configured inputs; ``config`` is a SourceConfig as JSON."""
+
+HISTORY = Table(
+    "source_history",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("changed_ms", Integer, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("config", Text),
+    Index("ix_source_history_source", "source"),
+)
+"""Every change; ``config`` is the source as it was afterwards, where the change was one of it."""
+
+DEFINITIONS = Table(
+    "definition_version",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("changed_ms", Integer, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("serial_number", Text, nullable=False),
+    Column("definition", Text),
+    UniqueConstraint("source", "version"),
+)
+"""Definitions as JSON; NULL: from then on none is in force. By the source's name, not by its row: ports that were
+found by themselves have definitions, and definitions outlive their source."""
+
+
+def open_tables(path: str) -> sqlalchemy.Engine:
+    """Open the file, making it and its tables if need be.
+
+    :param path: a file or ``:memory:``.
+    :returns: an engine with one connection, for one thread at a time.
+    :raises TablesError: naming the file, the fault and the remedy.
+    """
+    if path != ":memory:":
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TablesError(f"Cannot make the folder {Path(path).parent}: {error.strerror}.") from error
+    engine = sqlalchemy.create_engine(
+        sqlalchemy.URL.create("sqlite", database=path),
+        connect_args={"check_same_thread": False, "timeout": _BUSY_TIMEOUT_S},
+        poolclass=sqlalchemy.StaticPool,
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    try:
+        with tables_fault(path), engine.begin() as connection:
+            _check(connection, path)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+@contextmanager
+def tables_fault(path: str) -> Iterator[None]:
+    """Turn the database's faults into a sentence with the remedy."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise TablesError(f"Cannot use the server's tables {path}: {error.orig}. {_remedy(str(error.orig))}") from error
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    try:
+        connection.isolation_level = None  # we say BEGIN ourselves, so that DDL is part of the transaction
+        # A configuration is small and rare, and must outlive a power failure.
+        for pragma in (f"busy_timeout={_BUSY_TIMEOUT_S * 1000}", "journal_mode=WAL", "synchronous=FULL"):
+            connection.execute(f"PRAGMA {pragma}").close()
+    except sqlite3.Error:
+        connection.close()
+        raise
+
+
+def _begin(connection: sqlalchemy.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _check(connection: sqlalchemy.Connection, path: str) -> None:
+    found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+    if found != "ok":
+        raise TablesError(f"The server's tables {path} are damaged: {found}. {_remedy('malformed')}")
+    version = int(connection.exec_driver_sql("PRAGMA user_version").scalar() or 0)
+    if version > SCHEMA_VERSION:
+        raise TablesError(
+            f"The server's tables {path} were written by a newer Blitz (version {version} of the tables, this one "
+            f"knows {SCHEMA_VERSION}). Install that Blitz again, or use another data folder."
+        )
+    if version == 0:
+        if sqlalchemy.inspect(connection).get_table_names():
+            raise TablesError(
+                f"{path} is the database of another program. Use another data folder, or move the file away."
+            )
+        _metadata.create_all(connection)
+        connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+
+def _remedy(reason: str) -> str:
+    for sign, remedy in (
+        ("not a database", "It is damaged, or no database: bring it back from a backup, or move it away."),
+        ("malformed", "It is damaged: bring it back from a backup, or move it away and configure the sources anew."),
+        ("locked", "Another program is writing to it: end that program."),
+        ("full", "Free some space on that disk."),
+        ("unable to open", "Check that the path is a file, and that you may write there."),
+        ("readonly", "Check that you may write there."),
+    ):
+        if sign in reason:
+            return remedy
+    return "Check the disk, and that you may write there."

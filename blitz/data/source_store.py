@@ -1,0 +1,319 @@
+"""What the server keeps of its sources over restarts: the sources, each change to them, and versions of definitions.
+
+Owns the tables in ``server.db`` in the server's data folder. Knows nothing of ports, sessions and Redis, and
+nothing of the file ``--serial`` options come from. Every call is one short transaction on a local disk; it may come
+from any thread, but never from an event loop.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, Self, TypeVar
+
+import sqlalchemy
+from pydantic import BaseModel, ValidationError
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from blitz.data.board_definition import BoardDefinition
+from blitz.data.server_tables import DEFINITIONS, HISTORY, SOURCES, open_tables, tables_fault
+from blitz.data.source_config import SourceConfig
+from blitz.errors import ConfigError, SourceExists, TablesError, UnknownSource
+
+_Kept = TypeVar("_Kept", bound=BaseModel)
+
+
+class SourceChange(NamedTuple):
+    """One change to a source."""
+
+    at: datetime
+    who: str
+    what: str
+
+
+@dataclass(frozen=True)
+class DefinitionVersion:
+    """A definition that was in force for a source from some moment on.
+
+    :param version: 1, 2, 3 … for each source.
+    :param serial_number: the device's, when it was known: definition and calibration belong to source and device.
+    """
+
+    version: int
+    changed_at: datetime
+    who: str
+    serial_number: str
+    definition: BoardDefinition
+
+
+class SourceStore:
+    """The sources of one server, open until :meth:`close`.
+
+    :param path: the file, made on first use; ``:memory:`` for one that is gone afterwards.
+    :raises TablesError: if the file cannot be opened, is damaged, belongs to another program, or was written by a
+        newer Blitz. It is never changed or deleted then.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = str(path)
+        self._turn = threading.Lock()
+        self._engine: sqlalchemy.Engine | None = open_tables(self.path)
+
+    def close(self) -> None:
+        """Release the file. A second call does nothing."""
+        with self._turn:
+            if self._engine is not None:
+                self._engine.dispose()
+                self._engine = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def sources(self) -> list[SourceConfig]:
+        """Return all sources, in the order in which they were added."""
+        with self._transaction() as db:
+            rows = db.execute(select(SOURCES.c.name, SOURCES.c.config).order_by(SOURCES.c.id)).all()
+        return [self._read(SourceConfig, config, f"source {name!r}") for name, config in rows]
+
+    def source(self, name: str) -> SourceConfig:
+        """Return one source.
+
+        :raises UnknownSource: if there is none of that name.
+        """
+        with self._transaction() as db:
+            return self._find(db, name)
+
+    def add(self, config: SourceConfig, who: str = "") -> SourceConfig:
+        """Keep a new source and return it.
+
+        :raises SourceExists: if there is one of that name.
+        """
+        with self._transaction() as db:
+            self._check_free(db, config.name)
+            db.execute(insert(SOURCES).values(name=config.name, config=_to_json(config)))
+            _log(db, config.name, who, f"added: {config.link}", config)
+        return config
+
+    def update(self, name: str, changes: SourceConfig | Mapping[str, Any], who: str = "") -> SourceConfig:
+        """Change a source and return it as it is now.
+
+        :param changes: fields and their new values, those of ``serial`` one by one, what is absent staying as it is;
+            or the source as a whole. A new ``name`` takes history and definitions along.
+        :raises UnknownSource: if there is none of that name.
+        :raises SourceExists: if the new name is taken.
+        :raises ConfigError: if a field does not exist, or its value is wrong.
+        """
+        with self._transaction() as db:
+            before = self._find(db, name)
+            after = changes if isinstance(changes, SourceConfig) else changed_source(before, changes)
+            if after == before:
+                return before
+            if after.name != name:
+                self._check_free(db, after.name)
+                _rename(db, name, after.name)
+            db.execute(update(SOURCES).where(SOURCES.c.name == name).values(name=after.name, config=_to_json(after)))
+            _log(db, after.name, who, _describe_changes(before, after), after)
+        return after
+
+    def delete(self, name: str, who: str = "") -> None:
+        """Forget a source. Its history stays; its definitions stay as versions, none being in force.
+
+        :raises UnknownSource: if there is none of that name.
+        """
+        with self._transaction() as db:
+            config = self._find(db, name)
+            db.execute(delete(SOURCES).where(SOURCES.c.name == name))
+            if _newest(db, name) is not None:
+                _insert_version(db, name, None, who, "")
+            _log(db, name, who, "removed", config)
+
+    def history(self, name: str) -> list[SourceChange]:
+        """Return each change to the sources that had this name, oldest first."""
+        columns = HISTORY.c.changed_ms, HISTORY.c.who, HISTORY.c.what
+        with self._transaction() as db:
+            rows = db.execute(select(*columns).where(HISTORY.c.source == name).order_by(HISTORY.c.id)).all()
+        return [SourceChange(_moment(changed_ms), who, what) for changed_ms, who, what in rows]
+
+    def definition(self, source_name: str, serial_number: str | None = None) -> BoardDefinition | None:
+        """Return the definition in force for a source, which need not be a configured one; None if there is none.
+
+        :param serial_number: of the device that stands there now: what was saved for another device does not count.
+        """
+        with self._transaction() as db:
+            row = _newest(db, source_name, serial_number)
+        return None if row is None or row.definition is None else self._definition(source_name, row)
+
+    def save_definition(
+        self, source_name: str, definition: BoardDefinition, who: str = "", serial_number: str = ""
+    ) -> int:
+        """Put a definition in force and return the number of its version, an old one if nothing has changed.
+
+        :param source_name: need not be a configured one: ports that were found have definitions, too.
+        """
+        with self._transaction() as db:
+            newest = _newest(db, source_name)
+            is_same_device = newest is not None and newest.definition and newest.serial_number == serial_number
+            if newest is not None and is_same_device and self._definition(source_name, newest) == definition:
+                return int(newest.version)
+            version = _insert_version(db, source_name, _to_json(definition), who, serial_number)
+            _log(db, source_name, who, f"definition: version {version}, {definition.id}", None)
+        return version
+
+    def definition_versions(self, source_name: str) -> list[DefinitionVersion]:
+        """Return all definitions that a source had, oldest first."""
+        query = select(DEFINITIONS).where(DEFINITIONS.c.source == source_name, DEFINITIONS.c.definition.is_not(None))
+        with self._transaction() as db:
+            rows = db.execute(query.order_by(DEFINITIONS.c.version)).all()
+        return [
+            DefinitionVersion(
+                row.version,
+                _moment(row.changed_ms),
+                row.who,
+                row.serial_number,
+                self._definition(source_name, row),
+            )
+            for row in rows
+        ]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """Give the one connection, whose work is kept at the end, or undone when an error leaves the block."""
+        with self._turn:
+            if self._engine is None:
+                raise TablesError(f"The server's tables {self.path} are closed.")
+            with tables_fault(self.path), self._engine.begin() as connection:
+                yield connection
+
+    def _find(self, db: Connection, name: str) -> SourceConfig:
+        config = db.scalar(select(SOURCES.c.config).where(SOURCES.c.name == name))
+        if config is None:
+            raise UnknownSource(f"There is no source {name!r}. 'blitz sources' lists those that are configured.")
+        return self._read(SourceConfig, config, f"source {name!r}")
+
+    def _check_free(self, db: Connection, name: str) -> None:
+        if db.scalar(select(SOURCES.c.id).where(SOURCES.c.name == name)) is not None:
+            raise SourceExists(f"There is a source {name!r} already. Choose another name, or change that one.")
+
+    def _definition(self, source_name: str, row: Row[Any]) -> BoardDefinition:
+        what = f"definition of {source_name!r}, version {row.version}"
+        return self._read(BoardDefinition, row.definition, what)
+
+    def _read(self, kind: type[_Kept], document: str, what: str) -> _Kept:
+        try:
+            return kind.model_validate_json(document)
+        except ValidationError as error:
+            raise TablesError(
+                f"The {what} in {self.path} cannot be read: {_first_fault(error)}. "
+                "Bring the file back from a backup, or move it away and configure the sources anew."
+            ) from error
+
+
+def changed_source(config: SourceConfig, changes: Mapping[str, Any]) -> SourceConfig:
+    """Return a source with some fields changed, those of ``serial`` one by one.
+
+    :raises ConfigError: if a field does not exist, or its value is wrong.
+
+    >>> bench = SourceConfig(name="bench", link="/dev/ttyUSB0")
+    >>> changed_source(bench, {"serial": {"baud": 115200}}).serial.baud
+    115200
+    """
+    fields = config.model_dump(mode="json")
+    serial = changes.get("serial")
+    _check_fields(changes, fields)
+    fields.update(changes)
+    if isinstance(serial, Mapping):
+        before = config.serial.model_dump(mode="json")
+        _check_fields(serial, before, "serial.")
+        fields["serial"] = {**before, **serial}
+    try:
+        return SourceConfig.model_validate(fields)
+    except ValidationError as error:
+        raise ConfigError(f"The source {config.name!r} cannot be changed: {_first_fault(error)}.") from error
+
+
+def _check_fields(changes: Mapping[str, Any], fields: Mapping[str, Any], prefix: str = "") -> None:
+    for name in changes:
+        if name not in fields:
+            known = ", ".join(prefix + field for field in fields)
+            raise ConfigError(f"A source has no {prefix}{name}. It has: {known}.")
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    place = ".".join(str(part) for part in fault["loc"])
+    return f"{place}{': ' if place else ''}{str(fault['msg']).removeprefix('Value error, ')}"
+
+
+def _describe_changes(before: SourceConfig, after: SourceConfig) -> str:
+    old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
+    flat = [*(("serial", field) for field in old["serial"]), *((field,) for field in old if field != "serial")]
+    parts = []
+    for path in flat:
+        was, now = _at(old, path), _at(new, path)
+        if was != now:
+            is_long = isinstance(was, dict) or isinstance(now, dict)
+            parts.append(f"{path[-1]} changed" if is_long else f"{path[-1]}: {_plain(was)} -> {_plain(now)}")
+    return "; ".join(parts)
+
+
+def _at(fields: Mapping[str, Any], path: Sequence[str]) -> Any:
+    return fields[path[0]][path[1]] if len(path) > 1 else fields[path[0]]
+
+
+def _plain(value: Any) -> str:
+    if value is None or value in ("", []):
+        return "none"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _newest(db: Connection, source_name: str, serial_number: str | None = None) -> Row[Any] | None:
+    query = select(DEFINITIONS).where(DEFINITIONS.c.source == source_name)
+    if serial_number is not None:
+        query = query.where(DEFINITIONS.c.serial_number.in_(("", serial_number)))
+    return db.execute(query.order_by(DEFINITIONS.c.version.desc()).limit(1)).first()
+
+
+def _insert_version(db: Connection, source: str, document: str | None, who: str, serial_number: str) -> int:
+    last = db.scalar(select(func.max(DEFINITIONS.c.version)).where(DEFINITIONS.c.source == source))
+    version = (last or 0) + 1
+    row = {
+        "source": source,
+        "version": version,
+        "changed_ms": _now_ms(),
+        "who": who,
+        "serial_number": serial_number,
+        "definition": document,
+    }
+    db.execute(insert(DEFINITIONS).values(row))
+    return version
+
+
+def _rename(db: Connection, name: str, new_name: str) -> None:
+    """Let history and definitions follow a source; those of an earlier source of the new name come before them."""
+    earlier = _newest(db, new_name)
+    moved = update(DEFINITIONS).where(DEFINITIONS.c.source == name)
+    db.execute(moved.values(source=new_name, version=DEFINITIONS.c.version + (earlier.version if earlier else 0)))
+    db.execute(update(HISTORY).where(HISTORY.c.source == name).values(source=new_name))
+
+
+def _log(db: Connection, source: str, who: str, what: str, config: SourceConfig | None) -> None:
+    document = None if config is None else _to_json(config)
+    row = {"source": source, "changed_ms": _now_ms(), "who": who, "what": what, "config": document}
+    db.execute(insert(HISTORY).values(row))
+
+
+def _to_json(model: BaseModel) -> str:
+    return model.model_dump_json()
+
+
+def _now_ms() -> int:
+    return round(datetime.now(UTC).timestamp() * 1000)
+
+
+def _moment(time_ms: int) -> datetime:
+    return datetime.fromtimestamp(time_ms / 1000, UTC)

@@ -1,16 +1,22 @@
 """How numbers, times and durations are written on screen. Pure."""
 
 import math
+from collections.abc import Iterable
 from datetime import datetime
 
 from blitz.data.boards import Channel
+from blitz.data.records import Account, Gap
 
 MISSING = "–"
 """What stands where there is no value."""
 
 
 def channel_decimals(channel: Channel) -> int:
-    """Return how many decimals a channel's values need, from the size of its smallest step (at most 6)."""
+    """Return how many decimals a channel's values need: as chosen, else from its smallest step (at most 6)."""
+    if channel.decimals is not None:
+        return channel.decimals
+    if channel.table or channel.polynomial or channel.type in ("f32", "f64"):
+        return 3
     step = abs(channel.scale / channel.divisor) if channel.divisor else 1.0
     if step == 0 or (step.is_integer() and channel.zero.is_integer()):
         return 0
@@ -68,3 +74,43 @@ def format_rate(rate_hz: float) -> str:
 def format_moment(moment: datetime) -> str:
     """Write a date and time in the operator's time zone."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def gap_words(gap: Gap) -> str:
+    """Say what is known of a gap.
+
+    >>> gap_words(Gap(source=0, seq=9, from_ns=0, to_ns=47 * 10**9, reason="unplugged", lost=470, recovered=60))
+    '47 s, unplugged, about 470 messages missing, 60 recovered'
+    """
+    seconds = (gap.to_ns - gap.from_ns) / 1e9
+    words = [format_age(seconds), gap.reason] if seconds > 0 else [gap.reason]
+    if gap.lost is not None:
+        words.append(f"{'' if gap.is_exact else 'about '}{format_count(gap.lost)} messages missing")
+    if gap.recovered:
+        words.append(f"{format_count(gap.recovered)} recovered")
+    return ", ".join(words)
+
+
+def loss_words(accounts: Iterable[Account]) -> str:
+    """Say in a line what was lost, by the accounts.
+
+    >>> loss_words([Account(source=0)]), loss_words([Account(source=0, lost=3, is_lost_exact=True)])
+    ('nothing lost', '3 lost, account balances')
+    """
+    accounts = tuple(accounts)
+    lost = sum(account.lost for account in accounts)
+    dropped = sum(account.messages_dropped for account in accounts)
+    bad = sum(account.bad_frames for account in accounts)
+    words = []
+    if lost:
+        is_exact = all(account.is_lost_exact for account in accounts if account.lost)
+        words.append(f"{'' if is_exact else 'about '}{format_count(lost)} lost")
+    for count, what in ((dropped, "dropped, the store was away"), (bad, "bad frames" if bad > 1 else "bad frame")):
+        if count:
+            words.append(f"{format_count(count)} {what}")
+    faulty = [account.name for account in accounts if not account.is_balanced]
+    if faulty:
+        words.append(f"account of {', '.join(faulty)} does not balance")
+    elif words:
+        words.append("account balances")
+    return ", ".join(words) or "nothing lost"

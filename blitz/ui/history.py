@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from blitz.data.boards import SessionDecoder, channel_labels
+from blitz.data.boards import Readings, SessionDecoder
 from blitz.data.database_client import DatabaseClient
-from blitz.data.records import SessionRecord, Source
+from blitz.data.records import Gap, SessionRecord
 from blitz.errors import DownloadCancelled
-from blitz.ui.live_store import LiveChannel, Series, with_breaks
+from blitz.ui.live_rings import Series, gap_places, with_breaks
+from blitz.ui.live_store import LiveChannel, list_channels
+from blitz.ui.source_rows import ShownAs, shown_rows
 
 RUN = 64
 Progress = Callable[[int, int], None]
@@ -24,7 +25,7 @@ class History:
     record: SessionRecord
     channels: tuple[LiveChannel, ...]
     series: dict[int, Series]
-    """By source index; lines broken where readings are missing."""
+    """By source index; lines broken where readings are missing. Rows that were only renamed are one."""
     coarse: dict[int, Series]
     """By source index: minimum and maximum of each :data:`RUN` readings, for views of many."""
 
@@ -34,6 +35,11 @@ class History:
         firsts = [series.times[0] for series in self.series.values() if len(series.times)]
         lasts = [series.times[-1] for series in self.series.values() if len(series.times)]
         return (float(min(firsts)), float(max(lasts))) if firsts else None
+
+    def gaps(self, source_indices: set[int]) -> tuple[Gap, ...]:
+        """Return the gaps of these sources, under whatever definition."""
+        shown = shown_rows(self.record.sources, converted=False)
+        return tuple(gap for gap in self.record.gaps if _row(shown, gap.source) in source_indices)
 
     def between(self, source_index: int, low: float, high: float, columns: int) -> Series | None:
         """Return what a view needs of a source, coarse where a column of it holds many readings.
@@ -60,22 +66,35 @@ def load_history(cache_path: Path, session_id: int, progress: Progress, is_cance
     try:
         record = cache.session_record(session_id)
         decoder = SessionDecoder(record.sources)
-        times: dict[int, list[NDArray[np.float64]]] = {}
-        values: dict[int, list[NDArray[np.float64]]] = {}
+        parts: dict[int, list[Readings]] = {}
+        shown = shown_rows(record.sources, converted=False)
         for block in cache.session_blocks(session_id):
             if is_cancelled():
                 raise DownloadCancelled(f"Opening session {session_id} was cancelled.")
             for readings in decoder.decode(block):
-                times.setdefault(readings.source.index, []).append(readings.time_ns / 1e9)
-                values.setdefault(readings.source.index, []).append(readings.values)
+                parts.setdefault(_row(shown, readings.source.index), []).append(readings)
             progress(block.next_seq, record.message_count)
     finally:
         cache.close()
     series = {
-        index: with_breaks(np.concatenate(parts), np.concatenate(values[index])) for index, parts in times.items()
+        index: _join(readings, [gap for gap in record.gaps if _row(shown, gap.source) == index])
+        for index, readings in parts.items()
     }
     coarse = {index: _coarsen(whole) for index, whole in series.items()}
-    return History(record, _channels(record.sources), series, coarse)
+    rows = [source for source in record.sources if _row(shown, source.index) == source.index]
+    return History(record, list_channels(rows), series, coarse)
+
+
+def _row(shown: dict[int, ShownAs], index: int) -> int:
+    return shown[index].row if index in shown else index
+
+
+def _join(parts: list[Readings], gaps: list[Gap]) -> Series:
+    seqs = np.concatenate([part.seq for part in parts])
+    # Two rows of one device have two clocks, which may differ by a little.
+    times = np.maximum.accumulate(np.concatenate([part.time_ns for part in parts]) / 1e9)
+    values = np.concatenate([part.values for part in parts])
+    return with_breaks(times, values, gap_places(gaps, seqs, times))
 
 
 def _between(series: Series, low: float, high: float) -> Series:
@@ -98,13 +117,3 @@ def _coarsen(series: Series) -> Series:
     times = np.insert(times, breaks, times[breaks - 1])
     values = np.insert(values, breaks, np.nan, axis=0)
     return Series(np.concatenate([times, series.times[used:]]), np.concatenate([values, series.values[used:]]))
-
-
-def _channels(sources: tuple[Source, ...]) -> tuple[LiveChannel, ...]:
-    labels = channel_labels(sources)
-    return tuple(
-        LiveChannel(source, column, channel, labels[source.index, channel.name])
-        for source in sources
-        if source.definition is not None
-        for column, channel in enumerate(source.definition.channels)
-    )

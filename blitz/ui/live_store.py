@@ -9,16 +9,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from blitz.data.boards import Channel, Readings, channel_labels
 from blitz.data.records import Gap, Source
+from blitz.ui.live_rings import Overview, Ring, Run, Series
+from blitz.ui.source_rows import Conversion, ShownAs, find_conversion, latest_rows, shown_rows
 from blitz.ui.windows import PlotWindow
 
 RECENT_READINGS = 1 << 17
 OVERVIEW_RUNS = 4096
-SHORTEST_BREAK_S = 0.05
-"""Steps below this are never a gap: messages of one read share a time where a device has no clock."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +35,6 @@ class LiveChannel:
         return self.source.index, self.column
 
 
-@dataclass(frozen=True, eq=False)
-class Series:
-    """Readings of one source: times in seconds since the Unix epoch (n,), values (n, n_channels), NaN = broken line."""
-
-    times: NDArray[np.float64]
-    values: NDArray[np.float64]
-
-
 class LiveStore:
     """The live readings of one session, or of the preview.
 
@@ -54,10 +45,14 @@ class LiveStore:
     def __init__(self, recent: int = RECENT_READINGS, overview: int = OVERVIEW_RUNS) -> None:
         self._recent = recent
         self._overview = overview
-        self._rings: dict[int, _Ring] = {}
-        self._overviews: dict[int, _Overview] = {}
+        self._rings: dict[int, Ring] = {}
+        self._overviews: dict[int, Overview] = {}
+        self._table: dict[int, Source] = {}
+        self._shown: dict[int, ShownAs] = {}
+        self._gaps: dict[tuple[int, int], Gap] = {}
         self.session_id: int | None = None
         self.sources: tuple[Source, ...] = ()
+        """The devices that are live: of rows that share a name, the last one."""
         self.channels: tuple[LiveChannel, ...] = ()
         self.version = 0
         """Rises with every change: a drawer that saw this version has nothing to do."""
@@ -66,50 +61,60 @@ class LiveStore:
         """Forget everything: nothing is followed."""
         self._rings.clear()
         self._overviews.clear()
+        self._table.clear()
+        self._shown.clear()
+        self._gaps.clear()
         self.session_id = None
         self.sources = ()
         self.channels = ()
         self.version += 1
 
     def follow(self, session_id: int, sources: Iterable[Source]) -> None:
-        """Set the source table. Another session than before begins empty; the same one keeps its readings."""
+        """Set the source table. Another session than before begins empty.
+
+        The same one keeps its readings, where the newest definitions tell how they are shown now.
+        """
         if session_id != self.session_id:
             self.clear()
             self.session_id = session_id
-        self.sources = tuple(sources)
-        labels = channel_labels(self.sources)
-        self.channels = tuple(
-            LiveChannel(source, column, channel, labels[source.index, channel.name])
-            for source in self.sources
-            if source.definition is not None
-            for column, channel in enumerate(source.definition.channels)
-        )
+        table = {source.index: source for source in sources}
+        self.sources = latest_rows(table.values())
+        live = {source.index for source in self.sources}
+        self._shown = {index: row for index, row in shown_rows(table.values()).items() if row.row in live}
+        self._move_readings(self._table, table)
+        self._table = table
+        self.channels = list_channels(self.sources)
         self.version += 1
 
     def add(self, readings: Readings) -> None:
-        """Store readings of the followed session; those of another are dropped."""
-        if readings.session_id != self.session_id or not len(readings):
+        """Store readings of the followed session; those of another, or by a definition given up, are dropped."""
+        shown = self._shown.get(readings.source.index)
+        if readings.session_id != self.session_id or shown is None or not len(readings):
             return
-        index, width = readings.source.index, readings.values.shape[1]
-        ring = self._rings.get(index)
-        if ring is None or ring.width != width:
-            ring = self._rings[index] = _Ring(self._recent, width)
-            self._overviews[index] = _Overview(self._overview, width)
-        times = readings.time_ns / 1e9
-        ring.add(times, readings.values)
-        self._overviews[index].add(times, readings.values)
+        width = readings.values.shape[1]
+        if width != len(shown.conversion.factor):
+            return
+        if shown.row not in self._rings:
+            self._rings[shown.row] = Ring(self._recent, width)
+            self._overviews[shown.row] = Overview(self._overview, width)
+        ring, times = self._rings[shown.row], readings.time_ns / 1e9
+        if ring.count and times[0] < ring.newest_time:
+            times = np.maximum(times, ring.newest_time)  # two rows of a device have two clocks
+        run = Run(readings.seq, times, shown.conversion.apply(readings.values))
+        ring.add(run)
+        self._overviews[shown.row].add(run)
         self.version += 1
 
     def mark_gap(self, gap: Gap) -> None:
-        """Break the source's lines: messages are known to be missing here."""
-        ring = self._rings.get(gap.source)
-        if ring is None or not ring.count:
-            return
-        time = np.array([max(gap.from_ns / 1e9, ring.newest_time)])
-        nothing = np.full((1, ring.width), np.nan)
-        ring.add(time, nothing)
-        self._overviews[gap.source].add(time, nothing)
+        """Break the source's lines: messages are known to be missing here. Of one gap the last word counts."""
+        self._gaps[gap.source, gap.from_ns] = gap
         self.version += 1
+
+    def gaps(self, source_index: int) -> tuple[Gap, ...]:
+        """Return the gaps of a live source."""
+        return tuple(
+            gap for gap in self._gaps.values() if (row := self._shown.get(gap.source)) and row.row == source_index
+        )
 
     def count(self, source_index: int) -> int:
         """Return how many readings of a source are kept at full resolution."""
@@ -121,9 +126,9 @@ class LiveStore:
         ring = self._rings.get(source_index)
         if ring is None:
             return Series(np.empty(0), np.empty((0, 0)))
-        times, values = ring.last(count + 8)
-        known = ~np.isnan(values).all(axis=1)
-        return Series(times[known][-count:], values[known][-count:])
+        run = ring.last(count + 8)
+        known = ~np.isnan(run.values).all(axis=1)
+        return Series(run.times[known][-count:], run.values[known][-count:])
 
     def newest_time(self) -> float | None:
         """Return the time of the newest reading of any source, in seconds since the Unix epoch."""
@@ -135,142 +140,44 @@ class LiveStore:
         ring = self._rings.get(source_index)
         if ring is None or not ring.count:
             return Series(np.empty(0), np.empty((0, 0)))
+        gaps = self.gaps(source_index)
         if window.count is not None:
-            return with_breaks(*ring.last(window.count))
+            return ring.last(window.count).broken(gaps)
         newest = self.newest_time() or 0.0
         start = -np.inf if window.seconds is None else newest - window.seconds
         if ring.has_dropped and start < ring.oldest_time:
-            return self._overviews[source_index].series(start)
-        return with_breaks(*ring.since(start))
+            return self._overviews[source_index].series(start, gaps)
+        return ring.since(start).broken(gaps)
+
+    def _move_readings(self, before: dict[int, Source], table: dict[int, Source]) -> None:
+        """Put what is kept under the rows that show it now."""
+        rings, overviews = {}, {}
+        for index, ring in self._rings.items():
+            shown, conversion = self._shown.get(index), _row_change(before.get(index), table.get(index))
+            if shown is None or conversion is None or ring.width != len(conversion.factor):
+                continue
+            whole = conversion.then(shown.conversion)
+            if not whole.is_identity:
+                ring.convert(whole.factor, whole.offset)
+                self._overviews[index].convert(whole.factor, whole.offset)
+            rings[shown.row], overviews[shown.row] = ring, self._overviews[index]
+        self._rings, self._overviews = rings, overviews
 
 
-def with_breaks(times: NDArray[np.float64], values: NDArray[np.float64]) -> Series:
-    """Break the line where more than three usual periods passed between two readings."""
-    steps = np.diff(times)
-    rising = steps[-4096:][steps[-4096:] > 0]
-    if not len(rising):
-        return Series(times, values)
-    limit = max(3 * float(np.median(rising)), SHORTEST_BREAK_S)
-    after = np.flatnonzero(steps > limit) + 1
-    if not len(after):
-        return Series(times, values)
-    return Series(np.insert(times, after, times[after - 1]), np.insert(values, after, np.nan, axis=0))
+def list_channels(sources: Iterable[Source]) -> tuple[LiveChannel, ...]:
+    """Return the channels of sources, with their labels."""
+    sources = tuple(sources)
+    labels = channel_labels(sources)
+    return tuple(
+        LiveChannel(source, column, channel, labels[source.index, channel.name])
+        for source in sources
+        if source.definition is not None
+        for column, channel in enumerate(source.definition.channels)
+    )
 
 
-class _Ring:
-    """The newest readings in arrays of twice the capacity, so that every range is one slice."""
-
-    def __init__(self, capacity: int, width: int) -> None:
-        self.width = width
-        self._capacity = capacity
-        self._times = np.empty(min(2 * capacity, 1024))
-        self._values = np.empty((len(self._times), width))
-        self._start = 0
-        self._stop = 0
-        self.has_dropped = False
-
-    @property
-    def count(self) -> int:
-        return self._stop - self._start
-
-    @property
-    def newest_time(self) -> float:
-        return float(self._times[self._stop - 1])
-
-    @property
-    def oldest_time(self) -> float:
-        return float(self._times[self._start])
-
-    def add(self, times: NDArray[np.float64], values: NDArray[np.float64]) -> None:
-        if len(times) > self._capacity:
-            self.has_dropped = True
-            times, values = times[-self._capacity :], values[-self._capacity :]
-        self._make_room(len(times))
-        self._times[self._stop : self._stop + len(times)] = times
-        self._values[self._stop : self._stop + len(times)] = values
-        self._stop += len(times)
-        if self.count > self._capacity:
-            self._start = self._stop - self._capacity
-            self.has_dropped = True
-
-    def last(self, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        start = max(self._start, self._stop - count)
-        return self._times[start : self._stop], self._values[start : self._stop]
-
-    def since(self, time: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        start = self._start + int(np.searchsorted(self._times[self._start : self._stop], time))
-        return self._times[start : self._stop], self._values[start : self._stop]
-
-    def _make_room(self, count: int) -> None:
-        if self._stop + count <= len(self._times):
-            return
-        kept = self.count
-        size = min(2 * self._capacity, max(2 * (kept + count), 1024))
-        times, values = np.empty(max(size, kept + count)), np.empty((max(size, kept + count), self.width))
-        times[:kept] = self._times[self._start : self._stop]
-        values[:kept] = self._values[self._start : self._stop]
-        self._times, self._values, self._start, self._stop = times, values, 0, kept
-
-
-class _Overview:
-    """Minimum and maximum of equal runs of readings; runs are joined in pairs when there are too many."""
-
-    def __init__(self, capacity: int, width: int) -> None:
-        self._capacity = capacity
-        self._stride = 1
-        self._count = 0
-        self._times = np.empty(capacity)
-        self._low = np.empty((capacity, width))
-        self._high = np.empty((capacity, width))
-        self._is_broken = np.zeros(capacity, np.bool_)
-        self._pending: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
-        self._pending_count = 0
-
-    def add(self, times: NDArray[np.float64], values: NDArray[np.float64]) -> None:
-        self._pending.append((times, values))
-        self._pending_count += len(times)
-        if self._pending_count < self._stride:
-            return
-        times = np.concatenate([part[0] for part in self._pending])
-        values = np.concatenate([part[1] for part in self._pending])
-        while len(times) >= self._stride:
-            runs = min(len(times) // self._stride, self._capacity - self._count)
-            used = runs * self._stride
-            self._append(times[:used], values[:used], runs)
-            times, values = times[used:], values[used:]
-            if self._count == self._capacity:
-                self._join_pairs()
-        self._pending = [(times.copy(), values.copy())] if len(times) else []
-        self._pending_count = len(times)
-
-    def series(self, start: float) -> Series:
-        first = int(np.searchsorted(self._times[: self._count], start))
-        runs = self._count - first
-        broken = self._is_broken[first : self._count]
-        times = np.repeat(self._times[first : self._count], 2)
-        values = np.empty((2 * runs, self._low.shape[1]))
-        values[0::2] = self._low[first : self._count]
-        values[1::2] = self._high[first : self._count]
-        breaks = 2 * np.flatnonzero(broken)
-        times = np.insert(times, breaks, times[breaks])
-        values = np.insert(values, breaks, np.nan, axis=0)
-        tail = [(t, v) for t, v in self._pending if len(t)]
-        return Series(np.concatenate([times, *(t for t, _ in tail)]), np.concatenate([values, *(v for _, v in tail)]))
-
-    def _append(self, times: NDArray[np.float64], values: NDArray[np.float64], runs: int) -> None:
-        here = slice(self._count, self._count + runs)
-        grouped = values.reshape(runs, self._stride, values.shape[1])
-        self._times[here] = times[:: self._stride]
-        self._low[here] = np.fmin.reduce(grouped, axis=1)
-        self._high[here] = np.fmax.reduce(grouped, axis=1)
-        self._is_broken[here] = np.any(np.all(np.isnan(grouped), axis=2), axis=1)
-        self._count += runs
-
-    def _join_pairs(self) -> None:
-        half = self._count // 2
-        self._times[:half] = self._times[0 : 2 * half : 2]
-        self._low[:half] = np.fmin(self._low[0 : 2 * half : 2], self._low[1 : 2 * half : 2])
-        self._high[:half] = np.fmax(self._high[0 : 2 * half : 2], self._high[1 : 2 * half : 2])
-        self._is_broken[:half] = self._is_broken[0 : 2 * half : 2] | self._is_broken[1 : 2 * half : 2]
-        self._count = half
-        self._stride *= 2
+def _row_change(before: Source | None, after: Source | None) -> Conversion | None:
+    """Return how readings change whose row got another definition; None where they cannot be kept."""
+    if before is None or after is None or before.definition is None or after.definition is None:
+        return None
+    return find_conversion(before.definition, after.definition)

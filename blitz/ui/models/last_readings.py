@@ -7,7 +7,8 @@ from PyQt5.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, pyqtSign
 from PyQt5.QtGui import QFont
 
 from blitz.ui.formats import MISSING, channel_decimals, format_value
-from blitz.ui.live_store import LiveChannel, LiveStore, Series
+from blitz.ui.live_rings import Series
+from blitz.ui.live_store import LiveChannel, LiveStore
 
 LAST = 10
 

@@ -54,8 +54,8 @@ class VariablesModel(ColumnsModel):
         return self._shown.get(channel.label, channel.channel.shown)
 
     def colour(self, channel: LiveChannel) -> str:
-        """Return a channel's colour in the theme in force."""
-        return self._colours(self._order.get(channel.key, 0))
+        """Return a channel's colour: its own, else one of the theme in force."""
+        return channel.channel.color or self._colours(self._order.get(channel.key, 0))
 
     def colour_index(self, channel: LiveChannel) -> int:
         """Return a channel's place in the order of colours: those shown by default come first."""
@@ -135,7 +135,7 @@ class VariablesModel(ColumnsModel):
     def _text(self, row: int, column: int) -> str:
         channel, decimals = self._rows[row]
         if column == CHANNEL:
-            return channel.channel.name
+            return channel.channel.display_name
         if column == UNIT:
             return channel.channel.unit
         if column == SOURCE:

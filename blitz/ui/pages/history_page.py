@@ -22,14 +22,20 @@ class ChannelChoice(QAbstractListModel):
 
     def __init__(self, channels: tuple[LiveChannel, ...], theme: Theme, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._channels = sorted(channels, key=lambda channel: not channel.channel.shown)
-        self._shown = [channel.channel.shown for channel in self._channels]
+        by_label: dict[str, list[LiveChannel]] = {}
+        for channel in sorted(channels, key=lambda channel: not channel.channel.shown):
+            by_label.setdefault(channel.label, []).append(channel)
+        # A channel whose definition was changed in mid-session stands in two rows of the source table: one line here.
+        self._channels = list(by_label.values())
+        self._shown = [same[-1].channel.shown for same in self._channels]
         self.theme = theme
 
     @property
     def shown(self) -> tuple[tuple[LiveChannel, int], ...]:
         """Ticked channels and their places in the order of colours."""
-        return tuple((channel, place) for place, channel in enumerate(self._channels) if self._shown[place])
+        return tuple(
+            (channel, place) for place, same in enumerate(self._channels) if self._shown[place] for channel in same
+        )
 
     def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
         """One row a channel."""
@@ -43,13 +49,13 @@ class ChannelChoice(QAbstractListModel):
         """Return label, tick and colour."""
         if not index.isValid():
             return None
-        channel = self._channels[index.row()]
+        channel = self._channels[index.row()][-1]
         if role == Qt.DisplayRole:
             return f"{channel.label} [{channel.channel.unit}]" if channel.channel.unit else channel.label
         if role == Qt.CheckStateRole:
             return Qt.Checked if self._shown[index.row()] else Qt.Unchecked
         if role == Qt.DecorationRole:
-            return QColor(self.theme.channel_colour(index.row()))
+            return QColor(channel.channel.color or self.theme.channel_colour(index.row()))
         return None
 
     def setData(self, index: QModelIndex, value: Any, role: int = Qt.EditRole) -> bool:

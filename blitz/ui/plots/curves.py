@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from PyQt5.QtCore import Qt
 
 from blitz.data.overview import min_max
+from blitz.data.records import Gap
+from blitz.ui.live_store import LiveChannel
+from blitz.ui.plots.marks import GapMarks, LimitBands
 from blitz.ui.plots.time_axis import TimeAxis
 from blitz.ui.theme import Theme
 
@@ -30,16 +33,21 @@ class Curve:
     colour_index: int
     times: NDArray[np.float64]
     values: NDArray[np.float64]
+    colour: str = ""
+    """As #rrggbb, where the channel has one of its own."""
+    limits: tuple[float | None, float | None] = (None, None)
 
 
 class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
-    """A grid, a time axis and curves."""
+    """A grid, a time axis, curves with their limits, and what is known of gaps."""
 
     def __init__(self) -> None:
         self.time_axis = TimeAxis()
         super().__init__(axisItems={"bottom": self.time_axis})
         self._drawn: dict[Hashable, tuple[Any, tuple[object, ...]]] = {}
         self._theme: Theme | None = None
+        self._gaps = GapMarks(self.getPlotItem())
+        self._limits = LimitBands(self.getPlotItem())
         plot = self.getPlotItem()
         plot.setMenuEnabled(False)
         plot.hideButtons()
@@ -63,6 +71,11 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         for curve, _ in self._drawn.values():
             self.removeItem(curve)
         self._drawn.clear()
+        self._gaps.set_colour(theme.warning)
+
+    def show_gaps(self, gaps: tuple[Gap, ...]) -> None:
+        """Mark where messages are known to be missing; a tooltip says how many, and why."""
+        self._gaps.show(gaps)
 
     @property
     def columns(self) -> int:
@@ -84,20 +97,24 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         for curve, (times, values) in zip(curves, thinned, strict=True):
             has_dots = len(times) > 0 and (times[-1] - times[0]) * columns >= DOT_PIXELS * (len(times) - 1) * span_s
             self._set(curve, times, values, has_dots, is_smooth)
+        self._limits.show(frozenset((self._colour(curve), *curve.limits) for curve in curves if any_of(curve.limits)))
         return value_limits([values for _, values in thinned])
+
+    def _colour(self, curve: Curve) -> str:
+        return curve.colour or (self._theme.channel_colour(curve.colour_index) if self._theme else "#888888")
 
     def _set(
         self, curve: Curve, times: NDArray[np.float64], values: NDArray[np.float64], has_dots: bool, is_smooth: bool
     ) -> None:
         drawn, style = self._drawn.get(curve.key, (None, ()))
-        wanted = (curve.colour_index, has_dots)
+        colour = self._colour(curve)
+        # Beyond the palette's eight colours the line tells them apart.
+        dash = Qt.SolidLine if curve.colour or curve.colour_index < 8 else Qt.DashLine
+        wanted = (colour, dash, has_dots)
         if drawn is None:
             drawn = pg.PlotDataItem(connect="finite")
             self.addItem(drawn)
         if style != wanted:
-            colour = self._theme.channel_colour(curve.colour_index) if self._theme else "#888888"
-            # Beyond the palette's eight colours the line tells them apart.
-            dash = Qt.SolidLine if curve.colour_index < 8 else Qt.DashLine
             drawn.setPen(pg.mkPen(colour, width=1, style=dash))
             drawn.setSymbol("o" if has_dots else None)
             drawn.setSymbolSize(5)
@@ -105,6 +122,14 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
             drawn.setSymbolBrush(colour)
         self._drawn[curve.key] = (drawn, wanted)
         drawn.setData(times, values, antialias=is_smooth)
+
+
+def channel_curve(
+    channel: LiveChannel, colour_index: int, times: NDArray[np.float64], values: NDArray[np.float64]
+) -> Curve:
+    """Return a channel's curve, as its definition wants it drawn."""
+    limits = (channel.channel.limit_low, channel.channel.limit_high)
+    return Curve(channel.key, channel.label, colour_index, times, values, channel.channel.color, limits)
 
 
 def fitting_range(
@@ -124,6 +149,11 @@ def fitting_range(
             return shown
     pad = span * margin if span > 0 else max(abs(high) * 0.05, 0.5)
     return low - pad, high + pad
+
+
+def any_of(limits: tuple[float | None, float | None]) -> bool:
+    """Whether there is a limit."""
+    return limits != (None, None)
 
 
 def value_limits(curves: list[NDArray[np.float64]]) -> tuple[float, float] | None:

@@ -5,7 +5,7 @@ from PyQt5.QtGui import QKeyEvent
 
 from blitz.ui.history import History
 from blitz.ui.live_store import LiveChannel
-from blitz.ui.plots.curves import Curve, TimePlot, fitting_range
+from blitz.ui.plots.curves import TimePlot, channel_curve, fitting_range
 from blitz.ui.theme import Theme
 
 
@@ -35,6 +35,7 @@ class HistoryPlot(TimePlot):
     def show_channels(self, channels: tuple[tuple[LiveChannel, int], ...]) -> None:
         """Choose what is drawn: channels and their places in the order of colours."""
         self._shown = channels
+        self.show_gaps(self._history.gaps({channel.source.index for channel, _ in channels}))
         self._redraw.start()
 
     def set_theme(self, theme: Theme) -> None:
@@ -80,7 +81,7 @@ class HistoryPlot(TimePlot):
             series = shown.get(channel.source.index)
             if series is not None and channel.column < series.values.shape[1]:
                 values = series.values[:, channel.column]
-                curves.append(Curve(channel.key, channel.label, colour, series.times, values))
+                curves.append(channel_curve(channel, colour, series.times, values))
         limits = self.draw(curves, high - low)
         if limits is not None:
             self.setYRange(*fitting_range(*limits, None), padding=0)

@@ -5,7 +5,7 @@ from PyQt5.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from blitz.ui.live_store import LiveStore
 from blitz.ui.models.variables import VariablesModel
-from blitz.ui.plots.curves import Curve, TimePlot, fitting_range
+from blitz.ui.plots.curves import Curve, TimePlot, channel_curve, fitting_range
 from blitz.ui.theme import Theme
 from blitz.ui.windows import DEFAULT_WINDOW, PlotWindow
 
@@ -72,6 +72,8 @@ class LivePlot(QWidget):
             return False
         self._drawn_version = self._store.version
         curves = self._curves()
+        shown = {channel.source.index for channel in self._variables.shown_channels}
+        self.plot.show_gaps(tuple(gap for index in shown for gap in self._store.gaps(index)))
         start, stop = self._time_range(curves)
         limits = self.plot.draw(curves, stop - start)
         if stop > start:
@@ -104,7 +106,8 @@ class LivePlot(QWidget):
             if shown is None or channel.column >= shown.values.shape[1]:
                 continue
             colour = self._variables.colour_index(channel)
-            curves.append(Curve(channel.key, channel.label, colour, shown.times, shown.values[:, channel.column]))
+            values = shown.values[:, channel.column]
+            curves.append(channel_curve(channel, colour, shown.times, values))
         return curves
 
     def _time_range(self, curves: list[Curve]) -> tuple[float, float]:

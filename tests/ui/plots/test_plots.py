@@ -11,7 +11,8 @@ from PyQt5.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from blitz.ui.history import RUN, History, _coarsen
-from blitz.ui.live_store import LiveChannel, Series, with_breaks
+from blitz.ui.live_rings import Series, with_breaks
+from blitz.ui.live_store import LiveChannel
 from blitz.ui.plots.curves import MOST_SMOOTH_POINTS, Curve, TimePlot
 from blitz.ui.plots.history_plot import HistoryPlot
 from blitz.ui.plots.time_axis import TimeAxis

@@ -8,7 +8,6 @@ from any thread, but never from an event loop.
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
@@ -20,6 +19,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.server_tables import DEFINITIONS, HISTORY, SOURCES, open_tables, tables_fault
 from blitz.data.source_config import SourceConfig
+from blitz.data.source_records import DefinitionVersion
 from blitz.errors import ConfigError, SourceExists, TablesError, UnknownSource
 
 _Kept = TypeVar("_Kept", bound=BaseModel)
@@ -31,21 +31,6 @@ class SourceChange(NamedTuple):
     at: datetime
     who: str
     what: str
-
-
-@dataclass(frozen=True)
-class DefinitionVersion:
-    """A definition that was in force for a source from some moment on.
-
-    :param version: 1, 2, 3 … for each source.
-    :param serial_number: the device's, when it was known: definition and calibration belong to source and device.
-    """
-
-    version: int
-    changed_at: datetime
-    who: str
-    serial_number: str
-    definition: BoardDefinition
 
 
 class SourceStore:
@@ -171,11 +156,11 @@ class SourceStore:
             rows = db.execute(query.order_by(DEFINITIONS.c.version)).all()
         return [
             DefinitionVersion(
-                row.version,
-                _moment(row.changed_ms),
-                row.who,
-                row.serial_number,
-                self._definition(source_name, row),
+                version=row.version,
+                changed_at=_moment(row.changed_ms),
+                who=row.who,
+                serial_number=row.serial_number,
+                definition=self._definition(source_name, row),
             )
             for row in rows
         ]

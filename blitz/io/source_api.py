@@ -1,0 +1,198 @@
+"""The HTTP calls about devices, sources and definitions: thin calls on the acquisition.
+
+Owns how these requests look. Plain functions run in worker threads, so that a call which waits for a board holds up
+nobody; errors become problem details in :mod:`blitz.io.api`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Protocol
+from urllib.parse import unquote
+
+from fastapi import APIRouter, Body, Depends, Header
+from pydantic import BaseModel, ConfigDict, Field
+
+from blitz.data.board_definition import BoardDefinition
+from blitz.data.records import BadFrameRecord, BoardRecord
+from blitz.data.source_config import SourceConfig
+from blitz.data.source_records import OWNER_HEADER, CommandAnswer, CommandRequest, DefinitionVersion
+
+_OWNER_LENGTH = 200
+
+
+class Devices(Protocol):
+    """What these calls need of the acquisition. ``who`` is for the time line and the history of sources."""
+
+    def boards(self) -> list[BoardRecord]:
+        """Return how all boards are doing."""
+
+    def scan(self) -> list[BoardRecord]:
+        """Look for new boards, for at most five seconds."""
+
+    def command(self, name: str, request: CommandRequest, who: str) -> CommandAnswer:
+        """Send something to a board; wait for its answer if it gives one."""
+
+    def release(self, name: str, for_s: float, who: str) -> BoardRecord:
+        """Close a board's port, and take it again after that time at the latest."""
+
+    def retake(self, name: str, who: str) -> BoardRecord:
+        """Open a released port again."""
+
+    def attach(self, name: str, port: str, who: str) -> BoardRecord:
+        """Decide which of several devices that look alike is this one."""
+
+    def bad_frames(self, name: str) -> list[BadFrameRecord]:
+        """Return the last frames that meant nothing, oldest first."""
+
+    def sources(self) -> list[SourceConfig]:
+        """Return the configured sources."""
+
+    def add_source(self, config: SourceConfig, who: str) -> SourceConfig:
+        """Configure a source and open it."""
+
+    def update_source(self, name: str, changes: Mapping[str, Any], who: str) -> SourceConfig:
+        """Change some fields of a source."""
+
+    def delete_source(self, name: str, who: str) -> None:
+        """Close a source and forget it."""
+
+    def known_definitions(self) -> Sequence[BoardDefinition]:
+        """Return all kinds of boards."""
+
+    def definition(self, source: str) -> BoardDefinition:
+        """Return the definition in force for a source."""
+
+    def set_definition(self, source: str, definition: BoardDefinition, who: str) -> BoardDefinition:
+        """Put a definition in force, at once."""
+
+    def definition_versions(self, source: str) -> Sequence[DefinitionVersion]:
+        """Return all definitions that a source had, oldest first."""
+
+
+class _Request(BaseModel):
+    """A mistyped field is an error, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ReleaseRequest(_Request):
+    """For how long a port is lent, and to whom."""
+
+    for_s: float = Field(default=300.0, gt=0, le=86400, description="seconds, after which it is taken again")
+    who: str = Field(default="", max_length=_OWNER_LENGTH)
+
+
+class AttachRequest(_Request):
+    """Which of the candidates it is."""
+
+    port: str = Field(min_length=1, max_length=4096)
+
+
+def _read_owner(
+    x_blitz_owner: Annotated[
+        str, Header(alias=OWNER_HEADER, description="who asks, as user@machine, in percent-encoded UTF-8")
+    ] = "",
+) -> str:
+    return unquote(x_blitz_owner)[:_OWNER_LENGTH]
+
+
+Owner = Annotated[str, Depends(_read_owner)]
+
+
+def device_calls(devices: Devices) -> APIRouter:
+    """Return the calls about devices as they are at present, ``/boards``."""
+    calls = APIRouter(tags=["boards"])
+
+    @calls.get("/boards", response_model_exclude_none=True)
+    def list_boards() -> list[BoardRecord]:
+        """Return all boards, how they are doing, and what is wrong with those that are not."""
+        return devices.boards()
+
+    @calls.post("/boards/scan", response_model_exclude_none=True)
+    def scan_boards() -> list[BoardRecord]:
+        """Look for new boards, for at most five seconds."""
+        return devices.scan()
+
+    @calls.post("/boards/{name}/commands")
+    def send_command(name: str, command: CommandRequest, owner: Owner) -> CommandAnswer:
+        """Send a line, or a command of the definition, and return the answer where one is waited for.
+
+        A board's error is 422, silence 504.
+        """
+        return devices.command(name, command, command.who or owner)
+
+    @calls.post("/boards/{name}/release", response_model_exclude_none=True)
+    def release_board(name: str, owner: Owner, request: ReleaseRequest | None = None) -> BoardRecord:
+        """Lend a board's port to another program; it is taken again by itself."""
+        request = request or ReleaseRequest()
+        return devices.release(name, request.for_s, request.who or owner)
+
+    @calls.post("/boards/{name}/retake", response_model_exclude_none=True)
+    def retake_board(name: str, owner: Owner) -> BoardRecord:
+        """Take a lent port again."""
+        return devices.retake(name, owner)
+
+    @calls.post("/boards/{name}/attach", response_model_exclude_none=True)
+    def attach_board(name: str, request: AttachRequest, owner: Owner) -> BoardRecord:
+        """Say which of several devices that look alike is this source's."""
+        return devices.attach(name, request.port, owner)
+
+    @calls.get("/boards/{name}/bad-frames")
+    def list_bad_frames(name: str) -> list[BadFrameRecord]:
+        """Return the last frames of a board that meant nothing, oldest first."""
+        return devices.bad_frames(name)
+
+    return calls
+
+
+def source_calls(devices: Devices) -> APIRouter:
+    """Return the calls about what is configured, ``/sources`` and ``/definitions``.
+
+    Fields without a value are part of these answers: in a definition they can mean something.
+    """
+    calls = APIRouter(tags=["sources"])
+
+    @calls.get("/sources")
+    def list_sources() -> list[SourceConfig]:
+        """Return the configured sources, in the order in which they were added."""
+        return devices.sources()
+
+    @calls.post("/sources", status_code=201)
+    def add_source(config: SourceConfig, owner: Owner) -> SourceConfig:
+        """Configure a source, which is kept over restarts; 409 if there is one of that name."""
+        return devices.add_source(config, owner)
+
+    @calls.patch("/sources/{name}")
+    def change_source(
+        name: str,
+        changes: Annotated[dict[str, Any], Body(description="fields of a source, those of `serial` one by one")],
+        owner: Owner,
+    ) -> SourceConfig:
+        """Change some fields of a source; what is absent stays."""
+        return devices.update_source(name, changes, owner)
+
+    @calls.delete("/sources/{name}", status_code=204)
+    def remove_source(name: str, owner: Owner) -> None:
+        """Forget a source; what was recorded of it stays."""
+        devices.delete_source(name, owner)
+
+    @calls.get("/definitions")
+    def list_definitions() -> list[BoardDefinition]:
+        """Return all kinds of boards that this server knows."""
+        return list(devices.known_definitions())
+
+    @calls.get("/definitions/{source}")
+    def read_definition(source: str) -> BoardDefinition:
+        """Return the definition in force for a source."""
+        return devices.definition(source)
+
+    @calls.put("/definitions/{source}")
+    def replace_definition(source: str, definition: BoardDefinition, owner: Owner) -> BoardDefinition:
+        """Put a definition in force for a source, at once, in mid-session, too; earlier ones are kept."""
+        return devices.set_definition(source, definition, owner)
+
+    @calls.get("/definitions/{source}/versions")
+    def list_definition_versions(source: str) -> list[DefinitionVersion]:
+        """Return all definitions that a source had, oldest first."""
+        return list(devices.definition_versions(source))
+
+    return calls

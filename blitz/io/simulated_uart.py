@@ -1,4 +1,4 @@
-"""The transmitter of a simulated board: so many bytes a second, and usually no patience with a slow reader.
+"""The transmitter of a simulated device: so many bytes a second, and usually no patience with a slow reader.
 
 Pure: it is told the time and given a function that writes.
 """
@@ -6,14 +6,12 @@ Pure: it is told the time and given a function that writes.
 from collections import deque
 from collections.abc import Callable, Sequence
 
-_NEWLINE = ord("\n")
-
 
 class SimulatedUart:
-    """Lines that wait to be sent, byte by byte at the baud rate.
+    """Lines, or frames, that wait to be sent, byte by byte at the baud rate.
 
-    Only whole lines are ever lost, so that no line runs into another unnoticed: a line that has begun is finished as
-    soon as there is room.
+    Only whole ones are ever lost, so that none runs into another unnoticed: one that has begun is finished as soon as
+    there is room.
 
     :param buffer_bytes: what a board that does not wait for its UART can leave here.
     :param waits_for_reader: keep what the reader has no room for, as far as the buffer goes, instead of losing it.
@@ -28,9 +26,11 @@ class SimulatedUart:
         self._buffer_bytes = buffer_bytes
         self._waits_for_reader = waits_for_reader
         self._waiting = bytearray()
-        self._are_messages: deque[bool] = deque()
+        self._lines: deque[tuple[int, bool]] = deque()
+        """Length of each line that waits, as it was before it had begun, and whether it is a message."""
+        self._begun = 0
+        """How much of the first one is gone."""
         self._sent_until_s = 0.0
-        self._is_mid_line = False
 
     @property
     def is_busy(self) -> bool:
@@ -47,7 +47,7 @@ class SimulatedUart:
         if not self._waiting:
             self._sent_until_s = now_s
         self._waiting += line
-        self._are_messages.append(is_message)
+        self._lines.append((len(line), is_message))
 
     def offer(self, messages: Sequence[bytes], now_s: float) -> None:
         """Queue the messages that fit into the buffer; drop the others."""
@@ -78,31 +78,36 @@ class SimulatedUart:
 
     def break_off(self, write: Callable[[bytes], int]) -> None:
         """Write half of what is left of the first line."""
-        self._write(write, (self._waiting.find(_NEWLINE) + 1) // 2)
+        if self._lines:
+            self._write(write, (self._lines[0][0] - self._begun) // 2)
 
     def clear(self) -> None:
         """Lose everything."""
-        self.dropped += sum(self._are_messages)
+        self.dropped += sum(is_message for _, is_message in self._lines)
         self._waiting.clear()
-        self._are_messages.clear()
-        self._is_mid_line = False
+        self._lines.clear()
+        self._begun = 0
 
     def _write(self, write: Callable[[bytes], int], count: int) -> int:
         written = write(bytes(self._waiting[:count])) if count else 0
         if written:
-            chunk = self._waiting[:written]
             del self._waiting[:written]
-            self._is_mid_line = chunk[-1] != _NEWLINE
-            self.sent += sum(self._are_messages.popleft() for _ in range(chunk.count(_NEWLINE)))
+            gone = self._begun + written
+            while self._lines and self._lines[0][0] <= gone:
+                length, is_message = self._lines.popleft()
+                gone -= length
+                self.sent += is_message
+            self._begun = gone
         return written
 
     def _lose(self, count: int) -> None:
         """Drop the lines that end within the next ``count`` bytes, except one that has begun."""
-        start = self._waiting.find(_NEWLINE) + 1 if self._is_mid_line else 0
-        stop = self._waiting.rfind(_NEWLINE, 0, count) + 1
-        if stop <= start:
-            return
-        begun = [self._are_messages.popleft()] if self._is_mid_line else []
-        self.dropped += sum(self._are_messages.popleft() for _ in range(self._waiting.count(_NEWLINE, start, stop)))
-        self._are_messages.extendleft(begun)
+        begun = self._lines.popleft() if self._begun else None
+        start = stop = begun[0] - self._begun if begun else 0
+        while self._lines and stop + self._lines[0][0] <= count:
+            length, is_message = self._lines.popleft()
+            stop += length
+            self.dropped += is_message
         del self._waiting[start:stop]
+        if begun:
+            self._lines.appendleft(begun)

@@ -17,9 +17,10 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from blitz.config import DEFAULT_HOST, DEFAULT_PORT
 from blitz.data.blocks import MessageBlock
-from blitz.data.records import BoardRecord, Event, Notice, SessionRecord, StatusRecord
+from blitz.data.records import Event, Notice, SessionRecord, StatusRecord
 from blitz.errors import RemoteError
 from blitz.io.address import Host, ServerAddress
+from blitz.io.blocking_calls import BlockingDeviceCalls
 from blitz.io.connection import AsyncClient
 from blitz.io.exchange import closed_error
 from blitz.io.live_cursor import Wanted
@@ -35,7 +36,7 @@ _WAKE_S = 0.5 if sys.platform == "win32" else None
 """On Windows Ctrl-C does not interrupt a wait for a lock: wake up now and then, to see it."""
 
 
-class Client:
+class Client(BlockingDeviceCalls):
     """A connection to one Blitz server, for scripts without an event loop.
 
     ::
@@ -119,18 +120,6 @@ class Client:
         """Return what an operator should have read, oldest first."""
         return self._call(self._client.notices)
 
-    def boards(self) -> list[BoardRecord]:
-        """Return the devices that the server sees."""
-        return self._call(self._client.boards)
-
-    def scan(self) -> list[BoardRecord]:
-        """Let the server look for devices anew, which takes up to 5 s, and return what it sees then."""
-        return self._call(self._client.scan)
-
-    def command(self, board: str, line: str) -> str:
-        """Send a line of the serial protocol to a board and return the board's answer."""
-        return self._call(partial(self._client.command, board, line))
-
     def sessions(self) -> list[SessionRecord]:
         """Return all sessions, newest first, without their sources and gaps."""
         return self._call(self._client.sessions)
@@ -206,6 +195,10 @@ class Client:
             return self._client.live(session, first, **options)
 
         return BlockingStream(self, self._call(open_stream))
+
+    @property
+    def _calls(self) -> AsyncClient:
+        return self._client
 
     def _call(self, function: Callable[[], Awaitable[_T]]) -> _T:
         """Run a call in the connection's thread; Ctrl-C cancels it there, too."""

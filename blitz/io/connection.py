@@ -1,27 +1,25 @@
 """The client library: what a server offers, as calls with typed answers.
 
-Owns the calls of the HTTP interface and their records. One :class:`AsyncClient` belongs to one event loop; for plain
-blocking scripts there is :class:`blitz.Client`. Imports nothing of the server's and nothing that only Unix has.
+Owns the calls about sessions and live views; those about devices are in :mod:`blitz.io.device_calls`. One
+:class:`AsyncClient` belongs to one event loop; for plain blocking scripts there is :class:`blitz.Client`. Imports
+nothing of the server's and nothing that only Unix has.
 """
 
 import asyncio
-import contextlib
-import getpass
-import socket
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from blitz.config import DEFAULT_HOST, DEFAULT_PORT
 from blitz.data.blocks import MessageBlock
-from blitz.data.records import BoardRecord, Notice, SessionRecord, StatusRecord
+from blitz.data.records import Notice, SessionRecord, StatusRecord
 from blitz.errors import ConfigError, NoSession
 from blitz.io.address import Host, ServerAddress
-from blitz.io.exchange import HttpExchange, closed_error
+from blitz.io.device_calls import NOTHING, DeviceCalls, default_owner
+from blitz.io.exchange import closed_error
 from blitz.io.live_cursor import LiveCursor, Wanted
 from blitz.io.live_mailbox import LiveMailbox
 from blitz.io.live_reader import LiveOptions, LiveReader
@@ -31,20 +29,14 @@ if TYPE_CHECKING:
     from blitz.data.boards import Readings
     from blitz.data.database_client import DatabaseClient
 
-_T = TypeVar("_T")
-_SLOW_S = 15.0
-"""A scan takes up to 5 s on the server, and a board's command up to as long as the board likes."""
-
 _ANSWER = TypeAdapter(dict[str, Any])
-_BOARDS = TypeAdapter(list[BoardRecord])
-_NOTHING: TypeAdapter[None] = TypeAdapter(None)
 _NOTICES = TypeAdapter(list[Notice])
 _SESSION = TypeAdapter(SessionRecord)
 _SESSIONS = TypeAdapter(list[SessionRecord])
 _STATUS = TypeAdapter(StatusRecord)
 
 
-class AsyncClient:
+class AsyncClient(DeviceCalls):
     """A connection to one Blitz server.
 
     ::
@@ -82,16 +74,12 @@ class AsyncClient:
         ):
             if not seconds > 0:
                 raise ConfigError(f"{name} is {seconds!r}: give a number of seconds above 0.")
-        self.address = ServerAddress.parse(hostlist)
+        super().__init__(ServerAddress.parse(hostlist), token, float(timeout))
         self._keepalive = keepalive
-        self._timeout_s = float(timeout)
         self._inactive_s = float(inactive_time)
         self._max_wait_s = float(max_wait_retry)
-        self._exchange = HttpExchange(self.address, token, self._timeout_s)
         self._streams: weakref.WeakSet[LiveStream[Any]] = weakref.WeakSet()
         self._live_tasks: set[asyncio.Task[None]] = set()
-        self._is_closed = False
-        self._is_known = False
 
     async def connect(self, timeout: float | None = None) -> list[StatusRecord]:
         """Ask the server for its status, to see that it is there; calls connect by themselves, too.
@@ -109,11 +97,6 @@ class AsyncClient:
         if self._live_tasks:  # of streams that were forgotten, on their way to their end
             await asyncio.wait(self._live_tasks)
         await self._exchange.close()
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether :meth:`close` was called."""
-        return self._is_closed
 
     async def __aenter__(self) -> Self:
         try:
@@ -135,26 +118,6 @@ class AsyncClient:
     async def notices(self) -> list[Notice]:
         """Return what an operator should have read, oldest first."""
         return await self._ask(_NOTICES, "GET", "/events")
-
-    async def boards(self) -> list[BoardRecord]:
-        """Return the devices that the server sees."""
-        return await self._ask(_BOARDS, "GET", "/boards")
-
-    async def scan(self) -> list[BoardRecord]:
-        """Let the server look for devices anew, which takes up to 5 s, and return what it sees then."""
-        return await self._ask(_BOARDS, "POST", "/boards/scan", timeout_s=max(self._timeout_s, _SLOW_S))
-
-    async def command(self, board: str, line: str) -> str:
-        """Send a line of the serial protocol to a board and return the board's answer.
-
-        :param board: the source's name, such as ``ttyUSB0``.
-        :raises UnknownBoard: if no such board is connected.
-        :raises CommandRefused: if the board answers with an error.
-        :raises BoardTimeout: if the board does not answer.
-        """
-        path = f"/boards/{_quoted(board)}/commands"
-        answer = await self._ask(_ANSWER, "POST", path, {"line": line}, max(self._timeout_s, _SLOW_S))
-        return str(answer.get("answer", ""))
 
     async def sessions(self) -> list[SessionRecord]:
         """Return all sessions, newest first, without their sources and gaps."""
@@ -182,7 +145,7 @@ class AsyncClient:
         self, name: str = "", notes: str = "", owner: str | None = None, *, join: bool = True
     ) -> tuple[SessionRecord, bool]:
         """Do as :meth:`start` and tell, too, whether the session is a new one."""
-        body = {"name": name, "notes": notes, "owner": _owner() if owner is None else owner, "join": join}
+        body = {"name": name, "notes": notes, "owner": default_owner() if owner is None else owner, "join": join}
         answer = await self._ask(_ANSWER, "POST", "/sessions", body)
         session = self._read(_SESSION, answer.get("session"), "POST /sessions", 200)
         return session, bool(answer.get("created", True))
@@ -215,7 +178,7 @@ class AsyncClient:
         :raises SessionRunning: if it still runs.
         :raises SessionNotFound: if there is none with that id.
         """
-        await self._ask(_NOTHING, "DELETE", f"/sessions/{int(session_id)}")
+        await self._ask(NOTHING, "DELETE", f"/sessions/{int(session_id)}")
 
     async def messages(self, session_id: int | Literal["preview"], first: int = 0, count: int = 16384) -> MessageBlock:
         """Return messages of a session as one block; it is shorter, or empty, at the session's end.
@@ -326,35 +289,3 @@ class AsyncClient:
 
     async def _status(self, timeout_s: float | None = None) -> StatusRecord:
         return await self._ask(_STATUS, "GET", "/status", timeout_s=timeout_s)
-
-    async def _ask(
-        self,
-        kind: TypeAdapter[_T],
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        timeout_s: float | None = None,
-    ) -> _T:
-        if self._is_closed:
-            raise closed_error(self.address)
-        status, answer = await self._exchange.fetch_json(method, path, body, timeout_s)
-        self._is_known = True
-        return self._read(kind, answer, f"{method} {path}", status)
-
-    def _read(self, kind: TypeAdapter[_T], answer: Any, what: str, status: int) -> _T:
-        try:
-            return kind.validate_python(answer)
-        except ValidationError as error:
-            raise self._exchange.not_understood(what, status) from error
-
-
-def _quoted(name: str) -> str:
-    return quote(name, safe="")
-
-
-def _owner() -> str:
-    """Who starts a session, when nobody says: user and machine."""
-    user = "someone"
-    with contextlib.suppress(OSError, KeyError, ImportError):
-        user = getpass.getuser()
-    return f"{user}@{socket.gethostname()}"

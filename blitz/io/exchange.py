@@ -8,9 +8,11 @@ import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
+from blitz.data.source_records import OWNER_HEADER
 from blitz.errors import BlitzError, RemoteError, RequestTimeout, ServerError, ServerUnreachable, error_for_code
 from blitz.io.address import API_PATH, ServerAddress
 
@@ -24,17 +26,18 @@ _MAX_IN_FLIGHT = 8
 class HttpExchange:
     """Requests to one server, on one event loop.
 
+    :param owner: who asks, as user@machine; told with each request.
     :param timeout_s: for a whole answer in JSON; for a block, whose size nobody knows, between two reads.
     """
 
-    def __init__(self, address: ServerAddress, token: str | None, timeout_s: float) -> None:
+    def __init__(self, address: ServerAddress, token: str | None, timeout_s: float, owner: str = "") -> None:
         self._address = address
         self._timeout_s = timeout_s
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
         # A laboratory's server is reached directly: proxies of the environment are for the world outside.
         self._http = httpx.AsyncClient(
             base_url=f"{address.http_url}{API_PATH}",
-            headers=self.headers | {"Accept": _JSON},
+            headers=self.headers | {"Accept": _JSON, OWNER_HEADER: quote(owner, safe="@")},
             timeout=timeout_s,
             trust_env=False,
             limits=httpx.Limits(max_connections=_MAX_IN_FLIGHT, keepalive_expiry=_IDLE_S),

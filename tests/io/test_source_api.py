@@ -1,7 +1,11 @@
-"""The calls about devices, sources and definitions, on an acquisition that only remembers what it was asked."""
+"""The calls about devices, sources and definitions, as plain HTTP and by the client library, on an acquisition that
+only remembers what it was asked."""
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partialmethod
 from typing import Any
@@ -9,12 +13,16 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
 
+import blitz
 from blitz.data.board_definition import BoardDefinition, Channel, Clock, Format
 from blitz.data.records import BadFrameRecord, BoardRecord, LinkState
-from blitz.data.source_config import SourceConfig
+from blitz.data.source_config import SerialOptions, SourceConfig
 from blitz.data.source_records import OWNER_HEADER, CommandAnswer, CommandRequest, DefinitionVersion
+from blitz.errors import ConfigError
+from blitz.io.device_calls import default_owner
 from blitz.io.source_api import device_calls, source_calls
 
 PRINTER = BoardDefinition(
@@ -191,3 +199,92 @@ def test_definitions_come_whole_and_go_whole(http: Http, devices: Remembering) -
     version = http.get("/definitions/bench/versions").json()[0]
     assert DefinitionVersion.model_validate(version).definition == PRINTER
     assert {"version", "changed_at", "who", "definition"} <= set(version)
+
+
+class ServerThread(threading.Thread):
+    """The calls at a real port."""
+
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__(name="server of the device calls")
+        self.server = uvicorn.Server(uvicorn.Config(app, port=0, ws="none", lifespan="off", log_config=None))
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def run(self) -> None:
+        self.server.run([self.listener])
+
+    def end(self) -> None:
+        self.server.should_exit = True
+        self.join(20)
+        self.listener.close()
+        assert not self.is_alive()
+
+
+@pytest.fixture
+def client(devices: Remembering) -> Iterator[blitz.Client]:
+    app = FastAPI()
+    app.include_router(device_calls(devices), prefix="/api/v1")
+    app.include_router(source_calls(devices), prefix="/api/v1")
+    thread = ServerThread(app)
+    thread.start()  # the listener is open already: who comes early waits
+    try:
+        with contextlib.closing(blitz.Client(thread.url, timeout=30)) as client:
+            yield client
+    finally:
+        thread.end()
+
+
+ME = default_owner()
+
+
+def test_the_client_sends_commands_and_says_who_does(client: blitz.Client, devices: Remembering) -> None:
+    assert client.command("the bench 1°+%", "t") is None
+    client.command("bench", command="TARE", answer="^ok", timeout_s=3)
+    client.command("bench", "7465", is_hex=True)
+    client.command("bench", "go", ending="\r\n")
+    assert devices.asked == [
+        ("the bench 1°+%", CommandRequest(line="t"), ME),
+        ("bench", CommandRequest(command="TARE", answer="^ok", timeout_s=3), ME),
+        ("bench", CommandRequest(line="7465", is_hex=True), ME),
+        ("bench", CommandRequest(line="go", ending="\r\n"), ME),
+    ]
+
+
+def test_the_client_refuses_a_command_that_cannot_be_sent(client: blitz.Client, devices: Remembering) -> None:
+    with pytest.raises(ConfigError, match="Cannot send this to bench: give either a line or the name of a command"):
+        client.command("bench")
+    with pytest.raises(ConfigError, match="pattern"):
+        client.command("bench", "t", answer="((")
+    assert devices.asked == []
+
+
+def test_the_client_lends_a_port_and_takes_it_again(client: blitz.Client, devices: Remembering) -> None:
+    assert client.release("bench").state is LinkState.RELEASED
+    assert client.release("bench", 5) == client.retake("bench") == client.attach("bench", "COM4") == BOARD
+    assert devices.asked == [("bench", 300.0, ME), ("bench", 5.0, ME), ("bench", ME), ("bench", "COM4", ME)]
+    assert client.bad_frames("bench")[0].raw == "00ff"
+    assert (client.boards(), client.scan()) == ([BOARD], [BOARD, BOARD])
+
+
+def test_the_client_configures_sources(client: blitz.Client, devices: Remembering) -> None:
+    assert client.sources() == [BENCH]
+    assert client.add_source(BENCH) == BENCH
+    serial = SerialOptions(baud=9600)
+    assert client.update_source("bench", name="oven", serial={"baud": 9600}, definition=PRINTER) == BENCH
+    client.update_source("bench", serial=serial)
+    client.delete_source("bench")
+    whole = PRINTER.model_dump(mode="json")
+    assert devices.asked == [
+        (BENCH, ME),
+        ("bench", {"name": "oven", "serial": {"baud": 9600}, "definition": whole}, ME),
+        ("bench", {"serial": serial.model_dump(mode="json")}, ME),
+        ("bench", ME),
+    ]
+
+
+def test_the_client_reads_and_replaces_definitions(client: blitz.Client, devices: Remembering) -> None:
+    assert client.definitions() == [PRINTER]
+    assert client.definition("bench") == PRINTER
+    assert client.set_definition("bench", PRINTER) == PRINTER
+    assert devices.asked == [("bench", PRINTER, ME)]
+    assert [(version.version, version.who) for version in client.definition_versions("bench")] == [(1, "ann@bench")]

@@ -1,0 +1,101 @@
+"""The calls of :class:`~blitz.io.device_calls.DeviceCalls` for plain scripts, each waiting for its answer.
+
+Owns nothing: the connection, and the thread in which it lives, belong to :class:`blitz.Client`.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from blitz.data.board_definition import BoardDefinition
+from blitz.data.records import BadFrameRecord, BoardRecord
+from blitz.data.source_config import SourceConfig
+from blitz.data.source_records import DefinitionVersion
+from blitz.io.device_calls import DeviceCalls
+
+_T = TypeVar("_T")
+
+
+class BlockingDeviceCalls:
+    """What a server can be asked about its devices; the base of :class:`blitz.Client`.
+
+    Arguments, calls and errors are those of :class:`blitz.AsyncClient`.
+    """
+
+    @property
+    def _calls(self) -> DeviceCalls:
+        raise NotImplementedError
+
+    def _call(self, function: Callable[[], Awaitable[_T]]) -> _T:
+        raise NotImplementedError
+
+    def boards(self) -> list[BoardRecord]:
+        """Return the devices that the server sees, each with its account."""
+        return self._call(self._calls.boards)
+
+    def scan(self) -> list[BoardRecord]:
+        """Let the server look for devices anew, which takes up to 5 s, and return what it sees then."""
+        return self._call(self._calls.scan)
+
+    def command(
+        self,
+        board: str,
+        line: str | None = None,
+        *,
+        command: str | None = None,
+        is_hex: bool = False,
+        ending: str = "\n",
+        answer: str | None = None,
+        timeout_s: float = 2.0,
+    ) -> str | None:
+        """Send a line, or a named command, to a board and return the board's answer, where one is waited for."""
+        send = partial(self._calls.command, board, line, command=command, is_hex=is_hex)
+        return self._call(partial(send, ending=ending, answer=answer, timeout_s=timeout_s))
+
+    def release(self, board: str, for_s: float = 300.0) -> BoardRecord:
+        """Lend a board's port to another program; the server takes it again after `for_s` seconds by itself."""
+        return self._call(partial(self._calls.release, board, for_s))
+
+    def retake(self, board: str) -> BoardRecord:
+        """Let the server take a lent port again."""
+        return self._call(partial(self._calls.retake, board))
+
+    def attach(self, board: str, port: str) -> BoardRecord:
+        """Say which of several devices that look alike, a board's ``candidates``, is this source's."""
+        return self._call(partial(self._calls.attach, board, port))
+
+    def bad_frames(self, board: str) -> list[BadFrameRecord]:
+        """Return the last frames of a board that meant nothing, oldest first, at most 100."""
+        return self._call(partial(self._calls.bad_frames, board))
+
+    def sources(self) -> list[SourceConfig]:
+        """Return the sources that are configured on the server, in the order in which they were added."""
+        return self._call(self._calls.sources)
+
+    def add_source(self, config: SourceConfig) -> SourceConfig:
+        """Configure a source, which the server keeps over restarts."""
+        return self._call(partial(self._calls.add_source, config))
+
+    def update_source(self, source: str, /, **changes: Any) -> SourceConfig:
+        """Change some fields of a source, those of ``serial`` one by one; what is not given stays."""
+        return self._call(partial(self._calls.update_source, source, **changes))
+
+    def delete_source(self, name: str) -> None:
+        """Let the server forget a source; what was recorded of it stays."""
+        self._call(partial(self._calls.delete_source, name))
+
+    def definitions(self) -> list[BoardDefinition]:
+        """Return all kinds of boards that the server knows."""
+        return self._call(self._calls.definitions)
+
+    def definition(self, source: str) -> BoardDefinition:
+        """Return the definition in force for a source, configured or found."""
+        return self._call(partial(self._calls.definition, source))
+
+    def set_definition(self, source: str, definition: BoardDefinition) -> BoardDefinition:
+        """Put a definition in force for a source, at once, in mid-session, too; earlier ones are kept."""
+        return self._call(partial(self._calls.set_definition, source, definition))
+
+    def definition_versions(self, source: str) -> list[DefinitionVersion]:
+        """Return all definitions that a source had, oldest first."""
+        return self._call(partial(self._calls.definition_versions, source))

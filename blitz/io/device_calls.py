@@ -1,0 +1,227 @@
+"""The client library's calls about devices, sources and definitions, and what every call of it goes through.
+
+Owns how a call becomes a request and an answer becomes records. Knows nothing of sessions and live views.
+"""
+
+import contextlib
+import getpass
+import socket
+from collections.abc import Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from pydantic import TypeAdapter, ValidationError
+
+from blitz.data.board_definition import BoardDefinition
+from blitz.data.records import BadFrameRecord, BoardRecord
+from blitz.data.source_config import SourceConfig
+from blitz.data.source_records import CommandAnswer, CommandRequest, DefinitionVersion
+from blitz.errors import ConfigError
+from blitz.io.address import ServerAddress
+from blitz.io.exchange import HttpExchange, closed_error
+
+_T = TypeVar("_T")
+_SLOW_S = 15.0
+"""A scan takes up to 5 s on the server, and a board's command, or its port, up to as long as the board likes."""
+
+NOTHING: TypeAdapter[None] = TypeAdapter(None)
+_BAD_FRAMES = TypeAdapter(list[BadFrameRecord])
+_BOARD = TypeAdapter(BoardRecord)
+_BOARDS = TypeAdapter(list[BoardRecord])
+_COMMAND_ANSWER = TypeAdapter(CommandAnswer)
+_DEFINITION = TypeAdapter(BoardDefinition)
+_DEFINITIONS = TypeAdapter(list[BoardDefinition])
+_SOURCE = TypeAdapter(SourceConfig)
+_SOURCES = TypeAdapter(list[SourceConfig])
+_VERSIONS = TypeAdapter(list[DefinitionVersion])
+
+
+class DeviceCalls:
+    """What a server can be asked about its devices; the base of :class:`blitz.AsyncClient`."""
+
+    def __init__(self, address: ServerAddress, token: str | None, timeout_s: float) -> None:
+        self.address = address
+        self._timeout_s = timeout_s
+        self._exchange = HttpExchange(address, token, timeout_s, owner=default_owner())
+        self._is_closed = False
+        self._is_known = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the connection was closed."""
+        return self._is_closed
+
+    async def boards(self) -> list[BoardRecord]:
+        """Return the devices that the server sees, each with its account."""
+        return await self._ask(_BOARDS, "GET", "/boards")
+
+    async def scan(self) -> list[BoardRecord]:
+        """Let the server look for devices anew, which takes up to 5 s, and return what it sees then."""
+        return await self._ask(_BOARDS, "POST", "/boards/scan", timeout_s=self._slow_s())
+
+    async def command(
+        self,
+        board: str,
+        line: str | None = None,
+        *,
+        command: str | None = None,
+        is_hex: bool = False,
+        ending: str = "\n",
+        answer: str | None = None,
+        timeout_s: float = 2.0,
+    ) -> str | None:
+        """Send a line, or a named command, to a board and return the board's answer.
+
+        :param board: the source's name, such as ``ttyUSB0``.
+        :param line: text, or hex digits if `is_hex`. A board of the Blitz protocol gets it with its own ending, and its
+            answer is always awaited.
+        :param command: the name of one of the commands of the board's definition, instead of a line.
+        :param ending: sent behind a line of text.
+        :param answer: regular expression: wait for the first line that it matches. Without one, nothing is waited for,
+            and the answer is None.
+        :param timeout_s: how long the answer is waited for.
+        :raises UnknownBoard: if no such board is connected.
+        :raises CommandRefused: if the board answers with an error.
+        :raises BoardTimeout: if the board does not answer.
+        :raises ConfigError: if this cannot be sent, or the pattern is wrong.
+        """
+        try:
+            request = CommandRequest(
+                line=line, command=command, is_hex=is_hex, ending=ending, answer=answer, timeout_s=timeout_s
+            )
+        except ValidationError as error:
+            raise ConfigError(f"Cannot send this to {board}: {_first_fault(error)}.") from error
+        body = request.model_dump(exclude_defaults=True)
+        path = f"{_board(board)}/commands"
+        reply = await self._ask(_COMMAND_ANSWER, "POST", path, body, self._slow_s() + timeout_s)
+        return reply.answer
+
+    async def release(self, board: str, for_s: float = 300.0) -> BoardRecord:
+        """Lend a board's port to another program, such as one that flashes a sketch.
+
+        :param for_s: seconds after which the server takes it again by itself, unless :meth:`retake` comes first.
+        :raises UnknownBoard: if no such board is connected.
+        """
+        return await self._ask(_BOARD, "POST", f"{_board(board)}/release", {"for_s": for_s}, self._slow_s())
+
+    async def retake(self, board: str) -> BoardRecord:
+        """Let the server take a lent port again.
+
+        :raises UnknownBoard: if no such board is connected.
+        """
+        return await self._ask(_BOARD, "POST", f"{_board(board)}/retake", timeout_s=self._slow_s())
+
+    async def attach(self, board: str, port: str) -> BoardRecord:
+        """Say which of several devices that look alike, a board's ``candidates``, is this source's.
+
+        :raises UnknownBoard: if there is no such board.
+        """
+        return await self._ask(_BOARD, "POST", f"{_board(board)}/attach", {"port": port}, self._slow_s())
+
+    async def bad_frames(self, board: str) -> list[BadFrameRecord]:
+        """Return the last frames of a board that meant nothing, oldest first, at most 100.
+
+        :raises UnknownBoard: if no such board is connected.
+        """
+        return await self._ask(_BAD_FRAMES, "GET", f"{_board(board)}/bad-frames")
+
+    async def sources(self) -> list[SourceConfig]:
+        """Return the sources that are configured on the server, in the order in which they were added."""
+        return await self._ask(_SOURCES, "GET", "/sources")
+
+    async def add_source(self, config: SourceConfig) -> SourceConfig:
+        """Configure a source, which the server keeps over restarts.
+
+        :raises SourceExists: if there is one of that name.
+        """
+        return await self._ask(_SOURCE, "POST", "/sources", config.model_dump(mode="json"), self._slow_s())
+
+    async def update_source(self, source: str, /, **changes: Any) -> SourceConfig:
+        """Change some fields of a source, those of ``serial`` one by one; what is not given stays.
+
+        ::
+
+            await client.update_source("bench", serial={"baud": 115200})
+
+        :param source: its name; a new one is given as ``name="pump"``.
+        :raises UnknownSource: if there is none of that name.
+        """
+        body = _CHANGES.dump_python(changes, mode="json")
+        return await self._ask(_SOURCE, "PATCH", f"/sources/{quoted(source)}", body, self._slow_s())
+
+    async def delete_source(self, name: str) -> None:
+        """Let the server forget a source; what was recorded of it stays.
+
+        :raises UnknownSource: if there is none of that name.
+        """
+        await self._ask(NOTHING, "DELETE", f"/sources/{quoted(name)}", timeout_s=self._slow_s())
+
+    async def definitions(self) -> list[BoardDefinition]:
+        """Return all kinds of boards that the server knows."""
+        return await self._ask(_DEFINITIONS, "GET", "/definitions")
+
+    async def definition(self, source: str) -> BoardDefinition:
+        """Return the definition in force for a source, configured or found.
+
+        :raises BlitzError: if there is no such source, or it has no definition.
+        """
+        return await self._ask(_DEFINITION, "GET", f"/definitions/{quoted(source)}")
+
+    async def set_definition(self, source: str, definition: BoardDefinition) -> BoardDefinition:
+        """Put a definition in force for a source, at once, in mid-session, too; earlier ones are kept.
+
+        :raises BlitzError: if there is no such source.
+        """
+        body = definition.model_dump(mode="json")
+        return await self._ask(_DEFINITION, "PUT", f"/definitions/{quoted(source)}", body)
+
+    async def definition_versions(self, source: str) -> list[DefinitionVersion]:
+        """Return all definitions that a source had, oldest first."""
+        return await self._ask(_VERSIONS, "GET", f"/definitions/{quoted(source)}/versions")
+
+    def _slow_s(self) -> float:
+        return max(self._timeout_s, _SLOW_S)
+
+    async def _ask(
+        self,
+        kind: TypeAdapter[_T],
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        timeout_s: float | None = None,
+    ) -> _T:
+        if self._is_closed:
+            raise closed_error(self.address)
+        status, answer = await self._exchange.fetch_json(method, path, body, timeout_s)
+        self._is_known = True
+        return self._read(kind, answer, f"{method} {path}", status)
+
+    def _read(self, kind: TypeAdapter[_T], answer: Any, what: str, status: int) -> _T:
+        try:
+            return kind.validate_python(answer)
+        except ValidationError as error:
+            raise self._exchange.not_understood(what, status) from error
+
+
+_CHANGES = TypeAdapter(dict[str, Any])
+
+
+def quoted(name: str) -> str:
+    """Return a name as one part of a path."""
+    return quote(name, safe="")
+
+
+def default_owner() -> str:
+    """Return who asks, when nobody says: user and machine."""
+    user = "someone"
+    with contextlib.suppress(OSError, KeyError, ImportError):
+        user = getpass.getuser()
+    return f"{user}@{socket.gethostname()}"
+
+
+def _board(name: str) -> str:
+    return f"/boards/{quoted(name)}"
+
+
+def _first_fault(error: ValidationError) -> str:
+    return str(error.errors()[0]["msg"]).removeprefix("Value error, ")

@@ -18,7 +18,7 @@ class FramingKind(StrEnum):
     START_FIXED = "start_fixed"
     """A start pattern, then a fixed number of bytes."""
     START_LENGTH = "start_length"
-    """A start pattern, then a length field, then as many bytes."""
+    """A start pattern, then a length field, then as many bytes. What lies between them is part of the message."""
     FIXED = "fixed"
     """Frames of one size without a mark; only a checksum, or a silence on the line, tells where they begin."""
 
@@ -45,7 +45,10 @@ class FramingRule(BaseModel):
         description="fixed, start_fixed: bytes of a frame behind its start pattern, checksum included",
     )
     length_offset: int = Field(
-        default=0, ge=0, le=64, description="start_length: bytes between the start pattern and the length"
+        default=0,
+        ge=0,
+        le=64,
+        description="start_length: bytes between the start pattern and the length; a part of the message",
     )
     length_bytes: Literal[1, 2, 4] = Field(default=1, description="start_length: size of the length field")
     length_adds: int = Field(
@@ -63,6 +66,10 @@ class FramingRule(BaseModel):
     )
     checksum_covers_start: bool = Field(
         default=False, description="the checksum also covers the start pattern and the length field"
+    )
+    checksum_covers_length: bool = Field(
+        default=False,
+        description="start_length: the checksum covers all behind the start pattern, the length field too",
     )
     limit_bytes: int = Field(default=4096, ge=16, le=1 << 20, description="a longer frame is a bad frame")
 

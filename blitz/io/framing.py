@@ -1,85 +1,103 @@
-"""Cut the bytes of a link into lines.
+"""Cut the bytes of a link into frames.
 
-Pure: bytes in, lines out. The buffer is bounded, so that a device that never ends a line takes no memory. A bad frame,
-over-long or unfinished when the link went, is counted and kept for whoever wants to look, and is never fatal.
+Pure: bytes in, frames out, whatever the reads' borders. Every framing is bounded, so that a device that never ends a
+frame takes no memory; a bad frame is counted and kept for whoever wants to look, and is never fatal. Always, exactly::
+
+    bytes fed == bytes of the frames returned + bad_bytes + sum(discarded.values()) + pending_bytes
+
+where ``bad_bytes`` counts what the framing itself found bad, not what ``keep_bad`` was told of returned frames.
+
+What noise costs: with a delimiter (lines, COBS, SLIP), the frame that it touches, and the next one if the delimiter
+between them was hit. With a start pattern and a checksum, only the frames that it touches: the search goes on within
+the bad frame. Without a checksum a start pattern or a length that noise made up takes the good frames that it spans.
+Frames without a mark are found again by their checksum, or by a silence on the line.
 """
 
-import re
 from collections import deque
+from typing import Protocol
 
-BAD_FRAMES_KEPT = 100
+from blitz.data.framing_rule import FramingKind, FramingRule
+from blitz.errors import ConfigError
+from blitz.io.checksums import NMEA, Checksum
+from blitz.io.frame_account import BAD_FRAMES_KEPT, DISCARD_REASONS, BadFrame
+from blitz.io.line_framing import DelimitedFraming, LineFraming
+from blitz.io.pattern_framing import FixedFraming, StartFraming
+from blitz.io.stuffed_framing import CobsFraming, SlipFraming
 
-_LINE_END = re.compile(rb"[\r\n]")
+__all__ = [
+    "BAD_FRAMES_KEPT",
+    "DISCARD_REASONS",
+    "BadFrame",
+    "Framing",
+    "LineFraming",
+    "make_framing",
+]
 
 
-class LineFraming:
-    """Lines that end with CR, LF or both. One framing serves one link, in one thread.
+class Framing(Protocol):
+    """Cuts the bytes of one link into frames, in one thread."""
 
-    >>> framing = LineFraming()
-    >>> framing.feed(b"0840\\r\\n08ff00")
-    [b'0840']
-    >>> framing.pending
-    b'08ff00'
+    bad_count: int
+    """Frames dropped since the beginning."""
+    bad_bytes: int
+    """The bytes of them; those of an over-long frame beyond the limit are ``discarded``."""
+    bad_frames: deque[BadFrame]
+    """The last hundred of them."""
+    discarded: dict[str, int]
+    """Bytes that are in no frame, by reason: one of ``DISCARD_REASONS``."""
 
-    :param limit_bytes: a longer line is a bad frame.
-    """
-
-    def __init__(self, limit_bytes: int = 4096) -> None:
-        self.limit_bytes = limit_bytes
-        self.pending = b""
-        """The unfinished line, at most ``limit_bytes`` long."""
-        self.bad_count = 0
-        """Frames dropped since the beginning."""
-        self.bad_frames: deque[bytes] = deque(maxlen=BAD_FRAMES_KEPT)
-        """The first ``limit_bytes`` of each of the last bad frames."""
-        self._is_skipping = False
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes read that belong to an unfinished frame."""
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """Take what one read brought; return the lines that it completed, in order, without their endings.
-
-        Empty lines are dropped: a board's ``\\r\\n`` may come in two reads, and means nothing twice.
-        """
-        if self._is_skipping:
-            chunk = self._skip(chunk)
-        received = self.pending + chunk
-        lines = received.splitlines()
-        # splitlines knows CR, LF and CR LF as endings; a last line without one goes on with the next chunk.
-        self.pending = lines.pop() if lines and received[-1] not in b"\r\n" else b""
-        if b"" in lines:
-            lines = [line for line in lines if line]
-        if lines and max(map(len, lines)) > self.limit_bytes:
-            lines = self._without_overlong(lines)
-        if len(self.pending) > self.limit_bytes:
-            self.keep_bad(self.pending)
-            self.pending = b""
-            self._is_skipping = True
-        return lines
+        """Take what one read brought; return the frames that it completed, in order: only what they hold."""
 
     def reset(self) -> None:
-        """Begin anew after the link was lost: what came of an unfinished line is a bad frame."""
-        if self.pending:
-            self.keep_bad(self.pending)
-        self.pending = b""
-        self._is_skipping = False
+        """Begin anew after the link was lost: what came of an unfinished frame is a bad frame."""
 
-    def _skip(self, chunk: bytes) -> bytes:
-        """Drop the rest of an over-long line, up to its end."""
-        end = _LINE_END.search(chunk)
-        if end is None:
-            return b""
-        self._is_skipping = False
-        return chunk[end.end() :]
+    def keep_bad(self, frame: bytes, reason: str = ...) -> None:
+        """Count a returned frame that turned out to mean nothing, and keep it."""
 
-    def _without_overlong(self, lines: list[bytes]) -> list[bytes]:
-        good = []
-        for line in lines:
-            if len(line) > self.limit_bytes:
-                self.keep_bad(line)
-            else:
-                good.append(line)
-        return good
+    def flush(self) -> list[bytes]:
+        """Take note of a silence on the line; return the frames that it completed.
 
-    def keep_bad(self, frame: bytes) -> None:
-        """Count a frame that means nothing and keep its beginning; also for whoever finds that out later."""
-        self.bad_count += 1
-        self.bad_frames.append(frame[: self.limit_bytes])
+        Only frames of a fixed size without mark and checksum begin anew then.
+        """
+
+
+def make_framing(rule: FramingRule) -> Framing:
+    r"""Return the framing that a rule describes.
+
+    >>> rule = FramingRule(kind="start_fixed", start="aa55", size=3, checksum="XOR-8")
+    >>> make_framing(rule).feed(b"?\xaa\x55\x01\x02\x03")
+    [b'\x01\x02']
+
+    :raises ConfigError: if there is no such checksum, or it does not go with this framing.
+    """
+    checksum = Checksum(rule.checksum, rule.byte_order) if rule.checksum else None
+    if checksum is not None:
+        _check_fit(rule, checksum)
+    match rule.kind:
+        case FramingKind.LINES if rule.delimiter:
+            return DelimitedFraming(bytes.fromhex(rule.delimiter), rule.limit_bytes, checksum)
+        case FramingKind.LINES:
+            return LineFraming(rule.limit_bytes, checksum)
+        case FramingKind.COBS:
+            return CobsFraming(rule.limit_bytes, checksum)
+        case FramingKind.SLIP:
+            return SlipFraming(rule.limit_bytes, checksum)
+        case FramingKind.FIXED:
+            return FixedFraming(rule, checksum)
+        case FramingKind.START_FIXED | FramingKind.START_LENGTH:
+            return StartFraming(rule, checksum)
+
+
+def _check_fit(rule: FramingRule, checksum: Checksum) -> None:
+    if checksum.name == NMEA and rule.kind is not FramingKind.LINES:
+        raise ConfigError(f"The checksum NMEA ends a line of text, so it does not go with framing {rule.kind.value!r}.")
+    is_fixed = rule.kind in (FramingKind.FIXED, FramingKind.START_FIXED)
+    if is_fixed and rule.size is not None and rule.size <= checksum.size:
+        raise ConfigError(
+            f"A frame of {rule.size} bytes has no room for a message and {checksum.name}. The size counts the checksum."
+        )

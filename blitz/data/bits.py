@@ -28,16 +28,21 @@ def hex_digits(raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return _VALUES[raw.T]
 
 
-def number(digits: NDArray[np.uint8], first_bit: int, bits: int, signed: bool = False) -> NDArray[np.integer[Any]]:
+def number(
+    digits: NDArray[np.uint8], first_bit: int, bits: int, signed: bool = False, is_little: bool = False
+) -> NDArray[np.integer[Any]]:
     """Put together the integer that begins at ``first_bit``; it means nothing where a digit is none.
 
     :param digits: shape (width, n).
     :param bits: 1 to 64.
     :param signed: two's complement.
+    :param is_little: the bytes stand in the order of a little-endian computer; ``bits`` is a multiple of eight.
     :returns: shape (n,).
 
     >>> number(hex_digits(np.frombuffer(b"0cf2", np.uint8).reshape(1, 4)), 4, 8).tolist()
     [207]
+    >>> number(hex_digits(np.frombuffer(b"0102", np.uint8).reshape(1, 4)), 0, 16, is_little=True).tolist()
+    [513]
     """
     stop = first_bit + bits
     first, last = first_bit // 4, (stop - 1) // 4
@@ -51,9 +56,11 @@ def number(digits: NDArray[np.uint8], first_bit: int, bits: int, signed: bool = 
         shift = 4 - spare if place == last else 4
         together <<= kind(shift)
         together |= digits[place] >> (4 - shift)
+    unused = 64 - bits
+    if is_little:
+        together = (together.astype(np.uint64) << np.uint64(unused)).byteswap()
     if not signed:
         return together
-    unused = 64 - bits
     extended: NDArray[np.int64] = (together.astype(np.uint64) << np.uint64(unused)).view(np.int64) >> np.int64(unused)
     return extended
 

@@ -220,7 +220,9 @@ class BoardDefinition(BaseModel):
         who = f"channel {part.name!r}" if isinstance(part, Channel) else "the clock"
         if self.format is Format.BLITZ and (part.bit is None or part.bits is None):
             raise ValueError(f"{who} needs bit and bits")
-        if self.format is Format.COLUMNS and not isinstance(part.column, int):
+        if self.format is Format.BLITZ and part.byte_order == "little" and (part.bits or 0) % 8:
+            raise ValueError(f"{who} has {part.bits} bits: only whole bytes can stand in little-endian order")
+        if self.format is Format.COLUMNS and (not isinstance(part.column, int) or part.column < 0):
             raise ValueError(f"{who} needs its column, a number from 0")
         if self.format in (Format.PAIRS, Format.JSON) and not isinstance(part.column, str):
             raise ValueError(f"{who} needs its column, the {'label' if self.format is Format.PAIRS else 'key'}")

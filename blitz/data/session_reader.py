@@ -46,22 +46,23 @@ class SessionDecoding:
     """Turns a session's blocks, in order from the first, into columns of readings."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
-        self.labels: list[str] = []
-        self._places: dict[int, NDArray[np.int64]] = {}
         self._decoder = boards.SessionDecoder(sources)
         names = boards.channel_labels(sources)
-        for source in sources:
-            if source.definition is not None:
-                first = len(self.labels)
-                self.labels += [names[source.index, channel.name] for channel in source.definition.channels]
-                self._places[source.index] = np.arange(first, len(self.labels))
+        # A device whose definition was changed has two rows in the source table, and each label once.
+        self.labels = list(dict.fromkeys(names.values()))
+        places = {label: place for place, label in enumerate(self.labels)}
+        self._places = {
+            source.index: np.array(
+                [places[names[source.index, channel.name]] for channel in source.definition.channels], np.int64
+            )
+            for source in sources
+            if source.definition is not None
+        }
 
     def fork(self) -> "SessionDecoding":
         """Return a copy that goes on from here by itself."""
         twin = copy.copy(self)
-        # Clocks are copied; sources and their definitions never change, and are shared.
-        shared = {id(source): source for source in self._decoder.sources}
-        twin._decoder = copy.deepcopy(self._decoder, shared)
+        twin._decoder = self._decoder.fork()
         return twin
 
     def decode(self, block: MessageBlock) -> ReadingColumns:

@@ -116,7 +116,7 @@ def test_any_channel_reads_the_bits_that_it_names(payload: int, bit: int, bits: 
     ("text", "reason"),
     [
         ("id = '08", "is not TOML"),
-        ("id = '8'\nname = 'x'\nchannels = []", "wrong at id"),
+        ("id = '8'\nname = 'x'\nchannels = []", "the id '8' of a Blitz board is not two hex digits"),
         ("id = '08'\nname = 'x'\nchannels = []\ncolour = 1", "wrong at colour"),
         ("id = '08'\nname = 'x'\nchannels = [{name='a', bit=4, bits=2, is_flag=true}]", "beyond the 5 flags"),
         ("id = '08'\nname = 'x'\nchannels = [{name='a', bit=4, bits=2, divisor=0}]", "divisor 0"),

@@ -87,7 +87,8 @@ def make_readings(source: Source, count: int = 1, first: int = 0, session_id: in
     assert source.definition is not None
     width = len(source.definition.channels)
     time_ns = round(START.timestamp() * 1e9) + (seq * step_s * 1e9).astype(np.int64)
-    return Readings(session_id, source, seq, time_ns, seq[:, np.newaxis] * 10.0 + np.arange(width))
+    values = seq[:, np.newaxis] * 10.0 + np.arange(width)
+    return Readings(session_id, source, seq, time_ns, values, np.zeros(count, np.int64))
 
 
 def make_session(

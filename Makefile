@@ -9,10 +9,10 @@ SEED ?= $(shell date +%s)
 HAS_SCREEN := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages run test soak lint format bench wheel clean
+.PHONY: help setup packages run test soak firmware-test lint format bench wheel clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(SETUP) ## make .venv and install everything (the other targets do it when needed)
 
@@ -20,6 +20,7 @@ packages:
 	@scripts/packages.sh $(PACKAGES_OPTIONS)
 
 setup lint format bench wheel: PACKAGES_OPTIONS := --qt-optional
+firmware-test: PACKAGES_OPTIONS := --qt-optional --firmware
 run: PACKAGES_OPTIONS := $(if $(HAS_SCREEN),,--qt-optional)
 
 $(SETUP): pyproject.toml constraints.txt scripts/setup.sh | packages
@@ -36,6 +37,10 @@ soak: $(SETUP) ## run the tests with the long counts; SEED=… repeats a run
 	@BLITZ_SOAK=1 QT_QPA_PLATFORM=offscreen $(BIN)/pytest -n $(JOBS) --dist loadfile \
 		--timeout 1800 --hypothesis-seed=$(SEED) $(ARGS) $(TESTS); \
 		status=$$?; echo "Seed: $(SEED)"; exit $$status
+
+firmware-test: packages $(SETUP) ## build the Arduino sketches and run them on emulated chips (two minutes)
+	@$(MAKE) --no-print-directory -C firmware
+	@FIRMWARE_BUILD=firmware/build $(BIN)/pytest $(ARGS) tests/firmware
 
 lint: $(SETUP) ## check style, types and import contracts
 	@$(BIN)/ruff check .
@@ -57,5 +62,5 @@ wheel: $(SETUP) ## build the wheel into dist/
 	@ls dist/*.whl
 
 clean: ## remove .venv, caches and builds; the demo's recordings in .blitz/ stay
-	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf .venv dist build firmware/build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

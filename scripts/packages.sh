@@ -4,14 +4,22 @@
 # release to the next. On Debian and its relatives, installs what is missing where it may (as root, or with
 # a sudo that asks nothing); otherwise says what to type.
 #
-# usage: scripts/packages.sh [--qt-optional]
+# usage: scripts/packages.sh [--qt-optional] [--firmware]
 #   --qt-optional   missing Qt libraries are said, but no failure: for a server without a screen
+#   --firmware      also what builds the sketches in firmware/ and emulates their chips
 #
 # BLITZ_NO_INSTALL=1 never installs, only says.
 set -eu
 
 qt_optional=no
-[ "${1:-}" = "--qt-optional" ] && qt_optional=yes
+with_firmware=no
+for option in "$@"; do
+    case $option in
+        --qt-optional) qt_optional=yes ;;
+        --firmware) with_firmware=yes ;;
+        *) printf '%s\n' "scripts/packages.sh does not know $option." >&2; exit 2 ;;
+    esac
+done
 
 # soname:package, from ldd of QtGui, QtWidgets and the platform plugins xcb (window) and offscreen (tests) of PyQt5.
 QT_LIBRARIES="
@@ -40,6 +48,18 @@ libxcb-sync.so.1:libxcb-sync1
 libxcb-xfixes.so.0:libxcb-xfixes0
 libxcb-xinerama.so.0:libxcb-xinerama0
 libxcb-xkb.so.1:libxcb-xkb1
+"
+
+# file:package, any one of which that is missing brings its package.
+FIRMWARE_FILES="
+/usr/bin/make:make
+/usr/bin/cc:gcc
+/usr/include/stdio.h:libc6-dev
+/usr/bin/avr-gcc:gcc-avr
+/usr/lib/avr/include/avr/io.h:avr-libc
+/usr/share/arduino/hardware/arduino/avr/cores/arduino/Arduino.h:arduino-core-avr
+/usr/include/simavr/sim_avr.h:libsimavr-dev
+/usr/include/libelf.h:libelf-dev
 "
 
 say() { printf '%s\n' "$*" >&2; }
@@ -78,6 +98,13 @@ missing_qt() {
     [ -n "$fonts" ] || printf 'fonts-dejavu-core\n'
 }
 
+missing_firmware() {
+    [ "$with_firmware" = yes ] || return 0
+    for entry in $FIRMWARE_FILES; do
+        [ -e "${entry%%:*}" ] || printf '%s\n' "${entry##*:}"
+    done
+}
+
 # Names in this release: libglib2.0-0 became libglib2.0-0t64 in Debian 13 and Ubuntu 24.04.
 named_here() {
     for package in "$@"; do
@@ -97,23 +124,27 @@ may_install() {
     [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null
 }
 
-python_packages=$(missing_python)
-qt_packages=$(missing_qt)
-[ -n "$python_packages$qt_packages" ] || exit 0
+find_missing() {
+    needed_packages="$(missing_python) $(missing_firmware)"
+    needed_packages=${needed_packages# }
+    needed_packages=${needed_packages% }
+    qt_packages=$(missing_qt)
+    [ -n "$needed_packages$qt_packages" ] || exit 0
+}
+
+find_missing
 
 # shellcheck disable=SC2086 # words are package names
 if command -v apt-get >/dev/null 2>&1; then
     if may_install; then
-        say "Installing what Blitz needs from the system:" $python_packages $qt_packages
+        say "Installing what Blitz needs from the system:" $needed_packages $qt_packages
         export DEBIAN_FRONTEND=noninteractive
         as_root apt-get update -qq >&2 || say "apt-get update failed; trying with the package lists that are there."
-        as_root apt-get install -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends $(named_here $python_packages $qt_packages) >&2 ||
+        as_root apt-get install -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends $(named_here $needed_packages $qt_packages) >&2 ||
             say "apt-get could not install these packages; its own words stand above."
-        python_packages=$(missing_python)
-        qt_packages=$(missing_qt)
-        [ -n "$python_packages$qt_packages" ] || exit 0
+        find_missing
     fi
-    packages=$(named_here $python_packages $qt_packages)
+    packages=$(named_here $needed_packages $qt_packages)
     if command -v sudo >/dev/null 2>&1 && [ "$(id -u)" != 0 ]; then
         say "Blitz needs packages that are not installed, and may not install them itself. Type:"
         sudo="sudo "
@@ -125,10 +156,11 @@ if command -v apt-get >/dev/null 2>&1; then
     say "    ${sudo}apt-get update && ${sudo}apt-get install -y ${packages% }"
     say ""
 else
-    say "Blitz needs Python 3.11 or newer with venv, and for its client some libraries for Qt 5. Missing, by their names"
-    say "in Debian (install the like of them with your system's package manager):" $python_packages $qt_packages
+    say "Blitz needs Python 3.11 or newer with venv, for its client some libraries for Qt 5, and for firmware-test the AVR"
+    say "compiler, avr-libc, the Arduino core and simavr. Missing, by their names"
+    say "in Debian (install the like of them with your system's package manager):" $needed_packages $qt_packages
 fi
 
-[ -z "$python_packages" ] || exit 1
+[ -z "$needed_packages" ] || exit 1
 [ "$qt_optional" = yes ] || exit 1
 say "The server runs without them; the desktop client and the tests do not."

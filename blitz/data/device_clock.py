@@ -1,42 +1,86 @@
 """When messages were logged, from the clock of the device that logged them.
 
-Pure. A device counts milliseconds since it began; when that was, only the arrivals of its messages tell. A message
-cannot arrive before it was logged, so the smallest difference between arrival and device time is the best estimate.
+Pure. A device counts ticks since it began, or since 1970; when that was, and how fast it counts, only the arrivals of
+its messages tell: :mod:`blitz.data.clock_fit` has the line. This module tells a clock that goes on from one that wraps,
+begins anew, or sends a number that is none.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-_WRAP_TOLERANCE_MS = 1 << 22
-"""About 70 minutes: how long a board may have kept messages that arrive in one read."""
+from blitz.data.clock_fit import ClockFit
+from blitz.data.delay_spread import DelaySpread
+
+_MOST_NS = 1 << 62
+_SHORT_NS = 5_000_000_000
 
 
 class DeviceClock:
     """Follows one device's clock through a session.
 
-    time = device time + offset; the offset is the smallest (arrival − device time) so far, the whole read that a
-    message came in included. A clock that goes back (the board was reset) begins a new offset; its 32-bit wrap does
-    not. Times never fall, and are never later than the arrival.
+    A message's time is the device's time on the line that fits the arrivals so far, those of its own read included.
+    Times never fall, and are never later than the arrival. They do not depend on how the run is cut into blocks, unless
+    a cut goes through a read: then the part before it does not know the part behind it.
+
+    A clock that goes back (the board was reset) begins a new line; its wrap does not. A clock that loses time (it stood
+    still, or began anew unseen) begins a new line when it has been steady for ten seconds, and one that is ahead by
+    more than a second at once. A single wrong number is no restart: the line is taken up again.
+
+    :param tick_ns: the unit of the device's clock.
+    :param wrap_ticks: where it begins again at 0; None if it never does.
     """
 
     def __init__(self, tick_ns: int = 1_000_000, wrap_ticks: int | None = 1 << 32) -> None:
-        self.tick_ns = tick_ns
-        self.wrap_ticks = wrap_ticks
-        self.drift_ppm: float | None = None
-        self.drift_uncertainty_ppm: float | None = None
-        self.jitter_ns: float | None = None
-        self.restarts = 0
-        self.wraps = 0
-        self._offset_ns: int | None = None
-        self._last_ms = 0
+        self._tick_ns = tick_ns
+        self._wrap_ticks = wrap_ticks
+        # How far a message may be ahead of the one before, arrivals considered: a board's ring comes in one read. 70
+        # minutes of the 50 days of milliseconds; of a short clock at most a sixteenth.
+        wrap = wrap_ticks or 0
+        self._slack_ticks = max(wrap >> 10, min(wrap >> 4, _SHORT_NS // tick_ns))
+        self._spread = DelaySpread()
+        self._fit: ClockFit | None = None
+        self._former: ClockFit | None = None
+        self._restarts_before_former = 0
+        self._lost_time = 0
+        self._went_back = 0
+        self._wraps = 0
+        self._last_ticks = 0
         self._last_arrived_ns = 0
-        self._wrapped_ms = 0
         self._last_time_ns: int | None = None
 
-    def times_ns(self, device_ms: NDArray[np.int64], arrived_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    @property
+    def drift_ppm(self) -> float | None:
+        """How fast the device's clock is against ours, positive where it is fast; None until it is known."""
+        if self._fit is None or self._fit.slope_uncertainty is None:
+            return None
+        return (1 / (1 + self._fit.slope) - 1) * 1e6
+
+    @property
+    def drift_uncertainty_ppm(self) -> float | None:
+        """What :attr:`drift_ppm` may be wrong by."""
+        if self._fit is None or self._fit.slope_uncertainty is None:
+            return None
+        return self._fit.slope_uncertainty * 1e6
+
+    @property
+    def jitter_ns(self) -> float | None:
+        """How much reads differ in lateness: half the width of the middle 68 %; None below eight reads."""
+        return self._spread.deviation_ns
+
+    @property
+    def restarts(self) -> int:
+        """How often the clock began anew or lost time."""
+        return self._went_back + self._lost_time + (self._fit.lost_time if self._fit else 0)
+
+    @property
+    def wraps(self) -> int:
+        """How often the clock ran over its end."""
+        return self._wraps
+
+    def times_ns(self, ticks: NDArray[np.int64], arrived_ns: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the time of each message; calls go on where the last one ended.
 
-        :param device_ms: shape (n,), 0 to 2**32 - 1; -1 where a message has none: it gets the time of
+        :param ticks: shape (n,), 0 to ``wrap_ticks`` - 1; -1 where a message has none: it gets the time of
             the one before, or its arrival as long as no message had one.
         :param arrived_ns: shape (n,), nanoseconds since the Unix epoch, never falling.
         :returns: shape (n,), nanoseconds since the Unix epoch.
@@ -46,62 +90,121 @@ class DeviceClock:
         >>> (clock.times_ns(np.array([100, 110, 120]), arrived) // 1_000_000).tolist()
         [4990, 5000, 5010]
         """
-        if not len(device_ms):
-            return np.empty(0, np.int64)
-        times_ns = np.full(len(device_ms), np.iinfo(np.int64).min)
-        had_clock = self._offset_ns is not None
-        readable = np.flatnonzero(device_ms >= 0)
-        if len(readable):
-            times_ns[readable] = self._with_clock(device_ms[readable], arrived_ns[readable])
-        if not had_clock:
-            unknown = slice(0, readable[0] if len(readable) else None)
-            times_ns[unknown] = arrived_ns[unknown]
-        if self._last_time_ns is not None:
-            times_ns[0] = max(int(times_ns[0]), self._last_time_ns)
-        times_ns = np.maximum.accumulate(times_ns)
-        self._last_time_ns = int(times_ns[-1])
-        return times_ns
+        return self.follow(ticks, arrived_ns)[0]
 
     def follow(
         self, ticks: NDArray[np.int64], arrived_ns: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return :meth:`times_ns` and the uncertainty of each, ns."""
-        times_ns = self.times_ns(ticks, arrived_ns)
-        return times_ns, np.full(len(times_ns), self.tick_ns)
+        """Return the time of each message, and what it may be wrong by.
 
-    def _with_clock(self, device_ms: NDArray[np.int64], arrived_ns: NDArray[np.int64]) -> NDArray[np.int64]:
-        before_ms = np.concatenate(([self._last_ms if self._offset_ns is not None else device_ms[0]], device_ms[:-1]))
-        before_ns = np.concatenate(([self._last_arrived_ns], arrived_ns[:-1]))
-        step_ms = device_ms - before_ms
-        tick_ns = self.tick_ns
-        wrap = self.wrap_ticks or 1 << 62
-        # A wrap is a small step forward, modulo 2**32; a reset, days before the wrap, is a large one.
-        patience_ms = (arrived_ns - before_ns) // tick_ns + _WRAP_TOLERANCE_MS
-        has_wrapped = (step_ms < 0) & (step_ms + wrap <= patience_ms)
-        has_restarted = (step_ms < 0) & ~has_wrapped
-        device_ns = (device_ms + self._wrapped_ms + (self.wrap_ticks or 0) * np.cumsum(has_wrapped)) * tick_ns
-        ahead_ns = arrived_ns - device_ns
+        Nineteen of twenty messages were logged within ``uncertainty_ns`` of their time, not counting the latency that
+        all messages have in common.
 
-        offset_ns = np.empty_like(ahead_ns)
-        starts = [0, *np.flatnonzero(has_restarted).tolist()]
-        for start, stop in zip(starts, [*starts[1:], len(ahead_ns)], strict=True):
-            if start < stop:
-                known_ns = self._offset_ns if start == 0 and not has_restarted[0] else None
-                offset_ns[start:stop] = _smallest_so_far(ahead_ns[start:stop], arrived_ns[start:stop], known_ns)
+        :param ticks: as for :meth:`times_ns`.
+        :returns: ``times_ns`` and ``uncertainty_ns``, both int64 of shape (n,).
+        """
+        count = len(ticks)
+        if not count:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        had_clock = self._fit is not None
+        # As unsigned numbers, negative ones are large.
+        is_readable = ticks.view(np.uint64) <= _MOST_NS // self._tick_ns
+        placed_ns = np.full(count, np.iinfo(np.int64).min)
+        uncertainty_ns = np.full(count, self._tick_ns + 3 * self._spread.typical_ns)
+        is_all = bool(is_readable.all())
+        if is_all:
+            self._place(ticks, arrived_ns, placed_ns, uncertainty_ns)
+        else:
+            readable = np.flatnonzero(is_readable)
+            if len(readable):
+                times, reach = np.empty(len(readable), np.int64), np.empty(len(readable), np.int64)
+                self._place(ticks[readable], arrived_ns[readable], times, reach)
+                placed_ns[readable], uncertainty_ns[readable] = times, reach
+            if not had_clock:
+                unknown = slice(0, readable[0] if len(readable) else None)
+                placed_ns[unknown] = arrived_ns[unknown]
+        times_ns = np.maximum.accumulate(placed_ns)
+        if self._last_time_ns is not None and times_ns[0] < self._last_time_ns:
+            times_ns = np.maximum(times_ns, self._last_time_ns)
+        self._last_time_ns = int(times_ns[-1])
+        if is_all:
+            uncertainty_ns += times_ns - placed_ns
+        else:
+            raised_ns = np.where(is_readable, times_ns - placed_ns, arrived_ns - times_ns)
+            uncertainty_ns += raised_ns
+        return times_ns, uncertainty_ns
 
-        self._offset_ns = int(offset_ns[-1])
-        self._last_ms = int(device_ms[-1])
-        self._last_arrived_ns = int(arrived_ns[-1])
-        self._wrapped_ms += (self.wrap_ticks or 0) * int(np.count_nonzero(has_wrapped))
-        times_ns: NDArray[np.int64] = device_ns + offset_ns
-        return times_ns
+    def _place(
+        self,
+        ticks: NDArray[np.int64],
+        arrived_ns: NDArray[np.int64],
+        times_ns: NDArray[np.int64],
+        uncertainty_ns: NDArray[np.int64],
+    ) -> None:
+        device_ns, backs = self._unwrap(ticks, arrived_ns)
+        if self._fit is None:
+            self._fit = ClockFit(self._tick_ns, self._spread, int(arrived_ns[0]))
+        may_leap = True
+        for start, stop in zip([0, *backs], [*backs, len(ticks)], strict=True):
+            while start < stop:
+                run = slice(start, stop)
+                start += self._fit.place(device_ns[run], arrived_ns[run], times_ns[run], uncertainty_ns[run], may_leap)
+                may_leap = False
+                if start < stop:
+                    self._leap(int(device_ns[start]), int(arrived_ns[start]))
+            if stop < len(ticks):
+                self._go_back(int(device_ns[stop]), int(arrived_ns[stop]))
 
+    def _unwrap(self, ticks: NDArray[np.int64], arrived_ns: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[int]]:
+        """Return device time, ns, without wraps, and the places where it goes back."""
+        if self._fit is None:
+            self._last_ticks, self._last_arrived_ns = int(ticks[0]), int(arrived_ns[0])
+        wrap, before_wraps = self._wrap_ticks or 0, self._wraps
+        steps = np.diff(ticks, prepend=self._last_ticks)
+        backs = np.flatnonzero(steps < 0)
+        device_ns = ticks * self._tick_ns
+        if wrap:
+            device_ns += before_wraps * wrap * self._tick_ns
+            places = backs
+            long_ns = (wrap - self._slack_ticks) * self._tick_ns
+            if int(arrived_ns[-1]) - self._last_arrived_ns >= long_ns:
+                pauses_ns = np.diff(arrived_ns, prepend=self._last_arrived_ns)
+                places = np.flatnonzero((steps < 0) | (pauses_ns >= long_ns))
+            if len(places):
+                before_ns = np.where(places > 0, arrived_ns[places - 1], self._last_arrived_ns)
+                patience = (arrived_ns[places] - before_ns) // self._tick_ns + self._slack_ticks
+                # As many wraps as can have been: where these are too many, the clock is ahead, and the line sees that.
+                wraps = np.maximum((patience - steps[places]) // wrap, 0)
+                backs = places[(wraps == 0) & (steps[places] < 0)]
+                added = np.zeros(len(ticks), np.int64)
+                added[places] = wraps
+                device_ns += np.cumsum(added) * (wrap * self._tick_ns)
+                self._wraps += int(wraps.sum())
+        self._last_ticks, self._last_arrived_ns = int(ticks[-1]), int(arrived_ns[-1])
+        return device_ns, backs.tolist()
 
-def _smallest_so_far(
-    ahead_ns: NDArray[np.int64], arrived_ns: NDArray[np.int64], known_ns: int | None
-) -> NDArray[np.int64]:
-    smallest = np.minimum.accumulate(ahead_ns)
-    if known_ns is not None:
-        smallest = np.minimum(smallest, known_ns)
-    ends = np.flatnonzero(np.append(arrived_ns[1:] != arrived_ns[:-1], True))
-    return np.repeat(smallest[ends], np.diff(ends, prepend=-1))
+    def _go_back(self, device_ns: int, arrived_ns: int) -> None:
+        if self._fit is None or self._fit.is_met_by(device_ns, arrived_ns):
+            return
+        if self._take_up_former(device_ns, arrived_ns):
+            return
+        self._begin(arrived_ns)
+        self._went_back += 1
+
+    def _leap(self, device_ns: int, arrived_ns: int) -> None:
+        if not self._take_up_former(device_ns, arrived_ns):
+            self._begin(arrived_ns)
+
+    def _begin(self, arrived_ns: int) -> None:
+        if self._fit is not None:
+            self._lost_time, self._fit.lost_time = self.restarts - self._went_back, 0
+        self._former, self._restarts_before_former = self._fit, self._went_back
+        self._fit = ClockFit(self._tick_ns, self._spread, arrived_ns, self._former)
+
+    def _take_up_former(self, device_ns: int, arrived_ns: int) -> bool:
+        former = self._former
+        if former is None or not former.is_met_by(device_ns, arrived_ns):
+            return False
+        self._fit, self._former = former, None
+        self._went_back = self._restarts_before_former
+        return True

@@ -1,0 +1,146 @@
+"""Holes in the clock of a device that sends at regular times. Pure."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blitz.data.hole import Hole
+
+_ENOUGH = 32
+_MEMORY = 2048
+_CHUNK = 16_384
+_FOLLOWERS = 4
+_REGULAR = 0.85
+_RARE = 0.005
+_WIDE_MEMORY = 64
+
+
+class _Rows(NamedTuple):
+    seq: NDArray[np.int64]
+    time_ns: NDArray[np.int64]
+    device_ns: NDArray[np.int64]
+    arrived_ns: NDArray[np.int64]
+    is_restart: NDArray[np.bool_]
+
+    def behind(self, other: "_Rows | None") -> "_Rows":
+        return self if other is None else _Rows(*(np.concatenate(pair) for pair in zip(other, self, strict=True)))
+
+    def between(self, start: int, stop: int | None) -> "_Rows":
+        return _Rows(*(column[start:stop] for column in self))
+
+
+class ClockHoles:
+    """Follows the clock of one source.
+
+    :param resolution_ns: the unit of the device's clock: steps are only known to within it.
+    """
+
+    def __init__(self, resolution_ns: int) -> None:
+        self._resolution_ns = resolution_ns
+        self._tail: _Rows | None = None
+        self._recent = np.empty(0, np.int64)
+        self.period_ns: int | None = None
+        self.is_regular = False
+        self._tolerance_ns = 0.0
+        self._period_error_ns = 0.0
+        self._seen = 0
+        self._whole = 0
+        self._overruns = 0
+
+    def examine(
+        self,
+        seq: NDArray[np.int64],
+        time_ns: NDArray[np.int64],
+        arrived_ns: NDArray[np.int64],
+        is_restart: NDArray[np.bool_] | None,
+        device_ns: NDArray[np.int64] | None,
+    ) -> list[Hole]:
+        """Find the holes before these messages, except before the last four."""
+        has_clock = device_ns is not None or not np.array_equal(time_ns, arrived_ns)
+        restarts = np.zeros(len(seq), np.bool_) if is_restart is None else is_restart
+        rows = _Rows(seq, time_ns, time_ns if device_ns is None else device_ns, arrived_ns, restarts)
+        rows = rows.behind(self._tail)
+        found: list[Hole] = []
+        last = len(rows.seq) - 1 - _FOLLOWERS
+        for start in range(0, max(last, 0), _CHUNK):
+            stop = min(start + _CHUNK, last)
+            found += self._examine_chunk(rows.between(start, stop + 1 + _FOLLOWERS), has_clock)
+        self._tail = rows.between(max(last, 0), None)
+        return found
+
+    def _examine_chunk(self, rows: _Rows, has_clock: bool) -> list[Hole]:
+        """Judge all steps but the last four."""
+        steps = np.diff(rows.device_ns)
+        is_step = ~rows.is_restart[1:] & (steps >= 0)
+        judged = slice(0, len(steps) - _FOLLOWERS)
+        self._recent = np.concatenate((self._recent, steps[judged][is_step[judged]]))[-_CHUNK:]
+        is_usual = self._learn(self._recent)
+        self._recent = self._recent[-_MEMORY:]
+        if is_usual is None or self.period_ns is None or not has_clock or not self.is_regular:
+            return []
+        period, resolution = self.period_ns, self._resolution_ns
+        is_wide = is_step & (steps >= 1.6 * period) & (steps > period + 2.5 * resolution)
+        if not is_wide.any():
+            return []
+        # A device that has become slower is not losing: after a hole it goes on at its period.
+        totals = np.concatenate(([0], np.cumsum(np.abs(steps - period) <= period / 4 + resolution)))
+        followers = totals[1 + _FOLLOWERS :] - totals[1:-_FOLLOWERS]
+        wide = np.flatnonzero(is_wide[judged] & (followers * 2 >= _FOLLOWERS))
+        counts = np.rint(steps[wide] / period)
+        is_whole = np.abs(steps[wide] - counts * period) <= self._tolerance_ns + counts * self._period_error_ns
+        is_hole = is_whole & self._are_believed(rows, wide, is_whole, is_usual)
+        return [
+            Hole(int(rows.seq[at + 1]), int(rows.time_ns[at]), int(rows.time_ns[at + 1]), int(count) - 1, "clock")
+            for at, count in zip(wide[is_hole].tolist(), counts[is_hole].tolist(), strict=True)
+        ]
+
+    def _are_believed(
+        self, rows: _Rows, wide: NDArray[np.int64], is_whole: NDArray[np.bool_], is_usual: bool
+    ) -> NDArray[np.bool_]:
+        """Tell which wide steps are losses, by what wide steps have been like so far.
+
+        A device that pauses goes on at any time; of one that loses messages, whole periods are missing. Frequent wide
+        steps are losses only where a board's ring ran over, which shows itself by a fresh message before and an old
+        one behind; else they are the pauses of a device that sends in bursts.
+        """
+        seen = self._seen + np.arange(1, len(wide) + 1)
+        whole = self._whole + np.cumsum(is_whole)
+        overruns = self._overruns + np.cumsum(self._are_overruns(rows, wide))
+        if len(wide):
+            self._seen, self._whole, self._overruns = int(seen[-1]), int(whole[-1]), int(overruns[-1])
+            if self._seen > _WIDE_MEMORY:
+                self._seen, self._whole, self._overruns = (
+                    count // 2 for count in (self._seen, self._whole, self._overruns)
+                )
+        if is_usual:
+            return (seen < 4) | (whole >= 0.7 * seen)
+        return (seen >= 8) & (overruns >= 0.6 * seen)
+
+    def _learn(self, steps: NDArray[np.int64]) -> bool | None:
+        """Estimate the period; return whether wide steps are rare, or None if there are too few steps."""
+        if len(steps) < _ENOUGH:
+            return None
+        resolution = self._resolution_ns
+        median = float(np.median(steps))
+        near = steps[np.abs(steps - median) <= median / 4 + resolution]
+        period = float(near.mean())
+        if period < 2 * resolution:
+            # Several messages a tick: what is counted is how many there are in the ticks that have some.
+            period = float(steps[steps <= median + 4 * resolution].mean())
+        self.is_regular = period > 0 and bool(
+            np.count_nonzero(np.abs(steps - period) <= period / 4 + resolution) >= _REGULAR * len(steps)
+        )
+        deviation = float(np.quantile(np.abs(near - near.mean()), 0.9))
+        self._tolerance_ns = min(1.5 * resolution + 2 * deviation, period / 5 + resolution)
+        self._period_error_ns = resolution / len(near)
+        usual = period if self.is_regular else float(steps[steps <= 10 * steps.mean()].mean())
+        self.period_ns = round(usual) or None
+        wide = np.count_nonzero((steps >= 1.6 * period) & (steps > period + 2.5 * resolution))
+        return bool(wide <= max(_RARE * len(steps), 1 if len(steps) < 512 else 3))
+
+    def _are_overruns(self, rows: _Rows, wide: NDArray[np.int64]) -> NDArray[np.bool_]:
+        assert self.period_ns is not None
+        limit_ns = 3 * self.period_ns + 2 * self._resolution_ns
+        late_ns = rows.arrived_ns - rows.time_ns
+        return (late_ns[wide] <= limit_ns) & (late_ns[wide + 1] > limit_ns)

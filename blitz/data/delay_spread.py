@@ -1,0 +1,63 @@
+"""How widely delays are spread: a histogram of bounded size.
+
+Pure. Bins are a quarter of an octave wide, so that a microsecond and an hour are told as precisely.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+_BINS = 256
+_UNKNOWN_NS = 20_000_000
+"""What a read is taken to be late by before any are known: the timer of an FTDI chip, and a little more."""
+
+
+class DelaySpread:
+    """Counts delays."""
+
+    def __init__(self) -> None:
+        self._counts = np.zeros(_BINS, np.int64)
+        self._typical: tuple[int, int] = (0, _UNKNOWN_NS)
+        self.count = 0
+
+    def add(self, delays_ns: NDArray[np.int64]) -> None:
+        """Count delays, shape (n,), none negative."""
+        if len(delays_ns):
+            # The exponent of a float and the top two bits of its fraction are a logarithm.
+            bits = np.maximum(delays_ns, 1).astype(np.float64).view(np.int64)
+            self._counts += np.bincount((bits >> 50) - (1023 << 2), minlength=_BINS)
+            self.count += len(delays_ns)
+
+    def add_one(self, delay_ns: int) -> None:
+        """Count one delay."""
+        fraction, exponent = math.frexp(max(delay_ns, 1))
+        self._counts[(exponent - 1) * 4 + int(fraction * 8) - 4] += 1
+        self.count += 1
+
+    @property
+    def deviation_ns(self) -> float | None:
+        """Half the width of the middle 68 %: a standard deviation that outliers do not move; None below 8 delays."""
+        if self.count < 8:
+            return None
+        low, high = self._quantile(0.16), self._quantile(0.84)
+        return (high - low) / 2
+
+    @property
+    def typical_ns(self) -> int:
+        """Half of all delays are smaller; counted anew when there are a quarter more."""
+        if self.count >= 8 and self.count * 4 >= self._typical[0] * 5:
+            self._typical = (self.count, round(self._quantile(0.5)))
+        return self._typical[1]
+
+    def _quantile(self, share: float) -> float:
+        totals = np.cumsum(self._counts)
+        place = int(np.searchsorted(totals, share * self.count))
+        before = int(totals[place - 1]) if place else 0
+        within = (share * self.count - before) / int(self._counts[place])
+        low, high = _bin_begin_ns(place), _bin_begin_ns(place + 1)
+        return low + within * (high - low)
+
+
+def _bin_begin_ns(place: int) -> float:
+    return math.ldexp(1 + place % 4 / 4, place // 4)

@@ -22,6 +22,9 @@ _BETWEEN = b",-0.28125e-77,"
 
 _BETWEEN_VALUE = float(_BETWEEN.strip(b","))
 
+_RUN = 1024
+"""Messages parsed at once. More are slower: Python's garbage collector goes through all objects that are alive."""
+
 _PLAIN = {int, float, bool, type(None)}
 
 
@@ -40,10 +43,12 @@ class JsonLayout:
 
     def decode(self, rows: Rows) -> Decoded:
         """Decode messages; one that is no object is a row of NaN."""
-        objects = _parsed(rows.messages())
+        messages = rows.messages()
         numbers = np.empty((len(self._keys), len(rows)))
-        for row, key in enumerate(self._keys):
-            numbers[row] = _column(objects, key)
+        for start in range(0, len(rows), _RUN):
+            objects = _parsed(messages[start : start + _RUN])
+            for row, key in enumerate(self._keys):
+                numbers[row, start : start + _RUN] = _column(objects, key)
         return Decoded(numbers[:-1].T, numbers[-1]) if self._has_clock else Decoded(numbers.T)
 
 

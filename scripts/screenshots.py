@@ -36,6 +36,7 @@ from blitz.data.records import Gap, Source
 from blitz.io.connection import AsyncClient
 from blitz.io.protocol import set_point
 from blitz.io.redis_child import RedisChild
+from blitz.ui.feed import BoardCommand
 from blitz.ui.main_window import MainWindow
 from blitz.ui.pages.history_page import HistoryPage
 from blitz.ui.preferences import Preferences
@@ -110,7 +111,7 @@ def picture(url: str, folder: Path, options: argparse.Namespace) -> None:
     window.start_session("Pump, endurance run")
     wait(application, lambda: window.header.is_recording)
     for angle, share in ((38, 0.3), (12, 0.35), (25, 0.35)):
-        feed.send_command(MOTOR, set_point("09", angle).decode().strip())
+        feed.send_command(MOTOR, BoardCommand(set_point("09", angle).decode().strip()))
         run_for(application, options.seconds * share)
     save("live")
 

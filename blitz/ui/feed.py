@@ -11,6 +11,7 @@ from pathlib import Path
 
 from PyQt5.QtCore import QObject, pyqtSignal
 
+from blitz.data.board_definition import BoardDefinition
 from blitz.data.records import SessionRecord
 
 
@@ -58,6 +59,21 @@ class RequestFailure:
         return f"{self.action}: {self.error}"
 
 
+@dataclass(frozen=True)
+class BoardCommand:
+    """What is sent to a board: a line as typed, or a command that its definition names."""
+
+    line: str | None = None
+    command: str | None = None
+    is_hex: bool = False
+    ending: str = "\n"
+
+    @property
+    def words(self) -> str:
+        """What people read."""
+        return self.command or self.line or ""
+
+
 class Feed(QObject):
     """Signals of what happened, and requests; every method is called in the GUI thread and returns at once."""
 
@@ -84,7 +100,9 @@ class Feed(QObject):
     download_finished = pyqtSignal(int)
     download_cancelled = pyqtSignal(int)
     command_answered = pyqtSignal(str, str, str)
-    """board, line, answer"""
+    """board, what was sent, answer; the answer is a sentence where none came"""
+    bad_frames_received = pyqtSignal(str, object)
+    """board and tuple[BadFrameRecord, ...], oldest first"""
     request_failed = pyqtSignal(object)
     """RequestFailure"""
     cache_opened = pyqtSignal(object)
@@ -138,6 +156,26 @@ class Feed(QObject):
         """Delete a session from the cache only."""
         raise NotImplementedError
 
-    def send_command(self, board: str, line: str) -> None:
-        """Send a line to a board; the answer comes as ``command_answered``."""
+    def send_command(self, board: str, command: BoardCommand) -> None:
+        """Send something to a board; the answer comes as ``command_answered``."""
+        raise NotImplementedError
+
+    def set_definition(self, board: str, definition: BoardDefinition) -> None:
+        """Let the server read a board's messages by another definition from now on."""
+        raise NotImplementedError
+
+    def release_port(self, board: str) -> None:
+        """Lend a board's port to other programs."""
+        raise NotImplementedError
+
+    def retake_port(self, board: str) -> None:
+        """Take a port that was lent again."""
+        raise NotImplementedError
+
+    def attach_port(self, board: str, port: str) -> None:
+        """Say at which port a board is, where several look like it."""
+        raise NotImplementedError
+
+    def ask_bad_frames(self, board: str) -> None:
+        """Ask for a board's last bad frames; they come as ``bad_frames_received``."""
         raise NotImplementedError

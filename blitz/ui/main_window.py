@@ -8,6 +8,7 @@ from PyQt5.QtGui import QCloseEvent, QGuiApplication
 from PyQt5.QtWidgets import QMainWindow, QMessageBox, QPushButton, QTabBar, QTabWidget, QVBoxLayout, QWidget
 
 from blitz.data.records import SessionRecord, StatusRecord
+from blitz.ui.board_actions import BoardActions
 from blitz.ui.dialogs.connect import ConnectDialog
 from blitz.ui.dialogs.session_words import SessionWordsDialog
 from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure
@@ -58,6 +59,7 @@ class MainWindow(QMainWindow):
         self.session_actions = SessionActions(
             feed, self.sessions_page.sessions, self.jobs, self.notices, preferences, self
         )
+        self.board_actions = BoardActions(feed, self.store, self)
         self._connection = ConnectionState(Connection.OFFLINE)
         self._status: StatusRecord | None = None
         self._lay_out()
@@ -175,7 +177,7 @@ class MainWindow(QMainWindow):
         page, actions = self.sessions_page, self.session_actions
         self.header.start_requested.connect(lambda name: self.start_session(name))
         self.header.stop_requested.connect(self._stop_session)
-        self.boards_page.command_requested.connect(self.feed.send_command)
+        self._listen_to_boards()
         page.view_requested.connect(actions.view)
         page.download_requested.connect(actions.download)
         page.cancel_requested.connect(actions.cancel)
@@ -188,6 +190,18 @@ class MainWindow(QMainWindow):
         self.status_line.activity.cancelled.connect(self._cancel_jobs)
         self.jobs.changed.connect(self._show_jobs)
         self.appearance.changed.connect(self.header.set_theme)
+
+    def _listen_to_boards(self) -> None:
+        page, actions = self.boards_page, self.board_actions
+        page.command_requested.connect(self.feed.send_command)
+        page.attach_requested.connect(self.feed.attach_port)
+        page.retake_requested.connect(self.feed.retake_port)
+        page.named_command_requested.connect(actions.run_command)
+        page.channels_requested.connect(actions.name_channels)
+        page.bad_frames_requested.connect(actions.show_bad_frames)
+        page.release_requested.connect(actions.release)
+        self.live_page.channels_requested.connect(actions.name_channels)
+        self.live_page.boards_requested.connect(lambda: self.tabs.setCurrentWidget(self.boards_page))
 
     def _show_connection(self, state: ConnectionState) -> None:
         self._connection = state

@@ -19,6 +19,7 @@ from blitz.data.models import Session
 from blitz.data.records import Event, EventKind, Notice, StatusRecord
 from blitz.errors import AuthenticationError, BlitzError, ConfigError
 from blitz.io.connection import AsyncClient
+from blitz.ui.board_desk import BoardDesk
 from blitz.ui.downloads import Downloads, Progress
 from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure, SessionList
 
@@ -56,6 +57,8 @@ class ServerDesk:
         self._told: deque[Notice] = deque(maxlen=_MOST_TOLD)
         self._listed_running: int | None = None
         self.cache_path: Path | None = None
+        self.boards = BoardDesk(feed, self._known_client, self._ask_status)
+        """What is asked of boards."""
 
     async def connect(self, address: str, token: str | None) -> None:
         """Leave the present server and go on trying to reach another one."""
@@ -86,14 +89,6 @@ class ServerDesk:
         async with self._recording:
             await self._known_client().stop(session_id)
             await self._ask_status()
-
-    async def command(self, board: str, line: str) -> None:
-        """Send a line to a board."""
-        try:
-            answer = await self._known_client().command(board, line)
-        except BlitzError as error:
-            answer = str(error)
-        self._feed.command_answered.emit(board, line, answer)
 
     async def rename(self, session_id: int, name: str, notes: str | None) -> None:
         """Change a session's name and notes."""
@@ -207,8 +202,20 @@ class ServerDesk:
                     self._feed.readings_received.emit(entry)
                 elif entry.event is EventKind.SOURCES and entry.session_id is not None:
                     self._feed.sources_received.emit(entry.session_id, entry.sources or ())
+                    if session is None:
+                        await self._tell_gaps(client, entry.session_id)
                 elif address is not None:
                     await self._pass_on(entry, address)
+
+    async def _tell_gaps(self, client: AsyncClient, session_id: int) -> None:
+        """Pass on gaps from before this window looked."""
+        try:
+            record = await client.session(session_id)
+        except BlitzError as error:
+            log.info("Cannot ask for the gaps of session %d: %s", session_id, error)
+            return
+        for gap in record.gaps:
+            self._feed.gap_received.emit(session_id, gap)
 
     async def _pass_on(self, event: Event, address: str) -> None:
         feed = self._feed

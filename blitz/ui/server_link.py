@@ -8,8 +8,9 @@ from pathlib import Path
 
 from PyQt5.QtCore import QObject
 
+from blitz.data.board_definition import BoardDefinition
 from blitz.io.connection import AsyncClient
-from blitz.ui.feed import Feed, RequestFailure
+from blitz.ui.feed import BoardCommand, Feed, RequestFailure
 from blitz.ui.server_desk import MakeClient, ServerDesk, report
 
 log = logging.getLogger(__name__)
@@ -81,9 +82,29 @@ class ServerLink(Feed):
         """Delete a session from the cache only."""
         self._ask(f"The copy of session {session_id} was not deleted", lambda desk: desk.delete_local(session_id))
 
-    def send_command(self, board: str, line: str) -> None:
-        """Send a line to a board."""
-        self._ask(f"The command was not sent to {board}", lambda desk: desk.command(board, line))
+    def send_command(self, board: str, command: BoardCommand) -> None:
+        """Send something to a board."""
+        self._ask(f"The command was not sent to {board}", lambda desk: desk.boards.command(board, command))
+
+    def set_definition(self, board: str, definition: BoardDefinition) -> None:
+        """Let the server read a board's messages by another definition from now on."""
+        self._ask(f"The channels of {board} are as before", lambda desk: desk.boards.define(board, definition))
+
+    def release_port(self, board: str) -> None:
+        """Lend a board's port to other programs."""
+        self._ask(f"The port of {board} was not released", lambda desk: desk.boards.release(board))
+
+    def retake_port(self, board: str) -> None:
+        """Take a port that was lent again."""
+        self._ask(f"The port of {board} was not taken again", lambda desk: desk.boards.retake(board))
+
+    def attach_port(self, board: str, port: str) -> None:
+        """Say at which port a board is."""
+        self._ask(f"{board} was not attached to {port}", lambda desk: desk.boards.attach(board, port))
+
+    def ask_bad_frames(self, board: str) -> None:
+        """Ask for a board's last bad frames."""
+        self._ask(f"The bad frames of {board} were not fetched", lambda desk: desk.boards.list_bad_frames(board))
 
     def close(self) -> None:
         """Leave the server and end the thread."""

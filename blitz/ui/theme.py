@@ -212,6 +212,7 @@ def build_stylesheet(theme: Theme) -> str:
     QLabel[kind="badge"] {{ background: {theme.warning_back}; color: {theme.warning}; border-radius: 4px;
                    padding: 4px 10px; font-weight: bold; }}
     QLabel[state="bad"] {{ color: {theme.recording}; font-weight: bold; }}
+    QLabel[state="good"] {{ color: {theme.okay}; }}
     QFrame[severity="error"] {{ background: {theme.error_back}; border-left: 4px solid {theme.recording}; }}
     QFrame[severity="warning"] {{ background: {theme.warning_back}; border-left: 4px solid {theme.warning}; }}
     QFrame[severity="info"] {{ background: {theme.raised}; border-left: 4px solid {theme.accent}; }}

@@ -10,9 +10,10 @@ from PyQt5.QtCore import QSettings
 from PyQt5.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from blitz.data.board_definition import BoardDefinition
 from blitz.data.boards import Readings, load_definitions
 from blitz.data.records import BoardRecord, LinkState, SessionRecord, Source, StatusRecord, StoreRecord
-from blitz.ui.feed import Connection, ConnectionState, Feed
+from blitz.ui.feed import BoardCommand, Connection, ConnectionState, Feed
 from blitz.ui.main_window import MainWindow
 from blitz.ui.preferences import Preferences
 from blitz.ui.theme import Appearance
@@ -66,8 +67,23 @@ class FakeFeed(Feed):
     def delete_local_copy(self, session_id: int) -> None:
         self.requests.append(("delete here", session_id))
 
-    def send_command(self, board: str, line: str) -> None:
-        self.requests.append(("command", board, line))
+    def send_command(self, board: str, command: BoardCommand) -> None:
+        self.requests.append(("command", board, command))
+
+    def set_definition(self, board: str, definition: BoardDefinition) -> None:
+        self.requests.append(("define", board, definition))
+
+    def release_port(self, board: str) -> None:
+        self.requests.append(("release", board))
+
+    def retake_port(self, board: str) -> None:
+        self.requests.append(("retake", board))
+
+    def attach_port(self, board: str, port: str) -> None:
+        self.requests.append(("attach", board, port))
+
+    def ask_bad_frames(self, board: str) -> None:
+        self.requests.append(("bad frames", board))
 
     def go_online(self) -> None:
         """As a server that is reached."""

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from blitz.data.records import Notice
 from blitz.errors import SessionRunning
-from blitz.ui.feed import Connection, ConnectionState, RequestFailure, SessionList
+from blitz.ui.feed import BoardCommand, Connection, ConnectionState, RequestFailure, SessionList
 from blitz.ui.main_window import MainWindow
 from blitz.ui.theme import DARK, LIGHT, ThemeChoice
 from blitz.ui.windows import PlotWindow
@@ -165,7 +165,7 @@ def test_a_command_goes_to_the_selected_board_and_its_answer_is_shown(window: Ma
     page.table.selectRow(1)
     QTest.keyClicks(page.line, "0983")
     QTest.keyClick(page.line, Qt.Key_Return)
-    assert feed.requests[-1] == ("command", "sim2", "0983")
+    assert feed.requests[-1] == ("command", "sim2", BoardCommand("0983"))
     feed.command_answered.emit("sim2", "0983", "0940")
     assert "0940" in page.answers.toPlainText()
 

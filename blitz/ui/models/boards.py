@@ -5,13 +5,15 @@ from typing import Any
 from PyQt5.QtCore import QModelIndex, QObject, Qt
 from PyQt5.QtGui import QColor, QFont
 
+from blitz.data.framing_rule import FramingKind
 from blitz.data.records import BoardRecord, LinkState
 from blitz.ui.formats import MISSING, format_count, format_rate
 from blitz.ui.models.columns import ColumnsModel
 from blitz.ui.theme import LIGHT, Theme
 
-COLUMNS = ("Name", "Board", "Port", "State", "Mode", "Rate", "Messages", "Bad frames", "Error")
-NAME, BOARD, PORT, STATE, MODE, RATE, MESSAGES, BAD_FRAMES, ERROR = range(9)
+COLUMNS = ("Name", "Board", "Port", "State", "Format", "Rate", "Messages", "Bad frames", "Error")
+NAME, BOARD, PORT, STATE, FORMAT, RATE, MESSAGES, BAD_FRAMES, ERROR = range(9)
+_UNSURE = (LinkState.SILENT, LinkState.IDENTIFYING, LinkState.RELEASED, LinkState.AMBIGUOUS)
 _NUMBERS = (RATE, MESSAGES, BAD_FRAMES)
 
 
@@ -67,7 +69,7 @@ class BoardsModel(ColumnsModel):
     def _state_colour(self, board: BoardRecord) -> str:
         if board.error or board.state is LinkState.AWAY:
             return self.theme.recording
-        if board.state in (LinkState.SILENT, LinkState.IDENTIFYING):
+        if board.state in _UNSURE:
             return self.theme.warning
         return self.theme.okay
 
@@ -77,12 +79,32 @@ def _text(board: BoardRecord, column: int) -> str:
     texts = {
         NAME: board.name,
         BOARD: kind or MISSING,
-        PORT: f"{board.link} · {board.baud}",
+        PORT: board.link if "://" in board.link or not board.baud else f"{board.link} · {board.baud}",
         STATE: str(board.state),
-        MODE: board.mode if board.mode != "unknown" else MISSING,
+        FORMAT: format_words(board),
         RATE: format_rate(board.rate_hz),
         MESSAGES: format_count(board.message_count),
         BAD_FRAMES: format_count(board.bad_frames),
         ERROR: board.error or "",
     }
     return texts[column]
+
+
+def format_words(board: BoardRecord) -> str:
+    """Say how a board's messages are laid out, how its bytes are cut, and whether it is asked for them.
+
+    >>> format_words(BoardRecord(name="a", link="a", baud=1, state="ready", format="columns", is_guessed=True))
+    'columns, guessed'
+    """
+    words = [board.format] if board.format else []
+    if board.is_guessed:
+        words.append("guessed")
+    rule = board.framing
+    if rule is not None and (rule.kind is not FramingKind.LINES or rule.checksum):
+        kind = rule.kind.value.replace("_", " + ")
+        words.append(f"{kind} + {rule.checksum}" if rule.checksum else kind)
+    if board.mode == "polled":
+        words.append("polled")
+    elif board.mode == "streaming" and board.format in ("", "blitz"):
+        words.append("streaming")
+    return ", ".join(words) or MISSING

@@ -1,22 +1,34 @@
-"""The page of boards: how each is doing, and a line to send to one."""
+"""The page of boards: how each is doing, its account, what can be sent to it and done with its port."""
 
-from PyQt5.QtCore import pyqtSignal
-from PyQt5.QtGui import QFont
-from PyQt5.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from PyQt5.QtCore import QModelIndex, Qt, pyqtSignal
+from PyQt5.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
-from blitz.data.records import StatusRecord
+from blitz.data.records import BoardRecord, LinkState, StatusRecord
 from blitz.ui.feed import Connection, ConnectionState
 from blitz.ui.models.boards import ERROR, BoardsModel
 from blitz.ui.pages.hints import NO_BOARDS, OFFLINE
 from blitz.ui.theme import SPACE, Appearance, Theme, number_font
+from blitz.ui.widgets.account_view import AccountView
+from blitz.ui.widgets.command_panel import CommandPanel
+from blitz.ui.widgets.offer_bar import Offer, OfferBar, place_offers
 from blitz.ui.widgets.table import Table
+
+_RELEASE = "Lends the port, for flashing a sketch or another program; it is taken again by itself."
 
 
 class BoardsPage(QWidget):
-    """A table of boards; below it a line to the board that is selected, and its answers."""
+    """A table of boards; below it the account of the one that is selected, and what can be sent to it."""
 
-    command_requested = pyqtSignal(str, str)
-    """board and line"""
+    command_requested = pyqtSignal(str, object)
+    """board and BoardCommand, as typed"""
+    named_command_requested = pyqtSignal(str, object)
+    """board and Command of its definition"""
+    channels_requested = pyqtSignal(str)
+    bad_frames_requested = pyqtSignal(str)
+    release_requested = pyqtSignal(str)
+    retake_requested = pyqtSignal(str)
+    attach_requested = pyqtSignal(str, str)
+    """board and port"""
 
     def __init__(self, appearance: Appearance, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -24,59 +36,82 @@ class BoardsPage(QWidget):
         self.boards.number_font = number_font(self.font())
         self.table = Table(self.boards, OFFLINE)
         self.table.setAccessibleName("Boards")
-        self.table.set_widths(110, 190, 220, 100, 90, 90, 110, 100, 200, stretched=ERROR)
+        self.table.set_widths(110, 190, 200, 100, 140, 80, 100, 100, 160, stretched=ERROR)
         self.table.selectionModel().selectionChanged.connect(self._show_target)
+        self.table.activated.connect(self._open_channels)
         self.boards.modelReset.connect(self._select_one)
-        self.target = QLabel()
-        self.target.setProperty("kind", "title")
-        self.line = QLineEdit()
-        self.line.setPlaceholderText("such as 0985000000000014 – motor to 20")
-        self.line.setToolTip("A line of the serial protocol in hex digits; the server sends it between two polls")
-        self.line.setFont(_fixed(self.font()))
-        self.line.returnPressed.connect(self._send)
-        self.send = QPushButton("Send &command")
-        self.send.setToolTip("Send the line to the selected board (Enter)")
-        self.send.clicked.connect(self._send)
-        self.answers = QPlainTextEdit()
-        self.answers.setReadOnly(True)
-        self.answers.setMaximumBlockCount(500)
-        self.answers.setFont(_fixed(self.font()))
-        self.answers.setPlaceholderText("The boards' answers appear here.")
-        self.answers.setTabChangesFocus(True)
+        self.offers = OfferBar(self._choose_port)
+        self.account = AccountView()
+        self.account_title = QLabel()
+        self.account_title.setProperty("kind", "title")
+        self.port_words = QLabel()
+        self.port_words.setProperty("kind", "muted")
+        self.commands = CommandPanel()
+        self.line, self.answers = self.commands.line, self.commands.answers
+        self.commands.line_sent.connect(lambda command: self._ask(self.command_requested, command))
+        self.commands.command_chosen.connect(lambda command: self._ask(self.named_command_requested, command))
+        self.channels = _button("C&hannels…", "Names, units and scales of what the board sends (Enter in the table)")
+        self.channels.clicked.connect(lambda: self._ask(self.channels_requested))
+        self.bad_frames = _button("&Bad frames…", "The last frames that were no message")
+        self.bad_frames.clicked.connect(lambda: self._ask(self.bad_frames_requested))
+        self.release = _button("&Release", _RELEASE)
+        self.release.clicked.connect(lambda: self._ask(self.release_requested))
+        self.retake = _button("Re&take", "Take the port again now")
+        self.retake.clicked.connect(lambda: self._ask(self.retake_requested))
         self._lay_out()
         self._show_target()
         appearance.changed.connect(self.set_theme)
 
     @property
+    def selected(self) -> BoardRecord | None:
+        """The selected board."""
+        rows = self.table.selectionModel().selectedRows()
+        return self.boards.boards[rows[0].row()] if rows and rows[0].row() < len(self.boards.boards) else None
+
+    @property
     def selected_board(self) -> str | None:
         """The name of the selected board."""
-        rows = self.table.selectionModel().selectedRows()
-        return self.boards.boards[rows[0].row()].name if rows else None
+        board = self.selected
+        return board.name if board else None
 
     def show_connection(self, state: ConnectionState) -> None:
         """Without a server there are no boards."""
         if state.connection is not Connection.ONLINE:
             self.table.set_hint(OFFLINE)
             self.boards.show(())
+            self.offers.show_offers([])
+            self._show_target()
 
     def show_status(self, status: StatusRecord) -> None:
         """Take over the server's list."""
         self.table.set_hint(NO_BOARDS)
+        selected = self.selected_board
         self.boards.show(status.boards)
+        names = [board.name for board in status.boards]
+        if selected in names and selected != self.selected_board:
+            self.table.selectRow(names.index(selected))
+        self.offers.show_offers(place_offers(status.boards))
+        self._show_target()
 
-    def show_answer(self, board: str, line: str, answer: str) -> None:
+    def show_answer(self, board: str, sent: str, answer: str) -> None:
         """Add an answer, or the sentence that says why there is none."""
-        self.answers.appendPlainText(f"{board}  {line}  →  {answer}")
+        self.commands.show_answer(board, sent, answer)
 
     def set_theme(self, theme: Theme) -> None:
         """Take over colours."""
         self.boards.theme = theme
 
-    def _send(self) -> None:
-        board, line = self.selected_board, self.line.text().strip()
-        if board is not None and line:
-            self.command_requested.emit(board, line)
-            self.line.selectAll()
+    def _ask(self, signal: object, *about: object) -> None:
+        board = self.selected_board
+        if board is not None:
+            signal.emit(board, *about)  # type: ignore[attr-defined]  # a bound signal
+
+    def _open_channels(self, index: QModelIndex) -> None:
+        if self.channels.isEnabled():
+            self._ask(self.channels_requested)
+
+    def _choose_port(self, offer: Offer, port: str) -> None:
+        self.attach_requested.emit(offer.board, port)
 
     def _select_one(self) -> None:
         if self.boards.boards:
@@ -84,28 +119,66 @@ class BoardsPage(QWidget):
         self._show_target()
 
     def _show_target(self) -> None:
-        board = self.selected_board
-        self.target.setText(f"Command to {board}" if board else "Command")
-        self.line.setEnabled(board is not None)
-        self.send.setEnabled(board is not None)
+        board = self.selected
+        self.commands.show_board(board)
+        self.account.show_account(board.account if board else None)
+        self.account_title.setText(f"Account of {board.name}" if board else "Account")
+        is_lent = board is not None and board.state is LinkState.RELEASED
+        self.channels.setEnabled(board is not None and board.definition is not None)
+        bad = board.bad_frames if board else 0
+        self.bad_frames.setText(f"&Bad frames ({bad})…" if bad else "&Bad frames…")
+        self.bad_frames.setEnabled(board is not None)
+        self.release.setEnabled(board is not None)
+        self.release.setVisible(not is_lent)
+        self.retake.setVisible(is_lent)
+        self.port_words.setText(_lent_words(board) if board is not None and is_lent else _RELEASE)
 
     def _lay_out(self) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(SPACE)
-        row.addWidget(self.line, 1)
-        row.addWidget(self.send)
+        below = QSplitter()
+        below.setHandleWidth(3 * SPACE)
+        below.addWidget(self._account_side())
+        below.addWidget(self.commands)
+        below.setStretchFactor(0, 1)
+        below.setStretchFactor(1, 1)
+        below.setSizes([620, 600])
+        below.setChildrenCollapsible(False)
         page = QVBoxLayout(self)
         page.setContentsMargins(2 * SPACE, 2 * SPACE, 2 * SPACE, SPACE)
         page.setSpacing(SPACE)
-        page.addWidget(self.table, 3)
+        page.addWidget(self.offers)
+        page.addWidget(self.table, 2)
         page.addSpacing(SPACE)
-        page.addWidget(self.target)
-        page.addLayout(row)
-        page.addWidget(self.answers, 1)
+        page.addWidget(below, 2)
+
+    def _account_side(self) -> QWidget:
+        scroll = QScrollArea()
+        scroll.setWidget(self.account)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.NoFrame)
+        scroll.setFocusPolicy(Qt.NoFocus)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(SPACE)
+        for button in (self.channels, self.bad_frames, self.release, self.retake):
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        self.port_words.setWordWrap(True)
+        side = QWidget()
+        column = QVBoxLayout(side)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACE)
+        column.addWidget(self.account_title)
+        column.addWidget(scroll, 1)
+        column.addLayout(buttons)
+        column.addWidget(self.port_words)
+        return side
 
 
-def _fixed(base: QFont) -> QFont:
-    font = QFont(base)
-    font.setFamily("monospace")
-    font.setStyleHint(QFont.Monospace)
-    return font
+def _button(label: str, words: str) -> QPushButton:
+    button = QPushButton(label)
+    button.setToolTip(words)
+    return button
+
+
+def _lent_words(board: BoardRecord) -> str:
+    until = f" until {board.retake_at.astimezone().strftime('%H:%M:%S')}" if board.retake_at else ""
+    return f"{board.link} is lent to other programs{until}, then taken again by itself."

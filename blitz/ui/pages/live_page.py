@@ -1,8 +1,9 @@
 """The page of live values: plot, variables, the last ten readings."""
 
 import time
+from dataclasses import replace
 
-from PyQt5.QtCore import QModelIndex, Qt, QTimer
+from PyQt5.QtCore import QModelIndex, Qt, QTimer, pyqtSignal
 from PyQt5.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -14,7 +15,7 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
-from blitz.data.records import StatusRecord
+from blitz.data.records import BoardRecord, StatusRecord
 from blitz.ui.feed import Connection, ConnectionState
 from blitz.ui.live_store import LiveStore
 from blitz.ui.models.last_readings import LastReadingsModel
@@ -23,6 +24,7 @@ from blitz.ui.pages.hints import NO_BOARDS, OFFLINE
 from blitz.ui.plots.live_plot import LivePlot
 from blitz.ui.theme import SPACE, Appearance, Theme, number_font
 from blitz.ui.widgets.channel_delegate import ChannelDelegate
+from blitz.ui.widgets.offer_bar import NAME_CHANNELS, Offer, OfferBar, channel_offers, place_offers
 from blitz.ui.widgets.table import DENSE_ROW_HEIGHT, Table
 from blitz.ui.windows import PlotWindow
 
@@ -34,6 +36,11 @@ TABLES_MS = 200
 
 class LivePage(QWidget):
     """Reads a :class:`LiveStore`; a timer draws, at most 25 times a second and only what changed."""
+
+    channels_requested = pyqtSignal(str)
+    """A board whose channels are to be named."""
+    boards_requested = pyqtSignal()
+    """The page of boards is to be shown."""
 
     def __init__(self, store: LiveStore, appearance: Appearance, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -47,6 +54,7 @@ class LivePage(QWidget):
         self.variables_table.setAccessibleName("Variables")
         self.last_table = Table(self.last_readings, "The last ten readings of each channel appear here.")
         self.last_table.setAccessibleName("Last ten readings")
+        self.offers = OfferBar(self._take_offer)
         self.window_buttons: dict[PlotWindow, QPushButton] = {}
         self.splitter = self._lay_out()
         self._set_up_tables()
@@ -89,8 +97,19 @@ class LivePage(QWidget):
             hint = f"Connecting to {state.address} …"
         else:
             hint = _WAITING if status.boards else NO_BOARDS
+        boards = status.boards if status is not None and state.connection is Connection.ONLINE else ()
+        self.offers.show_offers([*self._place_offers(boards), *channel_offers(boards)])
         self.plot.show_badge(badge)
         self.plot.show_hint(hint)
+
+    def _place_offers(self, boards: tuple[BoardRecord, ...]) -> list[Offer]:
+        return [replace(offer, choices=(("Say which one…", ""),)) for offer in place_offers(boards)]
+
+    def _take_offer(self, offer: Offer, choice: str) -> None:
+        if choice == NAME_CHANNELS:
+            self.channels_requested.emit(offer.board)
+        else:
+            self.boards_requested.emit()
 
     def refresh(self) -> None:
         """Bring the tables up to date; ages go on even when nothing arrives."""
@@ -121,6 +140,7 @@ class LivePage(QWidget):
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE)
+        column.addWidget(self.offers)
         column.addLayout(self._window_row())
         column.addWidget(self.plot, 1)
         tables = QSplitter(Qt.Vertical)

@@ -5,7 +5,7 @@ from PyQt5.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSta
 
 from blitz.data.records import LinkState, StatusRecord, StoreRecord
 from blitz.ui.feed import Connection, ConnectionState
-from blitz.ui.formats import format_count
+from blitz.ui.formats import format_count, loss_words
 from blitz.ui.theme import SPACE
 
 MANY_WAITING = 100
@@ -27,13 +27,14 @@ class StatusLine(QStatusBar):
         self.setSizeGripEnabled(False)
         self.connection = QLabel()
         self.boards = QLabel()
+        self.account = QLabel()
         self.store = QLabel()
         self.version = QLabel()
         self.activity = Activity()
         self.setContentsMargins(SPACE, 2, SPACE, 2)
         # A long reason must not widen the window; its tooltip has all of it.
         self.connection.setMinimumWidth(1)
-        for label in (self.connection, self.boards, self.store):
+        for label in (self.connection, self.boards, self.account, self.store):
             self.addWidget(label)
         self.addPermanentWidget(self.activity)
         self.addPermanentWidget(self.version)
@@ -49,7 +50,7 @@ class StatusLine(QStatusBar):
         _say(self.connection, " · ".join(parts), "" if state.connection is Connection.ONLINE else "bad")
         self.connection.setToolTip(self.connection.text())
         if state.connection is not Connection.ONLINE:
-            for label in (self.boards, self.store, self.version):
+            for label in (self.boards, self.account, self.store, self.version):
                 label.clear()
 
     def show_status(self, status: StatusRecord) -> None:
@@ -58,12 +59,27 @@ class StatusLine(QStatusBar):
         total = len(status.boards)
         words = f"{fine} of {total} boards ready" if total else "No boards"
         _say(self.boards, f"│  {words}", "bad" if fine < total else "")
+        self._show_account(status)
         _say(self.store, f"│  {_store_words(status.store)}", "" if status.store.is_up else "bad")
         self.store.setToolTip(
             f"Durability: {status.store.durability}. An append takes {status.store.append_ms:.1f} ms. "
             f"Waiting to be stored: {format_count(status.store.waiting_messages)} messages."
         )
         _say(self.version, f"Server {status.version}", "")
+
+    def _show_account(self, status: StatusRecord) -> None:
+        """Say in a line, while a session runs, whether all that was sent is in it."""
+        session = status.session
+        self.account.setVisible(session is not None)
+        if session is None:
+            return
+        accounts = session.accounts or tuple(board.account for board in status.boards if board.account is not None)
+        words = loss_words(accounts)
+        is_bad = any(account.lost or account.messages_dropped or not account.is_balanced for account in accounts)
+        _say(self.account, f"│  {format_count(session.message_count)} messages, {words}", "bad" if is_bad else "")
+        self.account.setToolTip(
+            "\n".join(f"{account.name}: {loss_words([account])}" for account in accounts) or "No account is kept yet"
+        )
 
 
 class Activity(QWidget):

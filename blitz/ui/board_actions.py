@@ -1,0 +1,114 @@
+"""What can be done with a board: name its channels, send to it, lend its port, say which one it is, see bad frames.
+
+Asks the operator and the feed.
+"""
+
+from collections.abc import Callable
+
+from PyQt5.QtCore import QObject
+from PyQt5.QtWidgets import QMessageBox, QWidget
+
+from blitz.data.board_definition import Command
+from blitz.data.records import BoardRecord, StatusRecord
+from blitz.ui.dialogs.bad_frames import BadFramesDialog
+from blitz.ui.dialogs.channels import ChannelsDialog, Sample
+from blitz.ui.feed import BoardCommand, Feed
+from blitz.ui.live_store import LiveStore
+from blitz.ui.widgets.command_panel import fixed_font
+
+
+class BoardActions(QObject):
+    """Knows the boards as the server's status told them last."""
+
+    def __init__(self, feed: Feed, store: LiveStore, window: QWidget) -> None:
+        super().__init__(window)
+        self._feed = feed
+        self._store = store
+        self._window = window
+        self._status: StatusRecord | None = None
+        feed.status_received.connect(self._take_status)
+
+    def find(self, board: str) -> BoardRecord | None:
+        """Return a board by its name."""
+        boards = self._status.boards if self._status else ()
+        return next((record for record in boards if record.name == board), None)
+
+    def name_channels(self, board: str) -> None:
+        """Let the operator say what a board's channels are."""
+        record = self.find(board)
+        if record is None or record.definition is None:
+            return
+        dialog = ChannelsDialog(
+            board,
+            record.definition,
+            lambda: self._sample(board),
+            is_guessed=record.is_guessed,
+            parent=self._window,
+        )
+        dialog.accepted.connect(lambda: self._feed.set_definition(board, dialog.definition))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def run_command(self, board: str, command: Command) -> None:
+        """Send a named command; one that moves or heats something only after a question."""
+        if not command.is_actuator:
+            self._feed.send_command(board, BoardCommand(command=command.name))
+            return
+        self._ask(
+            f"{command.name} on {board}",
+            "Moves or heats something. Send?",
+            f"“{command.name}” goes to {board} as soon as you press Send.",
+            "Send",
+            lambda: self._feed.send_command(board, BoardCommand(command=command.name)),
+        )
+
+    def release(self, board: str) -> None:
+        """Lend a board's port; asks first while a session runs."""
+        session = self._status.session if self._status else None
+        if session is None:
+            self._feed.release_port(board)
+            return
+        self._ask(
+            f"Release {board}",
+            f"A session is being recorded. Release {board}?",
+            "What it sends while its port is lent is not recorded. The gap is written down; the others go on.",
+            "Release",
+            lambda: self._feed.release_port(board),
+        )
+
+    def show_bad_frames(self, board: str) -> None:
+        """Open the last bad frames of a board."""
+        dialog = BadFramesDialog(board, fixed_font(self._window.font()), self._window)
+        dialog.refresh_requested.connect(self._feed.ask_bad_frames)
+        self._feed.bad_frames_received.connect(dialog.show_frames)
+        dialog.show()
+        self._feed.ask_bad_frames(board)
+
+    def _take_status(self, status: StatusRecord) -> None:
+        self._status = status
+
+    def _sample(self, board: str) -> Sample | None:
+        source = next((source for source in self._store.sources if source.name == board), None)
+        if source is None or source.definition is None:
+            return None
+        newest = self._store.last(source.index, 1)
+        return Sample(source.definition, newest.values[-1]) if len(newest.times) else None
+
+    def _ask(self, title: str, text: str, details: str, yes: str, act: Callable[[], None]) -> None:
+        """Open a question; only its first button does what is asked, Enter cancels."""
+        box = QMessageBox(QMessageBox.Warning, title, text, parent=self._window)
+        box.setInformativeText(details)
+        do = box.addButton(yes, QMessageBox.AcceptRole)
+        cancel = box.addButton(QMessageBox.Cancel)
+        box.setDefaultButton(cancel)
+        box.setEscapeButton(cancel)
+
+        def answer() -> None:
+            if box.clickedButton() is do:
+                act()
+            box.deleteLater()
+
+        box.finished.connect(answer)
+        box.open()
+        # A default button alone does not have the focus: Enter would press the first one.
+        cancel.setFocus()

@@ -1,0 +1,59 @@
+"""What the window asks of boards, on the worker thread's event loop: commands, definitions, ports, bad frames."""
+
+from collections.abc import Awaitable, Callable
+
+from blitz.data.board_definition import BoardDefinition
+from blitz.data.records import StatusRecord
+from blitz.errors import BlitzError
+from blitz.io.connection import AsyncClient
+from blitz.ui.feed import BoardCommand, Feed
+
+
+class BoardDesk:
+    """Asks the client of the server that the window is connected to.
+
+    :param client: gives it, or raises a sentence where there is none.
+    :param ask_status: asks for the status anew, so that the window shows at once what came of a request.
+    """
+
+    def __init__(
+        self, feed: Feed, client: Callable[[], AsyncClient], ask_status: Callable[[], Awaitable[StatusRecord]]
+    ) -> None:
+        self._feed = feed
+        self._client = client
+        self._ask_status = ask_status
+
+    async def command(self, board: str, command: BoardCommand) -> None:
+        """Send something to a board; the answer, or why there is none, is told."""
+        try:
+            answer = await self._client().command(
+                board, command.line, command=command.command, is_hex=command.is_hex, ending=command.ending
+            )
+        except BlitzError as error:
+            answer = str(error)
+        self._feed.command_answered.emit(board, command.words, "sent" if answer is None else answer)
+
+    async def define(self, board: str, definition: BoardDefinition) -> None:
+        """Let the server read a board's messages by another definition."""
+        await self._client().set_definition(board, definition)
+        await self._ask_status()
+
+    async def release(self, board: str) -> None:
+        """Lend a board's port."""
+        await self._client().release(board)
+        await self._ask_status()
+
+    async def retake(self, board: str) -> None:
+        """Take a port again."""
+        await self._client().retake(board)
+        await self._ask_status()
+
+    async def attach(self, board: str, port: str) -> None:
+        """Say at which port a board is."""
+        await self._client().attach(board, port)
+        await self._ask_status()
+
+    async def list_bad_frames(self, board: str) -> None:
+        """Tell a board's last bad frames."""
+        frames = await self._client().bad_frames(board)
+        self._feed.bad_frames_received.emit(board, tuple(frames))

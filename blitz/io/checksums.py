@@ -190,8 +190,11 @@ class Checksum:
         value, residue, cut = self.value, self.residue, -self.size
         if residue is not None:
             contents = [frame[:cut] for frame in frames if value(frame) == residue]
-        else:
+        elif self.name == NMEA:
             contents = [frame[:cut] for frame in frames if self.fits(frame)]
+        else:
+            number, order = int.from_bytes, self.byte_order
+            contents = [frame[:cut] for frame in frames if value(frame[:cut]) == number(frame[cut:], order)]
         # A frame that is too short may have the residue; nothing is left of it either.
         return contents if len(contents) == len(frames) and all(contents) else None
 

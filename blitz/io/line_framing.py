@@ -50,7 +50,7 @@ class LineFraming(FrameAccount):
         if not all(lines):
             lines = [line for line in lines if line]
         if len(received) > self.limit_bytes:
-            lines = self._bounded(lines)
+            lines = self._bounded(lines, received)
         return lines if self._checksum is None else checked_contents(lines, self._checksum, self)
 
     def reset(self) -> None:
@@ -69,10 +69,9 @@ class LineFraming(FrameAccount):
         self.discarded[LINE_ENDINGS] += 1
         return chunk[end.end() :]
 
-    def _bounded(self, lines: list[bytes]) -> list[bytes]:
+    def _bounded(self, lines: list[bytes], received: bytes) -> list[bytes]:
         """Drop over-long lines, the unfinished one as well."""
-        if lines and max(set(map(len, lines))) > self.limit_bytes:
-            lines = without_overlong(lines, self)
+        lines = without_overlong(lines, received, b"\n", self)
         if len(self.pending) > self.limit_bytes:
             self.keep_overlong(self.pending)
             self.pending = b""
@@ -111,9 +110,9 @@ class DelimitedFraming(FrameAccount):
         if not all(frames):
             frames = [frame for frame in frames if frame]
         if len(received) > self.limit_bytes:
-            if frames and max(set(map(len, frames))) > self.limit_bytes:
-                frames = without_overlong(frames, self)
-                frames_bytes = sum(map(len, frames))
+            bounded = without_overlong(frames, received, self._delimiter, self)
+            if bounded is not frames:
+                frames, frames_bytes = bounded, sum(map(len, bounded))
             self._bound_pending()
         return self._contents(frames, frames_bytes) if frames else frames
 
@@ -151,8 +150,21 @@ class DelimitedFraming(FrameAccount):
             self._is_skipping = True
 
 
-def without_overlong(frames: list[bytes], account: FrameAccount) -> list[bytes]:
-    """Return the frames that keep the account's limit; keep the beginning of the others as bad frames."""
+def without_overlong(frames: list[bytes], received: bytes, delimiter: bytes, account: FrameAccount) -> list[bytes]:
+    """Return the frames that keep the account's limit; keep the beginning of the others as bad frames.
+
+    :param received: what the frames were cut from.
+    :param delimiter: what most of them end with.
+    :returns: ``frames`` itself if none is over-long.
+    """
+    # A delimiter in each half of the limit proves that no frame is over-long, in a tenth of the time that the lengths
+    # of thousands of short frames take.
+    half = account.limit_bytes // 2
+    find = received.find
+    if all(find(delimiter, place, place + half) >= 0 for place in range(0, len(received) - half + 1, half)):
+        return frames
+    if not frames or max(map(len, frames)) <= account.limit_bytes:
+        return frames
     good = []
     for frame in frames:
         if len(frame) > account.limit_bytes:

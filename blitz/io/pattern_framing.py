@@ -27,28 +27,34 @@ class StartFraming(FrameAccount):
         self._rule = rule
         self._checksum = checksum
         self._checksum_bytes = checksum.size if checksum else 0
+        # Of a frame's first bytes, how many the checksum leaves out; None: all but the content.
+        self._skips = 0 if rule.checksum_covers_start else len(self._start) if rule.checksum_covers_length else None
         self._offset_bytes = rule.length_offset if has_length else 0
         self._length_bytes = rule.length_bytes if has_length else 0
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Take what one read brought; return the frames that it completed, in order."""
         received = self.pending + chunk
-        start, offset_bytes, length_bytes = self._start, self._offset_bytes, self._length_bytes
-        head_bytes = len(start) + offset_bytes + length_bytes
+        # Attributes are copied to local names: this loop runs once a frame.
+        start_bytes, offset_bytes, length_bytes = len(self._start), self._offset_bytes, self._length_bytes
+        head_bytes = start_bytes + offset_bytes + length_bytes
         size, adds, byte_order = self._size, self._rule.length_adds, self._rule.byte_order
         least, most = self._checksum_bytes, self._rule.limit_bytes - offset_bytes
-        checksum, cut = self._checksum, -self._checksum_bytes or None
+        start, find, skips, checksum = self._start, received.find, self._skips, self._checksum
+        residue = checksum.residue if checksum else None
+        cut = -self._checksum_bytes or None
         frames: list[bytes] = []
         place, total = 0, len(received)
         while True:
-            if not received.startswith(start, place):
+            if find(start, place) != place:
                 begin, place = place, self._next_start(received, place, total)
                 self.discarded[BETWEEN_FRAMES] += place - begin
             body = place + head_bytes
             if body > total:
                 break
             if length_bytes:
-                size = int.from_bytes(received[body - length_bytes : body], byte_order) + adds
+                field = received[body - length_bytes : body]
+                size = adds + (field[0] if length_bytes == 1 else int.from_bytes(field, byte_order))
                 if not least <= size <= most:
                     place = self._drop(received, place, body, f"{size} bytes behind its length is impossible")
                     continue
@@ -57,26 +63,19 @@ class StartFraming(FrameAccount):
                 break
             frame = received[body:end]
             if offset_bytes:
-                frame = received[place + len(start) : body - length_bytes] + frame
+                frame = received[place + start_bytes : body - length_bytes] + frame
             if checksum is not None:
-                covered = self._covered(received, place, end, frame)
-                if not checksum.fits(covered):
+                covered = frame if skips is None else received[place + skips : end]
+                # These frames have room for their checksum: the residue says all.
+                if checksum.value(covered) != residue if residue is not None else not checksum.fits(covered):
                     place = self._drop(received, place, end, checksum.fault(covered) or "")
                     continue
             frames.append(frame[:cut])
             place = end
         self.pending = received[place:]
-        self.discarded[START_AND_LENGTH] += len(frames) * (len(start) + length_bytes)
+        self.discarded[START_AND_LENGTH] += len(frames) * (start_bytes + length_bytes)
         self.discarded[CHECKSUMS] += len(frames) * self._checksum_bytes
         return frames
-
-    def _covered(self, received: bytes, place: int, end: int, frame: bytes) -> bytes:
-        """Return the bytes that the checksum covers, and behind them the checksum."""
-        if self._rule.checksum_covers_start:
-            return received[place:end]
-        if self._rule.checksum_covers_length:
-            return received[place + len(self._start) : end]
-        return frame
 
     def _drop(self, received: bytes, begin: int, end: int, reason: str) -> int:
         """Keep a bad frame up to the next place within it where one may begin; return that place."""

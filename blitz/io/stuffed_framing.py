@@ -90,12 +90,16 @@ class SlipFraming(StuffedFraming):
         super().__init__(b"\xc0", limit_bytes, checksum)
 
     def _unstuffed(self, frames: list[bytes]) -> list[bytes]:
-        return [_unescaped(frame) if b"\xdb" in frame else frame for frame in frames]
-
-
-def _unescaped(frame: bytes) -> bytes:
-    ends = frame.count(b"\xdb\xdc")
-    if frame.count(b"\xdb") != ends + frame.count(b"\xdb\xdd"):
-        raise StuffingError("not SLIP: db is followed by neither dc nor dd")
-    # In this order: a db that comes out of db dd is no escape, whatever follows.
-    return frame.replace(b"\xdb\xdc", b"\xc0").replace(b"\xdb\xdd", b"\xdb")
+        stuffed = b"".join(frames)
+        escapes = stuffed.count(b"\xdb")
+        if not escapes:
+            return frames
+        # In this order: a db that comes out of db dd is no escape, whatever follows.
+        contents = [
+            frame.replace(b"\xdb\xdc", b"\xc0").replace(b"\xdb\xdd", b"\xdb") if b"\xdb" in frame else frame
+            for frame in frames
+        ]
+        # Each right escape makes its frame a byte shorter.
+        if len(stuffed) - len(b"".join(contents)) != escapes:
+            raise StuffingError("not SLIP: db is followed by neither dc nor dd")
+        return contents

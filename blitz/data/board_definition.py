@@ -14,7 +14,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from blitz.data.bits import HEAD_DIGITS
 from blitz.data.framing_rule import FramingRule
@@ -134,8 +134,14 @@ class Clock(_Part):
 
     unit: Literal["s", "ms", "us"] = "ms"
     wraps_at: int | None = Field(
-        default=1 << 32, ge=2, description="the count begins at 0 again after this many units; absent: never"
+        default=1 << 32, ge=0, description="the count begins at 0 again after this many units; 0: never"
     )
+
+    @field_validator("wraps_at")
+    @classmethod
+    def _say_never(cls, value: int | None) -> int:
+        """None is no value in TOML, and is left out on the wire."""
+        return value or 0
 
 
 class Command(BaseModel):
@@ -262,16 +268,22 @@ def load_definitions(folder: Path | None = None) -> dict[str, BoardDefinition]:
         except OSError as error:
             raise ConfigError(f"Cannot read board definitions from {place}: {error.strerror}.") from error
         for file in files:
-            definition = _read_definition(file)
+            definition = read_definition(file)
             definitions[definition.id] = definition
     return definitions
 
 
-def _read_definition(file: Traversable) -> BoardDefinition:
+def read_definition(file: Traversable) -> BoardDefinition:
+    """Read a definition from a TOML file.
+
+    :raises ConfigError: naming the file, and what is wrong with it.
+    """
     try:
         return BoardDefinition.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
     except OSError as error:
-        raise ConfigError(f"Cannot read the board definition {file}: {error.strerror}.") from error
+        raise ConfigError(
+            f"Cannot read the board definition {file}: {(error.strerror or str(error)).lower()}."
+        ) from error
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(str(part) for part in problem["loc"])

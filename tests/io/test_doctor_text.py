@@ -115,7 +115,7 @@ def test_json_keys_name_the_channels() -> None:
 def test_a_column_that_is_called_a_clock_and_rises_is_the_clock(lines: list[str], unit: str, wraps: bool) -> None:
     definition = guess(*lines)
     assert definition.clock is not None
-    assert (definition.clock.unit, definition.clock.wraps_at is not None) == (unit, wraps)
+    assert (definition.clock.unit, bool(definition.clock.wraps_at)) == (unit, wraps)
     assert names(definition) == ["a"]
 
 

@@ -16,8 +16,14 @@ uint8_t nibbleOf(char digit) { return digit <= '9' ? digit - '0' : (digit | 0x20
 }  // namespace
 
 BlitzPayload& BlitzPayload::add(uint32_t value, uint8_t bits) {
-  // Byte by byte: a shift by many bits costs this processor a loop.
+  // Byte by byte, and whole bytes without a shift, which costs this processor a loop; it keeps the lowest byte first.
   while (bits > 0 && _used < 8 * BYTES) {
+    if ((_used & 7) == 0 && (bits & 7) == 0) {
+      bytes[_used >> 3] = ((const uint8_t*)&value)[(bits >> 3) - 1];
+      _used += 8;
+      bits -= 8;
+      continue;
+    }
     const uint8_t room = 8 - (_used & 7);
     const uint8_t taken = bits < room ? bits : room;
     const uint8_t part = (uint8_t)(value >> (bits - taken)) & (uint8_t)((1 << taken) - 1);

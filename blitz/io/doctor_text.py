@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from blitz.data.board_definition import BoardDefinition, Channel, Clock, Format
+from blitz.data.text_lines import pairs_of
 from blitz.io.doctor_names import Title, clean, make_channel, make_clock, read_title, unique_titles
 from blitz.io.protocol import LineKind, classify
 
@@ -31,6 +32,8 @@ _GREETINGS = frozenset(
 )
 _FEWEST_ROWS = 2
 _MOST_CHANNELS = 512
+_MOST_SPACES = 2
+"""In a label; with more it is a sentence."""
 
 
 class TextReading(NamedTuple):
@@ -144,14 +147,17 @@ def _read_pairs(texts: Sequence[str]) -> TextReading | None:
 
 
 def _pairs_row(text: str) -> Row | None:
-    row: dict[int | str, float] = {}
     end = 0
     for found in _PAIR.finditer(text):
-        if text[end : found.start()].strip(" \t,;"):
+        if text[end : found.start()].strip(" \t,;") or found["label"].count(" ") > _MOST_SPACES:
             return None
-        row[found["label"].strip()] = float(found["number"])
         end = found.end()
-    return row if row and not text[end:].strip(" \t,;") else None
+    if end == 0 or text[end:].strip(" \t,;"):
+        return None
+    # What a label is, is the decoder's decision: between spaces it is one word.
+    pairs = pairs_of(text.encode())
+    numbers = {label.decode(): parse_number(value.decode()) for label, value in pairs.items() if label}
+    return {label: number for label, number in numbers.items() if number is not None} or None
 
 
 def _read_columns(texts: Sequence[str]) -> TextReading | None:

@@ -8,6 +8,7 @@ be another program's.
 
 import logging
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,33 +23,60 @@ log = logging.getLogger(__name__)
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8999
-DEFAULT_BAUD = 57600
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 Durability = Literal["always", "everysec", "none"]
 
 
 class SerialPort(NamedTuple):
-    """One entry of ``--serial``: where a device is, and its baud rate."""
+    """One entry of ``--serial``: where a device is, its baud rate, and the definition of what it sends.
+
+    The place is a port's path, or an address: ``socket://host:port``, ``netscanner://host:port``, ``replay:FILE``.
+    """
 
     port: str
-    baud: int
+    baud: int | None = None
+    definition: str = ""
 
     @classmethod
     def parse(cls, text: str) -> "SerialPort":
-        """Read ``PORT[:BAUD]``.
+        """Read ``PORT[:BAUD][=DEFINITION]`` or ``ADDRESS[=DEFINITION]``.
 
         >>> SerialPort.parse("/dev/ttyUSB0:115200")
-        SerialPort(port='/dev/ttyUSB0', baud=115200)
-        >>> SerialPort.parse("COM3")
-        SerialPort(port='COM3', baud=57600)
+        SerialPort(port='/dev/ttyUSB0', baud=115200, definition='')
+        >>> SerialPort.parse("COM3=scale")
+        SerialPort(port='COM3', baud=None, definition='scale')
+        >>> SerialPort.parse("socket://lab-pi:4001")
+        SerialPort(port='socket://lab-pi:4001', baud=None, definition='')
+        >>> SerialPort.parse("replay:run.jsonl?speed=max=scale")
+        SerialPort(port='replay:run.jsonl?speed=max', baud=None, definition='scale')
         """
-        port, colon, baud = text.rpartition(":")
+        parts = _SERIAL.fullmatch(text)
+        if parts is None:
+            raise ValueError(_wrong_port(text))
+        place, definition = parts["place"], parts["definition"] or ""
+        if _ADDRESS.match(place):
+            return cls(place, None, definition)
+        port, colon, baud = place.rpartition(":")
         if not colon:
-            port, baud = text, str(DEFAULT_BAUD)
-        if not port or not baud.isdigit() or int(baud) == 0:
-            raise ValueError(f"{text!r} is not PORT or PORT:BAUD, such as /dev/ttyUSB0:57600")
-        return cls(port, int(baud))
+            return cls(_checked_port(place, text), None, definition)
+        if not baud.isdigit() or int(baud) == 0:
+            raise ValueError(_wrong_port(text))
+        return cls(_checked_port(port, text), int(baud), definition)
+
+
+_SERIAL = re.compile(r"(?P<place>[^=?]*(\?\w+=[^=]*)?)(=(?P<definition>[^=]+))?")
+_ADDRESS = re.compile(r"[a-z]{2,}://|replay:")
+
+
+def _checked_port(port: str, text: str) -> str:
+    if not port:
+        raise ValueError(_wrong_port(text))
+    return port
+
+
+def _wrong_port(text: str) -> str:
+    return f"{text!r} is not PORT, PORT:BAUD or PORT:BAUD=DEFINITION, such as /dev/ttyUSB0:57600"
 
 
 class _Settings(BaseModel):
@@ -66,7 +94,8 @@ class ServerSettings(_Settings):
     )
     redis_url: str | None = Field(None, description="a Redis to use instead of a private one")
     redis_prefix: str = Field("", description="put before every key, so that several benches can share one Redis")
-    serial: tuple[SerialPort, ...] = Field((), description="ports to open: PORT[:BAUD]")
+    serial: tuple[SerialPort, ...] = Field((), description="ports to open: PORT[:BAUD][=DEFINITION], or an address")
+    sources: tuple[dict[str, Any], ...] = Field((), description="further inputs, tables [[server.sources]]")
     scan_usb: bool = Field(True, description="also open USB serial ports of known kinds")
     never_touch: tuple[str, ...] = Field((), description="ports that are never opened")
     simulate: int = Field(0, ge=0, le=64, description="number of simulated boards")

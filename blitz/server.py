@@ -21,13 +21,17 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 import uvicorn
+from pydantic import ValidationError
 
 from blitz.config import SerialPort, ServerSettings
 from blitz.data.boards import load_definitions
 from blitz.data.database_server import DatabaseServer
+from blitz.data.source_config import SourceConfig
+from blitz.data.source_store import SourceStore
 from blitz.errors import ConfigError
 from blitz.io.acquisition import Acquisition, AcquisitionOptions
 from blitz.io.api import create_app
+from blitz.io.devices import DeviceOptions
 from blitz.io.guard import Guard
 
 if TYPE_CHECKING:
@@ -65,18 +69,24 @@ def _run(settings: ServerSettings) -> int:
         stack.callback(store.close)
         store.ping()
         names = stack.enter_context(_simulated_boards(settings.simulate))
-        options = AcquisitionOptions(
-            serial=(*settings.serial, *(SerialPort(path, 57600) for path in names)),
+        devices = DeviceOptions(
+            serial=(*settings.serial, *map(SerialPort, names)),
+            sources=_configured_sources(settings),
             names=names,
             scan_usb=settings.scan_usb,
             never_touch=settings.never_touch,
             poll_interval_s=settings.poll_interval_s,
             preview=settings.preview,
+        )
+        options = AcquisitionOptions(
+            devices=devices,
             durability=settings.durability,
             is_private_store=private is not None,
             revive_store=private.revive if private else None,
         )
-        acquisition = Acquisition(store, definitions, options)
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        kept = stack.enter_context(SourceStore(settings.data_dir / "server.db"))
+        acquisition = Acquisition(store, definitions, options, kept)
         hosts = (settings.host, socket.gethostname(), *settings.allowed_hosts)
         app = Guard(create_app(acquisition, store), hosts, settings.token)
         try:
@@ -87,6 +97,22 @@ def _run(settings: ServerSettings) -> int:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             acquisition.stop()
         return int(acquisition.ended_incomplete)
+
+
+def _configured_sources(settings: ServerSettings) -> list[SourceConfig]:
+    """Return the sources of the settings file."""
+    sources = []
+    for number, table in enumerate(settings.sources, 1):
+        try:
+            sources.append(SourceConfig.model_validate(table))
+        except ValidationError as error:
+            problem = error.errors()[0]
+            place = ".".join(str(part) for part in problem["loc"])
+            reason = str(problem["msg"]).removeprefix("Value error, ")
+            raise ConfigError(
+                f"The settings' source {number} is wrong{f' at {place}' if place else ''}: {reason}."
+            ) from error
+    return sources
 
 
 def _early_signals() -> list[int]:

@@ -36,7 +36,7 @@ def test_lists_are_lists_in_the_file_and_have_commas_in_a_variable(
     config_file.write_text("[server]\nserial = ['/dev/a:9600', 'COM3']\n")
     monkeypatch.setenv("BLITZ_NEVER_TOUCH", "/dev/b, /dev/c")
     settings = load(ServerSettings)
-    assert settings.serial == (SerialPort("/dev/a", 9600), SerialPort("COM3", 57600))
+    assert settings.serial == (SerialPort("/dev/a", 9600), SerialPort("COM3"))
     assert settings.never_touch == ("/dev/b", "/dev/c")
 
 

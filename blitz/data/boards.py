@@ -123,7 +123,7 @@ class SessionDecoder:
     def _layout(self, index: int, definition: BoardDefinition) -> Layout:
         known = self._layouts.get(index)
         if known is None or known[0] != definition:
-            known = self._layouts[index] = definition, _LAYOUTS[definition.format](definition)
+            known = self._layouts[index] = definition, layout_of(definition)
         return known[1]
 
     def _follow(
@@ -133,13 +133,31 @@ class SessionDecoder:
         clock: NDArray[np.float64] | NDArray[np.int64],
         arrived_ns: NDArray[np.int64],
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        if definition.format is Format.BLITZ:
-            return self._clocks.setdefault(index, DeviceClock()).follow(clock.astype(np.int64), arrived_ns)
-        rule = definition.clock or Clock(wraps_at=None)
-        per_unit, tick_ns = _TICKS[rule.unit]
         if index not in self._clocks:
-            self._clocks[index] = DeviceClock(tick_ns, rule.wraps_at * per_unit if rule.wraps_at else None)
-        return self._clocks[index].follow(_ticks(clock, per_unit, _LATEST_NS // tick_ns), arrived_ns)
+            self._clocks[index] = clock_of(definition)
+        return self._clocks[index].follow(ticks_of(definition, clock), arrived_ns)
+
+
+def layout_of(definition: BoardDefinition) -> Layout:
+    """Return what decodes the messages of a definition."""
+    return _LAYOUTS[definition.format](definition)
+
+
+def clock_of(definition: BoardDefinition) -> DeviceClock:
+    """Return a clock that follows a device of this definition, from its first message on."""
+    if definition.format is Format.BLITZ:
+        return DeviceClock()
+    rule = definition.clock or Clock(wraps_at=None)
+    per_unit, tick_ns = _TICKS[rule.unit]
+    return DeviceClock(tick_ns, rule.wraps_at * per_unit if rule.wraps_at else None)
+
+
+def ticks_of(definition: BoardDefinition, clock: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return device times, as a layout gives them, in ticks of :func:`clock_of`; -1 where there is none."""
+    if definition.format is Format.BLITZ:
+        return clock.astype(np.int64)
+    per_unit, tick_ns = _TICKS[(definition.clock or Clock()).unit]
+    return _ticks(clock, per_unit, _LATEST_NS // tick_ns)
 
 
 def channel_labels(sources: Iterable["Source"]) -> dict[tuple[int, str], str]:

@@ -19,7 +19,7 @@ from redis.retry import Retry
 
 from blitz.data import store_keys
 from blitz.data.blocks import MessageBlock, Read
-from blitz.data.records import Gap, SessionRecord, Source
+from blitz.data.records import Account, Gap, SessionRecord, Source, TimelineEntry
 from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, QUEUE_SOURCE, StoreKeys
 from blitz.data.store_reader import StoreReader, not_found, translated
 from blitz.data.store_writer import SessionWriter
@@ -262,6 +262,16 @@ class DatabaseServer:
     def add_gap(self, session_id: int, gap: Gap) -> None:
         """Record that messages are missing; nothing happens if the session was deleted."""
         self._set_meta(session_id, {f"gap:{gap.from_ns}:{gap.source}": gap.model_dump_json()})
+
+    def add_entry(self, session_id: int, entry: TimelineEntry) -> None:
+        """Put an entry on the session's time line; nothing happens if the session was deleted."""
+        keys = [self.keys.start(session_id), self.keys.markers(session_id)]
+        self._script(store_keys.PUSH_SCRIPT, keys, [entry.model_dump_json(exclude_defaults=True)])
+
+    def set_accounts(self, session_id: int, accounts: Sequence[Account], verdict: str) -> None:
+        """Write down what became of every byte and message; nothing happens if the session was deleted."""
+        fields = {f"account:{account.source}": account.model_dump_json(exclude_none=True) for account in accounts}
+        self._set_meta(session_id, fields | {"verdict": verdict})
 
     def _set_meta(self, session_id: int, fields: Mapping[str, str]) -> bool:
         """Write fields of a session that exists; False if it does not."""

@@ -48,7 +48,7 @@ class Account(Record):
     """What became of every byte and message of a source, in one session or since its link was made.
 
     It must balance: ``bytes_read + carried_in = message_bytes + bad_bytes + sum(discarded) + pending_bytes``, and
-    ``messages_read = messages_appended + messages_dropped + messages_waiting``.
+    ``messages_read = messages_appended + messages_previewed + messages_dropped + messages_waiting``.
     """
 
     source: int
@@ -63,6 +63,7 @@ class Account(Record):
     messages_read: int = 0
     messages_appended: int = Field(default=0, description="acknowledged by the store")
     messages_spooled: int = 0
+    messages_previewed: int = Field(default=0, description="shown while nothing was recorded, and not stored")
     messages_served: int = Field(default=0, description="shown to viewers")
     messages_dropped: int = Field(default=0, description="discarded because the store was away for too long")
     messages_waiting: int = Field(default=0, description="read, not yet acknowledged by the store")
@@ -86,7 +87,7 @@ class Account(Record):
     @property
     def surplus_messages(self) -> int:
         """Messages read that were neither stored nor counted as dropped; 0 if the account balances."""
-        settled = self.messages_appended + self.messages_dropped + self.messages_waiting
+        settled = self.messages_appended + self.messages_dropped + self.messages_waiting + self.messages_previewed
         return self.messages_read - settled
 
     @property
@@ -152,6 +153,10 @@ class SessionRecord(Record):
     timeline: tuple[TimelineEntry, ...] = ()
     sources: tuple[Source, ...] = ()
     gaps: tuple[Gap, ...] = ()
+
+    def brief(self) -> "SessionRecord":
+        """Return the session as it stands in lists."""
+        return self.model_copy(update={"sources": (), "gaps": (), "accounts": (), "timeline": ()})
 
     @property
     def started_ms(self) -> int:

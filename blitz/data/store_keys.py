@@ -47,8 +47,12 @@ class StoreKeys:
         """End in milliseconds since the Unix epoch; absent while the session runs."""
         return f"{self.prefix}session_{session_id}_end"
 
+    def markers(self, session_id: int) -> str:
+        """The list of what stands on the session's time line, as JSON."""
+        return f"{self.prefix}session_{session_id}_markers"
+
     def meta(self, session_id: int) -> str:
-        """The hash of everything else: name, notes, owner, ``source:N``, ``gap:NS:N``, ``batch:WRITER``."""
+        """The hash of everything else: name, notes, owner, ``source:N``, ``gap:NS:N``, ``account:N``…"""
         return f"{self.prefix}session_{session_id}_meta"
 
 
@@ -122,3 +126,9 @@ redis.call('HSET', KEYS[2], unpack(ARGV))
 return 1
 """
 """KEYS: session_N_start, session_N_meta. ARGV: fields and values. Returns 0 for a session that does not exist."""
+
+PUSH_SCRIPT: Final = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+return redis.call('RPUSH', KEYS[2], ARGV[1])
+"""
+"""KEYS: session_N_start, a list of the session. ARGV: what to put behind it. Returns 0 for a session that is gone."""

@@ -14,7 +14,7 @@ import pyarrow as pa
 import redis
 
 from blitz.data.blocks import MessageBlock
-from blitz.data.records import Gap, SessionRecord, Source
+from blitz.data.records import Account, Gap, SessionRecord, Source, TimelineEntry
 from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, QUEUE_SOURCE, StoreKeys
 from blitz.errors import SessionNotFound, StoreUnavailable
 
@@ -52,7 +52,7 @@ class StoreReader:
         """
         if not session_ids:
             return []
-        keys, brief = self.keys, ["name", "notes", "owner", "interrupted"]
+        keys, brief = self.keys, ["name", "notes", "owner", "interrupted", "verdict"]
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.get(keys.session)
         for session_id in session_ids:
@@ -62,11 +62,12 @@ class StoreReader:
             pipeline.llen(keys.messages(session_id))
             meta = keys.meta(session_id)
             pipeline.hgetall(meta) if is_complete else pipeline.hmget(meta, brief)
+            pipeline.lrange(keys.markers(session_id), 0, -1 if is_complete else 0)
         with translated():
             running, *replies = pipeline.execute()
         records = []
         for position, session_id in enumerate(session_ids):
-            start, end, first, length, meta_reply = replies[5 * position : 5 * position + 5]
+            start, end, first, length, meta_reply, markers = replies[6 * position : 6 * position + 6]
             if start is None:
                 if is_complete:
                     raise not_found(session_id)
@@ -88,6 +89,9 @@ class StoreReader:
                     is_running=running is not None and int(running) == session_id,
                     interrupted="interrupted" in meta_texts,
                     message_count=int(first or 0) + int(length),
+                    verdict=meta_texts.get("verdict", ""),
+                    accounts=_rows(meta_texts, "account:", Account, lambda account: account.source),
+                    timeline=tuple(map(TimelineEntry.model_validate_json, markers)) if is_complete else (),
                     sources=_rows(meta_texts, "source:", Source, lambda source: source.index),
                     gaps=_rows(meta_texts, "gap:", Gap, lambda gap: gap.from_ns),
                 )

@@ -1,7 +1,7 @@
-"""The acquisition: all links, the appender, and the session that is recorded.
+"""The acquisition: the devices, the appender, the observer, and the session that is recorded.
 
-Owns who delivers where and what the server can say of itself. Calls may come from any thread; those that wait for
-boards or for the store say so. Viewers are told through the hub and never waited for.
+Owns what is recorded and what the server can say of itself. Calls may come from any thread; those that wait for
+devices or for the store say so. Viewers are told through the hub and never waited for.
 """
 
 import logging
@@ -9,17 +9,18 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import blitz
-from blitz.config import DEFAULT_BAUD, Durability, SerialPort
-from blitz.data.blocks import PREVIEW_ID, Read
-from blitz.data.boards import BoardDefinition
+from blitz.config import Durability
+from blitz.data.blocks import PREVIEW_ID, MessageBlock, Read
+from blitz.data.board_definition import BoardDefinition
 from blitz.data.database_server import DatabaseServer
 from blitz.data.records import (
+    Account,
     BoardRecord,
     Event,
     EventKind,
@@ -29,21 +30,25 @@ from blitz.data.records import (
     Source,
     StatusRecord,
     StoreRecord,
+    TimelineEntry,
+    TimelineKind,
 )
-from blitz.errors import BoardTimeout, NoSession, SessionNotFound, StoreInUse, StoreUnavailable, UnknownBoard
+from blitz.data.source_store import SourceStore
+from blitz.errors import NoSession, SessionNotFound, StoreInUse, StoreUnavailable
+from blitz.io.account_book import AccountBook, verdict
 from blitz.io.appender import Appender
-from blitz.io.board_link import BoardLink, LinkOptions
-from blitz.io.delivery import Severity
-from blitz.io.link import find_usb_ports, real_port
+from blitz.io.clock_watch import ClockWatch
+from blitz.io.delivery import Identified, Severity
+from blitz.io.device_link import DeviceLink
+from blitz.io.devices import DeviceOptions, Devices
 from blitz.io.live import LiveHub
+from blitz.io.observer import Observer
 from blitz.io.store_watch import StoreWatch
 
 log = logging.getLogger(__name__)
 
-SCAN_S = 5.0
 DRAIN_S = 5.0
 CLOSE_S = 8.0  # with the draining: less than clients wait for an answer
-COMMAND_WAIT_S = 6.0
 _NOTICES_KEPT = 200
 _LEVELS: dict[Severity, int] = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -52,13 +57,7 @@ _LEVELS: dict[Severity, int] = {"info": logging.INFO, "warning": logging.WARNING
 class AcquisitionOptions:
     """How the acquisition is run; the settings of the same names."""
 
-    serial: Sequence[SerialPort] = ()
-    names: Mapping[str, str] = field(default_factory=dict)
-    """Source names for ports, where the port's own name would say less."""
-    scan_usb: bool = True
-    never_touch: Sequence[str] = ()
-    poll_interval_s: float = 0.1
-    preview: bool = True
+    devices: DeviceOptions = field(default_factory=DeviceOptions)
     durability: Durability = "always"
     is_private_store: bool = True
     revive_store: Callable[[], bool] | None = None
@@ -69,24 +68,28 @@ class Acquisition:
     """Boards in, sessions out.
 
     :param definitions: board definitions by id; those in force go into each session's source table.
+    :param kept: sources and definitions that outlive the server; in memory where none is given.
     """
 
     def __init__(
-        self, store: DatabaseServer, definitions: Mapping[str, BoardDefinition], options: AcquisitionOptions
+        self,
+        store: DatabaseServer,
+        definitions: Mapping[str, BoardDefinition],
+        options: AcquisitionOptions,
+        kept: SourceStore | None = None,
     ) -> None:
         self.store_id = store.store_id
         self.ended_incomplete = False
         """Whether :meth:`stop` found the store away: a session stayed open, or messages were lost."""
         self.hub = LiveHub(self.store_id, store.messages, store.session, self.status)
         self._store = store
-        self._definitions = definitions
         self._options = options
-        self._appender = Appender(store, self, self._find_source)
-        self._boards: dict[str, BoardLink] = {}
-        self._sources: dict[int, Source] = {}
-        self._reserved_rows: dict[str, int] = {}
-        """The row that waits for each board: in the order of the ports, not of who answers first."""
-        self._row_count = 0
+        kept = kept or SourceStore(":memory:")
+        self.devices = Devices(definitions, kept, options.devices, self, self.record, self._account)
+        self._appender = Appender(store, self, self.devices.source)
+        self._book = AccountBook()
+        self._observer = Observer(self._read_block, self.hub.next_seq, self)
+        self._clock_watch = ClockWatch()
         self._session: SessionRecord | None = None
         self._session_lock = threading.Lock()
         self._state_lock = threading.Lock()
@@ -117,9 +120,8 @@ class Acquisition:
                 None,
             )
         self._appender.start()
-        for port in self._options.serial:
-            self._add_board(port.port, port.baud, is_named=True)
-        self._find_new_ports()
+        self._observer.start()
+        self.devices.start()
         self._housekeeping.start()
 
     def stop(self) -> None:
@@ -136,13 +138,10 @@ class Acquisition:
         except StoreUnavailable:
             self.ended_incomplete = True
             log.error("Redis is away: the session is left open, and marked as interrupted at the next start.")
-        for board in list(self._boards.values()):
-            try:
-                board.stop()
-            except Exception:
-                log.exception("%s did not end well", board.name)
+        self.devices.stop()
         try:
             self._appender.stop()
+            self._observer.stop()
             self._watch.release_lease()
         except StoreUnavailable as error:
             self.ended_incomplete = True
@@ -161,12 +160,7 @@ class Acquisition:
             if self._watch.is_standing_by:
                 raise StoreInUse("Another server acquires into this store now. Stop one of the two.")
             self._anchor_ns = time.time_ns() - time.monotonic_ns()
-            sources = [
-                self._sources[row]
-                for board in list(self._boards.values())
-                if (row := board.delivery.source) is not None
-            ]
-            session_id = self._store.start_session(name, notes, owner, sources)
+            session_id = self._store.start_session(name, notes, owner, self.devices.present_sources())
             record = self._store.session(session_id)
             self._follow(record)
             log.info("Session %s started by %s", session_id, owner or "an unnamed client")
@@ -175,15 +169,18 @@ class Acquisition:
     def _follow(self, record: SessionRecord) -> None:
         """Record into a session that runs in the store."""
         self.hub.open_session(record.id, record.sources)
+        self._book.open(record.id)
+        self._observer.open_session(record.id, record.message_count)
+        for source in record.sources:
+            self._observer.add_source(source)
         self._appender.open_session(record)
         with self._state_lock:
             self._session = record
-        self.hub.post(Event(event=EventKind.SESSION_STARTED, session_id=record.id, session=_brief(record)))
+        self.hub.post(Event(event=EventKind.SESSION_STARTED, session_id=record.id, session=record.brief()))
         with self._state_lock:
             # Who lets a session go does it under this lock, too: an older one must not take boards from a newer.
             if self._session is not None and self._session.id == record.id:
-                for board in self._boards.values():
-                    board.deliver_to(record.id)
+                self.devices.deliver_to(record.id)
 
     def stop_session(self, session_id: int | None) -> SessionRecord:
         """Stop recording: fetch what the boards still hold, then close the session. Waits for both.
@@ -197,14 +194,12 @@ class Acquisition:
             if running is None or session_id not in (None, running.id):
                 which = "No session runs" if session_id is None else f"Session {session_id} does not run"
                 raise NoSession(f"{which}. There is nothing to stop.")
-            boards = list(self._boards.values())
-            for board in boards:
-                board.deliver_to(PREVIEW_ID)
+            self.devices.deliver_to(PREVIEW_ID)
             began_s = time.monotonic()
             deadline_s = began_s + DRAIN_S
-            for board in boards:
-                if not board.delivery.wait_until_released(running.id, deadline_s):
-                    self.notice("warning", f"{board.name} did not finish within {DRAIN_S:g} s of Stop.", board.name)
+            for link in self.devices.links():
+                if not link.delivery.wait_until_released(running.id, deadline_s):
+                    self.notice("warning", f"{link.name} did not finish within {DRAIN_S:g} s of Stop.", link.name)
             if self._closing is None or self._closing.done():
                 self._closing = self._appender.close_session(running.id)
             # A store that is known to be away is not waited for; the appender goes on trying.
@@ -222,108 +217,32 @@ class Acquisition:
         with self._state_lock:
             if self._session is not None and self._session.id == record.id:
                 self._session = record
-        self.hub.post(Event(event=EventKind.SESSION_CHANGED, session_id=record.id, session=_brief(record)))
+        self.hub.post(Event(event=EventKind.SESSION_CHANGED, session_id=record.id, session=record.brief()))
 
     def announce_deleted(self, session_id: int) -> None:
         """Tell viewers that a session is gone."""
         self.hub.post(Event(event=EventKind.SESSION_DELETED, session_id=session_id))
 
-    # ---- boards -------------------------------------------------------------------------------------------------
-
-    def boards(self) -> list[BoardRecord]:
-        """Return how all boards are doing."""
-        return [board.record() for board in list(self._boards.values())]
-
-    def scan(self) -> list[BoardRecord]:
-        """Look for new ports, ask silent devices again, and wait, at most five seconds, for what comes of it."""
-        self._find_new_ports()
-        for board in list(self._boards.values()):
-            board.identify_again()
-        deadline_s = time.monotonic() + SCAN_S
-        for board in list(self._boards.values()):
-            board.identified.wait(max(deadline_s - time.monotonic(), 0.0))
-        return self.boards()
-
-    def command(self, name: str, line: str) -> str:
-        """Send a line to a board and return its answer.
-
-        :raises UnknownBoard: if there is none with that name.
-        :raises ValueError: if the line is empty (which boards take for START) or is no single ASCII line.
-        :raises BoardTimeout: if the board does not answer.
-        :raises CommandRefused: if it answers with an error.
-        :raises LinkError: if the port is away.
-        """
-        board = self._boards.get(name)
-        if board is None:
-            known = ", ".join(list(self._boards)) or "none is connected"
-            raise UnknownBoard(f"There is no board {name!r}. Known are: {known}.")
-        if not line.strip() or not line.isascii() or not line.isprintable():
-            raise ValueError(f"Cannot send {line!r}: a command is one line of printable ASCII, and never empty.")
-        log.info("Command to %s: %s", name, line)
-        answer = board.send(line)
-        wait([answer], COMMAND_WAIT_S)
-        if not answer.done() and answer.cancel():
-            raise BoardTimeout(f"{name} is busy or away: {line!r} was not sent. Try again when it is back.")
-        wait([answer], COMMAND_WAIT_S)  # it is being sent at this moment
-        if not answer.done():
-            raise BoardTimeout(f"{name} was sent {line!r}, but nothing is known of its answer.")
-        return answer.result()
-
-    def _find_new_ports(self) -> None:
-        if self._options.scan_usb:
-            for found in find_usb_ports(self._options.never_touch):
-                self._add_board(found.port, DEFAULT_BAUD, is_named=False)
-
-    def _add_board(self, port: str, baud: int, *, is_named: bool) -> None:
-        with self._state_lock:
-            place = real_port(port)
-            if place in map(real_port, self._options.never_touch):
-                return
-            if any(real_port(board.port) == place for board in self._boards.values()):
-                return
-            name = self._options.names.get(port) or port.replace("\\", "/").rstrip("/").rpartition("/")[2]
-            while name in self._boards:
-                name += "'"
-            options = LinkOptions(baud, self._options.poll_interval_s, self._options.preview, is_named)
-            board = BoardLink(name, port, options, self)
-            self._boards[name] = board
-            self._reserved_rows[name] = self._new_row()
-            if self._session is not None:
-                board.deliver_to(self._session.id)
-        board.start()
-
-    def _new_row(self) -> int:
-        self._row_count += 1
-        return self._row_count - 1
-
-    def _find_source(self, index: int) -> Source:
-        return self._sources[index]
-
     # ---- what links tell (see delivery.Sink) ------------------------------------------------------------------
 
-    def identify(self, name: str, link: str, board_id: str | None) -> tuple[int, str]:
-        """Return the source row of a device and the name of its kind; a row is made for one not seen before."""
-        definition = self._definitions.get(board_id or "")
-        kind = definition.name if definition is not None else ("" if board_id is None else f"board {board_id}")
-        with self._state_lock:
-            for source in self._sources.values():
-                if (source.name, source.link, source.board_id) == (name, link, board_id):
-                    return source.index, kind
-            row = self._reserved_rows.pop(name, None)
-            if row is None:  # another device at a port that was known: another source
-                row = self._new_row()
-            source = Source(index=row, name=name, link=link, board_id=board_id, definition=definition)
-            self._sources[row] = source
-        log.info("%s on %s is %s", name, link, kind or "a device that prints lines")
-        return source.index, kind
+    def identify(self, name: str, link: str, board_id: str | None, heard: Sequence[bytes]) -> Identified:
+        """Return the source row of a device and what its messages mean."""
+        return self.devices.identify(name, link, board_id, heard)
 
     def deliver(self, session_id: int, source: int, arrived_ns: int, messages: Sequence[bytes]) -> bool:
         """Take messages; False if they had to be dropped."""
         return self._appender.put(session_id, Read(arrived_ns, source, messages))
 
-    def report_gap(self, session_id: int, source: int, from_ns: int, to_ns: int, reason: str) -> None:
-        """Record that messages are missing."""
-        self._appender.put_gap(session_id, Gap(source=source, seq=0, from_ns=from_ns, to_ns=to_ns, reason=reason))
+    def report_gap(
+        self, session_id: int, source: int, from_ns: int, to_ns: int, reason: str, recovered: int = 0
+    ) -> None:
+        """Record that messages are missing, or what is known of a gap by now."""
+        gap = Gap(source=source, seq=0, from_ns=from_ns, to_ns=to_ns, reason=reason, recovered=recovered)
+        self._appender.put_gap(session_id, gap)
+
+    def close_account(self, session_id: int, account: Account) -> None:
+        """Take the account of what a session got of a source."""
+        self._book.close(session_id, account)
 
     def notice(self, severity: Severity, text: str, source: str | None) -> None:
         """Tell the operator, and the log."""
@@ -337,6 +256,36 @@ class Acquisition:
         log.info("%s is %s%s", board.name, board.state.value, f": {board.error}" if board.error else "")
         self.hub.post(Event(event=EventKind.LINK_CHANGED, board=board))
 
+    def record(
+        self,
+        kind: TimelineKind,
+        text: str,
+        *,
+        source: str | None = None,
+        who: str = "",
+        sent: str | None = None,
+        answer: str | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Put something that happened on the running session's time line, and tell viewers."""
+        session = self._session
+        seq = 0 if session is None else self.hub.next_seq(session.id) or 0
+        entry = TimelineEntry(
+            kind=kind,
+            time_ns=self.now_ns(),
+            seq=seq,
+            source=source,
+            who=who,
+            text=text,
+            sent=sent,
+            answer=answer,
+            error=error,
+        )
+        if session is not None:
+            self._appender.put_entry(session.id, entry)
+        session_id = None if session is None else session.id
+        self.hub.post(Event(event=EventKind.TIMELINE, session_id=session_id, entry=entry))
+
     def now_ns(self) -> int:
         """Return Unix time in ns from the monotonic clock, anchored at the session's start."""
         return self._anchor_ns + time.monotonic_ns()
@@ -345,26 +294,76 @@ class Acquisition:
 
     def publish(self, session_id: int, first_seq: int, reads: Sequence[Read], count: int) -> None:
         """Show what became durable."""
+        self._book.append(session_id, reads)
         self.hub.publish(session_id, first_seq, reads, count)
 
     def add_source(self, session_id: int, source: Source) -> None:
         """Show a new row of a source table."""
+        if session_id != PREVIEW_ID:
+            self._observer.add_source(source)
         self.hub.add_source(session_id, source)
 
     def gap_recorded(self, session_id: int, gap: Gap) -> None:
         """Show a gap."""
+        self._observer.add_gap(session_id, gap)
         self.hub.post(Event(event=EventKind.GAP, session_id=session_id, gap=gap))
 
-    def session_closed(self, record: SessionRecord) -> None:
-        """The session is over, and all its messages were shown before."""
+    def session_closed(self, record: SessionRecord, closed: "Future[SessionRecord]") -> None:
+        """All messages of the session are stored and shown: let the observer finish with it."""
+        self._observer.finish(record, closed.set_result)
+
+    # ---- what the observer tells (see observer.Reporter) ----------------------------------------------------------
+
+    def store_gap(self, session_id: int, gap: Gap) -> None:
+        """Store a gap that messages show, or what is missing in one that is known."""
+        self._store.add_gap(session_id, gap)
+        self.hub.post(Event(event=EventKind.GAP, session_id=session_id, gap=gap))
+
+    def warn(self, source: str, text: str) -> None:
+        """Tell the operator."""
+        self.notice("warning", text, source)
+
+    def finish_session(self, record: SessionRecord) -> SessionRecord:
+        """The session is over, and all that can be known of it is known: write it down and tell viewers."""
+        accounts = self._accounts(record.id)
+        line = verdict(accounts, self._observer.gaps(), record)
+        try:
+            self._store.set_accounts(record.id, accounts, line)
+        except StoreUnavailable as error:
+            log.warning("The accounts of session %s could not be stored: %s", record.id, error)
+        record = record.model_copy(update={"accounts": tuple(accounts), "verdict": line})
         with self._state_lock:
             if self._session is not None and self._session.id == record.id:
                 self._session = None
-            for board in self._boards.values():
-                if board.delivery.wanted == record.id:  # it was plugged in while the others were drained
-                    board.deliver_to(PREVIEW_ID)
-        log.info("Session %s stopped with %s messages", record.id, record.message_count)
-        self.hub.post(Event(event=EventKind.SESSION_STOPPED, session_id=record.id, session=_brief(record)))
+            for link in self.devices.links():
+                if link.delivery.wanted == record.id:  # it was plugged in while the others were drained
+                    self.devices.deliver_to(PREVIEW_ID)
+        log.info("Session %s stopped with %s messages: %s", record.id, record.message_count, line)
+        self.hub.post(Event(event=EventKind.SESSION_STOPPED, session_id=record.id, session=record.brief()))
+        return record
+
+    def _accounts(self, session_id: int) -> list[Account]:
+        live = {link.delivery.source: link for link in self.devices.links() if link.delivery.active == session_id}
+        rows = self._book.rows(session_id) | {row for row in live if row is not None}
+        accounts = []
+        for row in sorted(rows):
+            if row not in self.devices.rows():
+                continue  # messages of other programs
+            open_account = live[row].delivery.account() if row in live else None
+            account = self._book.account(session_id, self.devices.source(row).name, row, open_account)
+            accounts.append(self._observer.complete(account))
+        return accounts
+
+    def _account(self, link: DeviceLink) -> Account | None:
+        row, active = link.delivery.source, link.delivery.active
+        if row is None:
+            return None
+        account = self._book.account(active or PREVIEW_ID, link.name, row, link.delivery.account())
+        return self._observer.complete(account) if active else account
+
+    def _read_block(self, session_id: int, first: int, stop: int) -> MessageBlock:
+        recent = self.hub.recent_block(session_id, first, stop)
+        return recent if recent is not None else self._store.messages(session_id, first, stop - first)
 
     def session_lost(self, session_id: int) -> None:
         """Another program stopped the session: stop delivering to it."""
@@ -375,11 +374,10 @@ class Acquisition:
             if self._session is None or self._session.id != session_id:
                 return
             self._session = None
-            for board in self._boards.values():
-                board.deliver_to(PREVIEW_ID)
+            self.devices.deliver_to(PREVIEW_ID)
         self.notice("warning", why, None)
         try:
-            record = _brief(self._store.session(session_id))
+            record = self._store.session(session_id).brief()
         except (SessionNotFound, StoreUnavailable):
             record = None
         self.hub.post(Event(event=EventKind.SESSION_STOPPED, session_id=session_id, session=record))
@@ -402,13 +400,17 @@ class Acquisition:
         """The last notices, oldest first."""
         return list(self._notices)
 
+    def boards(self) -> list[BoardRecord]:
+        """Return how all devices are doing."""
+        return self.devices.boards()
+
     def status(self) -> StatusRecord:
         """Return everything in one look, from memory."""
         with self._state_lock:
             session = self._session
         if session is not None:
             count = self.hub.next_seq(session.id) or 0
-            session = _brief(session).model_copy(update={"message_count": count})
+            session = session.brief().model_copy(update={"message_count": count})
         boards = tuple(self.boards())
         return StatusRecord(
             version=blitz.__version__,
@@ -425,7 +427,7 @@ class Acquisition:
             ),
             boards=boards,
             rate_hz=round(sum(board.rate_hz for board in boards), 1),
-            preview=self._options.preview,
+            preview=self._options.devices.preview,
         )
 
     def _keep_house(self) -> None:
@@ -434,11 +436,15 @@ class Acquisition:
         while not self._housekeeping_stop.wait(1.0):
             round_number += 1
             try:
-                for board in list(self._boards.values()):
-                    board.measure_rate()
+                for link in self.devices.links():
+                    link.measure_rate()
                 if self.hub.viewer_count:
                     self.hub.post(Event(event=EventKind.STATUS, status=self.status()))
-                self._find_new_ports()
+                self.devices.find_new()
+                step = self._clock_watch.look()
+                if step is not None:
+                    self.notice("warning", step, None)
+                    self.record(TimelineKind.CLOCK_STEP, step)
                 self._watch.look()
                 self.follow_store()
                 if round_number % 3 == 0:
@@ -474,7 +480,3 @@ class Acquisition:
                 self.notice("error", why, None)
             else:
                 self._let_go(self._session.id, why)
-
-
-def _brief(record: SessionRecord) -> SessionRecord:
-    return record.model_copy(update={"sources": (), "gaps": ()})

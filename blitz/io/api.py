@@ -21,28 +21,37 @@ from starlette.exceptions import HTTPException
 import blitz
 from blitz.data.blocks import GRID_MESSAGES, PREVIEW_ID, MessageBlock
 from blitz.data.database_server import DatabaseServer
-from blitz.data.records import BoardRecord, Notice, SessionRecord, StatusRecord
+from blitz.data.records import Notice, SessionRecord, StatusRecord
 from blitz.errors import (
     BlitzError,
     BoardTimeout,
     CommandRefused,
+    ConfigError,
     LinkError,
     NoSession,
     SessionNotFound,
     SessionRunning,
+    SourceExists,
     StoreInUse,
     StoreUnavailable,
+    TablesError,
     UnknownBoard,
+    UnknownSource,
 )
 from blitz.io.acquisition import Acquisition
 from blitz.io.guard import problem
 from blitz.io.live import as_json_lines
+from blitz.io.source_api import device_calls, source_calls
 
 log = logging.getLogger(__name__)
 
 ARROW_TYPE = "application/vnd.apache.arrow.stream"
 COUNT_LIMIT = 65_536
 _STATUS: dict[type[BlitzError], int] = {
+    ConfigError: 422,
+    UnknownSource: 404,
+    SourceExists: 409,
+    TablesError: 503,
     SessionRunning: 409,
     NoSession: 409,
     SessionNotFound: 404,
@@ -84,18 +93,6 @@ class SessionChanges(_Request):
     notes: str | None = Field(None, max_length=100_000)
 
 
-class CommandRequest(_Request):
-    """One line for a board, without its ending."""
-
-    line: str = Field(min_length=1, max_length=200)
-
-
-class CommandAnswer(BaseModel):
-    """The line that the board answered."""
-
-    answer: str
-
-
 class Health(BaseModel):
     """For supervisors: 200 and ok, or 503 and why not."""
 
@@ -112,7 +109,8 @@ def create_app(acquisition: Acquisition, store: DatabaseServer) -> FastAPI:
         "`/api/v1/live?session=&first=&format=arrow|ndjson`: blocks of messages from a cursor on, and events as JSON.",
     )
     app.include_router(_system_calls(acquisition), prefix="/api/v1")
-    app.include_router(_board_calls(acquisition), prefix="/api/v1")
+    app.include_router(device_calls(acquisition.devices), prefix="/api/v1")
+    app.include_router(source_calls(acquisition.devices), prefix="/api/v1")
     app.include_router(_session_calls(acquisition, store), prefix="/api/v1")
     app.include_router(_message_calls(acquisition, store), prefix="/api/v1")
     _handle_errors(app)
@@ -140,27 +138,6 @@ def _system_calls(acquisition: Acquisition) -> APIRouter:
             return Health(status="ok")
         response.status_code = 503
         return Health(status="degraded", reason=error)
-
-    return calls
-
-
-def _board_calls(acquisition: Acquisition) -> APIRouter:
-    calls = APIRouter(tags=["boards"])
-
-    @calls.get("/boards", response_model_exclude_none=True)
-    def list_boards() -> list[BoardRecord]:
-        """Return all boards, how they are doing, and what is wrong with those that are not."""
-        return acquisition.boards()
-
-    @calls.post("/boards/scan", response_model_exclude_none=True)
-    def scan_boards() -> list[BoardRecord]:
-        """Look for new boards, for at most five seconds."""
-        return acquisition.scan()
-
-    @calls.post("/boards/{name}/commands")
-    def send_command(name: str, command: CommandRequest) -> CommandAnswer:
-        """Send a line to a board and return its answer; a board's error is 422, silence 504."""
-        return CommandAnswer(answer=acquisition.command(name, command.line))
 
     return calls
 

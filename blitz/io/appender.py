@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from blitz.data.blocks import PREVIEW_ID, Read
 from blitz.data.database_server import DatabaseServer
-from blitz.data.records import Gap, SessionRecord, Source
+from blitz.data.records import Gap, SessionRecord, Source, TimelineEntry
 from blitz.data.store_writer import SessionWriter
 from blitz.errors import NoSession, SessionNotFound, StoreUnavailable
 
@@ -42,8 +42,8 @@ class Publisher(Protocol):
     def gap_recorded(self, session_id: int, gap: Gap) -> None:
         """Show a gap."""
 
-    def session_closed(self, record: SessionRecord) -> None:
-        """A session was stopped, and all its messages were published before."""
+    def session_closed(self, record: SessionRecord, closed: "Future[SessionRecord]") -> None:
+        """A session was stopped, and all its messages were published before; resolves the future in its time."""
 
     def session_lost(self, session_id: int) -> None:
         """A session was stopped or deleted by another program while messages were still coming."""
@@ -70,7 +70,13 @@ class _ReadItem:
     read: Read
 
 
-_Item = _ReadItem | _GapItem | _CloseItem
+@dataclass
+class _EntryItem:
+    session_id: int
+    entry: TimelineEntry
+
+
+_Item = _ReadItem | _GapItem | _EntryItem | _CloseItem
 
 
 class Appender:
@@ -98,6 +104,7 @@ class Appender:
         self._last_ns: dict[int, int] = {}
         self._preview_seq = 0
         self._next_seqs: dict[int, int] = {}
+        self._gap_seqs: dict[tuple[int, int], int] = {}
         self._interval_s = 0.0
         self._thread = threading.Thread(target=self._run, name="appender", daemon=True)
 
@@ -142,6 +149,10 @@ class Appender:
     def put_gap(self, session_id: int, gap: Gap) -> None:
         """Queue a gap; its ``seq`` is set when its turn comes."""
         self._put_item(_GapItem(session_id, gap))
+
+    def put_entry(self, session_id: int, entry: TimelineEntry) -> None:
+        """Queue an entry of the session's time line."""
+        self._put_item(_EntryItem(session_id, entry))
 
     def close_session(self, session_id: int) -> "Future[SessionRecord]":
         """Stop the session in the store behind all that is queued; the future gives its final record."""
@@ -210,6 +221,8 @@ class Appender:
                 count += len(item.read.messages)
             elif isinstance(item, _GapItem):
                 self._record_gap(item)
+            elif isinstance(item, _EntryItem):
+                self._record_entry(item)
             else:
                 self._close(item)
         if reads:
@@ -300,9 +313,15 @@ class Appender:
                 return result
 
     def _record_gap(self, item: _GapItem) -> None:
-        gap = item.gap.model_copy(update={"seq": self._next_seqs.get(item.session_id, 0)})
+        # A gap that is told of again, with more of it known, stays where it was.
+        key = (item.gap.source, item.gap.from_ns)
+        seq = self._gap_seqs.setdefault(key, self._next_seqs.get(item.session_id, 0))
+        gap = item.gap.model_copy(update={"seq": seq})
         self._insist(lambda: self._store.add_gap(item.session_id, gap))
         self._publisher.gap_recorded(item.session_id, gap)
+
+    def _record_entry(self, item: _EntryItem) -> None:
+        self._insist(lambda: self._store.add_entry(item.session_id, item.entry))
 
     def _close(self, item: _CloseItem) -> None:
         session_id = item.session_id
@@ -318,5 +337,5 @@ class Appender:
         self._known_sources.pop(session_id, None)
         self._last_ns.pop(session_id, None)
         self._next_seqs.pop(session_id, None)
-        self._publisher.session_closed(record)
-        item.closed.set_result(record)
+        self._gap_seqs.clear()
+        self._publisher.session_closed(record, item.closed)

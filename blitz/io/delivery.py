@@ -6,26 +6,43 @@ was delivered, and whoever stops it can wait for that.
 
 import threading
 import time
-from collections.abc import Sequence
-from typing import Literal, Protocol
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal, NamedTuple, Protocol
 
 from blitz.data.blocks import PREVIEW_ID
-from blitz.data.records import BoardRecord
+from blitz.data.board_definition import BoardDefinition
+from blitz.data.records import Account, BoardRecord
+from blitz.io.ledger import NOT_WANTED, Ledger, Tally, account_between
 
 Severity = Literal["info", "warning", "error"]
+
+
+class Identified(NamedTuple):
+    """What the server makes of a device: its row in source tables, the name of its kind, what its messages mean."""
+
+    source: int
+    kind: str
+    definition: BoardDefinition | None = None
+    is_guessed: bool = False
 
 
 class Sink(Protocol):
     """Where links deliver, each from its own thread: the acquisition."""
 
-    def identify(self, name: str, link: str, board_id: str | None) -> tuple[int, str]:
-        """Return the source row for a device and the name of its kind."""
+    def identify(self, name: str, link: str, board_id: str | None, heard: Sequence[bytes]) -> Identified:
+        """Return the source row for a device; ``heard`` are the first lines of one that only prints."""
 
     def deliver(self, session_id: int, source: int, arrived_ns: int, messages: Sequence[bytes]) -> bool:
         """Take messages; False if they had to be dropped."""
 
-    def report_gap(self, session_id: int, source: int, from_ns: int, to_ns: int, reason: str) -> None:
-        """Record that messages are missing."""
+    def report_gap(
+        self, session_id: int, source: int, from_ns: int, to_ns: int, reason: str, recovered: int = 0
+    ) -> None:
+        """Record that messages are missing; the same source and ``from_ns`` again: more is known of that gap."""
+
+    def close_account(self, session_id: int, account: Account) -> None:
+        """Take the account of what a session got of a source: nothing more comes for it."""
 
     def notice(self, severity: Severity, text: str, source: str) -> None:
         """Tell the operator."""
@@ -41,21 +58,26 @@ class Delivery:
     """The way of one device's messages into sessions.
 
     :param sink: where messages and gaps go.
+    :param ledger: counts them.
     """
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, ledger: Ledger) -> None:
         self.wanted = PREVIEW_ID
         """The session to deliver to, as other threads want it."""
         self.active: int | None = None
         """The session that is delivered to. Changed by the link's thread only."""
         self.source: int | None = None
         """The device's row in source tables; none before it is known."""
-        self.message_count = 0
-        self.dropped = 0
+        self.tally = Tally()
+        """How the ledger stood when last every byte had its place; read from other threads."""
+        self.last_arrival_ns = 0
         self._sink = sink
+        self._ledger = ledger
+        self._begun = Tally()
+        self._is_recovering = False
         self._since_ns = 0
-        self._last_arrival_ns = 0
         self._lost: tuple[int, str] | None = None
+        self._last_gap: tuple[int, int, str] | None = None
         self._dropping_since_ns: int | None = None
         self._changed = threading.Condition()
 
@@ -69,6 +91,11 @@ class Delivery:
         """Whether messages go to a session rather than to the preview."""
         return self.active is not None and self.active != PREVIEW_ID
 
+    def account(self) -> Account | None:
+        """Return the account of the session that is delivered to; None before the device is known."""
+        source = self.source
+        return None if source is None else account_between(self._begun, self.tally, source, "")
+
     def wait_until_released(self, session_id: int, deadline_s: float) -> bool:
         """Wait until nothing more goes to the session; False if the (monotonic) deadline came first."""
         with self._changed:
@@ -81,6 +108,18 @@ class Delivery:
 
     # ---- from the link's thread -------------------------------------------------------------------------------
 
+    def settle(self, tally: Tally) -> None:
+        """Every byte so far has its place."""
+        self.tally = tally
+
+    def become(self, source: int) -> None:
+        """The device is known, or is known better, as that row of source tables."""
+        if self.source is not None and self.source != source:
+            self._close_account()
+        elif self.source is None and self.active is not None:
+            self._begun = self.tally
+        self.source = source
+
     def activate(self, *, is_away: bool = False) -> None:
         """Let the present session go and deliver to the wanted one.
 
@@ -89,6 +128,7 @@ class Delivery:
         self.release()
         with self._changed:
             self.active = self.wanted
+        self._begun = self.tally
         self._since_ns = self._sink.now_ns()
         if is_away and self.is_recording:
             self._lost = (self._since_ns, "was not there at the start")
@@ -97,29 +137,29 @@ class Delivery:
         """Nothing more comes for the present session."""
         self._end_dropping()
         self.end_absence()
+        self._close_account()
         with self._changed:
             self.active = None
             self._changed.notify_all()
 
     def deliver(self, messages: Sequence[bytes], arrived_ns: int) -> bool:
         """Hand messages on; False if they had to be dropped."""
-        before_ns, self._last_arrival_ns = self._last_arrival_ns, arrived_ns
-        self.message_count += len(messages)
+        before_ns, self.last_arrival_ns = self.last_arrival_ns, arrived_ns
         if self.active is None or self.source is None:
+            self._ledger.discard(messages, NOT_WANTED)
             return True
         is_taken = self._sink.deliver(self.active, self.source, arrived_ns, messages)
+        self._ledger.deliver(messages, is_dropped=not is_taken, is_recovered=self._is_recovering)
         if is_taken:
             self._end_dropping()
-        else:
-            self.dropped += len(messages)
-            if self._dropping_since_ns is None:
-                self._dropping_since_ns = max(before_ns, self._since_ns)
+        elif self._dropping_since_ns is None:
+            self._dropping_since_ns = max(before_ns, self._since_ns)
         return is_taken
 
-    def begin_absence(self) -> None:
+    def begin_absence(self, reason: str = "unplugged") -> None:
         """The device is gone: what is missing begins behind its last message."""
         if self._lost is None and self.is_recording:
-            self._lost = (max(self._last_arrival_ns, self._since_ns), "unplugged")
+            self._lost = (max(self.last_arrival_ns, self._since_ns), reason)
 
     def end_absence(self) -> None:
         """The device is back, or the session is over without it."""
@@ -127,9 +167,29 @@ class Delivery:
         if lost is not None:
             self._report_gap(*lost)
 
+    @contextmanager
+    def recovering(self) -> Iterator[None]:
+        """What comes in here was logged while the device was away."""
+        before = self._ledger.recovered
+        self._is_recovering = self.is_recording and self._last_gap is not None
+        try:
+            yield
+        finally:
+            self._is_recovering = False
+            recovered = self._ledger.recovered - before
+            if recovered and self._last_gap is not None and self.source is not None:
+                from_ns, to_ns, reason = self._last_gap
+                self._sink.report_gap(int(self.active or 0), self.source, from_ns, to_ns, reason, recovered)
+
     def report_reset(self) -> None:
         """The device has forgotten what it logged since its last message."""
-        self._report_gap(max(self._last_arrival_ns, self._since_ns), "board was reset")
+        self._report_gap(max(self.last_arrival_ns, self._since_ns), "board was reset")
+
+    def _close_account(self) -> None:
+        if self.is_recording and self.source is not None:
+            account = account_between(self._begun, self.tally, self.source, "")
+            self._sink.close_account(int(self.active or 0), account)
+        self._begun = self.tally
 
     def _end_dropping(self) -> None:
         since_ns, self._dropping_since_ns = self._dropping_since_ns, None
@@ -138,4 +198,6 @@ class Delivery:
 
     def _report_gap(self, from_ns: int, reason: str) -> None:
         if self.is_recording and self.source is not None:
-            self._sink.report_gap(int(self.active or 0), self.source, from_ns, self._sink.now_ns(), reason)
+            to_ns = self._sink.now_ns()
+            self._last_gap = (from_ns, to_ns, reason)
+            self._sink.report_gap(int(self.active or 0), self.source, from_ns, to_ns, reason)

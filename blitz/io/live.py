@@ -135,6 +135,11 @@ class LiveHub:
                 return block
             # Else the oldest went in this very moment.
 
+    def recent_block(self, session_id: int, first: int, stop: int) -> MessageBlock | None:
+        """Return messages of a session that are still in memory; None if they are not all."""
+        feed = self._feeds.get(session_id)
+        return None if feed is None else feed.block(first, stop)
+
     def sources(self, session_id: int) -> tuple[Source, ...]:
         """Return the source table of the running session or the preview, as far as it is known here."""
         rows = self._sources.get(session_id, {})
@@ -173,8 +178,7 @@ class LiveHub:
         if session_id == PREVIEW_ID:
             block = self.preview_block(first, stop - first)
         else:
-            feed = self._feeds.get(session_id)
-            recent = feed.block(first, stop) if feed is not None else None
+            recent = self.recent_block(session_id, first, stop)
             if recent is None:
                 recent = await anyio.to_thread.run_sync(self._load, session_id, first, stop - first)
             block = recent
@@ -268,8 +272,7 @@ class _Viewer:
             if frame is None:
                 return
             yield frame
-        brief = record.model_copy(update={"sources": (), "gaps": ()})
-        yield Event(event=EventKind.SESSION_STOPPED, session_id=session_id, session=brief).to_json()
+        yield Event(event=EventKind.SESSION_STOPPED, session_id=session_id, session=record.brief()).to_json()
 
     async def _next_block(self, stop: int) -> bytes | str | None:
         """Return the block up to ``stop``; None, and no session is followed any more, if it was deleted meanwhile."""

@@ -187,6 +187,15 @@ def instruction(board_id: str, code: Instruction, word: int = 0) -> bytes:
     return digits.ljust(INSTRUCTION_DIGITS, "0").encode() + b"\n"
 
 
+def moves_something(line: bytes) -> bool:
+    """Whether a line is an instruction to a motor: set speed, set angle, home, calibration step.
+
+    >>> moves_something(set_point("09", 20)), moves_something(start("09"))
+    (True, False)
+    """
+    return line[2:4].isdigit() and int(line[2:4], 16) in set(Instruction)
+
+
 def is_hex(line: bytes) -> bool:
     """Whether there is nothing but hex digits in the line, upper or lower case."""
     return not line.translate(None, _HEX_DIGITS)

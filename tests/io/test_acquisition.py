@@ -21,6 +21,7 @@ from blitz.data.blocks import MessageBlock
 from blitz.data.boards import SessionDecoder, load_definitions
 from blitz.data.database import DatabaseServer
 from blitz.data.records import LinkState
+from blitz.data.source_records import CommandRequest
 from blitz.errors import (
     BoardTimeout,
     CommandRefused,
@@ -31,7 +32,8 @@ from blitz.errors import (
     StoreUnavailable,
     UnknownBoard,
 )
-from blitz.io.acquisition import SCAN_S, Acquisition, AcquisitionOptions
+from blitz.io.acquisition import Acquisition, AcquisitionOptions
+from blitz.io.devices import SCAN_S, DeviceOptions
 from blitz.io.redis_child import RedisChild, find_binary
 from blitz.io.simulator import SimulatedBoard, message_number
 
@@ -47,8 +49,10 @@ def store(redis_url: str) -> Iterator[DatabaseServer]:
 
 @contextmanager
 def acquiring(store: DatabaseServer, *ports: str, **options: object) -> Iterator[Acquisition]:
+    of_devices = {name: options.pop(name) for name in list(options) if name in DeviceOptions.__dataclass_fields__}
     serial = [SerialPort(port, BAUD) for port in ports]
-    acquisition = Acquisition(store, load_definitions(), AcquisitionOptions(serial, scan_usb=False, **options))
+    devices = DeviceOptions(serial, **{"scan_usb": False} | of_devices)
+    acquisition = Acquisition(store, load_definitions(), AcquisitionOptions(devices, **options))
     acquisition.start()
     try:
         yield acquisition
@@ -90,6 +94,10 @@ def wait_until(condition: Callable[[], object], timeout_s: float = 10.0) -> None
         time.sleep(0.01)
 
 
+def command(acquisition: Acquisition, name: str, line: str) -> str | None:
+    return acquisition.devices.command(name, CommandRequest(line=line), "a test").answer
+
+
 def numbers(block: MessageBlock, source: int = 0) -> list[int]:
     return [message_number(m) for m, index in zip(block.messages(), block.source, strict=True) if index == source]
 
@@ -99,7 +107,7 @@ def test_a_session_holds_what_came_between_start_and_stop_and_the_preview_the_re
         SimulatedBoard("08", rate_hz=200, ring=400, silence_s=0.1, baud=BAUD) as board,
         acquiring(store, board.path) as acquisition,
     ):
-        (record,) = acquisition.scan()
+        (record,) = acquisition.devices.scan()
         assert (record.board_id, record.board_name, record.mode) == ("08", "Blitz Basic", "polled")
         wait_until(lambda: acquisition.hub.next_seq(0) > 10)
         assert acquisition.status().session is None
@@ -128,7 +136,7 @@ def test_sources_stand_in_the_order_of_the_ports_whoever_answers_first(store: Da
         SimulatedBoard("08", rate_hz=200, silence_s=0.1, baud=BAUD, streaming=True) as streaming,
         acquiring(store, slow_to_answer.path, streaming.path) as acquisition,
     ):
-        acquisition.scan()
+        acquisition.devices.scan()
         acquisition.start_session()
         stopped = acquisition.stop_session(None)
         assert [(source.index, source.board_id) for source in stopped.sources] == [(0, "09"), (1, "08")]
@@ -162,7 +170,7 @@ def test_without_preview_a_polled_board_is_left_alone_until_a_session_starts(sto
         SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board,
         acquiring(store, board.path, preview=False) as acquisition,
     ):
-        acquisition.scan()
+        acquisition.devices.scan()
         assert not board.is_logging
         session = acquisition.start_session()
         wait_until(lambda: acquisition.status().session.message_count > 5)
@@ -188,7 +196,7 @@ def test_an_unplugged_board_is_found_again_and_the_time_away_is_a_gap(
         ) as board,
         acquiring(store, str(tmp_path / "port")) as acquisition,
     ):
-        acquisition.scan()
+        acquisition.devices.scan()
         session = acquisition.start_session()
         wait_until(lambda: acquisition.status().session.message_count > 20)
         board.unplug(mid_line=True)
@@ -219,11 +227,11 @@ def test_a_board_that_resets_with_the_cable_in_is_started_again_with_a_gap(store
         SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board,
         acquiring(store, board.path) as acquisition,
     ):
-        acquisition.scan()
+        acquisition.devices.scan()
         name = acquisition.boards()[0].name
         session = acquisition.start_session()
         wait_until(lambda: acquisition.status().session.message_count > 10)
-        assert acquisition.command(name, "0820") == "0840"  # a board that does not log any more: as after a reset
+        assert command(acquisition, name, "0820") == "0840"  # a board that does not log any more: as after a reset
         count = acquisition.status().session.message_count
         wait_until(lambda: acquisition.status().session.message_count > count + 10)
         stopped = acquisition.stop_session(session.id)
@@ -256,7 +264,7 @@ def test_a_mute_device_slows_nobody_and_is_named(store: DatabaseServer) -> None:
         acquiring(store, mute, board.path) as acquisition,
     ):
         began_s = time.monotonic()
-        acquisition.scan()
+        acquisition.devices.scan()
         assert time.monotonic() - began_s < SCAN_S + 2
         # It takes up nearly all the time that a scan waits: on a busy machine, a little more.
         wait_until(lambda: acquisition.boards()[0].state is LinkState.SILENT)
@@ -266,7 +274,7 @@ def test_a_mute_device_slows_nobody_and_is_named(store: DatabaseServer) -> None:
         asked = os.read(master, 1000)
         assert asked == b"0081\n0081\n"
         with pytest.raises(BoardTimeout):
-            acquisition.command(records[0].name, "0883")
+            command(acquisition, records[0].name, "0883")
         acquisition.start_session()
         wait_until(lambda: acquisition.status().session.message_count > 10)
         began_s = time.monotonic()
@@ -335,7 +343,7 @@ def test_a_silent_device_is_asked_again_by_a_scan(store: DatabaseServer) -> None
     master, slave = os.openpty()
     tty.setraw(slave)
     with acquiring(store, os.ttyname(slave)) as acquisition:
-        wait_until(lambda: acquisition.scan()[0].state is LinkState.SILENT)
+        wait_until(lambda: acquisition.devices.scan()[0].state is LinkState.SILENT)
         os.read(master, 100)
         scanning = threading.Thread(target=acquisition.scan)
         scanning.start()
@@ -352,21 +360,21 @@ def test_commands_go_between_polls_and_errors_are_typed(store: DatabaseServer) -
         SimulatedBoard("09", rate_hz=500, ring=1000, silence_s=0.1, baud=BAUD) as board,
         acquiring(store, board.path, "/dev/does-not-exist") as acquisition,
     ):
-        (record, absent) = acquisition.scan()
+        (record, absent) = acquisition.devices.scan()
         session = acquisition.start_session()
         for angle in (20, 40):
-            assert acquisition.command(record.name, f"0985{0:08X}{angle:04X}".ljust(27, "0")) == "0940"
+            assert command(acquisition, record.name, f"0985{0:08X}{angle:04X}".ljust(27, "0")) == "0940"
         with pytest.raises(CommandRefused, match="error 6"):
-            acquisition.command(record.name, "09E0")
+            command(acquisition, record.name, "09E0")
         for line in ("", "  ", "0983\n", "°"):
             with pytest.raises(ValueError, match="never empty"):
-                acquisition.command(record.name, line)
+                command(acquisition, record.name, line)
         with pytest.raises(UnknownBoard, match=record.name):
-            acquisition.command("nobody", "0883")
+            command(acquisition, "nobody", "0883")
         assert absent.state is LinkState.AWAY
         assert "no such port" in absent.error
         with pytest.raises((LinkError, BoardTimeout)):
-            acquisition.command(absent.name, "0883")
+            command(acquisition, absent.name, "0883")
         wait_until(lambda: acquisition.status().session.message_count > 200)
         acquisition.stop_session(session.id)
         assert set(np.diff(numbers(store.messages(session.id, 0, 100_000)))) == {1}
@@ -384,7 +392,7 @@ def test_a_command_that_was_reported_as_not_sent_is_never_sent(
     ):
         wait_until(lambda: acquisition.boards()[0].state is LinkState.IDENTIFYING)
         with pytest.raises(BoardTimeout, match="was not sent"):
-            acquisition.command("port", f"0985{0:08X}{37:04X}".ljust(27, "0"))
+            command(acquisition, "port", f"0985{0:08X}{37:04X}".ljust(27, "0"))
         wait_until(lambda: acquisition.boards()[0].state is LinkState.READY)
         seen = acquisition.hub.next_seq(0)
         wait_until(lambda: acquisition.hub.next_seq(0) > seen + 10)
@@ -416,7 +424,7 @@ def test_a_server_that_lost_its_lease_stands_by_until_the_other_is_gone(store: D
         SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board,
         acquiring(store, board.path, is_private_store=False) as acquisition,
     ):
-        acquisition.scan()
+        acquisition.devices.scan()
         session = acquisition.start_session()
         wait_until(lambda: acquisition.status().session.message_count > 10)
         raw.set("server", "lease process 1 on another-machine", px=60_000)
@@ -441,7 +449,7 @@ def test_the_gap_of_a_session_after_one_that_another_program_stopped_begins_at_0
         SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board,
         acquiring(store, board.path) as acquisition,
     ):
-        acquisition.scan()
+        acquisition.devices.scan()
         acquisition.start_session()
         wait_until(lambda: acquisition.status().session.message_count > 10)
         store.stop_session()
@@ -449,7 +457,7 @@ def test_the_gap_of_a_session_after_one_that_another_program_stopped_begins_at_0
         board.unplug()
         wait_until(lambda: acquisition.boards()[0].state is LinkState.AWAY)
         second = acquisition.start_session()
-        (link,) = acquisition._boards.values()
+        (link,) = acquisition.devices.links()
         wait_until(lambda: link.delivery.active == second.id)
         stopped = acquisition.stop_session(second.id)
         assert [gap.seq for gap in stopped.gaps] == [0]
@@ -476,7 +484,7 @@ def test_a_private_redis_that_dies_in_mid_session_is_started_again_and_nothing_i
     ):
         store = DatabaseServer(child.url)
         with acquiring(store, board.path, revive_store=child.revive) as acquisition:
-            acquisition.scan()
+            acquisition.devices.scan()
             session = acquisition.start_session()
             for _ in range(2):
                 count = acquisition.status().session.message_count
@@ -496,7 +504,7 @@ def test_a_session_that_another_program_stops_is_over_here_too(store: DatabaseSe
         SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board,
         acquiring(store, board.path) as acquisition,
     ):
-        acquisition.scan()
+        acquisition.devices.scan()
         session = acquisition.start_session()
         wait_until(lambda: acquisition.status().session.message_count > 10)
         other = DatabaseServer(redis_url)
@@ -518,7 +526,7 @@ def test_a_session_that_another_program_starts_is_recorded_and_its_messages_are_
         SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board,
         acquiring(store, board.path) as acquisition,
     ):
-        acquisition.scan()
+        acquisition.devices.scan()
         other = DatabaseServer(redis_url)
         session_id = other.start_session()
         wait_until(lambda: acquisition.status().session is not None)
@@ -560,7 +568,7 @@ def test_a_session_is_whole_and_closed_after_redis_was_killed_and_started_again(
         stack.callback(store.close)
         board = stack.enter_context(SimulatedBoard("08", rate_hz=200, ring=400, silence_s=0.1, baud=BAUD))
         acquisition = stack.enter_context(acquiring(store, board.path))
-        acquisition.scan()
+        acquisition.devices.scan()
         session = acquisition.start_session()
         wait_until(lambda: acquisition.status().session.message_count > 50)
         redis_server.kill()
@@ -594,7 +602,7 @@ def test_what_is_lost_by_ending_while_redis_is_away_is_told_once(
         stack.callback(store.close)
         board = stack.enter_context(SimulatedBoard("08", rate_hz=200, ring=400, silence_s=0.1, baud=BAUD))
         acquisition = stack.enter_context(acquiring(store, board.path))
-        acquisition.scan()
+        acquisition.devices.scan()
         acquisition.start_session()
         wait_until(lambda: acquisition.status().session.message_count > 50)
         redis_server.kill()

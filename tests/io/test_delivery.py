@@ -5,7 +5,10 @@ from collections.abc import Sequence
 import pytest
 
 from blitz.data.blocks import PREVIEW_ID
-from blitz.io.delivery import Delivery
+from blitz.data.records import Account
+from blitz.io.delivery import Delivery, Identified
+from blitz.io.framing import LineFraming
+from blitz.io.ledger import Ledger
 
 SECOND_NS = 1_000_000_000
 
@@ -17,17 +20,23 @@ class Sink:
         self.is_full = False
         self.taken: list[bytes] = []
         self.gaps: list[tuple[int, int, int, int, str]] = []
+        self.accounts: list[Account] = []
         self.clock_ns = 0
 
-    def identify(self, name: str, link: str, board_id: str | None) -> tuple[int, str]:
-        return 0, ""
+    def identify(self, name: str, link: str, board_id: str | None, heard: Sequence[bytes]) -> Identified:
+        return Identified(0, "")
 
     def deliver(self, session_id: int, source: int, arrived_ns: int, messages: Sequence[bytes]) -> bool:
         if not self.is_full:
             self.taken += messages
         return not self.is_full
 
-    def report_gap(self, session_id: int, source: int, from_ns: int, to_ns: int, reason: str) -> None:
+    def close_account(self, session_id: int, account: Account) -> None:
+        self.accounts.append(account)
+
+    def report_gap(
+        self, session_id: int, source: int, from_ns: int, to_ns: int, reason: str, recovered: int = 0
+    ) -> None:
         self.gaps.append((session_id, source, from_ns, to_ns, reason))
 
     def notice(self, severity: str, text: str, source: str) -> None: ...
@@ -45,7 +54,7 @@ def sink() -> Sink:
 
 @pytest.fixture
 def delivery(sink: Sink) -> Delivery:
-    delivery = Delivery(sink)
+    delivery = Delivery(sink, Ledger(LineFraming()))
     delivery.source = 3
     delivery.wanted = 7
     delivery.activate()
@@ -72,7 +81,7 @@ def test_messages_that_had_to_be_dropped_are_a_gap_of_the_session(
     ((session, source, from_ns, to_ns, reason),) = sink.gaps
     assert (session, source, from_ns, to_ns) == (7, 3, SECOND_NS, 4 * SECOND_NS)
     assert reason.startswith("dropped")
-    assert delivery.dropped == (2 if is_back else 3)
+    assert delivery._ledger.messages_dropped == (2 if is_back else 3)
 
 
 def test_what_the_preview_drops_is_no_gap(delivery: Delivery, sink: Sink) -> None:

@@ -17,11 +17,14 @@ import serial
 
 from blitz.data.blocks import PREVIEW_ID, MessageBlock, Read
 from blitz.data.boards import Readings, SessionDecoder, load_definitions
-from blitz.data.records import BoardRecord, Source
+from blitz.data.records import Account, BoardRecord, Source
+from blitz.data.source_config import SerialOptions, SourceConfig
 from blitz.errors import CommandRefused, LinkError
-from blitz.io import board_link, protocol
-from blitz.io.board_link import BoardLink, LinkOptions
-from blitz.io.delivery import Severity
+from blitz.io import blitz_device, protocol
+from blitz.io.delivery import Identified, Severity
+from blitz.io.device import WireCommand
+from blitz.io.device_link import DeviceLink, LinkOptions
+from blitz.io.devices import device_for
 from blitz.io.simulator import SimulatedBoard, message_number
 
 BAUD = 921_600
@@ -37,18 +40,25 @@ class RecordingSink:
         self.messages: dict[int, list[bytes]] = defaultdict(list)
         self.reads: dict[int, list[Read]] = defaultdict(list)
         self.gaps: list[str] = []
+        self.accounts: list[Account] = []
         self.notices: list[tuple[Severity, str, str]] = []
 
-    def identify(self, name: str, link: str, board_id: str | None) -> tuple[int, str]:
-        return 0, "a board"
+    def identify(self, name: str, link: str, board_id: str | None, heard: Sequence[bytes]) -> Identified:
+        return Identified(0, "a board")
 
     def deliver(self, session_id: int, source: int, arrived_ns: int, messages: Sequence[bytes]) -> bool:
         self.messages[session_id] += messages
         self.reads[session_id].append(Read(arrived_ns, source, list(messages)))
         return True
 
-    def report_gap(self, session_id: int, source: int, from_ns: int, to_ns: int, reason: str) -> None:
+    def report_gap(
+        self, session_id: int, source: int, from_ns: int, to_ns: int, reason: str, recovered: int = 0
+    ) -> None:
         self.gaps.append(reason)
+
+    def close_account(self, session_id: int, account: Account) -> None:
+        assert account.is_balanced or account.surplus_bytes == 0
+        self.accounts.append(account)
 
     def notice(self, severity: Severity, text: str, source: str) -> None:
         self.notices.append((severity, text, source))
@@ -63,7 +73,7 @@ class RecordingSink:
 class FaultySink(RecordingSink):
     """Cannot say what a device is, by a mistake in the program."""
 
-    def identify(self, name: str, link: str, board_id: str | None) -> tuple[int, str]:
+    def identify(self, name: str, link: str, board_id: str | None, heard: Sequence[bytes]) -> Identified:
         raise ZeroDivisionError
 
 
@@ -112,12 +122,17 @@ class ScriptedBoard:
 @pytest.fixture(autouse=True)
 def quick_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     """No scripted board needs two seconds to boot."""
-    monkeypatch.setattr(board_link, "LISTEN_S", 0.1)
+    monkeypatch.setattr(blitz_device, "LISTEN_S", 0.1)
+
+
+def make_link(port: str, sink: RecordingSink, poll_s: float = 0.1) -> DeviceLink:
+    config = SourceConfig(name="bench", link=port, serial=SerialOptions(baud=BAUD))
+    return DeviceLink(config, LinkOptions(poll_s), device_for, sink)
 
 
 @contextmanager
-def linked(port: str, sink: RecordingSink, session: int = PREVIEW_ID, poll_s: float = 0.05) -> Iterator[BoardLink]:
-    link = BoardLink("bench", port, LinkOptions(BAUD, poll_s), sink)
+def linked(port: str, sink: RecordingSink, session: int = PREVIEW_ID, poll_s: float = 0.05) -> Iterator[DeviceLink]:
+    link = make_link(port, sink, poll_s)
     link.deliver_to(session)
     link.start()
     try:
@@ -237,7 +252,7 @@ def test_a_board_that_does_not_log_any_more_is_started_again_and_the_operator_to
 def test_a_link_that_ends_by_a_fault_of_ours_says_so_and_refuses_commands(caplog: pytest.LogCaptureFixture) -> None:
     sink = FaultySink()
     with ScriptedBoard(lambda request: [b"0882\r\n" if request == b"0081\n" else b"0840\r\n"]) as board:
-        link = BoardLink("bench", board.path, LinkOptions(BAUD), sink)
+        link = make_link(board.path, sink)
         link.start()
         assert link.identified.wait(5)
         wait_until(lambda: sink.notices)
@@ -246,7 +261,7 @@ def test_a_link_that_ends_by_a_fault_of_ours_says_so_and_refuses_commands(caplog
         assert "fault of ours" in text
         wait_until(lambda: not link._thread.is_alive())
         with pytest.raises(LinkError, match="fault of ours"):
-            link.send("0883").result(timeout=0.5)
+            link.send(WireCommand(b"0883\n")).result(timeout=0.5)
         with pytest.raises(ZeroDivisionError):
             link.stop()
     assert "ZeroDivisionError" in caplog.text
@@ -256,11 +271,11 @@ def test_a_command_in_which_a_link_ends_by_a_fault_of_ours_is_refused_at_once() 
     answers = {b"0081\n": [b"0882\r\n"], b"0899\n": [b"08a0000000640123456789ab0000\r\n"]}
     sink = FullSink()
     with ScriptedBoard(lambda request: answers.get(request, [b"0840\r\n"])) as board:
-        link = BoardLink("bench", board.path, LinkOptions(BAUD), sink)
+        link = make_link(board.path, sink)
         link.start()
         assert link.identified.wait(5)
         with pytest.raises(LinkError, match="fault of ours"):
-            link.send("0899").result(timeout=5)
+            link.send(WireCommand(b"0899\n")).result(timeout=5)
         with pytest.raises(ZeroDivisionError):
             link.stop()
 
@@ -272,7 +287,7 @@ def test_a_link_that_was_stopped_refuses_commands_at_once() -> None:
     ):
         link.stop()
         with pytest.raises(LinkError, match="bench is closed"):
-            link.send("0883").result(timeout=0.5)
+            link.send(WireCommand(b"0883\n")).result(timeout=0.5)
 
 
 @pytest.mark.parametrize("count", [16, 17])
@@ -360,9 +375,9 @@ def test_a_real_boards_answers_become_a_session_of_12_bit_values_in_three_channe
         sink = RecordingSink(board.now_ns)
         with linked(board.path, sink, SESSION, poll_s=0.01) as link:
             wait_until(lambda: board.is_exhausted)
-            assert link.send("0883").result(10) == "08ff00003d998180600000000000"
+            assert link.send(WireCommand(b"0883\n")).result(10) == "08ff00003d998180600000000000"
             with pytest.raises(CommandRefused, match="error 65"):
-                link.send("0899").result(10)
+                link.send(WireCommand(b"0899\n")).result(10)
             link.deliver_to(PREVIEW_ID)
             wait_until(lambda: b"0820\n" in board.asked)
     assert board.asked[:4] == [b"0081\n", b"08C0\n", b"0800\n", b"08C0\n"]

@@ -1,0 +1,169 @@
+"""What the messages of one source show of themselves: what is missing, how its clock runs, how its reads are bunched.
+
+Pure, streaming: blocks in, gaps out. Decodes no values: only the device's clock and the number that counts messages.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blitz.data.arrival_timer import ArrivalBunching, short_timer_command
+from blitz.data.blocks import MessageBlock
+from blitz.data.board_definition import BoardDefinition, Channel, Format
+from blitz.data.boards import clock_of, layout_of, ticks_of
+from blitz.data.hole import Hole
+from blitz.data.layout import Rows
+from blitz.data.losses import LossFinder
+from blitz.data.records import Account, Gap, Source
+
+_REASONS = {
+    "numbers": "numbers are missing",
+    "clock": "the device's clock skips",
+    "arrival": "nothing arrived",
+}
+_SLACK_NS = 2_000_000_000
+"""Times of a link's gap are arrivals, those of a hole are the device's: as far apart as a poll or a stalled reader."""
+
+_WIDTHS = {"u8": 8, "i8": 8, "u16": 16, "i16": 16, "u24": 24, "i24": 24, "u32": 32, "i32": 32, "u64": 64, "i64": 64}
+
+
+class GapList:
+    """The gaps of one source: those that its link reported, and those that its messages show."""
+
+    def __init__(self, source: int) -> None:
+        self._source = source
+        self._gaps: dict[int, Gap] = {}
+
+    def add(self, gap: Gap) -> None:
+        """Take a gap that is stored; what was found of the same one meanwhile stays."""
+        known = self._gaps.get(gap.from_ns)
+        if known is not None and known.lost is not None:
+            gap = gap.model_copy(update={"lost": known.lost, "is_exact": known.is_exact})
+        self._gaps[gap.from_ns] = gap
+
+    def all(self) -> list[Gap]:
+        """Return them by time."""
+        return [self._gaps[from_ns] for from_ns in sorted(self._gaps)]
+
+    def explain(self, hole: Hole) -> Gap:
+        """Return the gap that a hole belongs to, with what is missing in it; a new one if no link knows of it."""
+        for gap in self._gaps.values():
+            is_there = gap.from_ns - _SLACK_NS <= hole.to_ns and hole.from_ns <= gap.to_ns + _SLACK_NS
+            if is_there and gap.seq <= hole.seq:
+                lost = (gap.lost or 0) + hole.lost
+                explained = gap.model_copy(update={"lost": lost, "is_exact": hole.by == "numbers"})
+                break
+        else:
+            explained = Gap(
+                source=self._source,
+                seq=hole.seq,
+                from_ns=hole.from_ns,
+                to_ns=hole.to_ns,
+                reason=_REASONS[hole.by],
+                lost=hole.lost,
+                is_exact=hole.by == "numbers",
+            )
+        self._gaps[explained.from_ns] = explained
+        return explained
+
+
+class SourceExaminer:
+    """Examines the messages of one source of a session, block by block in order.
+
+    :param source: its row of the source table.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.gaps = GapList(source.index)
+        self.unexamined = 0
+        self._definition = source.definition and _without_values(source.definition)
+        self._layout = layout_of(self._definition) if self._definition else None
+        self._clock = clock_of(self._definition) if self._definition else None
+        self._counts_at, self._modulo = _counter(source.definition)
+        self._finder = LossFinder(1_000_000)
+        self._bunching = ArrivalBunching()
+        self._has_warned = False
+        self._last_ticks = -1
+
+    def examine(self, block: MessageBlock) -> list[Gap]:
+        """Return the gaps that the next messages show, and those of which more is known now."""
+        places = np.flatnonzero(block.source == self.source.index)
+        arrived_ns = block.arrived_ns[places]
+        seq = block.first_seq + places
+        self._bunching.add(arrived_ns)
+        time_ns, numbers, is_restart = arrived_ns, None, None
+        if self._layout is not None and self._definition is not None and self._clock is not None:
+            decoded, clock = self._layout.decode(Rows.of_block(block, places))
+            if clock is not None:
+                ticks = ticks_of(self._definition, clock)
+                goes_back, restarts = self._went_back(ticks), self._clock.restarts
+                time_ns = self._clock.times_ns(ticks, arrived_ns)
+                # A wrap, or a single wrong number, is no restart: the clock knows.
+                is_restart = goes_back if self._clock.restarts > restarts else None
+            if self._counts_at is not None:
+                column = decoded[:, self._counts_at]
+                numbers = np.where(column >= 0, np.nan_to_num(column, nan=-1.0), -1.0).astype(np.int64)
+        found = self._finder.examine(seq, time_ns, arrived_ns, numbers, self._modulo, is_restart)
+        return [self.gaps.explain(hole) for hole in found]
+
+    def close(self) -> list[Gap]:
+        """The session is over: estimate what is missing in the gaps of which nothing is known."""
+        estimated = []
+        for gap in self.gaps.all():
+            if gap.lost is None and (lost := self._finder.estimate(gap.from_ns, gap.to_ns)) is not None:
+                gap = gap.model_copy(update={"lost": max(lost - gap.recovered, 0)})
+                self.gaps.add(gap)
+                estimated.append(gap)
+        return estimated
+
+    def complete(self, account: Account) -> Account:
+        """Add to the source's account what was found."""
+        gaps, clock = self.gaps.all(), self._clock
+        jitter_ns = clock.jitter_ns if clock else None
+        return account.model_copy(
+            update={
+                "lost": sum(gap.lost or 0 for gap in gaps),
+                "is_lost_exact": self._counts_at is not None,
+                "duplicates": self._finder.duplicates,
+                "gaps": len(gaps),
+                "restarts": clock.restarts if clock else 0,
+                "drift_ppm": clock.drift_ppm if clock else None,
+                "jitter_ms": None if jitter_ns is None else jitter_ns / 1e6,
+                "unexamined": self.unexamined,
+            }
+        )
+
+    def take_warnings(self) -> list[str]:
+        """Return, once, what the operator should know of the way messages arrive."""
+        if self._has_warned or not self._bunching.is_bunched:
+            return []
+        self._has_warned = True
+        command = short_timer_command(self.source.link)
+        remedy = f" With 1 ms their times are better: {command}" if command else ""
+        return [
+            f"Messages of {self.source.name} arrive in bunches of 16 ms: most likely, the latency timer of an FTDI chip."
+            + remedy
+        ]
+
+    def _went_back(self, ticks: NDArray[np.int64]) -> NDArray[np.bool_]:
+        before = np.concatenate(([self._last_ticks], ticks[:-1]))
+        self._last_ticks = int(ticks[-1])
+        goes_back: NDArray[np.bool_] = (ticks >= 0) & (ticks < before)
+        return goes_back
+
+
+def _without_values(definition: BoardDefinition) -> BoardDefinition:
+    counters = tuple(channel for channel in definition.channels if channel.counts_messages)
+    return definition.model_copy(update={"channels": counters})
+
+
+def _counter(definition: BoardDefinition | None) -> tuple[int | None, int | None]:
+    """Return the column of the first channel that counts messages, and where it begins at 0 again."""
+    channels: tuple[Channel, ...] = definition.channels if definition else ()
+    counter = next((channel for channel in channels if channel.counts_messages), None)
+    if counter is None or definition is None:
+        return None, None
+    if definition.format is Format.BLITZ:
+        return 0, 1 << (counter.bits or 0)
+    width = _WIDTHS.get(counter.type or "") if definition.format is Format.STRUCT else None
+    return 0, None if width is None else 1 << width

@@ -1,0 +1,445 @@
+"""One device on one link: opened, attended to, lent out, and found again when it was away.
+
+Each link has its own thread, so that a mute board slows no other. What is said on an open link depends on the kind of
+device (:mod:`blitz.io.blitz_device`, :mod:`blitz.io.stream_device`, :mod:`blitz.io.netscanner`); everything that is the
+same for all of them is here.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from blitz.data.board_definition import BoardDefinition
+from blitz.data.records import BadFrameRecord, BoardRecord, LinkState
+from blitz.data.source_config import SourceConfig
+from blitz.errors import BlitzError, BoardTimeout, LinkError
+from blitz.io.conversation import Conversation
+from blitz.io.delivery import Delivery, Severity, Sink
+from blitz.io.device import Device, Mode, Placement, WireCommand
+from blitz.io.framing import BAD_FRAMES_KEPT, make_framing
+from blitz.io.ledger import Ledger, Tally
+from blitz.io.link import Link, open_link
+
+log = logging.getLogger(__name__)
+
+RETRY_S = (0.1, 0.2, 0.4, 0.8)
+"""From one attempt to open a link that was lost to the next; so that it is open again within a second of its return."""
+LOCATE_S = 0.25
+NOTICE_EVERY_S = 10.0
+
+
+@dataclass(frozen=True)
+class LinkOptions:
+    """How a link is run.
+
+    :param is_named: the operator named the port; one found by its USB id is not asked again and again.
+    """
+
+    poll_interval_s: float = 0.1
+    preview: bool = True
+    is_named: bool = True
+
+
+class DeviceLink:
+    """A device on a link, in a thread of its own.
+
+    :param config: what it is and how it is reached; its name is unique on the server.
+    :param make_device: gives what knows this kind of device.
+    :param sink: where messages, gaps and notices go.
+    :param locate: says where the device is now; None takes the configured link.
+    """
+
+    def __init__(
+        self,
+        config: SourceConfig,
+        options: LinkOptions,
+        make_device: Callable[["DeviceLink"], Device],
+        sink: Sink,
+        locate: Callable[[], Placement] | None = None,
+    ) -> None:
+        self.config = config
+        self.options = options
+        self.state = LinkState.AWAY
+        self.mode: Mode = "unknown"
+        self.board_id: str | None = None
+        self.board_name = ""
+        self.definition: BoardDefinition | None = config.definition
+        self.is_guessed = False
+        self.error: str | None = None
+        self.rate_hz = 0.0
+        self.port = config.link
+        """Where it is reached now, or was last."""
+        self.candidates: tuple[str, ...] = ()
+        self.framing = make_framing(config.rule)
+        self.ledger = Ledger(self.framing)
+        self.delivery = Delivery(sink, self.ledger)
+        self.stopping = threading.Event()
+        self.identified = threading.Event()
+        """Set once the device is known, or was asked in vain, or cannot be opened."""
+        self.failure: BaseException | None = None
+        """What ended the thread, if it was no call of :meth:`stop`."""
+        self._sink = sink
+        self._locate = locate
+        self._device = make_device(self)
+        self._link: Link | None = None
+        self._commands: queue.SimpleQueue[tuple[WireCommand, Future[str | None]]] = queue.SimpleQueue()
+        self._is_over = threading.Event()
+        self._ask_lock = threading.Lock()
+        self._asked_again = threading.Event()
+        self._lent_until_s: float | None = None
+        self._lent_changed = threading.Condition()
+        self._retries = 0
+        self._bad_frames: deque[BadFrameRecord] = deque(maxlen=BAD_FRAMES_KEPT)
+        self._bad_seen = 0
+        self._measured = (0, time.monotonic())
+        self._noticed_s: dict[str, float] = {}
+        self._thread = threading.Thread(target=self._run, name=f"link {config.name}", daemon=True)
+
+    @property
+    def name(self) -> str:
+        """The source's name."""
+        return self.config.name
+
+    # ---- from other threads -----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin: open, identify, deliver to the preview."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and close the port; re-raise what went wrong in it."""
+        self.stopping.set()
+        self._wake()
+        if self._thread.is_alive():
+            self._thread.join(10.0)
+        if self.failure is not None:
+            raise self.failure
+
+    def deliver_to(self, session_id: int) -> None:
+        """Deliver to this session (or the preview) from now on; the old one is drained first."""
+        self.delivery.wanted = session_id
+        self._wake()
+
+    def send(self, request: WireCommand) -> "Future[str | None]":
+        """Send a command when its turn comes; the future gives the device's answer or a typed error.
+
+        Once the thread has ended that is at once a :class:`~blitz.errors.LinkError`.
+        """
+        answer: Future[str | None] = Future()
+        self._commands.put((request, answer))
+        if self._is_over.is_set():
+            self._refuse_commands()
+        self._wake()
+        return answer
+
+    def release(self, for_s: float) -> None:
+        """Close the port for another program, and take it again after that time by itself."""
+        with self._lent_changed:
+            self._lent_until_s = time.monotonic() + for_s
+            self._lent_changed.notify_all()
+        self._wake()
+
+    def retake(self) -> None:
+        """Open a port that was lent out again, now."""
+        with self._lent_changed:
+            if self._lent_until_s is not None:
+                self._lent_until_s = 0.0
+            self._lent_changed.notify_all()
+
+    def identify_again(self) -> None:
+        """Ask a silent device once more who it is."""
+        with self._ask_lock:
+            if self.state is not LinkState.SILENT or self.mode != "unknown":
+                return
+            self.identified.clear()
+            self._asked_again.set()
+        self._wake()
+
+    def redefine(self, definition: BoardDefinition) -> None:
+        """Take another definition for what the device sends from now on."""
+        self.config = self.config.model_copy(update={"definition": definition})
+        self.definition, self.is_guessed = definition, False
+        if self.delivery.source is not None:
+            self.make_known(self.board_id, ())
+
+    def measure_rate(self) -> None:
+        """Bring ``rate_hz`` up to date; called about once a second."""
+        (before, before_s), now_s = self._measured, time.monotonic()
+        self._measured = (self.delivery.tally.messages_read, now_s)
+        rate_hz = (self._measured[0] - before) / max(now_s - before_s, 1e-3)
+        is_steady = abs(rate_hz - self.rate_hz) < 0.3 * rate_hz
+        self.rate_hz = 0.7 * self.rate_hz + 0.3 * rate_hz if is_steady else rate_hz
+
+    def bad_frames(self) -> list[BadFrameRecord]:
+        """Return the last frames that mean nothing, oldest first."""
+        return list(self._bad_frames)
+
+    def record(self) -> BoardRecord:
+        """Return how the device is doing."""
+        tally, lent_until_s = self.delivery.tally, self._lent_until_s
+        retake_at = None
+        if self.state is LinkState.RELEASED and lent_until_s is not None:
+            retake_at = datetime.fromtimestamp(time.time() + lent_until_s - time.monotonic(), UTC)
+        return BoardRecord(
+            name=self.name,
+            link=self.port,
+            baud=self.config.serial.baud,
+            state=self.state,
+            board_id=self.board_id,
+            board_name=self.board_name,
+            mode=self.mode,
+            rate_hz=round(self.rate_hz, 1),
+            message_count=tally.messages_read,
+            bad_frames=tally.bad_frames,
+            dropped=tally.messages_dropped,
+            format="" if self.definition is None else self.definition.format.value,
+            is_guessed=self.is_guessed,
+            definition=self.definition,
+            framing=self.config.rule,
+            candidates=self.candidates,
+            retake_at=retake_at,
+            error=self.error,
+        )
+
+    # ---- for the device, in the link's thread -----------------------------------------------------------------
+
+    @property
+    def is_wanted_elsewhere(self) -> bool:
+        """Whether the thread has something else to do than to listen."""
+        return self.is_leaving or not self.delivery.is_current or not self._commands.empty()
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the link is about to be closed."""
+        return self.stopping.is_set() or self._lent_until_s is not None
+
+    @property
+    def may_start(self) -> bool:
+        """Whether a device that has to be told may be told to log."""
+        return self.delivery.is_recording or self.options.preview
+
+    def take_question(self) -> bool:
+        """Return, once, whether the operator wants the device to be asked again."""
+        was_asked = self._asked_again.is_set()
+        self._asked_again.clear()
+        return was_asked
+
+    def make_known(self, board_id: str | None, heard: Sequence[bytes]) -> None:
+        """The device is known: find its row in source tables."""
+        known = self._sink.identify(self.name, self.port, board_id, heard)
+        self.board_id, self.board_name = board_id, known.kind
+        self.definition, self.is_guessed = known.definition, known.is_guessed
+        self.delivery.become(known.source)
+        with self._ask_lock:  # behind the mode: nobody takes it back who saw none
+            self.identified.set()
+
+    def be_back(self) -> None:
+        """The device is there: what it says from now on is not missing any more."""
+        self._retries = 0
+        self.delivery.end_absence()
+        if not self.delivery.is_current:
+            self.delivery.activate()
+        self.set_state(self.working_state)
+
+    def keep_waiting(self) -> None:
+        """The device is not known yet: follow what is wanted all the same."""
+        if not self.delivery.is_current:
+            self.delivery.activate(is_away=True)
+
+    def stay_unknown(self, sentence: str) -> None:
+        """The device does not say what it is."""
+        if self.state is not LinkState.SILENT:
+            self.set_state(LinkState.SILENT, sentence)
+        with self._ask_lock:
+            if not self._asked_again.is_set():
+                self.identified.set()
+        self._fail_commands(BoardTimeout(f"The device on {self.port} does not answer."))
+
+    @property
+    def working_state(self) -> LinkState:
+        """The state of a device that is there and known."""
+        return LinkState.RECORDING if self.delivery.is_recording else LinkState.READY
+
+    def set_state(self, state: LinkState, error: str | None = None) -> None:
+        """Change the state, and tell viewers if it is another."""
+        if (state, error) != (self.state, self.error):
+            self.state, self.error = state, error
+            self._sink.link_changed(self.record())
+
+    def complain(self, sentence: str) -> None:
+        """Tell the operator what the device said."""
+        self.notice("warning", f"{self.name}: {sentence}")
+
+    def notice(self, severity: Severity, text: str) -> None:
+        """Tell the operator, at most once in ten seconds for one text."""
+        now_s = time.monotonic()
+        if now_s - self._noticed_s.get(text, -NOTICE_EVERY_S) >= NOTICE_EVERY_S:
+            self._noticed_s[text] = now_s
+            self._sink.notice(severity, text, self.name)
+
+    # ---- the thread: one connection after the other -----------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while not self.stopping.is_set():
+                talk: Conversation | None = None
+                try:
+                    talk = self._open()
+                    self._attend(talk)
+                except LinkError as error:
+                    reopens = self._link is None or self._link.reopens
+                    self._lose(error, talk)
+                    if not reopens:
+                        break
+                    self._wait_away()
+                if self._lent_until_s is not None and not self.stopping.is_set():
+                    self._lend()
+        except Exception as error:
+            self.failure = error
+            log.exception("The thread of %s ended", self.name)
+            self._sink.notice(
+                "error", f"{self.name} ended by a fault of ours: {error!r}. Restart the server.", self.name
+            )
+            self.set_state(LinkState.AWAY, f"ended by a fault of ours: {error!r}")
+        finally:
+            self._close()
+            self._is_over.set()
+            self._refuse_commands()
+            self.identified.set()
+            self.delivery.release()
+
+    def _open(self) -> Conversation:
+        if self._locate is not None:
+            place = self._locate()
+            self.candidates = place.candidates
+            if place.port is None:
+                raise LinkError(place.why)
+            self.port = place.port
+        self._link = open_link(self.port, self.config.serial)
+        return Conversation(
+            self._link,
+            self.framing,
+            self.ledger,
+            self._deliver,
+            self._sink.now_ns,
+            lambda: self.is_wanted_elsewhere,
+            self.stopping,
+            self._settle,
+            self.complain,
+        )
+
+    def _attend(self, talk: Conversation) -> None:
+        self.set_state(LinkState.IDENTIFYING)
+        self._device.begin(talk)
+        while not self.is_leaving:
+            if not self.delivery.is_current:
+                self._device.settle(talk)
+                self.delivery.activate()
+                if self.state in (LinkState.READY, LinkState.RECORDING):
+                    self.set_state(self.working_state)
+                self._device.start(talk)
+            self._run_commands(talk)
+            self._device.work(talk)
+        self._device.settle(talk, goes_on=not self.stopping.is_set())
+        talk.abandon(is_known=self.delivery.source is not None)
+
+    def _settle(self, tally: Tally) -> None:
+        if self._link is not None:
+            self.ledger.overruns = self._link.overruns
+        self.delivery.settle(tally)
+        fresh = min(self.framing.bad_count - self._bad_seen, len(self.framing.bad_frames))
+        if fresh:
+            self._bad_seen = self.framing.bad_count
+            now_ns = self._sink.now_ns()
+            for frame in list(self.framing.bad_frames)[-fresh:]:
+                self._bad_frames.append(BadFrameRecord(time_ns=now_ns, reason=frame.reason, raw=frame.raw.hex()))
+
+    def _deliver(self, messages: Sequence[bytes], arrived_ns: int) -> None:
+        if not self.delivery.deliver(messages, arrived_ns):
+            self.notice("error", f"The store is away or too slow: messages of {self.name} are being dropped.")
+
+    # ---- commands -----------------------------------------------------------------------------------------------
+
+    def _run_commands(self, talk: Conversation) -> None:
+        while not self._commands.empty():
+            request, answer = self._commands.get()
+            if not answer.set_running_or_notify_cancel():
+                continue
+            try:
+                answer.set_result(self._device.command(talk, request))
+            except BlitzError as error:
+                answer.set_exception(error)
+                if isinstance(error, LinkError):
+                    raise
+            except Exception as error:
+                answer.set_exception(LinkError(f"{self.name} ended by a fault of ours: {error!r}."))
+                raise
+
+    def _fail_commands(self, error: BlitzError) -> None:
+        with suppress(queue.Empty):  # the thread's end and whoever sends may both be at it
+            while True:
+                _, answer = self._commands.get_nowait()
+                if answer.set_running_or_notify_cancel():
+                    answer.set_exception(error)
+
+    def _refuse_commands(self) -> None:
+        """Nobody will send them any more."""
+        why = "is closed" if self.failure is None else f"ended by a fault of ours: {self.failure!r}"
+        self._fail_commands(LinkError(f"{self.name} {why}."))
+
+    # ---- absence --------------------------------------------------------------------------------------------------
+
+    def _lose(self, error: LinkError, talk: Conversation | None) -> None:
+        """The link is gone, or never came."""
+        if talk is not None:
+            talk.abandon(is_known=self.delivery.source is not None)
+        self.framing.reset()
+        self._settle(self.ledger.tally(()))
+        self.delivery.begin_absence()
+        self._close()
+        self._device.lose()
+        self._fail_commands(error)
+        state = LinkState.AMBIGUOUS if self.candidates else LinkState.AWAY
+        if str(error) != self.error and (self.state is not state or self.error is None):
+            self.notice("warning", str(error))
+        self.set_state(state, str(error))
+        self.identified.set()
+
+    def _wait_away(self) -> None:
+        """Wait for the next attempt; after the first ones it comes as soon as a port may be back."""
+        self.stopping.wait(RETRY_S[min(self._retries, len(RETRY_S) - 1)])
+        self._retries += 1
+        self.keep_waiting()
+
+    def _lend(self) -> None:
+        """Leave the port to another program until it is to be taken again."""
+        self._settle(self.ledger.tally(()))
+        self.delivery.begin_absence("released")
+        self._close()
+        self._device.lose()
+        why = "Lent to another program; it is opened again by itself."
+        self.set_state(LinkState.RELEASED, why)
+        self._fail_commands(LinkError(f"{self.name} is released: another program has the port. Retake it first."))
+        self.identified.set()
+        with self._lent_changed:
+            while not self.stopping.is_set() and (until_s := self._lent_until_s or 0.0) > time.monotonic():
+                self._lent_changed.wait(min(until_s - time.monotonic(), LOCATE_S))
+                self.keep_waiting()
+            self._lent_until_s = None
+
+    def _close(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
+
+    def _wake(self) -> None:
+        link = self._link
+        if link is not None:
+            link.wake()

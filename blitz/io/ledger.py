@@ -1,0 +1,129 @@
+"""The ledger of one link: what became of every byte that was read.
+
+Pure counting, in the link's thread. What each part counts is counted where it happens, not derived from the rest, so
+that something that goes missing between two parts shows: the account does not balance then.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from blitz.data.records import Account
+from blitz.io.framing import Framing
+
+ANSWERS = "answers"
+"""Lines that are no messages but answers: to requests, to commands."""
+NOT_WANTED = "before anybody wanted it"
+"""Messages that came while the device was delivered to nobody."""
+
+
+class Tally(NamedTuple):
+    """What a ledger held at one moment, between two reads."""
+
+    bytes_read: int = 0
+    message_bytes: int = 0
+    bad_bytes: int = 0
+    discarded: Mapping[str, int] = {}
+    pending_bytes: int = 0
+    bad_frames: int = 0
+    messages_read: int = 0
+    messages_dropped: int = 0
+    recovered: int = 0
+    overruns: int | None = None
+
+
+class Ledger:
+    """Counts of one link since it was made, over all its connections.
+
+    :param framing: cuts the link's bytes, and counts what it drops.
+    """
+
+    def __init__(self, framing: Framing) -> None:
+        self.bytes_read = 0
+        self.message_bytes = 0
+        self.messages_read = 0
+        self.messages_dropped = 0
+        self.recovered = 0
+        self.overruns: int | None = None
+        self._framing = framing
+        self._discarded: dict[str, int] = {}
+
+    def discard(self, frames: Sequence[bytes], reason: str) -> None:
+        """Count frames that are no messages."""
+        self._discarded[reason] = self._discarded.get(reason, 0) + sum(map(len, frames))
+
+    def deliver(self, messages: Sequence[bytes], *, is_dropped: bool, is_recovered: bool) -> None:
+        """Count messages that were handed on, or could not be."""
+        self.message_bytes += sum(map(len, messages))
+        self.messages_read += len(messages)
+        if is_dropped:
+            self.messages_dropped += len(messages)
+        if is_recovered:
+            self.recovered += len(messages)
+
+    def tally(self, held: Sequence[bytes]) -> Tally:
+        """Return what there is now.
+
+        :param held: frames that were cut and have not found their place yet.
+        """
+        framing, discarded = self._framing, dict(self._discarded)
+        for reason, count in framing.discarded.items():
+            discarded[reason] = discarded.get(reason, 0) + count
+        return Tally(
+            bytes_read=self.bytes_read,
+            message_bytes=self.message_bytes,
+            bad_bytes=framing.bad_bytes,
+            discarded=discarded,
+            pending_bytes=framing.pending_bytes + sum(map(len, held)),
+            bad_frames=framing.bad_count,
+            messages_read=self.messages_read,
+            messages_dropped=self.messages_dropped,
+            recovered=self.recovered,
+            overruns=self.overruns,
+        )
+
+
+def account_between(begin: Tally, end: Tally, source: int, name: str) -> Account:
+    """Return the account of what happened between two moments; what the store took is for others to add."""
+    discarded = {
+        reason: count - begin.discarded.get(reason, 0)
+        for reason, count in end.discarded.items()
+        if count != begin.discarded.get(reason, 0)
+    }
+    return Account(
+        source=source,
+        name=name,
+        bytes_read=end.bytes_read - begin.bytes_read,
+        carried_in=begin.pending_bytes,
+        message_bytes=end.message_bytes - begin.message_bytes,
+        bad_bytes=end.bad_bytes - begin.bad_bytes,
+        discarded=discarded,
+        pending_bytes=end.pending_bytes,
+        bad_frames=end.bad_frames - begin.bad_frames,
+        messages_read=end.messages_read - begin.messages_read,
+        messages_dropped=end.messages_dropped - begin.messages_dropped,
+        recovered=end.recovered - begin.recovered,
+        overruns=None if end.overruns is None else end.overruns - (begin.overruns or 0),
+    )
+
+
+def add_accounts(before: Account, after: Account) -> Account:
+    """Join the accounts of one source over two stretches of one session."""
+    discarded = dict(before.discarded)
+    for reason, count in after.discarded.items():
+        discarded[reason] = discarded.get(reason, 0) + count
+    sums = {
+        name: getattr(before, name) + getattr(after, name)
+        for name in (
+            "bytes_read",
+            "carried_in",
+            "message_bytes",
+            "bad_bytes",
+            "pending_bytes",
+            "bad_frames",
+            "messages_read",
+            "messages_dropped",
+            "recovered",
+        )
+    }
+    overruns = None if after.overruns is None else after.overruns + (before.overruns or 0)
+    return after.model_copy(update={**sums, "discarded": discarded, "overruns": overruns})

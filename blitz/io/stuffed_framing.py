@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 
-from cobs import cobs  # type: ignore[import-untyped]
+from cobs import cobs
 
 from blitz.io.checksums import Checksum
 from blitz.io.frame_account import CHECKSUMS, STUFFING

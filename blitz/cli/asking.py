@@ -1,9 +1,14 @@
-"""From a command's options to a client of a server, for as long as the command takes."""
+"""From a command's options to a client of a server, for as long as the command takes; questions to the operator."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+
+from blitz.cli.faults import ExitCode
 
 if TYPE_CHECKING:
     from blitz.config import ClientSettings
@@ -33,3 +38,20 @@ def ask(settings: "ClientSettings", question: "Callable[[AsyncClient], Awaitable
 
     coroutine: Any = run()
     return asyncio.run(coroutine)  # type: ignore[no-any-return]
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask the operator, unless the answer was given already; end the command where it is no.
+
+    :raises typer.BadParameter: if nobody can be asked.
+    """
+    if yes:
+        return
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise typer.BadParameter("nobody can be asked here: say --yes if it is meant.")
+    try:
+        agreed = typer.confirm(question, err=True)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    if not agreed:
+        raise typer.Exit(ExitCode.ERROR)

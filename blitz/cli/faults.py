@@ -34,6 +34,7 @@ _CODES: dict[type[BaseException], ExitCode] = {
     errors.NoSession: ExitCode.REFUSED,
     errors.StoreInUse: ExitCode.REFUSED,
     errors.CommandRefused: ExitCode.REFUSED,
+    errors.SourceExists: ExitCode.REFUSED,
     errors.AuthenticationError: ExitCode.REFUSED,
     UsageFault: ExitCode.USAGE,
     KeyboardInterrupt: ExitCode.INTERRUPTED,

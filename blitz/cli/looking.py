@@ -1,12 +1,14 @@
-"""Commands that look, and change nothing: status, boards, sessions."""
+"""Commands that look, and change nothing: status, boards, sessions, session."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from blitz.cli.accounts import print_accounts, print_gaps, print_timeline
 from blitz.cli.asking import ask, client_settings
-from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, TokenOption
+from blitz.cli.kinds import print_types
+from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, SessionArgument, TokenOption
 from blitz.cli.output import Output, duration, local_time
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=EPILOG)(status)
     app.command(epilog=EPILOG)(boards)
     app.command(epilog=EPILOG)(sessions)
+    app.command(epilog=EPILOG)(session)
 
 
 def status(
@@ -28,7 +31,7 @@ def status(
     config_file: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what the server is doing: session, store, boards."""
+    """Show what the server does: session, store, boards, accounts."""
     settings = client_settings(server, token, config_file)
     record = ask(settings, lambda client: client.status())
     out = Output(as_json)
@@ -39,21 +42,32 @@ def status(
     out.line(_describe_session(record))
     out.line(_describe_store(record))
     _print_boards(out, record.boards)
+    _print_board_accounts(out, record.boards)
 
 
 def boards(
+    types: Annotated[
+        bool, typer.Option("--types", help="List the kinds of boards that the server knows, and plug-ins here.")
+    ] = False,
     scan: Annotated[bool, typer.Option("--scan", help="Let the server look for devices anew first.")] = False,
     server: ServerOption = None,
     token: TokenOption = None,
     config_file: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the devices that the server sees."""
+    """List the devices that the server sees, each with its account.
+
+    The account says what became of every byte and message, of the running session, or else since the device was found.
+    """
     settings = client_settings(server, token, config_file)
+    if types:
+        print_types(Output(as_json), settings)
+        return
     records = ask(settings, lambda client: client.scan() if scan else client.boards())
     out = Output(as_json)
     out.document(boards=records)
     _print_boards(out, records)
+    _print_board_accounts(out, records)
 
 
 def sessions(
@@ -67,19 +81,56 @@ def sessions(
     out = Output(as_json)
     out.document(sessions=records)
     if records:
-        headers = ("ID", "Name", "Started", "Took", "Messages", "State", "Owner")
+        headers = ("ID", "Name", "Started", "Took", "Messages", "State", "Owner", "Account")
         out.table(headers, [_session_row(record) for record in records])
     else:
         out.line("No sessions yet. Start one with 'blitz start'.")
 
 
+def session(
+    session_id: SessionArgument,
+    server: ServerOption = None,
+    token: TokenOption = None,
+    config_file: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one session: accounts, gaps, and what happened in it."""
+    record = ask(client_settings(server, token, config_file), lambda client: client.session(session_id))
+    out = Output(as_json)
+    out.document(session=record)
+    name = f" '{record.name}'" if record.name else ""
+    owner = f", by {record.owner}" if record.owner else ""
+    count = f"{record.message_count} messages"
+    took = f" ({_took(record)})" if _took(record) else ""
+    out.line(
+        f"Session {record.id}{name}, {_state(record)}: {count} from {local_time(record.started_at)} on{took}{owner}."
+    )
+    for text in (record.notes, record.verdict):
+        if text:
+            out.line(text)
+    names = {source.index: source.name for source in record.sources}
+    accounts = [
+        (account.name or names.get(account.source, str(account.source)), account) for account in record.accounts
+    ]
+    print_accounts(out, accounts)
+    print_gaps(out, record.gaps, record.sources)
+    print_timeline(out, record.timeline)
+
+
 def _session_row(record: "SessionRecord") -> tuple[str, ...]:
-    state = "running" if record.is_running else "interrupted" if record.interrupted else "stopped"
-    took = ""
-    if record.is_running or record.stopped_at is not None:
-        took = duration((record.stopped_at or datetime.now(UTC)) - record.started_at)
     count = str(record.message_count)
-    return str(record.id), record.name, local_time(record.started_at), took, count, state, record.owner
+    started = local_time(record.started_at)
+    return str(record.id), record.name, started, _took(record), count, _state(record), record.owner, record.verdict
+
+
+def _state(record: "SessionRecord") -> str:
+    return "running" if record.is_running else "interrupted" if record.interrupted else "stopped"
+
+
+def _took(record: "SessionRecord") -> str:
+    if record.is_running or record.stopped_at is not None:
+        return duration((record.stopped_at or datetime.now(UTC)) - record.started_at)
+    return ""
 
 
 def _describe_session(status: "StatusRecord") -> str:
@@ -110,18 +161,39 @@ def _print_boards(out: "Output", records: "Sequence[BoardRecord]") -> None:
     out.table(headers, [_board_row(record) for record in records])
 
 
+def _print_board_accounts(out: "Output", records: "Sequence[BoardRecord]") -> None:
+    print_accounts(out, [(record.name, record.account) for record in records if record.account is not None])
+
+
 def _board_row(record: "BoardRecord") -> tuple[str, ...]:
-    board = f"{record.board_id or '?'} {record.board_name}".strip()
     rate, count, bad = f"{record.rate_hz:.1f}", str(record.message_count), str(record.bad_frames)
     return (
         record.name,
         record.link,
         str(record.baud),
-        board,
+        _describe_kind(record),
         record.state.value,
         record.mode,
         rate,
         count,
         bad,
-        record.error or (f"{record.dropped} messages dropped" if record.dropped else ""),
+        _describe_trouble(record),
     )
+
+
+def _describe_kind(record: "BoardRecord") -> str:
+    definition = record.definition
+    if record.board_id is not None or definition is None:
+        return f"{record.board_id or '?'} {record.board_name}".strip()
+    return f"{definition.name}{' (guessed)' if record.is_guessed else ''}"
+
+
+def _describe_trouble(record: "BoardRecord") -> str:
+    if record.candidates:
+        ports = " or ".join(record.candidates)
+        return f"may be at {ports}: say which with 'blitz attach {record.name} PORT'"
+    if record.error:
+        return record.error
+    if record.retake_at is not None:
+        return f"lent until {local_time(record.retake_at)}"
+    return f"{record.dropped} messages dropped" if record.dropped else ""

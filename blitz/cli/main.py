@@ -5,6 +5,7 @@ run, so that ``blitz --help`` is quick.
 """
 
 import contextlib
+import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from typing import Annotated
 import typer
 
 from blitz import __version__
-from blitz.cli import copying, looking, programs, recording
+from blitz.cli import configuring, copying, devices, looking, programs, recording
 from blitz.cli.faults import ExitCode, report
 from blitz.cli.options import EPILOG
 
@@ -26,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for part in (programs, looking, recording, copying):
+for part in (programs, looking, recording, copying, devices, configuring):
     part.register(app)
 
 
@@ -47,7 +48,8 @@ def run_client() -> None:
 
 def invoke(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code; errors are told, not raised."""
-    as_json = "--json" in arguments
+    # What follows "--" belongs to the program that `blitz release` runs.
+    as_json = "--json" in itertools.takewhile(lambda word: word != "--", arguments)
     try:
         code = app(list(arguments) or ["--help"], prog_name="blitz", standalone_mode=False)
         if sys.stdout is not None:

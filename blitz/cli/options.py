@@ -25,3 +25,7 @@ ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="A TOML file with a table [client].")
 ]
 SessionArgument = Annotated[int, typer.Argument(metavar="SESSION", min=1, help="A session's id.", show_default=False)]
+BoardArgument = Annotated[
+    str, typer.Argument(metavar="BOARD", help="The board's name, as 'blitz boards' lists it.", show_default=False)
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

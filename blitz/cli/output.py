@@ -31,6 +31,11 @@ class Output:
         if not self.as_json:
             print(printable(text))  # noqa: T201
 
+    def text(self, text: str) -> None:
+        """Print lines of text as they are, for a file; nothing where JSON is wanted."""
+        for line in text.splitlines():
+            self.line(line)
+
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows under headers; nothing where JSON is wanted."""
         if self.as_json:

@@ -54,3 +54,5 @@ def stop(
     out = Output(as_json)
     out.document(session=session)
     out.line(f"Session {session.id} has stopped, with {session.message_count} messages.")
+    if session.verdict:
+        out.line(session.verdict)

@@ -3,13 +3,30 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import blitz
 from blitz.cli.main import app, invoke
 
-COMMANDS = ["serve", "client", "simulate", "status", "boards", "sessions", "start", "stop", "download", "export"]
+COMMANDS = [
+    *("serve", "client", "simulate"),
+    *("status", "boards", "sessions", "session"),
+    *("start", "stop", "download", "export"),
+    *("command", "release", "retake", "attach", "bad-frames"),
+    "definition",
+]
+GROUPS = {"sources": ["list", "add", "change", "remove"]}
+EVERY_COMMAND = [[name] for name in COMMANDS] + [[group, name] for group, names in GROUPS.items() for name in names]
+ASKING = [
+    *(["status"], ["boards"], ["sessions"], ["session", "1"], ["start"], ["stop"], ["download", "1"], ["export", "1"]),
+    *(["command", "b"], ["command", "b", "t"], ["release", "b"], ["retake", "b"], ["attach", "b", "p"]),
+    *(["bad-frames", "b"], ["definition", "b"], ["definition", "b", "--versions"], ["definition", "b", "-o", "a.toml"]),
+    *(["sources"], ["sources", "list"], ["sources", "add", "COM3"], ["sources", "change", "b", "--baud", "300"]),
+    ["sources", "remove", "b", "--yes"],
+]
+"""Commands that put a question to the server."""
 NOBODY = "http://127.0.0.1:9"
 
 
@@ -22,23 +39,28 @@ def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_help_names_each_command_and_the_exit_codes_on_one_screen(capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["--help"]) == 0
     text = capsys.readouterr().out
-    assert all(f"  {command} " in text for command in COMMANDS)
+    assert all(f"  {command} " in text for command in [*COMMANDS, *GROUPS])
     assert "Exit codes: 0 done; 1 error; 2 wrong usage" in text
     assert "..." not in text.replace("[ARGS]...", "")
-    assert len(text.splitlines()) <= 24
+    assert len(text.splitlines()) <= 40
     assert max(map(len, text.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_has_help_with_json_and_exit_codes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert invoke([command, "-h"]) == 0
+@pytest.mark.parametrize("command", [*EVERY_COMMAND, *([group] for group in GROUPS)])
+def test_each_command_has_help_with_json_and_exit_codes(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke([*command, "-h"]) == 0
     text = capsys.readouterr().out
     assert "--json" in text
     assert "Exit codes:" in text
 
 
+def names(part: Any) -> list[str]:
+    return [command.name or command.callback.__name__ for command in part.registered_commands]
+
+
 def test_every_registered_command_is_known_here() -> None:
-    assert [command.name or command.callback.__name__ for command in app.registered_commands] == COMMANDS  # type: ignore[union-attr]
+    assert names(app) == COMMANDS
+    assert {group.typer_instance.info.name: names(group.typer_instance) for group in app.registered_groups} == GROUPS
 
 
 def test_help_needs_none_of_the_large_libraries() -> None:
@@ -68,7 +90,7 @@ def test_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
         (["start", "--color"], "No such option: --color. See 'blitz start --help'.\n"),
         (["download"], "Missing argument 'SESSION'. See 'blitz download --help'.\n"),
         (["serve", "--port", "99999"], "--port is 99999: input should be less than or equal to 65535.\n"),
-        (["serve", "--serial", "x:y"], "--serial: 'x:y' is not PORT or PORT:BAUD, such as /dev/ttyUSB0:57600.\n"),
+        (["serve", "--serial", "x:y"], "--serial: 'x:y' is not PORT, PORT:BAUD or PORT:BAUD=DEFINITION"),
         (["serve", "--token", "too short"], "--token is wrong: string should have at least 16 characters.\n"),
         (["serve", "--durability", "x"], "Invalid value for '--durability': 'x' is not one of 'always', "),
         (["serve", "--host", "1.2.3.4", "--token", 16 * "x", "--port", "0"], "Cannot listen on 1.2.3.4 port 0: "),
@@ -77,6 +99,17 @@ def test_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
         (["status", "-s", "ftp://x"], "'ftp://x' is no server's address"),
         (["client", "-s", "http://"], "'http://' is no server's address"),
         (["export", "1", "a.csv", "-o", "b.csv"], "Invalid value for FILE: it is given by --output, too."),
+        (["release", "b", "--for", "0"], "Invalid value for '--for': "),
+        (["command"], "Missing argument 'BOARD'. See 'blitz command --help'.\n"),
+        (["command", "b", "t", "--answer", "((", "-s", NOBODY], "Cannot send this to b: the answer's pattern '(('"),
+        (["command", "b", "0g", "--hex", "-s", NOBODY], "Cannot send this to b: '0g' cannot be sent: give hex digits"),
+        (["definition", "b", "--set", "none.toml"], "Cannot read the board definition none.toml: no such file"),
+        (["definition", "b", "--set", "a.toml", "-o", "b.toml"], "Invalid value: give only one of --set, --output"),
+        (["sources", "paint"], "No such command 'paint'. See 'blitz sources --help'.\n"),
+        (["sources", "add", "COM3", "--name", "a/b"], "Invalid value: name: string should match pattern"),
+        (["sources", "add", "COM3", "--stop-bits", "3"], "Invalid value: serial stop_bits: 3 stop bits: there are"),
+        (["sources", "change", "b"], "Invalid value: say what to change, such as --baud 115200."),
+        (["sources", "remove", "b"], "Invalid value: nobody can be asked here: say --yes if it is meant."),
         (["simulate", "--boards", "77"], "Invalid value: There is no simulated board '77'."),
     ],
 )
@@ -110,9 +143,7 @@ def test_a_wrong_board_definition_is_named(
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize(
-    "command", [["status"], ["boards"], ["sessions"], ["start"], ["stop"], ["download", "1"], ["export", "1"]]
-)
+@pytest.mark.parametrize("command", ASKING, ids=" ".join)
 def test_unreachable_server_is_one_sentence_and_exit_code_three(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -123,10 +154,7 @@ def test_unreachable_server_is_one_sentence_and_exit_code_three(
     assert printed.err.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    "command",
-    [["client"], ["status"], ["boards"], ["sessions"], ["start"], ["stop"], ["download", "1"], ["export", "1"]],
-)
+@pytest.mark.parametrize("command", [["client"], *ASKING], ids=" ".join)
 def test_each_command_of_the_client_takes_a_settings_file(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

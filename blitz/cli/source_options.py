@@ -1,0 +1,161 @@
+"""The options that describe a source, and what becomes of them."""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from blitz.data.board_definition import BoardDefinition
+    from blitz.data.source_config import SourceConfig
+    from blitz.io.connection import AsyncClient
+
+
+class Protocol(StrEnum):
+    """How a device is talked to."""
+
+    AUTO = "auto"
+    BLITZ = "blitz"
+    STREAM = "stream"
+    NETSCANNER = "netscanner"
+
+
+class Parity(StrEnum):
+    """The parity bit of a serial line."""
+
+    NONE = "none"
+    EVEN = "even"
+    ODD = "odd"
+    MARK = "mark"
+    SPACE = "space"
+
+
+class FlowControl(StrEnum):
+    """Who says when to wait on a serial line."""
+
+    NONE = "none"
+    RTSCTS = "rtscts"
+    XONXOFF = "xonxoff"
+    DSRDTR = "dsrdtr"
+
+
+class Level(StrEnum):
+    """How a control line stands."""
+
+    ON = "on"
+    OFF = "off"
+
+
+BaudOption = Annotated[int | None, typer.Option(metavar="N", help="Baud rate.", show_default=False)]
+DataBitsOption = Annotated[int | None, typer.Option(metavar="N", min=5, max=8, help="5 to 8.", show_default=False)]
+ParityOption = Annotated[Parity | None, typer.Option(help="Parity bit.", show_default=False)]
+StopBitsOption = Annotated[float | None, typer.Option(metavar="N", help="1, 1.5 or 2.", show_default=False)]
+FlowOption = Annotated[FlowControl | None, typer.Option("--flow-control", help="Handshake.", show_default=False)]
+DtrOption = Annotated[
+    Level | None, typer.Option(help="off: most boards are then not reset by opening the port.", show_default=False)
+]
+RtsOption = Annotated[Level | None, typer.Option(help="The line RTS.", show_default=False)]
+ProtocolOption = Annotated[
+    Protocol | None,
+    typer.Option(help="auto: listen, then ask; stream: listen only; blitz: ask.", show_default=False),
+]
+DefinitionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--definition", metavar="TYPE|FILE", help="What it sends: one of 'blitz boards --types', or a TOML file."
+    ),
+]
+OnConnectOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--on-connect",
+        metavar="LINE",
+        help="Line, or name of a command, sent whenever it is connected; several times for several.",
+        show_default=False,
+    ),
+]
+PollOption = Annotated[
+    float | None, typer.Option("--poll-interval", metavar="S", help="Seconds between polls.", show_default=False)
+]
+
+_ADDRESS = re.compile(r"[a-z]{2,}://|replay:")
+
+
+def serial_changes(**options: Any) -> dict[str, Any]:
+    """Return the options of the serial line that were given.
+
+    >>> serial_changes(baud=9600, parity=Parity.EVEN, dtr=None)
+    {'baud': 9600, 'parity': 'even'}
+    """
+    return given({name: value.value if isinstance(value, StrEnum) else value for name, value in options.items()})
+
+
+def given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those options that are not None, or empty lists."""
+    return {name: value for name, value in options.items() if value is not None and value != []}
+
+
+def place_changes(link: str) -> dict[str, Any]:
+    """Read a link as ``blitz serve --serial`` does, without the definition: a port may have a baud rate behind it.
+
+    >>> place_changes("/dev/ttyUSB0:115200")
+    {'link': '/dev/ttyUSB0', 'serial': {'baud': 115200}}
+    >>> place_changes("netscanner://10.0.0.7:9000")
+    {'link': 'socket://10.0.0.7:9000', 'protocol': 'netscanner'}
+    """
+    if link.startswith("netscanner://"):
+        return {"link": "socket" + link.removeprefix("netscanner"), "protocol": "netscanner"}
+    port, _, baud = link.rpartition(":")
+    if _ADDRESS.match(link) or not port or not baud.isdigit():
+        return {"link": link} | ({"protocol": "stream"} if link.startswith("replay:") else {})
+    return {"link": port, "serial": {"baud": int(baud)}}
+
+
+def usual_name(link: str) -> str:
+    """Return what a source at a link is called when nobody says.
+
+    >>> usual_name("/dev/ttyUSB0"), usual_name("socket://lab-pi:4001")
+    ('ttyUSB0', 'lab-pi:4001')
+    """
+    short = link.partition("?")[0].replace("\\", "/").rstrip("/").rpartition("/")[2].removeprefix("replay:")
+    return re.sub(r"[\s%#?]", "_", short) or "source"
+
+
+async def find_definition(client: "AsyncClient", what: str) -> "BoardDefinition":
+    """Return the definition that a ``--definition`` means.
+
+    :raises typer.BadParameter: if there is none.
+    :raises ConfigError: if it is a file that cannot be read.
+    """
+    from blitz.data.board_definition import read_definition
+
+    if what.endswith(".toml") or "/" in what or "\\" in what:
+        return read_definition(Path(what))
+    known = {definition.id: definition for definition in await client.definitions()}
+    if what not in known:
+        raise typer.BadParameter(
+            f"there is no type {what!r}. Known are: {', '.join(sorted(known))}; a file ends with .toml.",
+            param_hint="--definition",
+        )
+    return known[what]
+
+
+def new_source(fields: Mapping[str, Any]) -> "SourceConfig":
+    """Make a source of what was given.
+
+    :raises typer.BadParameter: if a value is wrong.
+    """
+    from pydantic import ValidationError
+
+    from blitz.data.source_config import SourceConfig
+
+    try:
+        return SourceConfig.model_validate(fields)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        place = " ".join(str(part) for part in fault["loc"])
+        reason = str(fault["msg"]).removeprefix("Value error, ")
+        raise typer.BadParameter(f"{place}{': ' if place else ''}{reason[0].lower()}{reason[1:]}.") from error

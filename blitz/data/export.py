@@ -116,19 +116,20 @@ class _Wide:
     def __init__(self, record: SessionRecord) -> None:
         self._started_ns = _nanoseconds(record)
         labels = channel_labels(record.sources)
-        self._first: dict[int, int] = {}
-        self.header = ["time_utc", "seconds"]
-        for number, column in enumerate(_Column.of(record.sources)):
-            self._first.setdefault(column.source.index, number)
+        # A device whose definition was changed has two rows in the source table; its channels go on in their columns.
+        columns: dict[str, int] = {}
+        self._places: dict[int, list[int]] = {}
+        for column in _Column.of(record.sources):
             label, unit = labels[column.source.index, column.channel.name], column.channel.unit
-            self.header.append(f"{label} [{unit}]" if unit else label)
+            place = columns.setdefault(f"{label} [{unit}]" if unit else label, len(columns))
+            self._places.setdefault(column.source.index, []).append(place)
+        self.header = ["time_utc", "seconds", *columns]
 
     def lines(self, block: MessageBlock, decoded: list[Readings]) -> Any:
         values = np.full((len(self.header) - 2, len(block)), np.nan)
         for readings in decoded:
-            first = self._first[readings.source.index]
-            rows = slice(first, first + readings.values.shape[1])
-            values[rows, readings.seq - block.first_seq] = readings.values.T
+            rows = np.array(self._places.get(readings.source.index, []), np.int64)
+            values[rows[:, np.newaxis], readings.seq - block.first_seq] = readings.values.T
         cells = (_text(column) for column in values)
         return _joined(*_heads(_times(block, decoded), self._started_ns), *cells)
 

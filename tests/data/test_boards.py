@@ -39,7 +39,7 @@ def block(*reads: tuple[int, int, list[bytes]], first_seq: int = 0) -> MessageBl
 
 
 def test_the_boards_that_every_installation_knows_are_built_in() -> None:
-    assert {board_id: board.name for board_id, board in DEFINITIONS.items()} == {
+    assert {board_id: board.name for board_id, board in DEFINITIONS.items() if len(board_id) == 2} == {
         "03": "GPIO",
         "08": "Blitz Basic",
         "09": "Motor",
@@ -97,6 +97,19 @@ def test_a_message_that_is_too_short_for_the_layout_is_refused() -> None:
         decode_values(DEFINITIONS["0a"], matrix(b"0aa000000001a500000000000000"))
 
 
+@given(payload=st.binary(min_size=8, max_size=8), bit=st.integers(0, 63), size=st.integers(1, 8), signed=st.booleans())
+def test_whole_bytes_can_stand_in_little_endian_order(payload: bytes, bit: int, size: int, signed: bool) -> None:
+    bit = min(bit, 64 - 8 * size)
+    board = BoardDefinition(
+        id="08",
+        name="any",
+        channels=(Channel(name="any", bit=bit, bits=8 * size, signed=signed, byte_order="little"),),
+    )
+    cut = (int.from_bytes(payload, "big") >> (64 - bit - 8 * size) & ((1 << 8 * size) - 1)).to_bytes(size, "big")
+    values = decode_values(board, matrix(b"08a000000000" + payload.hex().encode()))
+    assert values[0, 0] == float(int.from_bytes(cut, "little", signed=signed))
+
+
 @given(payload=st.integers(0, (1 << 64) - 1), bit=st.integers(0, 63), bits=st.integers(1, 64), signed=st.booleans())
 def test_any_channel_reads_the_bits_that_it_names(payload: int, bit: int, bits: int, signed: bool) -> None:
     bits = min(bits, 64 - bit)
@@ -120,6 +133,10 @@ def test_any_channel_reads_the_bits_that_it_names(payload: int, bit: int, bits: 
         ("id = '08'\nname = 'x'\nchannels = []\ncolour = 1", "wrong at colour"),
         ("id = '08'\nname = 'x'\nchannels = [{name='a', bit=4, bits=2, is_flag=true}]", "beyond the 5 flags"),
         ("id = '08'\nname = 'x'\nchannels = [{name='a', bit=4, bits=2, divisor=0}]", "divisor 0"),
+        ("id = '08'\nname = 'x'\nchannels = [{name='a', bit=4, bits=12, byte_order='little'}]", "only whole bytes"),
+        ("id = 'x'\nname = 'x'\nformat = 'columns'\nchannels = [{name='a', column=-1}]", "a number from 0"),
+        ("id = 'x'\nname = 'x'\nformat = 'json'\nchannels = [{name='a', column=1}]", "needs its column, the key"),
+        ("id = 'x'\nname = 'x'\nformat = 'pairs'\nchannels = []\nclock = {unit='s'}", "the clock needs its column"),
         ("id = '08'\nname = 'x'\nchannels = [{name='a',bit=4,bits=2},{name='a',bit=4,bits=2}]", "2 channels 'a'"),
     ],
 )
@@ -209,6 +226,99 @@ def test_a_board_without_a_clock_has_the_times_of_arrival() -> None:
     device = source(0, "08").model_copy(update={"definition": board})
     (readings,) = SessionDecoder([device]).decode(block((10, 0, [LINE_08]), (20, 0, [LINE_08])))
     assert readings.time_ns.tolist() == [10, 20]
+
+
+@pytest.mark.parametrize(
+    ("unit", "shown", "step_ns"),
+    [
+        ("ms", b"%d", 1_000_000),
+        ("us", b"%d", 1000),
+        ("s", b"%d", 1_000_000_000),
+        ("s", b"%d.25", 1_000_000_000),
+        ("ms", b"%d.5", 1_000_000),
+        ("us", b"170000000000%d", 1000),
+    ],
+)
+def test_a_column_with_the_devices_time_is_followed_in_its_unit(unit: str, shown: bytes, step_ns: int) -> None:
+    definition = BoardDefinition.model_validate(
+        {
+            "id": "any",
+            "name": "any",
+            "format": "columns",
+            "channels": [{"name": "a", "column": 1}],
+            "clock": {"column": 0, "unit": unit},
+        }
+    )
+    device = Source(index=0, name="any", link="port", definition=definition)
+    lines = [shown % 10 + b",1", shown % 13 + b",2", b"oops,3", shown % 17 + b",4"]
+    (readings,) = SessionDecoder([device]).decode(block((10**18, 0, lines)))
+    assert (readings.time_ns - readings.time_ns[0]).tolist() == [0, 3 * step_ns, 3 * step_ns, 7 * step_ns]
+    assert readings.values.ravel().tolist() == [1, 2, 3, 4]
+    assert readings.uncertainty_ns.shape == (4,)
+
+
+def test_a_clock_wraps_where_the_definition_says() -> None:
+    clock = {"column": 0, "unit": "ms", "wraps_at": 1000}
+    channels = [{"name": "a", "column": 1}]
+    definition = BoardDefinition.model_validate(
+        {"id": "any", "name": "any", "format": "columns", "channels": channels, "clock": clock}
+    )
+    decoder = SessionDecoder([Source(index=0, name="any", link="port", definition=definition)])
+    reads = [(10**18 + number * 100 * MS, 0, [b"%d,0" % (number * 100 % 1000)]) for number in range(25)]
+    (readings,) = decoder.decode(block(*reads))
+    assert (np.diff(readings.time_ns) == 100 * MS).all()
+
+
+@pytest.mark.parametrize("time", [b"-5", b"nan", b"1e300", b"inf", b"", b"9223372036854775807", b"x"])
+def test_impossible_device_times_are_none(time: bytes) -> None:
+    channels, clock = [{"name": "a", "column": "a"}], {"column": "t", "unit": "s", "wraps_at": None}
+    definition = BoardDefinition.model_validate(
+        {"id": "any", "name": "any", "format": "pairs", "channels": channels, "clock": clock}
+    )
+    decoder = SessionDecoder([Source(index=0, name="any", link="port", definition=definition)])
+    (readings,) = decoder.decode(block((10**18, 0, [b"t:1,a:1"]), (10**18 + MS, 0, [b"t:" + time + b",a:2"])))
+    assert readings.time_ns.tolist() == [10**18, 10**18]
+
+
+def test_a_fork_of_a_decoder_goes_on_by_itself() -> None:
+    decoder = SessionDecoder([source(0, "08")])
+    decoder.decode(block((1000 * MS, 0, [b"08a000000064" + b"0" * 16])))
+    fork = decoder.fork()
+    later = block((5000 * MS, 0, [b"08a0000000c8" + b"0" * 16]), first_seq=1)
+    assert fork.decode(later)[0].time_ns.tolist() == [1100 * MS]
+    assert decoder.decode(later)[0].time_ns.tolist() == [1100 * MS]
+
+
+@given(
+    messages=st.lists(st.binary(max_size=30), max_size=8),
+    form=st.sampled_from(["columns", "pairs", "json", "struct", "blitz"]),
+)
+def test_no_bytes_whatsoever_make_any_format_raise(messages: list[bytes], form: str) -> None:
+    part: dict[str, object] = {"column": "a" if form in ("pairs", "json") else 0}
+    if form == "struct":
+        part = {"offset": 1, "type": "f32"}
+    if form == "blitz":
+        part = {"bit": 0, "bits": 8}
+    definition = BoardDefinition.model_validate(
+        {"id": "08", "name": "any", "format": form, "channels": [{"name": "a", **part}], "clock": part}
+    )
+    decoder = SessionDecoder([Source(index=0, name="any", link="port", definition=definition)])
+    decoded = decoder.decode(block((5 * MS, 0, messages)))
+    assert [readings.values.shape for readings in decoded] == ([(len(messages), 1)] if messages else [])
+
+
+def test_a_corrected_definition_takes_effect_at_once() -> None:
+    decoder = SessionDecoder([source(0, "08")])
+    assert decoder.decode(block((1, 0, [LINE_08])))[0].values[0, 0] == 3276
+    channels = (DEFINITIONS["08"].channels[0].model_copy(update={"scale": 2.0}),)
+    corrected = DEFINITIONS["08"].model_copy(update={"channels": channels})
+    decoder.update([source(0, "08").model_copy(update={"definition": corrected})])
+    assert decoder.decode(block((2, 0, [LINE_08]), first_seq=1))[0].values.tolist() == [[6552]]
+
+
+def test_rows_of_one_device_share_their_labels() -> None:
+    labels = channel_labels([source(0, "08", "pump"), source(1, "09", "motor"), source(2, "08", "pump")])
+    assert labels[0, "adc_channel_one"] == labels[2, "adc_channel_one"] == "adc_channel_one"
 
 
 def test_channels_are_labelled_with_their_source_only_where_two_share_a_name() -> None:

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blitz.data import csv_times
-from blitz.data.blocks import GRID_MESSAGES, MessageBlock
+from blitz.data.blocks import GRID_MESSAGES, MessageBlock, Read
+from blitz.data.board_definition import Format
 from blitz.data.boards import BoardDefinition, Channel
 from blitz.data.database_client import DatabaseClient
 from blitz.data.export import export_csv
@@ -60,6 +61,42 @@ def test_a_long_file_has_a_row_a_reading(cache: DatabaseClient, example: Callabl
         source, unit = ("sim2", "°") if channel == "angle, set" else ("sim1", "V" if channel == "first" else "")
         expected.append([time_text(session, seq), f"{seq / 100:.6f}", source, channel, unit, f"{value:g}"])
     assert rows[1:] == expected
+
+
+def test_a_device_whose_definition_was_changed_goes_on_in_its_columns(cache: DatabaseClient, tmp_path: Path) -> None:
+    def row(index: int, unit: str, zero: float) -> Source:
+        channels = (Channel(name="flow", column=0, zero=zero), Channel(name="level", column=1, unit=unit))
+        definition = BoardDefinition(id="tank", name="Tank", format=Format.COLUMNS, channels=channels)
+        return Source(index=index, name="tank", link="port", definition=definition)
+
+    record = SessionRecord(id=7, started_at=EPOCH, message_count=3, sources=(row(0, "m", 0), row(1, "mm", 100)))
+    cache.begin_download(record)
+    reads = [Read(0, 0, [b"1,2"]), Read(10**9, 1, [b"103,4"]), Read(2 * 10**9, 1, [b"105,6"])]
+    cache.store_block(7, MessageBlock.from_reads(7, 0, reads))
+    cache.finish_download(record)
+    wide = rows_of(export_csv(cache, 7, tmp_path / "wide.csv"))
+    assert [row[2:] for row in wide] == [
+        ["flow", "level [m]", "level [mm]"],
+        ["1", "2", ""],
+        ["3", "", "4"],
+        ["5", "", "6"],
+    ]
+    long = rows_of(export_csv(cache, 7, tmp_path / "long.csv", layout="long"))
+    assert [row[3:] for row in long[1:5]] == [
+        ["flow", "", "1"],
+        ["level", "m", "2"],
+        ["flow", "", "3"],
+        ["level", "mm", "4"],
+    ]
+    assert [(reading.category.variable_name, reading.value) for reading in cache.get_session_readings(7)] == [
+        ("flow", 1),
+        ("level", 2),
+        ("flow", 3),
+        ("level", 4),
+        ("flow", 5),
+        ("level", 6),
+    ]
+    assert [reading.value for reading in cache.get_session_variables(7)] == [5, 6]
 
 
 def test_the_path_is_absolute_and_an_older_file_is_replaced(

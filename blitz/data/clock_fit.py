@@ -57,7 +57,7 @@ class ClockFit:
     def __init__(self, tick_ns: int, spread: DelaySpread, arrived_ns: int, former: "ClockFit | None" = None) -> None:
         self._tick_ns = tick_ns
         self._spread = spread
-        self.slope = former.slope if former else 0.0
+        self.slope: float = former.slope if former else 0.0
         self.slope_uncertainty: float | None = former.slope_uncertainty if former else None
         self._inherited = self.slope_uncertainty
         self.lost_time = 0
@@ -181,6 +181,7 @@ class ClockFit:
 
     def _begin_bucket(self, arrived_ns: int) -> None:
         self._close_read()
+        self._spread.learn()
         if self._lowest is not None:
             self._points.append(self._lowest[1])
             self._drop_before_lost_time()
@@ -240,7 +241,7 @@ class ClockFit:
         lookahead_ns = span_ns / 2 + now_ns - last.arrived_ns + self._length_ns
         self.uncertainty_ns = round(
             self._tick_ns
-            + max(statistics.median(recent), latest_ns + growth_ns)
+            + max(2 * statistics.median(recent) - low_ns, latest_ns + growth_ns)
             - low_ns
             + reach * lookahead_ns
             + 3 * self._spread.typical_ns / max(self._reads, 1)
@@ -253,7 +254,7 @@ class ClockFit:
             above_ns = sorted(b - slope * a for a, b in zip(x, y, strict=True))
             reach = (2 * (above_ns[len(x) // 2] - above_ns[0]) + self._tick_ns) / span_ns
             if self._inherited is None:
-                is_better = abs(slope) > 2 * reach or span_ns >= 60e9
+                is_better = abs(slope) > reach or span_ns >= 60e9
             else:
                 is_better = reach <= 2 * self._inherited or span_ns >= 256e9
             if is_better and abs(slope) <= _MOST_SLOPE:

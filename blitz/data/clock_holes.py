@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from blitz.data.hole import Hole
 
-_ENOUGH = 32
+_ENOUGH = 8
+_ENOUGH_TO_JUDGE = 128
 _MEMORY = 2048
 _CHUNK = 16_384
 _FOLLOWERS = 4
@@ -17,17 +18,22 @@ _WIDE_MEMORY = 64
 
 
 class _Rows(NamedTuple):
+    place: NDArray[np.int64]
+    """Counts the source's messages, those without a clock included."""
     seq: NDArray[np.int64]
     time_ns: NDArray[np.int64]
     device_ns: NDArray[np.int64]
     arrived_ns: NDArray[np.int64]
-    is_restart: NDArray[np.bool_]
+    is_restart: NDArray[np.int64]
 
     def behind(self, other: "_Rows | None") -> "_Rows":
         return self if other is None else _Rows(*(np.concatenate(pair) for pair in zip(other, self, strict=True)))
 
     def between(self, start: int, stop: int | None) -> "_Rows":
         return _Rows(*(column[start:stop] for column in self))
+
+    def chosen(self, are_chosen: NDArray[np.bool_]) -> "_Rows":
+        return _Rows(*(column[are_chosen] for column in self))
 
 
 class ClockHoles:
@@ -39,6 +45,7 @@ class ClockHoles:
     def __init__(self, resolution_ns: int) -> None:
         self._resolution_ns = resolution_ns
         self._tail: _Rows | None = None
+        self._count = 0
         self._recent = np.empty(0, np.int64)
         self.period_ns: int | None = None
         self.is_regular = False
@@ -58,8 +65,12 @@ class ClockHoles:
     ) -> list[Hole]:
         """Find the holes before these messages, except before the last four."""
         has_clock = device_ns is not None or not np.array_equal(time_ns, arrived_ns)
-        restarts = np.zeros(len(seq), np.bool_) if is_restart is None else is_restart
-        rows = _Rows(seq, time_ns, time_ns if device_ns is None else device_ns, arrived_ns, restarts)
+        place = np.arange(self._count, self._count + len(seq))
+        self._count += len(seq)
+        restarts = np.zeros(len(seq), np.int64) if is_restart is None else is_restart.astype(np.int64)
+        rows = _Rows(place, seq, time_ns, time_ns if device_ns is None else device_ns, arrived_ns, restarts)
+        if device_ns is not None and int(device_ns.min()) < 0:
+            rows = rows.chosen(device_ns >= 0)
         rows = rows.behind(self._tail)
         found: list[Hole] = []
         last = len(rows.seq) - 1 - _FOLLOWERS
@@ -72,7 +83,7 @@ class ClockHoles:
     def _examine_chunk(self, rows: _Rows, has_clock: bool) -> list[Hole]:
         """Judge all steps but the last four."""
         steps = np.diff(rows.device_ns)
-        is_step = ~rows.is_restart[1:] & (steps >= 0)
+        is_step = (rows.is_restart[1:] == 0) & (steps >= 0)
         judged = slice(0, len(steps) - _FOLLOWERS)
         self._recent = np.concatenate((self._recent, steps[judged][is_step[judged]]))[-_CHUNK:]
         is_usual = self._learn(self._recent)
@@ -89,10 +100,12 @@ class ClockHoles:
         wide = np.flatnonzero(is_wide[judged] & (followers * 2 >= _FOLLOWERS))
         counts = np.rint(steps[wide] / period)
         is_whole = np.abs(steps[wide] - counts * period) <= self._tolerance_ns + counts * self._period_error_ns
-        is_hole = is_whole & self._are_believed(rows, wide, is_whole, is_usual)
+        # A message whose clock cannot be read is there all the same.
+        lost = counts.astype(np.int64) - (rows.place[wide + 1] - rows.place[wide])
+        is_hole = is_whole & (lost > 0) & self._are_believed(rows, wide, is_whole, is_usual)
         return [
-            Hole(int(rows.seq[at + 1]), int(rows.time_ns[at]), int(rows.time_ns[at + 1]), int(count) - 1, "clock")
-            for at, count in zip(wide[is_hole].tolist(), counts[is_hole].tolist(), strict=True)
+            Hole(int(rows.seq[at + 1]), int(rows.time_ns[at]), int(rows.time_ns[at + 1]), missing, "clock")
+            for at, missing in zip(wide[is_hole].tolist(), lost[is_hole].tolist(), strict=True)
         ]
 
     def _are_believed(
@@ -136,6 +149,8 @@ class ClockHoles:
         self._period_error_ns = resolution / len(near)
         usual = period if self.is_regular else float(steps[steps <= 10 * steps.mean()].mean())
         self.period_ns = round(usual) or None
+        if len(steps) < _ENOUGH_TO_JUDGE:
+            return None
         wide = np.count_nonzero((steps >= 1.6 * period) & (steps > period + 2.5 * resolution))
         return bool(wide <= max(_RARE * len(steps), 1 if len(steps) < 512 else 3))
 

@@ -18,8 +18,10 @@ class DelaySpread:
 
     def __init__(self) -> None:
         self._counts = np.zeros(_BINS, np.int64)
-        self._typical: tuple[int, int] = (0, _UNKNOWN_NS)
         self.count = 0
+        self.typical_ns = _UNKNOWN_NS
+        """Half of all delays are smaller, as far as :meth:`learn` knows."""
+        self._learnt_from = 0
 
     def add(self, delays_ns: NDArray[np.int64]) -> None:
         """Count delays, shape (n,), none negative."""
@@ -43,12 +45,10 @@ class DelaySpread:
         low, high = self._quantile(0.16), self._quantile(0.84)
         return (high - low) / 2
 
-    @property
-    def typical_ns(self) -> int:
-        """Half of all delays are smaller; counted anew when there are a quarter more."""
-        if self.count >= 8 and self.count * 4 >= self._typical[0] * 5:
-            self._typical = (self.count, round(self._quantile(0.5)))
-        return self._typical[1]
+    def learn(self) -> None:
+        """Find the typical delay anew, if a quarter more have been counted."""
+        if self.count >= 8 and self.count * 4 >= self._learnt_from * 5:
+            self._learnt_from, self.typical_ns = self.count, round(self._quantile(0.5))
 
     def _quantile(self, share: float) -> float:
         totals = np.cumsum(self._counts)

@@ -47,6 +47,7 @@ class DeviceClock:
         self._last_ticks = 0
         self._last_arrived_ns = 0
         self._last_time_ns: int | None = None
+        self._restarted_at: list[int] = []
 
     @property
     def drift_ppm(self) -> float | None:
@@ -71,6 +72,11 @@ class DeviceClock:
     def restarts(self) -> int:
         """How often the clock began anew or lost time."""
         return self._went_back + self._lost_time + (self._fit.lost_time if self._fit else 0)
+
+    @property
+    def restarted_at(self) -> list[int]:
+        """Places in the block that was followed last: where the clock was found to have gone back to begin anew."""
+        return list(self._restarted_at)
 
     @property
     def wraps(self) -> int:
@@ -104,6 +110,7 @@ class DeviceClock:
         :returns: ``times_ns`` and ``uncertainty_ns``, both int64 of shape (n,).
         """
         count = len(ticks)
+        self._restarted_at = []
         if not count:
             return np.empty(0, np.int64), np.empty(0, np.int64)
         had_clock = self._fit is not None
@@ -120,6 +127,7 @@ class DeviceClock:
                 times, reach = np.empty(len(readable), np.int64), np.empty(len(readable), np.int64)
                 self._place(ticks[readable], arrived_ns[readable], times, reach)
                 placed_ns[readable], uncertainty_ns[readable] = times, reach
+                self._restarted_at = readable[self._restarted_at].tolist()
             if not had_clock:
                 unknown = slice(0, readable[0] if len(readable) else None)
                 placed_ns[unknown] = arrived_ns[unknown]
@@ -153,7 +161,10 @@ class DeviceClock:
                 if start < stop:
                     self._leap(int(device_ns[start]), int(arrived_ns[start]))
             if stop < len(ticks):
+                before = self._went_back
                 self._go_back(int(device_ns[stop]), int(arrived_ns[stop]))
+                if self._went_back > before:
+                    self._restarted_at.append(stop)
 
     def _unwrap(self, ticks: NDArray[np.int64], arrived_ns: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[int]]:
         """Return device time, ns, without wraps, and the places where it goes back."""
@@ -174,7 +185,7 @@ class DeviceClock:
                 before_ns = np.where(places > 0, arrived_ns[places - 1], self._last_arrived_ns)
                 patience = (arrived_ns[places] - before_ns) // self._tick_ns + self._slack_ticks
                 # As many wraps as can have been: where these are too many, the clock is ahead, and the line sees that.
-                wraps = np.maximum((patience - steps[places]) // wrap, 0)
+                wraps = np.where(steps[places] > -wrap, np.maximum((patience - steps[places]) // wrap, 0), 0)
                 backs = places[(wraps == 0) & (steps[places] < 0)]
                 added = np.zeros(len(ticks), np.int64)
                 added[places] = wraps

@@ -67,8 +67,8 @@ class LossFinder:
         :param numbers: shape (n,), what the device counts its messages with; -1 where it cannot be read.
         :param modulo: where the numbers begin again at 0; None if they never do.
         :param is_restart: shape (n,), True at the first message of a device that began anew.
-        :param device_ns: shape (n,), the device's own clock in nanoseconds, if at hand: a fitted time has small steps
-            of its own.
+        :param device_ns: shape (n,), the device's own clock in nanoseconds, negative where it cannot be read. Better
+            than ``time_ns`` for finding holes, since a fitted time has small steps of its own.
         :returns: by seq; by numbers where they count, else by the clock.
         """
         if not len(seq):

@@ -92,13 +92,13 @@ class ChannelDraft:
         text = getattr(self, field).strip()
         number = parse_number(text)
         if number is None:
-            raise DraftError(f"{text!r}, the {_WORDS[field]} of {self.name.strip()}, is not a number.", row, field)
+            raise DraftError(f"“{text}”, the {_WORDS[field]} of {self.name.strip()}, is not a number.", row, field)
         return number
 
     def _colour(self, row: int) -> str:
         text = self.color.strip()
         if text and not re.fullmatch("#[0-9a-fA-F]{6}", text):
-            raise DraftError(f"{text!r}, the colour of {self.name.strip()}, is not like #1f77b4.", row, "color")
+            raise DraftError(f"“{text}”, the colour of {self.name.strip()}, is not like #1f77b4.", row, "color")
         return text
 
     def _decimals(self, row: int) -> int | None:
@@ -106,7 +106,7 @@ class ChannelDraft:
         if not text:
             return None
         if not text.isdecimal() or int(text) > 12:
-            raise DraftError(f"{text!r}, the decimals of {self.name.strip()}, is not 0 to 12.", row, "decimals")
+            raise DraftError(f"“{text}”, the decimals of {self.name.strip()}, is not 0 to 12.", row, "decimals")
         return int(text)
 
 

@@ -169,11 +169,15 @@ def list_channels(sources: Iterable[Source]) -> tuple[LiveChannel, ...]:
     sources = tuple(sources)
     labels = channel_labels(sources)
     return tuple(
-        LiveChannel(source, column, channel, labels[source.index, channel.name])
+        LiveChannel(source, column, channel, _label(labels[source.index, channel.name], channel))
         for source in sources
         if source.definition is not None
         for column, channel in enumerate(source.definition.channels)
     )
+
+
+def _label(label: str, channel: Channel) -> str:
+    return label.removesuffix(channel.name) + channel.display_name if channel.label else label
 
 
 def _row_change(before: Source | None, after: Source | None) -> Conversion | None:

@@ -17,6 +17,7 @@ from PyQt5.QtWidgets import (
     QLineEdit,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -71,6 +72,7 @@ class ChannelsDialog(QDialog):
         self.grid.entered.connect(self._enter)
         self.details = ChannelDetails()
         self.details.edited.connect(lambda field, value: self._edit(self._row, field, value))
+        self.details.setSizePolicy(QSizePolicy.Preferred, QSizePolicy.Fixed)
         self.details.hide()
         self.more = QPushButton("&More…")
         self.more.setToolTip("Display name, colour, decimals, valid range and limits of the channel with the cursor")
@@ -144,7 +146,9 @@ class ChannelsDialog(QDialog):
 
     def _say(self, sentence: str) -> None:
         self.problem.setText(sentence)
-        self.problem.setVisible(bool(sentence))
+        if self.problem.isHidden() == bool(sentence):
+            self.problem.setVisible(bool(sentence))
+            self.adjustSize()
 
     def _show(self) -> None:
         self.grid.show_draft(self._draft)

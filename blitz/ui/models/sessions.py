@@ -128,7 +128,7 @@ class SessionsModel(ColumnsModel):
         if column == MESSAGES:
             return format_count(record.message_count)
         if column == STATE:
-            return "recording" if record.is_running else "interrupted" if record.interrupted else "complete"
+            return state_words(record)
         if column == COPY:
             return self._copy_text(record)
         return record.owner
@@ -162,6 +162,15 @@ class SessionsModel(ColumnsModel):
 def session_title(record: SessionRecord) -> str:
     """Return the session's name, or what stands for it where it has none."""
     return record.name or f"Session {record.id}"
+
+
+def state_words(record: SessionRecord) -> str:
+    """Say how a session is, or how it went: gaps, losses, and whether the account balances."""
+    if record.is_running:
+        return "recording"
+    if record.interrupted:
+        return f"interrupted, {record.verdict}" if record.verdict else "interrupted"
+    return record.verdict or "complete"
 
 
 def session_length_s(record: SessionRecord) -> float | None:

@@ -140,15 +140,15 @@ class BoardsPage(QWidget):
         below.addWidget(self.commands)
         below.setStretchFactor(0, 1)
         below.setStretchFactor(1, 1)
-        below.setSizes([620, 600])
+        below.setSizes([640, 580])
         below.setChildrenCollapsible(False)
         page = QVBoxLayout(self)
         page.setContentsMargins(2 * SPACE, 2 * SPACE, 2 * SPACE, SPACE)
         page.setSpacing(SPACE)
         page.addWidget(self.offers)
-        page.addWidget(self.table, 2)
+        page.addWidget(self.table, 4)
         page.addSpacing(SPACE)
-        page.addWidget(below, 2)
+        page.addWidget(below, 5)
 
     def _account_side(self) -> QWidget:
         scroll = QScrollArea()

@@ -1,18 +1,22 @@
 """The page of a historic session: its plot, its channels, what is known of it."""
 
+from datetime import datetime
 from typing import Any
 
 from PyQt5.QtCore import QAbstractListModel, QModelIndex, QObject, Qt, pyqtSignal
 from PyQt5.QtGui import QColor
 from PyQt5.QtWidgets import QHBoxLayout, QLabel, QListView, QPushButton, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
-from blitz.ui.formats import format_count, format_duration, format_moment
+from blitz.data.records import SessionRecord
+from blitz.ui.formats import format_count, format_duration, format_moment, gap_words
 from blitz.ui.history import History
 from blitz.ui.live_store import LiveChannel
-from blitz.ui.models.sessions import session_length_s, session_title
+from blitz.ui.models.sessions import session_length_s, session_title, state_words
 from blitz.ui.plots.history_plot import HistoryPlot
 from blitz.ui.theme import SPACE, Appearance, Theme
 from blitz.ui.widgets.channel_delegate import ChannelDelegate
+
+MOST_REMARKS = 30
 
 
 class ChannelChoice(QAbstractListModel):
@@ -125,17 +129,19 @@ class HistoryPage(QWidget):
         words = [format_moment(record.started_at), f"{format_count(record.message_count)} messages"]
         if length is not None:
             words.insert(1, format_duration(length))
-        if record.interrupted:
-            words.append("interrupted")
-        if record.gaps:
+        if record.verdict or record.interrupted:
+            words.append(state_words(record))
+        elif record.gaps:
             words.append(f"{len(record.gaps)} gaps" if len(record.gaps) > 1 else "1 gap")
+        if record.timeline:
+            words.append(f"{len(record.timeline)} events" if len(record.timeline) > 1 else "1 event")
         if not self.history.channels:
             words.append("no board whose channels are known: there is nothing to plot")
         title = QLabel(session_title(record))
         title.setProperty("kind", "title")
         about = QLabel("  ·  ".join(words))
         about.setProperty("kind", "muted")
-        about.setToolTip(record.notes)
+        about.setToolTip(_remarks(record))
         lines = QVBoxLayout()
         lines.setSpacing(2)
         for line in (title, about):
@@ -161,3 +167,18 @@ class HistoryPage(QWidget):
             row.addWidget(button)
         row.insertWidget(row.count() - 1, relative)
         return row
+
+
+def _remarks(record: SessionRecord) -> str:
+    """Return notes, gaps and events of a session, a line each, the first ones of many."""
+    names = {source.index: source.name for source in record.sources}
+    lines = [(gap.from_ns, f"{names.get(gap.source, gap.source)}: gap, {gap_words(gap)}") for gap in record.gaps] + [
+        (entry.time_ns, entry.text) for entry in record.timeline
+    ]
+    shown = [f"{_clock(time_ns)}  {text}" for time_ns, text in sorted(lines)[:MOST_REMARKS]]
+    left = [f"… and {len(lines) - MOST_REMARKS} more"] if len(lines) > MOST_REMARKS else []
+    return "\n".join([*([record.notes] if record.notes else []), *shown, *left])
+
+
+def _clock(time_ns: int) -> str:
+    return datetime.fromtimestamp(time_ns / 1e9).astimezone().strftime("%H:%M:%S")

@@ -3,11 +3,20 @@
 from typing import Any
 
 from PyQt5.QtCore import QModelIndex, QPoint, QSortFilterProxyModel, Qt, pyqtSignal
-from PyQt5.QtWidgets import QAction, QHBoxLayout, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
+from PyQt5.QtWidgets import QAction, QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from blitz.data.records import SessionRecord
 from blitz.ui.feed import Connection, ConnectionState, SessionList
-from blitz.ui.models.sessions import COPY, NAME, NUMBER, PROGRESS_ROLE, SORT_ROLE, SessionsModel
+from blitz.ui.models.sessions import (
+    COPY,
+    NAME,
+    NUMBER,
+    PROGRESS_ROLE,
+    SORT_ROLE,
+    SessionsModel,
+    session_title,
+    state_words,
+)
 from blitz.ui.pages.hints import NO_SESSIONS, OFFLINE
 from blitz.ui.theme import SPACE, number_font
 from blitz.ui.widgets.table import ProgressDelegate, Table
@@ -38,7 +47,7 @@ class SessionsPage(QWidget):
         self.table.setSortingEnabled(True)
         # Qt's arrow lies on right-aligned titles; the proxy writes one.
         self.table.horizontalHeader().setSortIndicatorShown(False)
-        self.table.set_widths(72, 240, 180, 96, 116, 116, 186, 190, stretched=NAME)
+        self.table.set_widths(64, 220, 172, 84, 104, 300, 150, 130, stretched=NAME)
         self.table.setItemDelegateForColumn(COPY, ProgressDelegate(PROGRESS_ROLE, self.table))
         self.table.setContextMenuPolicy(Qt.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._show_menu)
@@ -51,6 +60,11 @@ class SessionsPage(QWidget):
         self.search.setClearButtonEnabled(True)
         self.search.setMaximumWidth(320)
         self.search.textChanged.connect(self.proxy.setFilterFixedString)
+        self.about = QLabel()
+        self.about.setProperty("kind", "muted")
+        self.about.setTextFormat(Qt.PlainText)
+        self.about.setWordWrap(True)
+        self.about.setTextInteractionFlags(Qt.TextSelectableByMouse)
         self.actions_by_name = self._make_actions()
         self._lay_out()
         self._show_actions()
@@ -124,6 +138,7 @@ class SessionsPage(QWidget):
 
     def _show_actions(self) -> None:
         record = self.selected
+        self._show_about()
         is_loading = record is not None and self.sessions.is_downloading(record.id)
         is_local = record is not None and self.sessions.is_local(record.id)
         is_done = record is not None and not record.is_running
@@ -134,6 +149,12 @@ class SessionsPage(QWidget):
         self.actions_by_name["export"].setEnabled(is_done and not is_loading)
         self.actions_by_name["rename"].setEnabled(record is not None)
         self.actions_by_name["delete"].setEnabled(is_done and not is_loading)
+
+    def _show_about(self) -> None:
+        """Say of the selected session what its row has no room for."""
+        record = self.selected
+        words = [session_title(record), state_words(record), record.notes] if record else []
+        self.about.setText("  ·  ".join(part for part in words if part))
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
@@ -147,6 +168,7 @@ class SessionsPage(QWidget):
         page.setSpacing(SPACE)
         page.addLayout(row)
         page.addWidget(self.table, 1)
+        page.addWidget(self.about)
 
 
 class _SortedSessions(QSortFilterProxyModel):

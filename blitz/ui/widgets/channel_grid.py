@@ -34,7 +34,7 @@ class ChannelGrid(QWidget):
         self._values: list[QLabel] = []
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(SPACE)
+        self._grid.setHorizontalSpacing(SPACE + SPACE // 2)
         self._grid.setVerticalSpacing(SPACE // 2)
         for words, column in (*_HEADS, *((title, _FIRST_FIELD + n) for n, (_, title, _, _) in enumerate(_FIELDS))):
             self._grid.addWidget(_muted(words, is_right=column in (_SENT, _VALUE)), 0, column)
@@ -95,6 +95,7 @@ class ChannelGrid(QWidget):
 
 def _muted(words: str, *, is_right: bool = False) -> QLabel:
     label = QLabel(words)
+    label.setIndent(0 if is_right else 2)
     label.setProperty("kind", "muted")
     label.setAlignment((Qt.AlignRight if is_right else Qt.AlignLeft) | Qt.AlignVCenter)
     return label

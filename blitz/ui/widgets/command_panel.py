@@ -91,6 +91,7 @@ class CommandPanel(QWidget):
     def _show_buttons(self, commands: tuple[Command, ...]) -> None:
         for button in self.buttons:
             self._grid.removeWidget(button)
+            button.hide()
             button.deleteLater()
         self.buttons = [self._make_button(command) for command in commands]
         for place, button in enumerate(self.buttons):

@@ -74,9 +74,9 @@ class StatusLine(QStatusBar):
         if session is None:
             return
         accounts = session.accounts or tuple(board.account for board in status.boards if board.account is not None)
-        words = loss_words(accounts)
+        words = f", {loss_words(accounts)}" if accounts else ""
         is_bad = any(account.lost or account.messages_dropped or not account.is_balanced for account in accounts)
-        _say(self.account, f"│  {format_count(session.message_count)} messages, {words}", "bad" if is_bad else "")
+        _say(self.account, f"│  {format_count(session.message_count)} messages{words}", "bad" if is_bad else "")
         self.account.setToolTip(
             "\n".join(f"{account.name}: {loss_words([account])}" for account in accounts) or "No account is kept yet"
         )

@@ -79,10 +79,7 @@ class PairsLayout:
         fields: list[bytes] = []
         for line in lines:
             pairs = pairs_of(line, separator)
-            fields += [
-                pairs.get(label, NOTHING) if other is None or label in pairs else pairs.get(other, NOTHING)
-                for label, other in labels
-            ]
+            fields += [pairs[label] if label in pairs else pairs.get(other, NOTHING) for label, other in labels]
         return numbers_of(fields).reshape(len(lines), len(labels))
 
     def _from_table(self, rows: Rows, numbers: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -120,14 +117,12 @@ def _separator(definition: BoardDefinition) -> bytes:
     return definition.separator.encode()
 
 
-def _encodings(label: str) -> tuple[bytes, bytes | None]:
-    """Return a label as UTF-8, and as Latin-1 where that is something else."""
-    first = label.encode()
+def _encodings(label: str) -> tuple[bytes, bytes]:
+    """Return a label as UTF-8, and as Latin-1 where it can be."""
     try:
-        second = label.encode("latin-1")
+        return label.encode(), label.encode("latin-1")
     except UnicodeEncodeError:
-        return first, None
-    return first, second if second != first else None
+        return label.encode(), label.encode()
 
 
 def _decoded(numbers: NDArray[np.float64], has_clock: bool) -> Decoded:

@@ -51,9 +51,7 @@ def split(line: bytes, separator: bytes = b"") -> list[bytes]:
     ([b'512', b'498', b'730'], [b'1', b'2'], [b'1', b'', b'3'])
     """
     if not separator:
-        separator = separator_of(line)
-        if separator != b";" and b";" in line:
-            line = line.rstrip(b"; \t\r\n\x0b\x0c")
+        separator, line = _resolved(line)
     return line.split() if separator == SPACES else line.split(separator)
 
 
@@ -63,14 +61,23 @@ def pairs_of(line: bytes, separator: bytes = b"") -> dict[bytes, bytes]:
     >>> pairs_of(b"temp: 21.5 hum:40"), pairs_of(b"room temp:21.5, hum:40, 7")
     ({b'temp': b'21.5', b'hum': b'40'}, {b'room temp': b'21.5', b'hum': b'40'})
     """
-    if (separator or separator_of(line)) == SPACES:
-        line = _AROUND_COLON.sub(b":", line)
+    if not separator:
+        separator, line = _resolved(line)
+    fields = _AROUND_COLON.sub(b":", line).split() if separator == SPACES else line.split(separator)
     pairs = {}
-    for field in split(line, separator):
+    for field in fields:
         label, colon, value = field.partition(b":")
         if colon:
             pairs[label.strip()] = value
     return pairs
+
+
+def _resolved(line: bytes) -> tuple[bytes, bytes]:
+    """Return a line's separator, and the line without the semicolon behind its end."""
+    separator = separator_of(line)
+    if separator != b";" and b";" in line:
+        line = line.rstrip(b"; \t\r\n\x0b\x0c")
+    return separator, line
 
 
 class Alike(NamedTuple):

@@ -194,4 +194,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent in entry.path.parents:
             entry.add_marker(pytest.mark.qt_log_level_fail("WARNING"))
             # What the surroundings cause: the platform without a screen, and a session without a run-time folder.
-            entry.add_marker(pytest.mark.qt_log_ignore("propagateSizeHints", "XDG_RUNTIME_DIR", extend=True))
+            entry.add_marker(
+                pytest.mark.qt_log_ignore("propagateSizeHints", "XDG_RUNTIME_DIR", r"support raise\(\)", extend=True)
+            )

@@ -1,15 +1,20 @@
 """What plots draw, and how their time axis is labelled."""
 
+import dataclasses
 import time
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import pyqtgraph as pg
 import pytest
-from PyQt5.QtCore import Qt
+from PyQt5.QtCore import QEvent, Qt
+from PyQt5.QtGui import QHelpEvent
 from PyQt5.QtTest import QTest
+from PyQt5.QtWidgets import QApplication, QToolTip
 from pytestqt.qtbot import QtBot
 
+from blitz.data.records import Gap
 from blitz.ui.history import RUN, History, _coarsen
 from blitz.ui.live_rings import Series, with_breaks
 from blitz.ui.live_store import LiveChannel
@@ -157,3 +162,46 @@ def test_a_historic_session_is_moved_through_by_keys(history: History, qtbot: Qt
     assert plot.time_range == pytest.approx(whole)
     plot.set_relative(True)
     assert plot.time_axis.is_relative
+
+
+def test_a_gap_says_in_a_tooltip_what_is_known_of_it(qtbot: QtBot) -> None:
+    plot = shown_plot(qtbot)
+    plot.set_theme(LIGHT)
+    plot.setXRange(NOON, NOON + 100, padding=0)
+    noon_ns = round(NOON * 1e9)
+    gap = Gap(source=0, seq=5, from_ns=noon_ns + 40 * 10**9, to_ns=noon_ns + 60 * 10**9, reason="unplugged", lost=200)
+    plot.show_gaps((gap,))
+    plot.grab()
+    box = plot.getViewBox()
+    place = plot.mapFromScene(box.mapViewToScene(pg.Point(NOON + 50, box.viewRange()[1][0] + 0.1)))
+    QApplication.sendEvent(plot.viewport(), QHelpEvent(QEvent.ToolTip, place, plot.viewport().mapToGlobal(place)))
+    assert QToolTip.text().endswith("20 s, unplugged, about 200 messages missing")
+    QToolTip.hideText()
+    plot.set_theme(DARK)
+    assert len(plot._gaps._marks) == 1
+    plot.show_gaps(())
+    assert plot._gaps._marks == {}
+
+
+def test_limits_are_drawn_and_an_own_colour_is_kept(qtbot: QtBot) -> None:
+    plot = shown_plot(qtbot)
+    plot.set_theme(LIGHT)
+    times = NOON + np.arange(50.0)
+    plot.draw([Curve("a", "a", 9, times, times - NOON, "#aa00bb", (3.0, 7.0)), Curve("b", "b", 1, times, times)], 50)
+    drawn, _ = plot._drawn["a"]
+    assert drawn.opts["pen"].color().name() == "#aa00bb"
+    assert drawn.opts["pen"].style() == Qt.SolidLine
+    assert len(plot._limits._drawn) == 3
+    plot.draw([Curve("b", "b", 1, times, times, "", (None, 5.0))], 50)
+    assert len(plot._limits._drawn) == 1
+    plot.draw([], 50)
+    assert plot._limits._drawn == []
+
+
+def test_a_history_marks_the_gaps_of_what_is_shown(history: History, qtbot: QtBot) -> None:
+    gaps = tuple(Gap(source=source, seq=9, from_ns=1, to_ns=2, reason="unplugged") for source in (0, 1))
+    record = history.record.model_copy(update={"gaps": gaps})
+    plot = HistoryPlot(dataclasses.replace(history, record=record))
+    qtbot.addWidget(plot)
+    plot.show_channels(((history.channels[0], 0),))
+    assert list(plot._gaps._marks) == [gaps[0]]

@@ -139,7 +139,7 @@ class HistoryPage(QWidget):
             words.append("no board whose channels are known: there is nothing to plot")
         title = QLabel(session_title(record))
         title.setProperty("kind", "title")
-        about = QLabel("  ·  ".join(words))
+        about = self.about = QLabel("  ·  ".join(words))
         about.setProperty("kind", "muted")
         about.setToolTip(_remarks(record))
         lines = QVBoxLayout()

@@ -252,9 +252,9 @@ class ClockFit:
         if len(x) >= 4 and span_ns >= 2e9:
             slope = _middle_slope(x, y)
             above_ns = sorted(b - slope * a for a, b in zip(x, y, strict=True))
-            reach = (2 * (above_ns[len(x) // 2] - above_ns[0]) + self._tick_ns) / span_ns
+            reach = (3 * (above_ns[len(x) // 2] - above_ns[0]) + self._tick_ns) / span_ns
             if self._inherited is None:
-                is_better = abs(slope) > reach or span_ns >= 60e9
+                is_better = abs(slope) > reach or (span_ns >= 60e9 and reach <= _UNKNOWN_SLOPE / 5)
             else:
                 is_better = reach <= 2 * self._inherited or span_ns >= 256e9
             if is_better and abs(slope) <= _MOST_SLOPE:

@@ -50,7 +50,7 @@ class Format(StrEnum):
 class _Part(BaseModel):
     """Where a number stands in a message. Which fields count depends on the definition's format."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     bit: int | None = Field(
         default=None, ge=0, description="blitz: first bit, counted from the start of the payload, or of the flags"

@@ -6,16 +6,14 @@ Pure. A layout is made once a definition and asked block by block. What the numb
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from blitz.data.blocks import MessageBlock
-
+from blitz.data.blocks import MessageBlock
 
 # Arrow looks for types to infer, dateutil's among them, at each call with plain bytes.
 _NO_BYTES, _LINE_FEED = pa.scalar(b"", pa.binary()), pa.scalar(b"\n", pa.binary())
@@ -35,7 +33,7 @@ class Rows:
         self._raw = raw
 
     @classmethod
-    def of_block(cls, block: "MessageBlock", places: NDArray[np.int64]) -> "Rows":
+    def of_block(cls, block: MessageBlock, places: NDArray[np.int64]) -> "Rows":
         """Take a block's messages at those places, which rise."""
         if len(places) == len(block):
             return cls(*block.bytes_and_offsets(), block.raw)
@@ -52,8 +50,6 @@ class Rows:
 
     @classmethod
     def _of_array(cls, raw: Any) -> "Rows":
-        from blitz.data.blocks import MessageBlock
-
         nothing = np.zeros(len(raw), np.int64)
         return cls(*MessageBlock(0, 0, nothing, nothing.astype(np.uint16), raw).bytes_and_offsets(), raw)
 

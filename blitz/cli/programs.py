@@ -95,7 +95,7 @@ def serve(
         "log_level": log_level and log_level.value,
     }
     settings = config.load(config.ServerSettings, arguments, config_file)
-    with _needing("server", "The server", {"fastapi", "uvicorn", "redis", "hiredis", "serial", "starlette"}):
+    with needing("server", "The server", {"fastapi", "uvicorn", "redis", "hiredis", "serial", "starlette"}):
         from blitz import server
     raise typer.Exit(server.run(settings))
 
@@ -112,7 +112,7 @@ def client(
 
     ServerAddress.parse(settings.server)
     _check_screen()
-    with _needing("gui", "The desktop client", {"PyQt5", "pyqtgraph"}):
+    with needing("gui", "The desktop client", {"PyQt5", "pyqtgraph"}):
         from blitz import client as program
     raise typer.Exit(program.run(settings))
 
@@ -142,7 +142,7 @@ def simulate(
     ids = [part.strip().lower() for part in boards.split(",") if part.strip()]
     if not ids:
         raise typer.BadParameter("name boards by their ids, such as 08,09.", param_hint="--boards")
-    with _needing("", "The simulator", {"fcntl", "pty", "termios", "tty"}):
+    with needing("", "The simulator", {"fcntl", "pty", "termios", "tty"}):
         from blitz.io.simulator import run_simulator
     try:
         run_simulator(
@@ -170,7 +170,7 @@ def _check_screen() -> None:
 
 
 @contextmanager
-def _needing(extra: str, what: str, modules: set[str]) -> Iterator[None]:
+def needing(extra: str, what: str, modules: set[str]) -> Iterator[None]:
     """Turn the absence of a part's packages into a sentence."""
     try:
         yield

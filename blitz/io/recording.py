@@ -3,7 +3,7 @@ r"""Recordings: the raw bytes of a link with their times, one JSON object a line
 The first line says what was recorded; it may be absent. Each other line is one read or write: ``t_s``, seconds since
 the recording began; ``dir``, ``rx`` from the device and ``tx`` to it; ``hex``, the bytes::
 
-    {"blitz_recording": 1, "link": "/dev/ttyUSB0", "baud": 57600, "line": "8N1", "started_at": "…", "version": "…"}
+    {"blitz_recording": 1, "link": "/dev/ttyUSB0", "baud": 57600, "started_at": "…", "version": "…"}
     {"t_s": 0.012345, "dir": "rx", "hex": "3531322c3439382c3733300d0a"}
 
 Reading and writing take no more memory for a long recording than for a short one.

@@ -16,6 +16,7 @@ COMMANDS = [
     *("start", "stop", "download", "export"),
     *("command", "release", "retake", "attach", "bad-frames"),
     "definition",
+    *("record", "replay"),
 ]
 GROUPS = {"sources": ["list", "add", "change", "remove"]}
 EVERY_COMMAND = [[name] for name in COMMANDS] + [[group, name] for group, names in GROUPS.items() for name in names]

@@ -46,6 +46,21 @@ class Format(StrEnum):
     PLUGIN = "plugin"
     """A Python class, registered as an entry point ``blitz.boards``, named by ``plugin``."""
 
+    @property
+    def summary(self) -> str:
+        """What people read about it."""
+        return _SUMMARIES[self]
+
+
+_SUMMARIES = {
+    Format.BLITZ: "hex digits of the Blitz protocol; channels are bits",
+    Format.COLUMNS: "separated text, such as 512,498,730",
+    Format.PAIRS: "label:value pairs, such as temp:21.5 hum:40",
+    Format.JSON: "a JSON object a message",
+    Format.STRUCT: "binary: integers and floats at fixed bytes",
+    Format.PLUGIN: "a Python class that an installed package brings",
+}
+
 
 class _Part(BaseModel):
     """Where a number stands in a message. Which fields count depends on the definition's format."""

@@ -1,9 +1,116 @@
 """The format doctor: what a device's bytes mean, proposed from a sample of them.
 
-Pure. Compares ways of reading the sample by their evidence, and says how sure it is. The listening is done by
-:mod:`blitz.cli.doctor`.
+Pure. Compares the ways of reading a sample by their evidence, and says how sure it is; a checksum that fits is proof, a
+binary layout never more than a proposal. Listening is the business of :mod:`blitz.io.doctor_listening`.
 """
 
-from blitz.io.doctor_text import guess_definition
+from collections.abc import Mapping
 
-__all__ = ["guess_definition"]
+from blitz.data.board_definition import BoardDefinition
+from blitz.data.framing_rule import FramingKind, FramingRule
+from blitz.io.diagnosis import Confidence, Diagnosis, not_known, nothing_came, printable_share
+from blitz.io.doctor_frames import Cut, find_cuts
+from blitz.io.doctor_prints import diagnose_text
+from blitz.io.doctor_struct import Layout, find_layout, make_definition
+from blitz.io.doctor_text import guess_definition, read_lines
+
+__all__ = ["Confidence", "Diagnosis", "diagnose", "guess_definition"]
+
+SAMPLE_LIMIT = 1 << 18
+"""More of a sample says nothing new."""
+
+_WELL_READ = 0.9
+_LEAST_EVIDENCE = 0.4
+_NEWS_ALLOWED = 3.6
+_TEXT_SHARE = 0.98
+_TITLES = {
+    FramingKind.COBS: "COBS frames",
+    FramingKind.SLIP: "SLIP frames",
+    FramingKind.START_FIXED: "frames with a start pattern and a fixed size",
+    FramingKind.START_LENGTH: "frames with a start pattern and a length",
+    FramingKind.FIXED: "frames of a fixed size without a mark",
+}
+
+
+def diagnose(
+    sample: bytes,
+    known: Mapping[str, BoardDefinition] | None = None,
+    duration_s: float | None = None,
+    *,
+    is_asked: bool = False,
+) -> Diagnosis:
+    """Propose how a device's bytes are to be cut and read.
+
+    :param sample: what was heard, from any moment on.
+    :param known: definitions of Blitz boards, by id.
+    :param duration_s: how long that took, if it is known: it tells a clock's unit.
+    :param is_asked: the device was asked who it is, so that a short line is an answer.
+
+    >>> diagnosis = diagnose(b"30\\r\\n" + 9 * b"512,498,730\\r\\n")
+    >>> diagnosis.summary, diagnosis.confidence.value, diagnosis.rows(1)
+    ('lines of text: 3 columns, comma', 'sure', [[512.0, 498.0, 730.0]])
+    """
+    if not sample:
+        return nothing_came()
+    sample = sample[:SAMPLE_LIMIT]
+    text = diagnose_text(sample, known or {}, duration_s, is_asked=is_asked)
+    if text is not None and text.evidence >= _WELL_READ:
+        return text
+    found = [_describe(cut, duration_s) for cut in find_cuts(sample)]
+    if text is not None:
+        found.append(text)
+    best = max(found, key=lambda diagnosis: diagnosis.evidence, default=None)
+    return best if best is not None and best.evidence >= _LEAST_EVIDENCE else not_known(sample)
+
+
+def _describe(cut: Cut, duration_s: float | None) -> Diagnosis:
+    """Say what frames hold."""
+    reasons = [f"{reason[0].upper()}{reason[1:]}." for reason in cut.reasons]
+    evidence = cut.evidence
+    definition: BoardDefinition | None = None
+    if printable_share(b"".join(cut.frames[1:])) > _TEXT_SHARE:
+        reading = read_lines(cut.frames)
+        definition = reading.definition.model_copy(update={"framing": cut.rule}) if reading else None
+    else:
+        layout = find_layout(cut.frames[1:])
+        definition = _define(layout, cut, duration_s)
+        reasons += _layout_reasons(layout, definition)
+        if layout is not None and cut.checksum is None and layout.bits_a_byte > _NEWS_ALLOWED:
+            evidence *= 0.6
+            reasons.append("What the frames hold looks like noise.")
+    confidence = Confidence.GUESS
+    if cut.checksum is not None and cut.checksum.is_proof:
+        confidence = Confidence.SURE
+    elif evidence > 0.6:
+        confidence = Confidence.LIKELY
+    summary = _summary(cut.rule, definition)
+    return Diagnosis(confidence, evidence, summary, tuple(reasons), cut.rule, definition, tuple(cut.frames))
+
+
+def _define(layout: Layout | None, cut: Cut, duration_s: float | None) -> BoardDefinition | None:
+    if layout is None:
+        return None
+    name = f"{layout.size} bytes, {cut.rule.kind.value.replace('_', ' ')}"
+    definition = make_definition(layout, "frames", name, duration_s)
+    return definition.model_copy(update={"framing": cut.rule})
+
+
+def _layout_reasons(layout: Layout | None, definition: BoardDefinition | None) -> list[str]:
+    if layout is None or definition is None:
+        return ["The frames have too many sizes, or are too few, to tell what numbers they hold."]
+    reasons = [
+        f"The frames hold {layout.size} bytes. The numbers in them, {layout.byte_order} end first, are a proposal made "
+        "of how the bytes change: compare it with what the device's program sends."
+    ]
+    counters = [channel.name for channel in definition.channels if channel.counts_messages]
+    if counters:
+        reasons.append(f"{counters[0]} rises by one: it counts messages, so that missing ones show.")
+    if definition.clock is not None:
+        reasons.append(f"What stands at byte {definition.clock.offset} is a clock, in {definition.clock.unit}.")
+    return reasons
+
+
+def _summary(rule: FramingRule, definition: BoardDefinition | None) -> str:
+    title = _TITLES[rule.kind]
+    checksum = f", {rule.checksum}" if rule.checksum else ""
+    return f"{title}{checksum}{f': {len(definition.channels)} numbers' if definition else ''}"

@@ -19,7 +19,7 @@ from blitz.data.source_config import SerialOptions
 from blitz.errors import LinkError
 from blitz.io.link import Link, open_link
 from blitz.io.port_faults import check_rate, is_in_use_by_others, why_not_opened
-from blitz.io.serial_link import PyserialLink, SerialLink
+from blitz.io.serial_link import LineErrors, PyserialLink, SerialLink
 
 DEADLINE_S = 20.0
 
@@ -195,6 +195,29 @@ def test_a_rate_that_the_driver_changed_is_told() -> None:
     check_rate("/dev/ttyUSB0", 115200, None)
     with pytest.raises(LinkError, match=r"with 921600 baud: the driver set 1000000 instead, 8\.5 % off\."):
         check_rate("/dev/ttyUSB0", 921600, 1000000)
+
+
+def test_a_port_whose_driver_changed_the_rate_is_closed_again(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr("blitz.io.serial_link._real_baud", lambda _fd: 9600)
+    with pytest.raises(LinkError, match=r"with 115200 baud: the driver set 9600 instead, 91\.7 % off\."):
+        open_link(device.port, SerialOptions(baud=115200))
+    assert len(os.listdir("/proc/self/fd")) == before
+    monkeypatch.setattr("blitz.io.serial_link._real_baud", lambda _fd: 117647)
+    link = SerialLink(device.port, SerialOptions(baud=115200))
+    assert link.baud == 117647
+    link.close()
+
+
+def test_lost_bytes_are_counted_from_the_opening_on(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = LineErrors(framing=1, overruns=7, parity=0, breaks=2)
+    monkeypatch.setattr("blitz.io.serial_link._count_errors", lambda _fd: counted)
+    link = SerialLink(device.port)
+    assert link.overruns == 0
+    counted = LineErrors(framing=4, overruns=19, parity=1, breaks=2)
+    assert link.line_errors == LineErrors(framing=3, overruns=12, parity=1, breaks=0)
+    link.close()
+    assert link.overruns == 12
 
 
 def test_a_pty_counts_no_overruns(link: PyserialLink) -> None:

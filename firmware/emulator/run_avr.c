@@ -8,9 +8,9 @@
  *
  * simavr brings such a part, uart_pty, but that one loses bytes when the terminal is full, and keeps no pace. Here:
  *
- * - The chip runs at 16 MHz of real time, a millisecond at a time. Where the machine cannot keep up, or pauses, the
- *   chip's time falls behind and never hurries to catch up: to the chip and to whoever polls it that is only a slower second.
- *   How much was missed is in the account.
+ * - The chip runs at 16 MHz of real time, a millisecond at a time. Where the machine cannot keep up, or pauses for more
+ *   than a tenth of a second, the chip's time falls behind and does not hurry to catch up, lest its ring run over for no
+ *   fault of the server's. How much was missed is in the account.
  * - A byte to the chip comes no sooner than the baud rate allows, and is lost, as on the chip, if three others wait there.
  * - Bytes from the chip are never lost while the port is open. When its reader pauses for so long that 64 KiB wait, which is
  *   what a kernel's driver holds, the chip's time stands still.
@@ -54,7 +54,7 @@ enum {
 };
 
 #define NS_PER_S UINT64_C(1000000000)
-#define MAX_LAG_NS UINT64_C(20000000)
+#define MAX_LAG_NS UINT64_C(100000000) /* more than this is not caught up with */
 
 struct account {
 	uint64_t sent_bytes;      /* by the chip, with the port open */

@@ -45,7 +45,7 @@ def list_sources(
     config_file: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the sources that are configured on the server."""
+    """List the server's sources, those that were found included."""
     records = ask(client_settings(server, token, config_file), lambda client: client.sources())
     out = Output(as_json)
     out.document(sources=records)
@@ -53,9 +53,7 @@ def list_sources(
         headers = ("Name", "Link", "Baud", "Protocol", "Definition", "On connect", "USB")
         out.table(headers, [_source_row(record) for record in records])
     else:
-        out.line(
-            "No sources are configured; ports of known kinds are found by themselves. Add one: 'blitz sources add'."
-        )
+        out.line("No sources. Ports of known kinds are found by themselves; add others with 'blitz sources add LINK'.")
 
 
 @sources.command(epilog=EPILOG)

@@ -66,7 +66,9 @@ def command(
             show_default=False,
         ),
     ] = None,
-    timeout: Annotated[float, typer.Option(metavar="S", min=0.001, max=60, help="Seconds to wait.")] = 2.0,
+    timeout: Annotated[
+        float, typer.Option(metavar="S", min=0.001, max=60, help="Seconds to wait for the answer to a line.")
+    ] = 2.0,
     yes: YesOption = False,
     server: ServerOption = None,
     token: TokenOption = None,
@@ -87,7 +89,7 @@ def command(
 
     async def send(client: "AsyncClient") -> str | None:
         if named is not None:
-            return await client.command(board, command=named.name, timeout_s=timeout)
+            return await client.command(board, command=named.name)
         end = (ending or Ending.LF).text
         return await client.command(board, line, is_hex=is_hex, ending=end, answer=answer, timeout_s=timeout)
 

@@ -192,8 +192,6 @@ def _describe_trouble(record: "BoardRecord") -> str:
     if record.candidates:
         ports = " or ".join(record.candidates)
         return f"may be at {ports}: say which with 'blitz attach {record.name} PORT'"
-    if record.error:
-        return record.error
     if record.retake_at is not None:
-        return f"lent until {local_time(record.retake_at)}"
-    return f"{record.dropped} messages dropped" if record.dropped else ""
+        return f"lent until {local_time(record.retake_at)}: 'blitz retake {record.name}' ends it"
+    return record.error or (f"{record.dropped} messages dropped" if record.dropped else "")

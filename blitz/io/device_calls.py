@@ -23,6 +23,7 @@ from blitz.io.exchange import HttpExchange, closed_error
 _T = TypeVar("_T")
 _SLOW_S = 15.0
 """A scan takes up to 5 s on the server, and a board's command, or its port, up to as long as the board likes."""
+_LONGEST_WAIT_S = 60.0
 
 NOTHING: TypeAdapter[None] = TypeAdapter(None)
 _BAD_FRAMES = TypeAdapter(list[BadFrameRecord])
@@ -79,7 +80,7 @@ class DeviceCalls:
         :param ending: sent behind a line of text.
         :param answer: regular expression: wait for the first line that it matches. Without one, nothing is waited for,
             and the answer is None.
-        :param timeout_s: how long the answer is waited for.
+        :param timeout_s: how long the answer to a line is waited for; commands have a time of their own.
         :raises UnknownBoard: if no such board is connected.
         :raises CommandRefused: if the board answers with an error.
         :raises BoardTimeout: if the board does not answer.
@@ -93,7 +94,9 @@ class DeviceCalls:
             raise ConfigError(f"Cannot send this to {board}: {_first_fault(error)}.") from error
         body = request.model_dump(exclude_defaults=True)
         path = f"{_board(board)}/commands"
-        reply = await self._ask(_COMMAND_ANSWER, "POST", path, body, self._slow_s() + timeout_s)
+        # A named command waits for as long as its definition says.
+        wait_s = timeout_s if command is None else _LONGEST_WAIT_S
+        reply = await self._ask(_COMMAND_ANSWER, "POST", path, body, self._slow_s() + wait_s)
         return reply.answer
 
     async def release(self, board: str, for_s: float = 300.0) -> BoardRecord:

@@ -89,7 +89,9 @@ def test_session_from_start_to_stop(shell: Shell) -> None:
 def test_boards_are_listed(shell: Shell) -> None:
     lines = shell("boards").splitlines()
     assert lines[0].split()[:5] == ["Name", "Port", "Baud", "Board", "State"]
-    assert [line.split()[0] for line in lines[1:]] == ["sim1", "sim2"]
+    assert [line.split()[0] for line in lines[1:3]] == ["sim1", "sim2"]
+    assert lines[3].startswith("Account of  Messages  Stored  Lost  Recovered  Bad  Discarded bytes")
+    assert [(line.split()[0], line.split()[-1]) for line in lines[4:]] == [("sim1", "yes"), ("sim2", "yes")]
     assert [board["board_id"] for board in shell.json("boards", "--scan")["boards"]] == ["08", "09"]
 
 

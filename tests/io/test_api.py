@@ -102,7 +102,8 @@ def test_the_preview_holds_what_boards_send_while_nothing_is_recorded(http: http
 
 def test_commands_reach_the_board_and_its_answer_comes_back(http: httpx.Client) -> None:
     path = "/boards/sim2/commands"
-    assert http.post(path, json={"line": "098500000000001400000000000"}).json() == {"answer": "0940"}
+    line = "098500000000001400000000000"
+    assert http.post(path, json={"line": line}).json() == {"answer": "0940", "sent": line}
     status = http.post(path, json={"line": "0983"}).json()["answer"]
     assert len(status) == 28
     refused = http.post(path, json={"line": "09E0"})

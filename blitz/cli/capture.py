@@ -167,12 +167,9 @@ def _check_allowed(link: str, config_file: Path | None) -> None:
     from blitz.errors import LinkError
 
     forbidden = config.load(config.ServerSettings, {}, config_file).never_touch
-    if not forbidden:
-        return
     with needing("server", "Recording a port", {"serial"}):
-        from blitz.io.usb_ports import find_ports, is_forbidden, real_port
-    identity = next((each.identity for each in find_ports() if each.port == real_port(link)), None)
-    if is_forbidden(link, identity, forbidden):
+        from blitz.io.usb_ports import is_forbidden
+    if is_forbidden(link, None, forbidden):
         raise LinkError(f"Cannot open {link}: it is on the list never_touch of the settings. Take it off the list.")
 
 

@@ -70,7 +70,7 @@ def find_ports(
     """
     forbidden = tuple(never_touch)
     found = (_describe(port) for port in list_them())
-    return [port for port in found if not is_forbidden(port.port, port.identity, forbidden)]
+    return [port for port in found if not any([_forbids(entry, port.port, port.identity) for entry in forbidden])]
 
 
 def find_usb_ports(
@@ -80,30 +80,28 @@ def find_usb_ports(
     return [port for port in find_ports(never_touch, list_them=list_them) if port.is_known_kind]
 
 
-def is_forbidden(port: str, identity: UsbIdentity | None, never_touch: Iterable[str]) -> bool:
+def is_forbidden(
+    port: str,
+    identity: UsbIdentity | None,
+    never_touch: Iterable[str],
+    *,
+    list_them: Callable[[], Iterable[ListedPort]] = list_ports.comports,
+) -> bool:
     """Say whether a port is on the never-touch list.
 
+    :param identity: None: it is looked up.
     :param never_touch: paths (also those in /dev/serial/by-id), or ``usb:VID:PID`` or ``usb:VID:PID:SERIAL`` in hex.
     :raises ConfigError: if an entry that begins with ``usb:`` is not of that form: it would protect nothing.
 
     >>> is_forbidden("/dev/ttyUSB7", UsbIdentity(vendor_id=0x1A86, product_id=0x7523), ["usb:1a86:7523"])
     True
     """
-    place = real_port(port)
-    for entry in never_touch:
-        if not entry.lower().startswith("usb:"):
-            if real_port(entry) == place:
-                return True
-            continue
-        fields = _USB_ENTRY.fullmatch(entry)
-        if fields is None:
-            raise ConfigError(
-                f"{entry!r} of never_touch is not usb:VID:PID or usb:VID:PID:SERIAL, such as usb:0403:6001."
-            )
-        kind = int(fields[1], 16), int(fields[2], 16)
-        if identity is not None and identity.kind == kind and fields[3] in (None, identity.serial_number):
-            return True
-    return False
+    entries = tuple(never_touch)
+    if identity is None and any(map(_is_usb_entry, entries)):
+        place = real_port(port)
+        there = (_describe(each) for each in list_them() if real_port(each.device) == place)
+        identity = next((each.identity for each in there), None)
+    return any([_forbids(entry, port, identity) for entry in entries])
 
 
 def latency_timer(port: str, sys_root: Path = Path("/sys")) -> tuple[Path, int] | None:
@@ -117,6 +115,22 @@ def latency_timer(port: str, sys_root: Path = Path("/sys")) -> tuple[Path, int] 
         return place, int(place.read_text())
     except (OSError, ValueError):
         return None
+
+
+def _is_usb_entry(entry: str) -> bool:
+    return entry.lower().startswith("usb:")
+
+
+def _forbids(entry: str, port: str, identity: UsbIdentity | None) -> bool:
+    if not _is_usb_entry(entry):
+        return real_port(entry) == real_port(port)
+    fields = _USB_ENTRY.fullmatch(entry)
+    if fields is None:
+        raise ConfigError(f"{entry!r} of never_touch is not usb:VID:PID or usb:VID:PID:SERIAL, such as usb:0403:6001.")
+    if identity is None:
+        return False
+    kind = int(fields[1], 16), int(fields[2], 16)
+    return identity.kind == kind and fields[3] in (None, identity.serial_number)
 
 
 def _describe(port: ListedPort) -> FoundPort:

@@ -73,6 +73,12 @@ def test_a_port_is_forbidden_under_each_of_its_names(tmp_path: Path) -> None:
     assert is_forbidden(str(by_id), None, [str(port)])
 
 
+def test_a_port_that_is_named_is_forbidden_by_what_it_is() -> None:
+    assert is_forbidden("/dev/ttyUSB0", None, ["usb:1a86:7523"], list_them=list_all)
+    assert not is_forbidden("/dev/ttyS0", None, ["usb:1a86:7523"], list_them=list_all)
+    assert not is_forbidden("socket://10.0.0.1:1", None, ["usb:1a86:7523"], list_them=list_all)
+
+
 def test_an_entry_that_would_protect_nothing_is_refused() -> None:
     with pytest.raises(ConfigError, match="'usb:403' of never_touch is not usb:VID:PID"):
         is_forbidden("/dev/ttyUSB0", None, ["usb:403"])

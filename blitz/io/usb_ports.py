@@ -70,7 +70,7 @@ def find_ports(
     """
     forbidden = tuple(never_touch)
     found = (_describe(port) for port in list_them())
-    return [port for port in found if not any([_forbids(entry, port.port, port.identity) for entry in forbidden])]
+    return [port for port in found if not any(_forbids(entry, port.port, port.identity) for entry in forbidden)]
 
 
 def find_usb_ports(
@@ -101,7 +101,7 @@ def is_forbidden(
         place = real_port(port)
         there = (_describe(each) for each in list_them() if real_port(each.device) == place)
         identity = next((each.identity for each in there), None)
-    return any([_forbids(entry, port, identity) for entry in entries])
+    return any(_forbids(entry, port, identity) for entry in entries)
 
 
 def latency_timer(port: str, sys_root: Path = Path("/sys")) -> tuple[Path, int] | None:

@@ -24,10 +24,13 @@ def test_the_program_opens_a_window_and_ends_with_it(qapp: QApplication, tmp_pat
     def look_and_close() -> None:
         for window in QApplication.topLevelWidgets():
             if isinstance(window, MainWindow) and window.isVisible():
+                if window.header.state.text() == "Not connected":  # its thread has not begun yet
+                    QTimer.singleShot(50, look_and_close)
+                    return
                 seen.append(window.header.state.text())
                 window.close()
 
-    QTimer.singleShot(300, look_and_close)
+    QTimer.singleShot(100, look_and_close)
     assert client.run(ClientSettings(server="http://127.0.0.1:9", cache_dir=tmp_path / "caches")) == 0
     assert seen == ["Connecting…"]
     assert signal.getsignal(signal.SIGINT) is before

@@ -98,19 +98,25 @@ def loss_words(accounts: Iterable[Account]) -> str:
     ('nothing lost', '3 lost, account balances')
     """
     accounts = tuple(accounts)
-    lost = sum(account.lost for account in accounts)
-    dropped = sum(account.messages_dropped for account in accounts)
-    bad = sum(account.bad_frames for account in accounts)
-    words = []
+    lost, gaps = sum(account.lost for account in accounts), sum(account.gaps for account in accounts)
+    words = [f"{format_count(gaps)} {'gap' if gaps == 1 else 'gaps'}"] if gaps else []
     if lost:
         is_exact = all(account.is_lost_exact for account in accounts if account.lost)
         words.append(f"{'' if is_exact else 'about '}{format_count(lost)} lost")
-    for count, what in ((dropped, "dropped, the store was away"), (bad, "bad frames" if bad > 1 else "bad frame")):
+    elif all(account.is_lost_exact or account.recovered for account in accounts if account.gaps):
+        words.append("nothing lost")
+    else:
+        words.append("loss not known yet")  # without numbers or a clock it is estimated at the end
+    for what, count in (
+        ("recovered", sum(account.recovered for account in accounts)),
+        ("dropped, the store was away", sum(account.messages_dropped for account in accounts)),
+        ("bad frames", sum(account.bad_frames for account in accounts)),
+    ):
         if count:
-            words.append(f"{format_count(count)} {what}")
+            words.append(f"{format_count(count)} {what.removesuffix('s') if count == 1 else what}")
     faulty = [account.name for account in accounts if not account.is_balanced]
     if faulty:
         words.append(f"account of {', '.join(faulty)} does not balance")
-    elif words:
+    elif words != ["nothing lost"]:
         words.append("account balances")
-    return ", ".join(words) or "nothing lost"
+    return ", ".join(words)

@@ -203,8 +203,6 @@ def build_stylesheet(theme: Theme) -> str:
     QLineEdit, QComboBox, QSpinBox, QPlainTextEdit {{ background: {theme.base}; border: 1px solid {theme.border};
                    border-radius: 4px; padding: 5px 8px; min-height: 18px; }}
     QComboBox::drop-down {{ border: none; width: 24px; }}
-    QComboBox::down-arrow {{ width: 0; height: 0; border-left: 4px solid transparent;
-                   border-right: 4px solid transparent; border-top: 5px solid {theme.muted}; }}
     QCheckBox {{ spacing: 6px; }}
     QCheckBox::indicator {{ width: 12px; height: 12px; border: 2px solid {theme.muted}; border-radius: 4px; }}
     QCheckBox::indicator:checked {{ background: {theme.accent}; border-color: {theme.accent}; }}

@@ -1,7 +1,12 @@
 """The whole window against a real server with two simulated boards."""
 
 import asyncio
+import contextlib
 import csv
+import os
+import select
+import threading
+import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +18,9 @@ from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
+from blitz.data.records import LinkState
 from blitz.io.connection import AsyncClient
+from blitz.ui.dialogs.channels import ChannelsDialog
 from blitz.ui.feed import Connection, ConnectionState, RequestFailure
 from blitz.ui.main_window import MainWindow
 from blitz.ui.models.sessions import COPY
@@ -208,6 +215,93 @@ def test_a_board_answers_a_command(desk: Desk) -> None:
     QTest.keyClicks(page.line, "099f")
     QTest.keyClick(page.line, Qt.Key_Return)
     desk.wait(lambda: page.answers.blockCount() == 2)
+
+
+@contextlib.contextmanager
+def printing_device(folder: Path) -> Iterator[Path]:
+    """A device that prints ``512,498,730`` twenty times a second on a pseudo-terminal; yields the port's path."""
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    path = folder / "ttyUSB0"
+    path.symlink_to(os.ttyname(slave))
+    is_over = threading.Event()
+
+    def print_lines() -> None:
+        number = 0
+        while not is_over.wait(0.05):
+            if select.select([], [master], [], 0)[1]:  # nobody may be reading
+                os.write(master, f"{512 + number % 9},498,730\r\n".encode())
+                number += 1
+
+    thread = threading.Thread(target=print_lines, name="printing device")
+    thread.start()
+    try:
+        yield path
+    finally:
+        is_over.set()
+        thread.join(10)
+        os.close(slave)
+        os.close(master)
+        path.unlink()
+
+
+def channel_names(window: MainWindow) -> list[str]:
+    variables = window.live_page.variables
+    return [variables.index(row, 0).data() for row in range(variables.rowCount())]
+
+
+def test_a_device_that_prints_is_plugged_in_named_and_plotted_without_a_file(
+    run_server: Callable[..., Any], open_window: Callable[..., Desk], tmp_path: Path
+) -> None:
+    desk = open_window(run_server("--no-scan-usb", "--serial", str(tmp_path / "ttyUSB0")).url)
+    window, offers = desk.window, desk.window.live_page.offers
+    desk.wait(window.header.start.isEnabled)
+    with printing_device(tmp_path):
+        desk.wait(lambda: offers.isVisible() and channel_names(window) == ["column_1", "column_2", "column_3"])
+        offers.buttons[0].click()
+        dialog = next(iter(window.findChildren(ChannelsDialog)))
+        for row, name in enumerate(("pressure", "temperature", "flow")):
+            dialog.grid.field(row, "name").selectAll()
+            QTest.keyClicks(dialog.grid.field(row, "name"), name)
+        QTest.keyClicks(dialog.grid.field(2, "unit"), "ml/s")
+        QTest.keyClick(dialog.grid.field(2, "unit"), Qt.Key_Return)
+        desk.wait(lambda: channel_names(window) == ["pressure", "temperature", "flow"])
+        desk.wait(lambda: len(window.live_page.plot.plot._drawn) == 3 and not offers.isVisible())
+
+        window.menus["start"].trigger()
+        desk.wait(lambda: window.header.is_recording and not window.follower.is_preview and desk.shown() > 10)
+        window.board_actions.name_channels("ttyUSB0")
+        dialog = next(dialog for dialog in window.findChildren(ChannelsDialog) if dialog.isVisible())
+        dialog.grid.field(0, "name").selectAll()
+        QTest.keyClicks(dialog.grid.field(0, "name"), "vacuum")
+        dialog.accept()
+        desk.wait(lambda: channel_names(window)[0] == "vacuum")
+        assert desk.shown() > 10  # the curve goes on under its new name
+        shown = desk.shown()
+        desk.wait(lambda: desk.shown() > shown + 10)
+        desk.wait(lambda: "nothing lost" in window.status_line.account.text())
+
+        window.menus["boards"].trigger()
+        page = window.boards_page
+        desk.wait(lambda: page.account.balance.text().startswith("✓"))
+        QTest.keyClicks(page.line, "t")
+        QTest.keyClick(page.line, Qt.Key_Return)
+        desk.wait(lambda: page.answers.toPlainText() == "ttyUSB0  t  →  sent")
+        window.menus["stop"].trigger()
+        desk.wait(lambda: not window.header.is_recording)
+        page.release.click()
+        desk.wait(lambda: page.retake.isVisible())
+        page.retake.click()
+        desk.wait(lambda: page.release.isVisible() and page.boards.boards[0].state is LinkState.READY)
+
+    (record,) = window.sessions_page.sessions._records
+    desk.wait(lambda: desk.listed(record.id).verdict.endswith("account balances"))
+    window.session_actions.view(record.id)
+    desk.wait(lambda: desk.history() is not None)
+    history = desk.history()
+    assert history is not None
+    assert [channel.label for channel in history.history.channels] == ["vacuum", "temperature", "flow"]
+    assert "account balances" in history.about.text()
 
 
 def test_starting_twice_is_refused_with_a_sentence(desk: Desk) -> None:

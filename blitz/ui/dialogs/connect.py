@@ -1,9 +1,10 @@
 """Asks for the server to connect to."""
 
-from PyQt5.QtWidgets import QComboBox, QLineEdit, QSizePolicy, QWidget
+from PyQt5.QtWidgets import QLineEdit, QSizePolicy, QWidget
 
 from blitz.config import DEFAULT_PORT
 from blitz.ui.dialogs.form import Form
+from blitz.ui.widgets.choice import Choice
 
 
 class ConnectDialog(Form):
@@ -17,7 +18,7 @@ class ConnectDialog(Form):
             "Blitz keeps trying until the server answers.",
             parent,
         )
-        self._address = QComboBox()
+        self._address = Choice()
         self._address.setEditable(True)
         self._address.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
         self._address.addItems(addresses or (f"http://127.0.0.1:{DEFAULT_PORT}",))

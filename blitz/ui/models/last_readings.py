@@ -36,6 +36,8 @@ class LastReadingsModel(QAbstractTableModel):
             self._decimals = tuple(channel_decimals(channel.channel) for channel in self._channels)
             self._read()
             self.endResetModel()
+            # The view measures its names anew only when told.
+            self.headerDataChanged.emit(Qt.Vertical, 0, max(0, len(self._channels) - 1))
         elif self._channels:
             self._read()
             self.dataChanged.emit(self.index(0, 0), self.index(len(self._channels) - 1, LAST - 1))

@@ -15,7 +15,7 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
-from blitz.data.records import BoardRecord, StatusRecord
+from blitz.data.records import BoardRecord, LinkState, StatusRecord
 from blitz.ui.feed import Connection, ConnectionState
 from blitz.ui.live_store import LiveStore
 from blitz.ui.models.last_readings import LastReadingsModel
@@ -30,6 +30,7 @@ from blitz.ui.windows import PlotWindow
 
 _WAITING = "Boards are connected.\nTheir values appear here as soon as they send some."
 _HIDDEN = "No channel is chosen.\nClick a square in the table of variables."
+MOST_FAULTS = 3
 FRAME_MS = 40
 TABLES_MS = 200
 
@@ -96,7 +97,7 @@ class LivePage(QWidget):
         elif status is None:
             hint = f"Connecting to {state.address} …"
         else:
-            hint = _WAITING if status.boards else NO_BOARDS
+            hint = _waiting_words(status)
         boards = status.boards if status is not None and state.connection is Connection.ONLINE else ()
         self.offers.show_offers([*self._place_offers(boards), *channel_offers(boards)])
         self.plot.show_badge(badge)
@@ -236,6 +237,16 @@ def _title(text: str) -> QLabel:
     label = QLabel(text)
     label.setProperty("kind", "title")
     return label
+
+
+def _waiting_words(status: StatusRecord) -> str:
+    """Say why nothing comes: no boards, what is wrong with all of them, or that they have not sent anything yet."""
+    if not status.boards:
+        return NO_BOARDS
+    away = [board for board in status.boards if board.state in (LinkState.AWAY, LinkState.SILENT) and board.error]
+    if len(away) == len(status.boards):
+        return "\n\n".join(f"{board.name}: {board.error}" for board in away[:MOST_FAULTS])
+    return _WAITING
 
 
 def _window_words(window: PlotWindow) -> str:

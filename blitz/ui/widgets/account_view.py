@@ -128,13 +128,16 @@ def byte_lines(account: Account) -> list[Line]:
 
 def message_lines(account: Account) -> list[Line]:
     """Return what became of the messages."""
+    previewed = ("previewed", format_count(account.messages_previewed), "Shown while nothing was recorded, not stored")
+    twice = ("twice", format_count(account.duplicates), "Came twice and are kept once")
     return [
         ("Messages read", format_count(account.messages_read), ""),
         ("stored", format_count(account.messages_appended), "Acknowledged by the store"),
         ("on their way", format_count(account.messages_waiting), "Read, not yet acknowledged by the store"),
         ("dropped", format_count(account.messages_dropped), "The store was away for too long"),
         ("recovered", format_count(account.recovered), "The board still held them after an absence"),
-        *([("twice", format_count(account.duplicates), "Came twice and are kept once")] if account.duplicates else []),
+        *([previewed] if account.messages_previewed else []),
+        *([twice] if account.duplicates else []),
     ]
 
 

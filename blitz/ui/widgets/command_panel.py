@@ -4,7 +4,6 @@ from PyQt5.QtCore import pyqtSignal
 from PyQt5.QtGui import QFont
 from PyQt5.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -19,6 +18,7 @@ from blitz.data.board_definition import Command
 from blitz.data.records import BoardRecord
 from blitz.ui.feed import BoardCommand
 from blitz.ui.theme import SPACE
+from blitz.ui.widgets.choice import Choice
 
 _ENDINGS = (("LF", "\n"), ("CR LF", "\r\n"), ("CR", "\r"), ("no ending", ""))
 _A_ROW = 5
@@ -43,7 +43,7 @@ class CommandPanel(QWidget):
         self.line = QLineEdit()
         self.line.setFont(fixed_font(self.font()))
         self.line.returnPressed.connect(self._send)
-        self.ending = QComboBox()
+        self.ending = Choice()
         self.ending.setToolTip("What is sent behind the line")
         self.ending.setAccessibleName("Ending")
         for name, ending in _ENDINGS:

@@ -3,7 +3,7 @@
 from PyQt5.QtCore import pyqtSignal
 from PyQt5.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QStatusBar, QWidget
 
-from blitz.data.records import LinkState, StatusRecord, StoreRecord
+from blitz.data.records import Account, LinkState, StatusRecord, StoreRecord
 from blitz.ui.feed import Connection, ConnectionState
 from blitz.ui.formats import format_count, loss_words
 from blitz.ui.theme import SPACE
@@ -75,7 +75,9 @@ class StatusLine(QStatusBar):
             return
         accounts = session.accounts or tuple(board.account for board in status.boards if board.account is not None)
         words = f", {loss_words(accounts)}" if accounts else ""
-        is_bad = any(account.lost or account.messages_dropped or not account.is_balanced for account in accounts)
+        is_bad = any(
+            account.lost or account.gaps or account.messages_dropped or not account.is_balanced for account in accounts
+        )
         _say(self.account, f"│  {format_count(session.message_count)} messages{words}", "bad" if is_bad else "")
         self.account.setToolTip(
             "\n".join(f"{account.name}: {loss_words([account])}" for account in accounts) or "No account is kept yet"
@@ -108,6 +110,10 @@ class Activity(QWidget):
         self._bar.setRange(0, 1000)
         self._bar.setValue(round(1000 * done / total) if total else 0)
         self.show()
+
+
+def _is_worrying(account: Account) -> bool:
+    return bool(account.lost or account.gaps or account.messages_dropped or not account.is_balanced)
 
 
 def _store_words(store: StoreRecord) -> str:

@@ -127,6 +127,18 @@ class PyserialLink:
         except (serial.SerialException, OSError, TypeError) as error:
             raise LinkError(f"Cannot write to {self.name}: {reason(error)}.") from error
 
+    def change_rate(self, baud: int) -> None:
+        """Set another rate on the open port, which does not reset the device, and drop what has come at the old one.
+
+        :raises LinkError: if the driver refuses it.
+        """
+        try:
+            self._serial.baudrate = baud
+            self._serial.reset_input_buffer()
+        except (serial.SerialException, OSError, ValueError) as error:
+            raise LinkError(why_not_opened(self.name, SerialOptions(baud=baud), error)) from error
+        self.baud = baud
+
     def wake(self) -> None:
         """Make a waiting :meth:`read` return now."""
         with self._wake_lock:

@@ -4,7 +4,8 @@ Pure. Small blocks are read line by line; of large ones, the lines that are alik
 others (headers, debug lines, damaged ones) line by line. Both ways give the same.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from numpy.typing import NDArray
 
 from blitz.data.board_definition import BoardDefinition, Channel, Clock
 from blitz.data.layout import Decoded, Rows
-from blitz.data.text_lines import SPACES, Alike, alike, pairs_of, separator_of, split
-from blitz.data.text_numbers import ARROW_FIELDS, LINE_COST, NOTHING, numbers_of, read_table
+from blitz.data.text_lines import Alike, alike, pairs_of, split, split_alike
+from blitz.data.text_numbers import ARROW_FIELDS, ARROW_PAIRS, NOTHING, numbers_of, read_table
 
 
 class ColumnsLayout:
@@ -31,22 +32,34 @@ class ColumnsLayout:
 
     def decode(self, rows: Rows) -> Decoded:
         """Decode lines; a field that is no number is NaN."""
-        return _decoded(_either_way(rows, len(self._columns), self._from_table, self._from_lines), self._has_clock)
+        width = len(self._columns)
+        is_small = len(rows) * width < ARROW_FIELDS
+        numbers = self.from_lines(rows.messages()).T if is_small else _as_table(rows, width, self)
+        return _decoded(numbers, self._has_clock)
 
-    def _from_lines(self, lines: Sequence[bytes]) -> NDArray[np.float64]:
-        columns, needed, is_plain = self._columns, self._needed, self._is_plain
-        nothing = [NOTHING] * len(columns)
+    def from_lines(self, lines: Sequence[bytes]) -> NDArray[np.float64]:
+        """Read lines in plain Python; shape (n, n_numbers)."""
+        together = split_alike(lines, self._separator)
+        if together is None:
+            return self._from_each(lines)
+        fields, width = together
+        if width < self._needed:
+            return np.full((len(lines), len(self._columns)), np.nan)
+        if self._is_plain and width == self._needed:
+            return numbers_of(fields).reshape(len(lines), width)
+        chosen = list(chain.from_iterable(fields[column::width] for column in self._columns))
+        return numbers_of(chosen).reshape(len(self._columns), len(lines)).T
+
+    def _from_each(self, lines: Sequence[bytes]) -> NDArray[np.float64]:
+        nothing = [NOTHING] * len(self._columns)
         fields: list[bytes] = []
-        for cut in _cut(lines, self._separator):
-            if len(cut) < needed:
-                fields += nothing
-            elif is_plain:
-                fields += cut if len(cut) == needed else cut[:needed]
-            else:
-                fields += [cut[column] for column in columns]
-        return numbers_of(fields).reshape(len(lines), len(columns))
+        for line in lines:
+            cut = split(line, self._separator)
+            fields += [cut[column] for column in self._columns] if len(cut) >= self._needed else nothing
+        return numbers_of(fields).reshape(len(lines), len(self._columns))
 
-    def _from_table(self, rows: Rows, numbers: NDArray[np.float64]) -> NDArray[np.int64]:
+    def from_table(self, rows: Rows, numbers: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Read what is alike into ``numbers``, shape (n_numbers, n), and return which messages these are."""
         for only_numbers in (False, True):
             lines = alike(rows, self._separator, only_numbers=only_numbers)
             if lines is None:
@@ -72,9 +85,13 @@ class PairsLayout:
 
     def decode(self, rows: Rows) -> Decoded:
         """Decode lines; a label that is missing, or whose value is no number, is NaN."""
-        return _decoded(_either_way(rows, len(self._labels), self._from_table, self._from_lines), self._has_clock)
+        width = len(self._labels)
+        is_small = len(rows) * width < ARROW_PAIRS
+        numbers = self.from_lines(rows.messages()).T if is_small else _as_table(rows, width, self)
+        return _decoded(numbers, self._has_clock)
 
-    def _from_lines(self, lines: Sequence[bytes]) -> NDArray[np.float64]:
+    def from_lines(self, lines: Sequence[bytes]) -> NDArray[np.float64]:
+        """Read lines in plain Python; shape (n, n_numbers)."""
         labels, separator = self._labels, self._separator
         fields: list[bytes] = []
         for line in lines:
@@ -82,7 +99,8 @@ class PairsLayout:
             fields += [pairs[label] if label in pairs else pairs.get(other, NOTHING) for label, other in labels]
         return numbers_of(fields).reshape(len(lines), len(labels))
 
-    def _from_table(self, rows: Rows, numbers: NDArray[np.float64]) -> NDArray[np.int64]:
+    def from_table(self, rows: Rows, numbers: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Read what is alike into ``numbers``, shape (n_numbers, n), and return which messages these are."""
         lines = alike(rows, self._separator, are_pairs=True)
         if lines is None:
             return _NOWHERE
@@ -129,35 +147,15 @@ def _decoded(numbers: NDArray[np.float64], has_clock: bool) -> Decoded:
     return Decoded(numbers[:-1].T, numbers[-1]) if has_clock else Decoded(numbers.T)
 
 
-def _either_way(
-    rows: Rows,
-    width: int,
-    from_table: Callable[[Rows, NDArray[np.float64]], NDArray[np.int64]],
-    from_lines: Callable[[Sequence[bytes]], NDArray[np.float64]],
-) -> NDArray[np.float64]:
-    """Read a block as a table where it is large, and what is left line by line.
-
-    :param from_table: fills in what it reads, and returns which messages these are.
-    :returns: shape (width, n).
-    """
-    if len(rows) * (LINE_COST + width) < ARROW_FIELDS:
-        return from_lines(rows.messages()).T
+def _as_table(rows: Rows, width: int, layout: ColumnsLayout | PairsLayout) -> NDArray[np.float64]:
+    """Read a block as a table, and what is left line by line; shape (width, n)."""
     numbers = np.full((width, len(rows)), np.nan)
     is_left = np.ones(len(rows), np.bool_)
-    is_left[from_table(rows, numbers)] = False
+    is_left[layout.from_table(rows, numbers)] = False
     left = np.flatnonzero(is_left)
     if len(left):
-        numbers[:, left] = from_lines(rows.take(left).messages()).T
+        numbers[:, left] = layout.from_lines(rows.take(left).messages()).T
     return numbers
-
-
-def _cut(lines: Sequence[bytes], separator: bytes) -> Iterable[list[bytes]]:
-    """Cut lines as :func:`~blitz.data.text_lines.split` does, the usual ones quickly."""
-    if separator:
-        return (line.split() for line in lines) if separator == SPACES else (line.split(separator) for line in lines)
-    if lines and separator_of(lines[0]) == b",":
-        return (line.split(b",") if b"," in line and b";" not in line else split(line) for line in lines)
-    return (split(line) for line in lines)
 
 
 def _first_labels(lines: Alike) -> list[bytes]:

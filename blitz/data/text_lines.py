@@ -5,6 +5,7 @@ a table gives the same.
 """
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -53,6 +54,37 @@ def split(line: bytes, separator: bytes = b"") -> list[bytes]:
     if not separator:
         separator, line = _resolved(line)
     return line.split() if separator == SPACES else line.split(separator)
+
+
+def split_alike(lines: Sequence[bytes], separator: bytes = b"") -> tuple[list[bytes], int] | None:
+    """Cut lines that all have the same separator and number of fields, all at once; several times as fast.
+
+    :returns: the fields of all lines, and how many a line; None where :func:`split` has to cut them one by one.
+
+    >>> split_alike([b"1,2", b"3,4"]), split_alike([b"1,2", b"3"])
+    (([b'1', b'2', b'3', b'4'], 2), None)
+    """
+    if not lines:
+        return None
+    is_free = not separator
+    separator = separator or separator_of(lines[0])
+    if len(separator) != 1 or (is_free and separator == b";"):
+        return None
+    # A field of its own between two lines: where all of these stand as far apart, the lines are alike.
+    mark = b"|" if separator == b";" else b";"
+    text = (separator + mark + separator).join(lines)
+    if text.count(mark) != len(lines) - 1:
+        return None
+    if is_free and ((separator != b"," and b"," in text) or (separator == SPACES and b"\t" in text)):
+        return None
+    fields = text.split() if separator == SPACES else text.split(separator)
+    width = fields.index(mark) if len(lines) > 1 else len(fields)
+    if fields[width :: width + 1] != [mark] * (len(lines) - 1) or len(fields) != len(lines) * (width + 1) - 1:
+        return None
+    if is_free and separator != SPACES and width < 2:
+        return None
+    del fields[width :: width + 1]
+    return fields, width
 
 
 def pairs_of(line: bytes, separator: bytes = b"") -> dict[bytes, bytes]:

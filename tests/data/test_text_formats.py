@@ -44,7 +44,8 @@ LABELS = [b"temp", b"hum", b" hum", b"room temp", b"", b"a:b", b"t\xe9", b"1", b
 def decode(definition: BoardDefinition, lines: Sequence[bytes], *, as_table: bool) -> NDArray[np.float64]:
     source = Source(index=0, name="device", link="port", definition=definition)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text_formats, "ARROW_FIELDS", 0 if as_table else 1 << 60)
+        for name in ("ARROW_FIELDS", "ARROW_PAIRS"):
+            patch.setattr(text_formats, name, 0 if as_table else 1 << 60)
         decoded = SessionDecoder([source]).decode(MessageBlock.from_reads(1, 0, [Read(5, 0, list(lines))]))
     return decoded[0].values if decoded else np.empty((0, len(definition.channels)))
 

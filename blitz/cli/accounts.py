@@ -1,4 +1,4 @@
-"""How accounts, gaps, time lines and bad frames are printed: records in, tables and sentences out."""
+"""How accounts, gaps, time lines and bad frames are printed: records in, tables out."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -31,6 +31,7 @@ def print_accounts(out: Output, accounts: Sequence[tuple[str, "Account"]]) -> No
     :param accounts: the sources' names, and their accounts.
     """
     if accounts:
+        out.line("")
         out.table(_ACCOUNT_HEADERS, [_account_row(name, account) for name, account in accounts])
 
 
@@ -39,6 +40,7 @@ def print_gaps(out: Output, gaps: Sequence["Gap"], sources: Sequence["Source"]) 
     if not gaps:
         return
     names = {source.index: source.name for source in sources}
+    out.line("")
     headers = ("Gap of", "From", "Lasted", "At message", "Missing", "Recovered", "Reason")
     out.table(headers, [_gap_row(names.get(gap.source, str(gap.source)), gap) for gap in gaps])
 
@@ -47,6 +49,7 @@ def print_timeline(out: Output, entries: Sequence["TimelineEntry"]) -> None:
     """Print what happened during a session."""
     if not entries:
         return
+    out.line("")
     headers = ("Time", "What", "Source", "Who", "Text", "Answer")
     out.table(headers, [_entry_row(entry) for entry in entries])
 

@@ -33,7 +33,7 @@ def test_an_account_shows_what_became_of_each_byte(capsys: pytest.CaptureFixture
         jitter_ms=0.56,
     )
     print_accounts(Output(False), [("pump", known), ("oven", Account(source=1, lost=70))])
-    head, pump, oven = capsys.readouterr().out.splitlines()
+    _, head, pump, oven = capsys.readouterr().out.splitlines()
     assert head.split()[:4] == ["Account", "of", "Messages", "Stored"]
     assert pump.split() == ["pump", "10", "10", "3", "1", "2", "12", "noise", "4", "-12.3", "ppm", "0.6", "ms", "yes"]
     assert oven.split() == ["oven", "0", "0", "about", "70", "0", "0", "0", "yes"]
@@ -50,7 +50,7 @@ def test_gaps_say_what_is_missing_as_well_as_it_is_known(capsys: pytest.CaptureF
         Gap(to_ns=NOON_NS, **{**span, "source": 5}),
     ]
     print_gaps(Output(False), gaps, sources)
-    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
     assert rows[0][0] == "pump"
     assert rows[0][2].endswith(".123")
     assert rows[0][3:] == ["1.500", "s", "17", "410", "60", "unplugged"]
@@ -66,7 +66,7 @@ def test_a_time_line_shows_who_did_what(capsys: pytest.CaptureFixture[str]) -> N
         TimelineEntry(kind=TimelineKind.CLOCK_STEP, time_ns=NOON_NS, text="The clock was set back by 3 s."),
     ]
     print_timeline(Output(False), entries)
-    command, step = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    command, step = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
     assert command[2:] == ["command", "pump", "ann@lab", "TARE", "ok"]
     assert step[2:4] == ["clock", "step"]
 

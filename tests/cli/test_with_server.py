@@ -90,8 +90,8 @@ def test_boards_are_listed(shell: Shell) -> None:
     lines = shell("boards").splitlines()
     assert lines[0].split()[:5] == ["Name", "Port", "Baud", "Board", "State"]
     assert [line.split()[0] for line in lines[1:3]] == ["sim1", "sim2"]
-    assert lines[3].startswith("Account of  Messages  Stored  Lost  Recovered  Bad  Discarded bytes")
-    assert [(line.split()[0], line.split()[-1]) for line in lines[4:]] == [("sim1", "yes"), ("sim2", "yes")]
+    assert lines[4].startswith("Account of  Messages  Stored  Lost  Recovered  Bad  Discarded bytes")
+    assert [(line.split()[0], line.split()[-1]) for line in lines[5:]] == [("sim1", "yes"), ("sim2", "yes")]
     assert [board["board_id"] for board in shell.json("boards", "--scan")["boards"]] == ["08", "09"]
 
 

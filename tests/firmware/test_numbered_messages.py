@@ -57,7 +57,7 @@ def _record(client: blitz.Client, meanwhile: Callable[[], None] = lambda: None) 
     begun_ms: dict[int, int] = {}
     lived_ms: dict[int, int] = {}
     count = 0
-    deadline_s = time.monotonic() + 90
+    deadline_s = time.monotonic() + 75
     while len(lived_ms) < 2 or min(lived_ms.values()) < RUN_MS:
         assert time.monotonic() < deadline_s, lived_ms
         time.sleep(0.3)

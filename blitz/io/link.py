@@ -9,9 +9,8 @@ from blitz.data.source_config import SerialOptions
 from blitz.io.replay_link import LinkEnded, ReplayLink
 from blitz.io.serial_link import SerialLink
 from blitz.io.socket_link import SocketLink
-from blitz.io.usb_ports import find_usb_ports, real_port
 
-__all__ = ["Link", "LinkEnded", "SerialLink", "find_usb_ports", "is_port", "open_link", "real_port"]
+__all__ = ["Link", "LinkEnded", "is_port", "open_link"]
 
 
 class Link(Protocol):

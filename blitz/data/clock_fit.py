@@ -59,6 +59,7 @@ class ClockFit:
         self._spread = spread
         self.slope: float = former.slope if former else 0.0
         self.slope_uncertainty: float | None = former.slope_uncertainty if former else None
+        self._inherited = self.slope_uncertainty
         self.lost_time = 0
         self._points: list[_Point] = []
         self._begin_ns = arrived_ns
@@ -217,6 +218,7 @@ class ClockFit:
         since = self._points[-len(late) :]
         if since[-1].arrived_ns - since[0].arrived_ns >= _LOST_NS:
             self._points = since
+            self._inherited = self.slope_uncertainty
             self._reads = len(since)
             self.lost_time += 1
 
@@ -251,13 +253,14 @@ class ClockFit:
             slope = _middle_slope(x, y)
             above_ns = sorted(b - slope * a for a, b in zip(x, y, strict=True))
             reach = (3 * (above_ns[len(x) // 2] - above_ns[0]) + self._tick_ns) / span_ns
-            if self.slope_uncertainty is None:
-                is_better = abs(slope) > reach or (span_ns >= 60e9 and reach <= _UNKNOWN_SLOPE / 5)
+            if self._inherited is None:
+                is_good = abs(slope) > reach or (span_ns >= 60e9 and reach <= _UNKNOWN_SLOPE / 5)
             else:
-                is_better = reach <= 2 * self.slope_uncertainty or span_ns >= 256e9
-            if is_better and abs(slope) <= _MOST_SLOPE:
-                self.slope, self.slope_uncertainty = slope, reach
-            elif self.slope_uncertainty is None:
+                is_good = reach <= 2 * self._inherited or span_ns >= 256e9
+            if is_good and abs(slope) <= _MOST_SLOPE:
+                self.slope, self.slope_uncertainty, self._inherited = slope, reach, None
+            elif self._inherited is None:
+                self.slope, self.slope_uncertainty = 0.0, None
                 return min(abs(slope) + reach, _UNKNOWN_SLOPE)
         return _UNKNOWN_SLOPE if self.slope_uncertainty is None else self.slope_uncertainty
 

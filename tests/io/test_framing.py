@@ -200,7 +200,7 @@ def is_in_order_in(part: list[bytes], whole: list[bytes]) -> bool:
 
 
 def draw_messages(drawing: st.DataObject, wire: Wire) -> list[bytes]:
-    return drawing.draw(st.lists(wire.messages, max_size=12), label="messages")
+    return drawing.draw(st.lists(wire.messages, max_size=6), label="messages")
 
 
 def draw_places(drawing: st.DataObject) -> list[int]:
@@ -208,7 +208,7 @@ def draw_places(drawing: st.DataObject) -> list[int]:
 
 
 def draw_noise(drawing: st.DataObject, wire: Wire) -> bytes:
-    return b"".join(drawing.draw(st.lists(st.sampled_from(wire.alphabet), max_size=12), label="noise"))
+    return b"".join(drawing.draw(st.lists(st.sampled_from(wire.alphabet), max_size=9), label="noise"))
 
 
 @every_wire

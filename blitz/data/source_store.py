@@ -6,7 +6,7 @@ from any thread, but never from an event loop.
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,9 +18,12 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.server_tables import DEFINITIONS, HISTORY, SOURCES, open_tables, tables_fault
+from blitz.data.source_changes import changed_source, describe_changes, first_fault
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_records import DefinitionVersion
-from blitz.errors import ConfigError, SourceExists, TablesError, UnknownSource
+from blitz.errors import SourceExists, TablesError, UnknownSource
+
+__all__ = ["SourceChange", "SourceStore", "changed_source"]
 
 _Kept = TypeVar("_Kept", bound=BaseModel)
 
@@ -74,7 +77,7 @@ class SourceStore:
             return self._find(db, name)
 
     def add(self, config: SourceConfig, who: str = "") -> SourceConfig:
-        """Keep a new source and return it.
+        """Keep a new source and return it; a definition that comes with it is in force.
 
         :raises SourceExists: if there is one of that name.
         """
@@ -82,13 +85,15 @@ class SourceStore:
             self._check_free(db, config.name)
             db.execute(insert(SOURCES).values(name=config.name, config=_to_json(config)))
             _log(db, config.name, who, f"added: {config.link}", config)
+            if config.definition is not None:
+                self._put_in_force(db, config.name, config.definition, who, _serial_number(config))
         return config
 
     def update(self, name: str, changes: SourceConfig | Mapping[str, Any], who: str = "") -> SourceConfig:
         """Change a source and return it as it is now.
 
         :param changes: fields and their new values, those of ``serial`` one by one, what is absent staying as it is;
-            or the source as a whole. A new ``name`` takes history and definitions along.
+            or the source as a whole. A new ``name`` takes history and definitions along; a new definition is in force.
         :raises UnknownSource: if there is none of that name.
         :raises SourceExists: if the new name is taken.
         :raises ConfigError: if a field does not exist, or its value is wrong.
@@ -102,7 +107,9 @@ class SourceStore:
                 self._check_free(db, after.name)
                 _rename(db, name, after.name)
             db.execute(update(SOURCES).where(SOURCES.c.name == name).values(name=after.name, config=_to_json(after)))
-            _log(db, after.name, who, _describe_changes(before, after), after)
+            _log(db, after.name, who, describe_changes(before, after), after)
+            if after.definition not in (None, before.definition):
+                self._put_in_force(db, after.name, after.definition, who, _serial_number(after))
         return after
 
     def delete(self, name: str, who: str = "") -> None:
@@ -141,13 +148,7 @@ class SourceStore:
         :param source_name: need not be a configured one: ports that were found have definitions, too.
         """
         with self._transaction() as db:
-            newest = _newest(db, source_name)
-            is_same_device = newest is not None and newest.definition and newest.serial_number == serial_number
-            if newest is not None and is_same_device and self._definition(source_name, newest) == definition:
-                return int(newest.version)
-            version = _insert_version(db, source_name, _to_json(definition), who, serial_number)
-            _log(db, source_name, who, f"definition: version {version}, {definition.id}", None)
-        return version
+            return self._put_in_force(db, source_name, definition, who, serial_number)
 
     def definition_versions(self, source_name: str) -> list[DefinitionVersion]:
         """Return all definitions that a source had, oldest first."""
@@ -184,6 +185,17 @@ class SourceStore:
         if db.scalar(select(SOURCES.c.id).where(SOURCES.c.name == name)) is not None:
             raise SourceExists(f"There is a source {name!r} already. Choose another name, or change that one.")
 
+    def _put_in_force(
+        self, db: Connection, source_name: str, definition: BoardDefinition, who: str, serial_number: str
+    ) -> int:
+        newest = _newest(db, source_name)
+        is_same_device = newest is not None and newest.definition and newest.serial_number == serial_number
+        if newest is not None and is_same_device and self._definition(source_name, newest) == definition:
+            return int(newest.version)
+        version = _insert_version(db, source_name, _to_json(definition), who, serial_number)
+        _log(db, source_name, who, f"definition: version {version}, {definition.id}", None)
+        return version
+
     def _definition(self, source_name: str, row: Row[Any]) -> BoardDefinition:
         what = f"definition of {source_name!r}, version {row.version}"
         return self._read(BoardDefinition, row.definition, what)
@@ -193,67 +205,13 @@ class SourceStore:
             return kind.model_validate_json(document)
         except ValidationError as error:
             raise TablesError(
-                f"The {what} in {self.path} cannot be read: {_first_fault(error)}. "
+                f"The {what} in {self.path} cannot be read: {first_fault(error)}. "
                 "Bring the file back from a backup, or move it away and configure the sources anew."
             ) from error
 
 
-def changed_source(config: SourceConfig, changes: Mapping[str, Any]) -> SourceConfig:
-    """Return a source with some fields changed, those of ``serial`` one by one.
-
-    :raises ConfigError: if a field does not exist, or its value is wrong.
-
-    >>> bench = SourceConfig(name="bench", link="/dev/ttyUSB0")
-    >>> changed_source(bench, {"serial": {"baud": 115200}}).serial.baud
-    115200
-    """
-    fields = config.model_dump(mode="json")
-    serial = changes.get("serial")
-    _check_fields(changes, fields)
-    fields.update(changes)
-    if isinstance(serial, Mapping):
-        before = config.serial.model_dump(mode="json")
-        _check_fields(serial, before, "serial.")
-        fields["serial"] = {**before, **serial}
-    try:
-        return SourceConfig.model_validate(fields)
-    except ValidationError as error:
-        raise ConfigError(f"The source {config.name!r} cannot be changed: {_first_fault(error)}.") from error
-
-
-def _check_fields(changes: Mapping[str, Any], fields: Mapping[str, Any], prefix: str = "") -> None:
-    for name in changes:
-        if name not in fields:
-            known = ", ".join(prefix + field for field in fields)
-            raise ConfigError(f"A source has no {prefix}{name}. It has: {known}.")
-
-
-def _first_fault(error: ValidationError) -> str:
-    fault = error.errors()[0]
-    place = ".".join(str(part) for part in fault["loc"])
-    return f"{place}{': ' if place else ''}{str(fault['msg']).removeprefix('Value error, ')}"
-
-
-def _describe_changes(before: SourceConfig, after: SourceConfig) -> str:
-    old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
-    flat = [*(("serial", field) for field in old["serial"]), *((field,) for field in old if field != "serial")]
-    parts = []
-    for path in flat:
-        was, now = _at(old, path), _at(new, path)
-        if was != now:
-            is_long = isinstance(was, dict) or isinstance(now, dict)
-            parts.append(f"{path[-1]} changed" if is_long else f"{path[-1]}: {_plain(was)} -> {_plain(now)}")
-    return "; ".join(parts)
-
-
-def _at(fields: Mapping[str, Any], path: Sequence[str]) -> Any:
-    return fields[path[0]][path[1]] if len(path) > 1 else fields[path[0]]
-
-
-def _plain(value: Any) -> str:
-    if value is None or value in ("", []):
-        return "none"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+def _serial_number(config: SourceConfig) -> str:
+    return config.identity.serial_number if config.identity is not None else ""
 
 
 def _newest(db: Connection, source_name: str, serial_number: str | None = None) -> Row[Any] | None:

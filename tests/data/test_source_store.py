@@ -123,6 +123,23 @@ def test_definitions_have_versions_and_an_equal_one_is_none(store: SourceStore) 
     ]
 
 
+def test_a_definition_that_comes_with_a_source_is_in_force(store: SourceStore) -> None:
+    identity = UsbIdentity(vendor_id=1, product_id=2, serial_number="A1")
+    store.add(BENCH.model_copy(update={"definition": columns("a"), "identity": identity}), "ann@bench")
+    assert store.definition("bench", "A1") == columns("a")
+    store.save_definition("bench", columns("b"), "ann@bench", "A1")
+    store.update("bench", {"serial": {"baud": 9600}})
+    assert store.definition("bench") == columns("b")
+    store.update("bench", {"definition": columns("c")}, "bob@desk")
+    assert store.definition("bench") == columns("c")
+    versions = store.definition_versions("bench")
+    assert [(v.version, v.who, v.serial_number) for v in versions] == [
+        (1, "ann@bench", "A1"),
+        (2, "ann@bench", "A1"),
+        (3, "bob@desk", "A1"),
+    ]
+
+
 def test_a_definition_belongs_to_the_device_that_it_was_saved_for(store: SourceStore) -> None:
     store.save_definition("bench", columns("any"))
     store.save_definition("bench", columns("of_a1"), serial_number="A1")

@@ -93,7 +93,7 @@ class SessionList(CacheEngine):
             db.execute(delete(Session).where(Session.ref_id == int(session_id)))
 
     def session_record(self, session_id: int) -> SessionRecord:
-        """Return what is known of a session; its sources and gaps only where it is downloaded.
+        """Return what is known of a session; sources, gaps, accounts and time line only where it is downloaded.
 
         :raises SessionNotFound: if the cache's list does not have it.
         """
@@ -203,7 +203,7 @@ def _record(row: Session, copy: SessionCopy | None) -> SessionRecord:
         changes |= {"is_running": stopped_at is None}
     if copy is not None and copy.record is not None:
         downloaded = SessionRecord.model_validate_json(copy.record)
-        changes |= {"sources": downloaded.sources, "gaps": downloaded.gaps}
+        changes |= {name: getattr(downloaded, name) for name in ("sources", "gaps", "accounts", "timeline")}
     return known.model_copy(update=changes)
 
 

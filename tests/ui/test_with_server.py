@@ -302,6 +302,7 @@ def test_a_device_that_prints_is_plugged_in_named_and_plotted_without_a_file(
     assert history is not None
     assert [channel.label for channel in history.history.channels] == ["vacuum", "temperature", "flow"]
     assert "account balances" in history.about.text()
+    assert "ttyUSB0 was sent" in history.about.toolTip()
 
 
 def test_starting_twice_is_refused_with_a_sentence(desk: Desk) -> None:

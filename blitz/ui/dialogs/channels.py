@@ -190,6 +190,7 @@ class ChannelsDialog(QDialog):
         scroll.setFrameShape(QFrame.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
         scroll.setFocusPolicy(Qt.NoFocus)
+        scroll.setMinimumWidth(self.grid.sizeHint().width() + 2 * SPACE)  # and the scroll bar
         scroll.setMinimumHeight(min(self.grid.sizeHint().height() + SPACE, _HIGHEST_PX))
         column = QVBoxLayout(self)
         column.setContentsMargins(2 * SPACE, 2 * SPACE, 2 * SPACE, 2 * SPACE)

@@ -73,11 +73,11 @@ class ChannelGrid(QWidget):
     def _add_row(self, row: int) -> None:
         numbers = number_font(self.font())
         self._grid.addWidget(_muted(str(row + 1), is_right=True), row + 1, 0)
-        for labels, column in ((self._sent, _SENT), (self._values, _VALUE)):
+        for labels, column, widest in ((self._sent, _SENT, "−000000"), (self._values, _VALUE, "−00000.000 unit")):
             label = QLabel(MISSING)
             label.setFont(numbers)
             label.setAlignment(Qt.AlignRight | Qt.AlignVCenter)
-            label.setMinimumWidth(label.fontMetrics().horizontalAdvance("−00000.000"))
+            label.setMinimumWidth(label.fontMetrics().horizontalAdvance(widest))
             labels.append(label)
             self._grid.addWidget(label, row + 1, column)
         for place, (name, title, width, words) in enumerate(_FIELDS):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from blitz.data.hole import Hole
 
 _ENOUGH = 8
-_ENOUGH_TO_JUDGE = 128
+_ENOUGH_TO_JUDGE = 256
 _MEMORY = 2048
 _CHUNK = 16_384
 _FOLLOWERS = 4
@@ -51,9 +51,8 @@ class ClockHoles:
         self.is_regular = False
         self._tolerance_ns = 0.0
         self._period_error_ns = 0.0
-        self._seen = 0
-        self._whole = 0
-        self._overruns = 0
+        self._has_clock = False
+        self._wide = _WideSteps()
 
     def examine(
         self,
@@ -64,7 +63,7 @@ class ClockHoles:
         device_ns: NDArray[np.int64] | None,
     ) -> list[Hole]:
         """Find the holes before these messages, except before the last four."""
-        has_clock = device_ns is not None or not np.array_equal(time_ns, arrived_ns)
+        self._has_clock |= device_ns is not None or not np.array_equal(time_ns, arrived_ns)
         place = np.arange(self._count, self._count + len(seq))
         self._count += len(seq)
         restarts = np.zeros(len(seq), np.int64) if is_restart is None else is_restart.astype(np.int64)
@@ -76,19 +75,19 @@ class ClockHoles:
         last = len(rows.seq) - 1 - _FOLLOWERS
         for start in range(0, max(last, 0), _CHUNK):
             stop = min(start + _CHUNK, last)
-            found += self._examine_chunk(rows.between(start, stop + 1 + _FOLLOWERS), has_clock)
+            found += self._examine_chunk(rows.between(start, stop + 1 + _FOLLOWERS))
         self._tail = rows.between(max(last, 0), None)
         return found
 
-    def _examine_chunk(self, rows: _Rows, has_clock: bool) -> list[Hole]:
+    def _examine_chunk(self, rows: _Rows) -> list[Hole]:
         """Judge all steps but the last four."""
         steps = np.diff(rows.device_ns)
         is_step = (rows.is_restart[1:] == 0) & (steps >= 0)
         judged = slice(0, len(steps) - _FOLLOWERS)
         self._recent = np.concatenate((self._recent, steps[judged][is_step[judged]]))[-_CHUNK:]
-        is_usual = self._learn(self._recent)
+        are_rare = self._learn(self._recent)
         self._recent = self._recent[-_MEMORY:]
-        if is_usual is None or self.period_ns is None or not has_clock or not self.is_regular:
+        if are_rare is None or self.period_ns is None or not self.is_regular:
             return []
         period, resolution = self.period_ns, self._resolution_ns
         is_wide = is_step & (steps >= 1.6 * period) & (steps > period + 2.5 * resolution)
@@ -102,33 +101,12 @@ class ClockHoles:
         is_whole = np.abs(steps[wide] - counts * period) <= self._tolerance_ns + counts * self._period_error_ns
         # A message whose clock cannot be read is there all the same.
         lost = counts.astype(np.int64) - (rows.place[wide + 1] - rows.place[wide])
-        is_hole = is_whole & (lost > 0) & self._are_believed(rows, wide, is_whole, is_usual)
+        are_overruns = self._are_overruns(rows, wide, period)
+        is_hole = self._wide.judge(rows.place[wide], is_whole, are_overruns, are_rare) & is_whole & (lost > 0)
         return [
             Hole(int(rows.seq[at + 1]), int(rows.time_ns[at]), int(rows.time_ns[at + 1]), missing, "clock")
             for at, missing in zip(wide[is_hole].tolist(), lost[is_hole].tolist(), strict=True)
         ]
-
-    def _are_believed(
-        self, rows: _Rows, wide: NDArray[np.int64], is_whole: NDArray[np.bool_], is_usual: bool
-    ) -> NDArray[np.bool_]:
-        """Tell which wide steps are losses, by what wide steps have been like so far.
-
-        A device that pauses goes on at any time; of one that loses messages, whole periods are missing. Frequent wide
-        steps are losses only where a board's ring ran over, which shows itself by a fresh message before and an old
-        one behind; else they are the pauses of a device that sends in bursts.
-        """
-        seen = self._seen + np.arange(1, len(wide) + 1)
-        whole = self._whole + np.cumsum(is_whole)
-        overruns = self._overruns + np.cumsum(self._are_overruns(rows, wide))
-        if len(wide):
-            self._seen, self._whole, self._overruns = int(seen[-1]), int(whole[-1]), int(overruns[-1])
-            if self._seen > _WIDE_MEMORY:
-                self._seen, self._whole, self._overruns = (
-                    count // 2 for count in (self._seen, self._whole, self._overruns)
-                )
-        if is_usual:
-            return (seen < 4) | (whole >= 0.7 * seen)
-        return (seen >= 8) & (overruns >= 0.6 * seen)
 
     def _learn(self, steps: NDArray[np.int64]) -> bool | None:
         """Estimate the period; return whether wide steps are rare, or None if there are too few steps."""
@@ -141,21 +119,59 @@ class ClockHoles:
         if period < 2 * resolution:
             # Several messages a tick: what is counted is how many there are in the ticks that have some.
             period = float(steps[steps <= median + 4 * resolution].mean())
-        self.is_regular = period > 0 and bool(
-            np.count_nonzero(np.abs(steps - period) <= period / 4 + resolution) >= _REGULAR * len(steps)
+        self.is_regular = self._has_clock and bool(
+            np.count_nonzero(np.abs(steps - period) <= period / 4 + resolution) >= _REGULAR * len(steps) and period > 0
         )
         deviation = float(np.quantile(np.abs(near - near.mean()), 0.9))
         self._tolerance_ns = min(1.5 * resolution + 2 * deviation, period / 5 + resolution)
         self._period_error_ns = resolution / len(near)
-        usual = period if self.is_regular else float(steps[steps <= 10 * steps.mean()].mean())
-        self.period_ns = round(usual) or None
+        if not self.is_regular and steps.any():
+            # Many may come in one read; what is longer than many polls is a pause.
+            period = float(steps[steps <= 20 * np.median(steps[steps > 0])].mean())
+        self.period_ns = round(period) or None
         if len(steps) < _ENOUGH_TO_JUDGE:
             return None
         wide = np.count_nonzero((steps >= 1.6 * period) & (steps > period + 2.5 * resolution))
         return bool(wide <= max(_RARE * len(steps), 1 if len(steps) < 512 else 3))
 
-    def _are_overruns(self, rows: _Rows, wide: NDArray[np.int64]) -> NDArray[np.bool_]:
-        assert self.period_ns is not None
-        limit_ns = 3 * self.period_ns + 2 * self._resolution_ns
+    def _are_overruns(self, rows: _Rows, wide: NDArray[np.int64], period_ns: int) -> NDArray[np.bool_]:
+        """Tell where a board's ring ran over: the message before was fresh when it came, the one behind was old."""
+        limit_ns = 3 * period_ns + 2 * self._resolution_ns
         late_ns = rows.arrived_ns - rows.time_ns
         return (late_ns[wide] <= limit_ns) & (late_ns[wide + 1] > limit_ns)
+
+
+class _WideSteps:
+    """Judges wide steps by what a source's wide steps have been like so far."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._whole = 0
+        self._overruns = 0
+        self._places: list[int] = []
+
+    def judge(
+        self, places: NDArray[np.int64], are_whole: NDArray[np.bool_], are_overruns: NDArray[np.bool_], are_rare: bool
+    ) -> NDArray[np.bool_]:
+        """Tell which wide steps are losses.
+
+        A device that pauses goes on at any time; of one that loses messages, whole periods are missing. Frequent wide
+        steps are losses only where a board's ring ran over; else they are the pauses of a device that sends in bursts.
+        """
+        seen = self._seen + np.arange(1, len(places) + 1)
+        whole = self._whole + np.cumsum(are_whole)
+        overruns = self._overruns + np.cumsum(are_overruns)
+        if len(places):
+            self._seen, self._whole, self._overruns = int(seen[-1]), int(whole[-1]), int(overruns[-1])
+            if self._seen > _WIDE_MEMORY:
+                self._seen, self._whole, self._overruns = self._seen // 2, self._whole // 2, self._overruns // 2
+        if not are_rare:
+            return (seen >= 8) & (overruns >= 0.6 * seen)
+        are_habit = np.array([self._is_habit(place) for place in places.tolist()], np.bool_)
+        return ((seen < 4) | (whole >= 0.7 * seen)) & ~are_habit
+
+    def _is_habit(self, place: int) -> bool:
+        """Tell whether the last steps came after equally many messages: so pauses a device that writes to a card."""
+        self._places = [*self._places[-3:], place]
+        counts = np.diff(self._places).tolist()
+        return len(counts) == 3 and max(counts) - min(counts) <= 1 + max(counts) // 50

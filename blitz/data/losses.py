@@ -31,6 +31,11 @@ class LossFinder:
         return self._by_numbers.lost + self._lost_by_clock
 
     @property
+    def are_counting(self) -> bool:
+        """Whether the device numbers its messages, so that what is missing is known and not estimated."""
+        return self._by_numbers.are_counting
+
+    @property
     def duplicates(self) -> int:
         """How many messages came with a number that had been there."""
         return self._by_numbers.duplicates

@@ -21,7 +21,11 @@ _REASONS = {
     "arrival": "nothing arrived",
 }
 _SLACK_NS = 2_000_000_000
-"""Times of a link's gap are arrivals, those of a hole are the device's: as far apart as a poll or a stalled reader."""
+"""Times of a link's gap are arrivals, those of a hole the device's: as far apart as a poll or a stalled reader."""
+_DOUBT_PPM = 50.0
+"""A drift that is less certain is not told, unless it is so large that it is certain enough."""
+_TAIL = 64
+"""So many messages back a hole may be found: in the clock, one learns of it four messages later."""
 
 _WIDTHS = {"u8": 8, "i8": 8, "u16": 16, "i16": 16, "u24": 24, "i24": 24, "u32": 32, "i32": 32, "u64": 64, "i64": 64}
 
@@ -44,14 +48,15 @@ class GapList:
         """Return them by time."""
         return [self._gaps[from_ns] for from_ns in sorted(self._gaps)]
 
-    def explain(self, hole: Hole) -> Gap:
-        """Return the gap that a hole belongs to, with what is missing in it; a new one if no link knows of it."""
-        for gap in self._gaps.values():
-            is_there = gap.from_ns - _SLACK_NS <= hole.to_ns and hole.from_ns <= gap.to_ns + _SLACK_NS
-            if is_there and gap.seq <= hole.seq:
-                lost = (gap.lost or 0) + hole.lost
-                explained = gap.model_copy(update={"lost": lost, "is_exact": hole.by == "numbers"})
-                break
+    def explain(self, hole: Hole, before_seq: int) -> Gap:
+        """Return the gap that a hole belongs to, with what is missing in it; a new one if no link knows of it.
+
+        :param before_seq: the source's last message before the hole.
+        """
+        known = self._find(hole, before_seq)
+        if known is not None:
+            lost = (known.lost or 0) + hole.lost
+            explained = known.model_copy(update={"lost": lost, "is_exact": hole.by == "numbers"})
         else:
             explained = Gap(
                 source=self._source,
@@ -64,6 +69,16 @@ class GapList:
             )
         self._gaps[explained.from_ns] = explained
         return explained
+
+    def _find(self, hole: Hole, before_seq: int) -> Gap | None:
+        there = [gap for gap in self._gaps.values() if before_seq < gap.seq <= hole.seq]
+        # Of messages that had to be dropped a link knows when the first one behind them was taken, so the gap is late.
+        late = [
+            gap
+            for gap in self._gaps.values()
+            if gap.seq > hole.seq and gap.from_ns <= hole.to_ns + _SLACK_NS and hole.from_ns <= gap.to_ns
+        ]
+        return next(iter(there or late), None)
 
 
 class SourceExaminer:
@@ -80,10 +95,11 @@ class SourceExaminer:
         self._layout = layout_of(self._definition) if self._definition else None
         self._clock = clock_of(self._definition) if self._definition else None
         self._counts_at, self._modulo = _counter(source.definition)
-        self._finder = LossFinder(1_000_000)
+        self._finder = LossFinder(self._clock.tick_ns if self._clock else 1_000_000)
         self._bunching = ArrivalBunching()
         self._has_warned = False
         self._last_ticks = -1
+        self._recent_seq = np.full(1, -1, np.int64)
 
     def examine(self, block: MessageBlock) -> list[Gap]:
         """Return the gaps that the next messages show, and those of which more is known now."""
@@ -91,11 +107,12 @@ class SourceExaminer:
         arrived_ns = block.arrived_ns[places]
         seq = block.first_seq + places
         self._bunching.add(arrived_ns)
-        time_ns, numbers, is_restart = arrived_ns, None, None
+        time_ns, device_ns, numbers, is_restart = arrived_ns, None, None, None
         if self._layout is not None and self._definition is not None and self._clock is not None:
             decoded, clock = self._layout.decode(Rows.of_block(block, places))
             if clock is not None:
                 ticks = ticks_of(self._definition, clock)
+                device_ns = np.where(ticks >= 0, ticks * self._clock.tick_ns, -1)
                 goes_back, restarts = self._went_back(ticks), self._clock.restarts
                 time_ns = self._clock.times_ns(ticks, arrived_ns)
                 # A wrap, or a single wrong number, is no restart: the clock knows.
@@ -103,32 +120,42 @@ class SourceExaminer:
             if self._counts_at is not None:
                 column = decoded[:, self._counts_at]
                 numbers = np.where(column >= 0, np.nan_to_num(column, nan=-1.0), -1.0).astype(np.int64)
-        found = self._finder.examine(seq, time_ns, arrived_ns, numbers, self._modulo, is_restart)
-        return [self.gaps.explain(hole) for hole in found]
+        found = self._finder.examine(seq, time_ns, arrived_ns, numbers, self._modulo, is_restart, device_ns)
+        recent = np.concatenate((self._recent_seq, seq))
+        self._recent_seq = recent[-_TAIL:]
+        before = np.searchsorted(recent, [hole.seq for hole in found]) - 1
+        return [self.gaps.explain(hole, int(recent[max(at, 0)])) for hole, at in zip(found, before, strict=True)]
 
     def close(self) -> list[Gap]:
         """The session is over: estimate what is missing in the gaps of which nothing is known."""
         estimated = []
         for gap in self.gaps.all():
-            if gap.lost is None and (lost := self._finder.estimate(gap.from_ns, gap.to_ns)) is not None:
+            if gap.lost is not None:
+                continue
+            if self._finder.are_counting:  # and shows no hole there
+                gap = gap.model_copy(update={"lost": 0, "is_exact": True})
+            elif (lost := self._finder.estimate(gap.from_ns, gap.to_ns)) is not None:
                 gap = gap.model_copy(update={"lost": max(lost - gap.recovered, 0)})
-                self.gaps.add(gap)
-                estimated.append(gap)
+            self.gaps.add(gap)
+            estimated.append(gap)
         return estimated
 
     def complete(self, account: Account) -> Account:
         """Add to the source's account what was found."""
         gaps, clock = self.gaps.all(), self._clock
         jitter_ns = clock.jitter_ns if clock else None
+        drift_ppm, doubt_ppm = (clock.drift_ppm, clock.drift_uncertainty_ppm) if clock else (None, None)
+        if drift_ppm is None or doubt_ppm is None or doubt_ppm > max(_DOUBT_PPM, abs(drift_ppm) / 4):
+            drift_ppm = None
         return account.model_copy(
             update={
                 "lost": sum(gap.lost or 0 for gap in gaps),
-                "is_lost_exact": self._counts_at is not None,
+                "is_lost_exact": self._finder.are_counting,
                 "duplicates": self._finder.duplicates,
                 "gaps": len(gaps),
                 "restarts": clock.restarts if clock else 0,
-                "drift_ppm": clock.drift_ppm if clock else None,
-                "jitter_ms": None if jitter_ns is None else jitter_ns / 1e6,
+                "drift_ppm": drift_ppm and round(drift_ppm, 1),
+                "jitter_ms": None if jitter_ns is None else round(jitter_ns / 1e6, 3),
                 "unexamined": self.unexamined,
             }
         )

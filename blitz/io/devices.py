@@ -281,11 +281,10 @@ class Devices:
 
     def _send(self, link: DeviceLink, wire: WireCommand, label: str) -> str | None:
         answer = link.send(wire)
-        patience_s = COMMAND_WAIT_S + wire.timeout_s
-        wait([answer], patience_s)
+        wait([answer], COMMAND_WAIT_S)
         if not answer.done() and answer.cancel():
             raise BoardTimeout(f"{link.name} is busy or away: {label} was not sent. Try again when it is back.")
-        wait([answer], patience_s)  # it is being sent at this moment
+        wait([answer], COMMAND_WAIT_S + wire.timeout_s)  # it is being sent at this moment
         if not answer.done():
             raise BoardTimeout(f"{link.name} was sent {label}, but nothing is known of its answer.")
         return answer.result()

@@ -35,6 +35,7 @@ class StreamDevice:
         """Wait for the first frame, then send what switches the stream on."""
         owner = self._owner
         talk.takes_every_line = True
+        owner.keep_waiting()
         owner.mode = "streaming"
         owner.make_known(owner.config.board_id, ())
         deadline_s = time.monotonic() + (0.0 if "://" in owner.port else BOOT_S)

@@ -21,6 +21,7 @@ from blitz.data.blocks import MessageBlock
 from blitz.data.boards import SessionDecoder, load_definitions
 from blitz.data.database import DatabaseServer
 from blitz.data.records import LinkState
+from blitz.data.source_config import SourceConfig
 from blitz.data.source_records import CommandRequest
 from blitz.errors import (
     BoardTimeout,
@@ -246,7 +247,7 @@ def test_a_board_plugged_in_while_a_session_is_stopped_goes_to_the_preview(
         close_session = acquisition._appender.close_session
 
         def close_late(session_id: int) -> object:
-            acquisition._add_board(board.path, BAUD, is_named=True)
+            acquisition.devices.add_source(SourceConfig(name="late", link=board.path), "a test")
             return close_session(session_id)
 
         monkeypatch.setattr(acquisition._appender, "close_session", close_late)
@@ -345,7 +346,7 @@ def test_a_silent_device_is_asked_again_by_a_scan(store: DatabaseServer) -> None
     with acquiring(store, os.ttyname(slave)) as acquisition:
         wait_until(lambda: acquisition.devices.scan()[0].state is LinkState.SILENT)
         os.read(master, 100)
-        scanning = threading.Thread(target=acquisition.scan)
+        scanning = threading.Thread(target=acquisition.devices.scan)
         scanning.start()
         assert os.read(master, 100) == b"0081\n"
         os.write(master, b"0982\r\n")
@@ -384,7 +385,7 @@ def test_a_command_that_was_reported_as_not_sent_is_never_sent(
     store: DatabaseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Never move a motor unasked: not when the board comes back later, either."""
-    monkeypatch.setattr("blitz.io.acquisition.COMMAND_WAIT_S", 0.3)
+    monkeypatch.setattr("blitz.io.devices.COMMAND_WAIT_S", 0.3)
     link = tmp_path / "port"
     with (
         SimulatedBoard("09", rate_hz=20, silence_s=3.0, baud=BAUD, link_path=link, own_power=False) as board,

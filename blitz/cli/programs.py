@@ -118,8 +118,21 @@ def client(
 
 
 def simulate(
-    boards: Annotated[str, typer.Option(metavar="ID,ID…", help="Boards, by their ids.")] = "08,09",
-    rate: Annotated[float, typer.Option(metavar="HZ", min=0.001, help="Messages a second, of each board.")] = 10.0,
+    boards: Annotated[
+        str | None, typer.Option(metavar="ID,ID…", help="Boards, by their ids. [default: 08,09]", show_default=False)
+    ] = None,
+    device: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND[:HZ]", help="A device that is no board, such as csv:50; may be given several times."
+        ),
+    ] = None,
+    scanner: Annotated[
+        int | None,
+        typer.Option(metavar="PORT", min=0, max=65535, help="A pressure scanner, at this TCP port; 0: a free one."),
+    ] = None,
+    rate: Annotated[float, typer.Option(metavar="HZ", min=0.001, help="Messages a second, of each.")] = 10.0,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Devices send nothing until told: on.")] = False,
     ring: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Unsent messages that a board keeps. [default: the board's]")
     ] = None,
@@ -138,15 +151,20 @@ def simulate(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Simulate boards on serial ports of their own, until Ctrl-C."""
-    ids = [part.strip().lower() for part in boards.split(",") if part.strip()]
-    if not ids:
+    """Simulate boards and devices on serial ports, until Ctrl-C."""
+    if boards is None:
+        boards = "" if device or scanner is not None else "08,09"
+    elif not boards.strip(" ,"):
         raise typer.BadParameter("name boards by their ids, such as 08,09.", param_hint="--boards")
+    ids = [part.strip().lower() for part in boards.split(",") if part.strip()]
     with needing("", "The simulator", {"fcntl", "pty", "termios", "tty"}):
         from blitz.io.simulator import run_simulator
     try:
         run_simulator(
             ids,
+            devices=[_parse_device(each) for each in device or ()],
+            scanner_port=scanner,
+            quiet=quiet,
             rate_hz=rate,
             ring=ring,
             streaming=streaming,
@@ -158,6 +176,15 @@ def simulate(
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def _parse_device(text: str) -> tuple[str, float | None]:
+    """Read ``KIND`` or ``KIND:HZ``."""
+    kind, colon, rate = text.partition(":")
+    try:
+        return kind.strip().lower(), float(rate) if colon else None
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not KIND or KIND:HZ, such as csv:50.", param_hint="--device") from None
 
 
 def _check_screen() -> None:

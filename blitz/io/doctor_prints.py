@@ -21,6 +21,7 @@ _FEWEST_SURE = 5
 _LONGEST_LINE = 1000
 _DELIMITERS = (b";", b"|", b"#", b"\0", b"\x03", b"\x04", b"\x1e", b"/", b"&", b" ")
 _FEWEST_STEPS = 12
+_LONG_ENOUGH_S = 2.0
 
 
 def diagnose_text(
@@ -58,7 +59,7 @@ def _diagnose_blitz(
     board_id = Counter(line.board_id for line in (messages or ours)).most_common(1)[0][0] or ""
     definition = known.get(board_id)
     name = f"{definition.name}" if definition else "a board that no definition describes"
-    way = "it sends by itself" if len(messages) >= 2 else "it answers when it is asked"
+    way = "it sends by itself" if len(messages) == len(ours) else "it answers when it is asked"
     is_sure = len(messages) >= _FEWEST_SURE or not messages
     return Diagnosis(
         Confidence.SURE if is_sure else Confidence.LIKELY,
@@ -170,8 +171,8 @@ def _refined(reading: TextReading, duration_s: float | None, reasons: list[str])
         if len(steps) >= _FEWEST_STEPS and _rises(steps, 1.0, 0.0):
             reasons.append(f"{channel.name} rises by one: it counts messages, so that missing ones show.")
             channel = channel.model_copy(update={"counts_messages": True})
-        elif clock is None and len(steps) >= _FEWEST_STEPS and _rises(steps, float(np.median(steps)), 0.25):
-            unit = clock_unit(steps, duration_s) if duration_s else None
+        elif clock is None and len(steps) >= _FEWEST_STEPS and _rises(steps, float(np.median(steps)), 0.2):
+            unit = clock_unit(steps, duration_s, 0.1) if duration_s and duration_s > _LONG_ENOUGH_S else None
             if unit is not None:
                 clock = Clock(column=key, unit=unit, wraps_at=1 << 32 if unit != "s" else None)
                 reasons.append(f"{channel.name} rises by 1 {unit} in 1 {unit}: it is taken for the device's clock.")
@@ -179,17 +180,17 @@ def _refined(reading: TextReading, duration_s: float | None, reasons: list[str])
             reasons.append(f"{channel.name} rises steadily: perhaps it is a clock.")
         channels.append(channel)
     if clock is not None and clock == definition.clock:
-        reasons.append(
-            f"{clock.column if isinstance(clock.column, str) else 'A column'} is the device's clock, in {clock.unit}."
-        )
+        where = clock.column if isinstance(clock.column, str) else f"Column {(clock.column or 0) + 1}"
+        reasons.append(f"{where} is the device's clock, in {clock.unit}.")
     if not channels:  # a clock alone is no measurement
         return definition
     return definition.model_copy(update={"channels": tuple(channels), "clock": clock})
 
 
 def _rises(steps: NDArray[np.float64], step: float, tolerance: float) -> bool:
-    near = np.abs(steps - step) <= max(tolerance * step, 2.0 if tolerance else 0.0)
-    return step > 0 and bool((steps > 0).all()) and float(near.mean()) > 0.9
+    """Whether numbers rise by that step, or nearly so; small ones that do may as well be any slow quantity."""
+    near = np.abs(steps - step) <= tolerance * step
+    return step > 0 and (step >= 5 or not tolerance) and bool((steps > 0).all()) and float(near.mean()) > 0.9
 
 
 def _kind(reading: TextReading) -> str:

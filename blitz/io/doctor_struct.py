@@ -130,14 +130,18 @@ def make_definition(layout: Layout, identity: str, name: str, duration_s: float 
     return BoardDefinition(id=identity, name=name, format=Format.STRUCT, channels=tuple(channels), clock=clock)
 
 
-def clock_unit(steps: NDArray[np.float64], duration_s: float | None) -> Literal["s", "ms", "us"] | None:
-    """Tell in what a clock counts: by how long it took if that is known, else by the usual step; None if by neither."""
+def clock_unit(
+    steps: NDArray[np.float64], duration_s: float | None, tolerance: float = 0.3
+) -> Literal["s", "ms", "us"] | None:
+    """Tell in what a clock counts: by how long it took if that is known, else by the usual step; None if by neither.
+
+    :param tolerance: reads bring what had waited in buffers, too, so that the time is not exact.
+    """
     if duration_s is None or duration_s < 1:
         return "ms" if 2 <= np.median(steps) <= _LONGEST_STEP_MS else "us"
     rate = float(steps.sum()) / duration_s
     units: dict[Literal["s", "ms", "us"], float] = {"s": 1, "ms": 1e3, "us": 1e6}
-    # Reads bring what had waited in buffers, too, so that the time is not exact.
-    return next((unit for unit, per_s in units.items() if 0.7 < rate / per_s < 1.4), None)
+    return next((unit for unit, per_s in units.items() if abs(rate / per_s - 1) < tolerance), None)
 
 
 def _best(rows: NDArray[np.uint8], order: Order) -> Layout:

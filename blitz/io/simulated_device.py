@@ -48,8 +48,8 @@ class SimulatedDevice(SimulatedPort):
     ) -> None:
         if kind not in KINDS:
             raise ValueError(f"There is no simulated device {kind!r}. Allowed are: {', '.join(KINDS)}.")
-        if rate_hz <= 0 or baud <= 0:
-            raise ValueError(f"Rate {rate_hz:g} Hz and baud rate {baud} must be greater than 0.")
+        if not 0 < rate_hz <= 1e6 or baud <= 0:
+            raise ValueError(f"Rate {rate_hz:g} Hz and baud rate {baud} must be greater than 0, and the rate at most 1e6.")
         super().__init__(
             f"device-{kind}",
             DeviceProgram(kind, rate_hz, seed=seed, count=count, quiet=quiet),

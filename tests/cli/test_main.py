@@ -17,6 +17,7 @@ COMMANDS = [
     *("command", "release", "retake", "attach", "bad-frames"),
     "definition",
     *("record", "replay"),
+    "doctor",
 ]
 GROUPS = {"sources": ["list", "add", "change", "remove"]}
 EVERY_COMMAND = [[name] for name in COMMANDS] + [[group, name] for group, names in GROUPS.items() for name in names]

@@ -207,13 +207,14 @@ class ClockFit:
 
     def _drop_before_lost_time(self) -> None:
         """Forget what lies before a clock that stood still, or began anew unseen, and has been steady since."""
-        floor_ns = self._floor_ns or 0
-        behind_ns = [
-            point.ahead_ns - floor_ns - round(self.slope * (point.device_ns - self._origin_ns))
-            for point in self._points
-        ]
-        late = list(itertools.takewhile(lambda behind: behind > LEAP_NS, reversed(behind_ns)))
-        if len(late) < 3 or len(late) == len(behind_ns) or max(late) - min(late) > min(late) // 20:
+        late: list[int] = []
+        for point in reversed(self._points):
+            stretch_ns = round(self.slope * (point.device_ns - self._origin_ns))
+            behind_ns = point.ahead_ns - stretch_ns - (self._floor_ns or 0)
+            if behind_ns <= LEAP_NS:
+                break
+            late.append(behind_ns)
+        if len(late) < 3 or len(late) == len(self._points) or max(late) - min(late) > min(late) // 20:
             return
         since = self._points[-len(late) :]
         if since[-1].arrived_ns - since[0].arrived_ns >= _LOST_NS:

@@ -55,11 +55,6 @@ class DeviceClock:
         return self._tick_ns
 
     @property
-    def tick_ns(self) -> int:
-        """The unit of the device's clock."""
-        return self._tick_ns
-
-    @property
     def drift_ppm(self) -> float | None:
         """How fast the device's clock is against ours, positive where it is fast; None until it is known."""
         if self._fit is None or self._fit.slope_uncertainty is None:

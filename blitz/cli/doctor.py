@@ -52,7 +52,7 @@ def doctor(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find out what a device sends: rate, framing, checksum, channels.
+    """Find out what a device sends: rate, framing, channels.
 
     Listens, and proposes. Without a port: at each free USB port of a known kind. Never opens a port that another
     program uses, or one on the list never_touch.

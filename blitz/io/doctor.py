@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.framing_rule import FramingKind, FramingRule
 from blitz.io.diagnosis import Confidence, Diagnosis, not_known, nothing_came, printable_share
-from blitz.io.doctor_frames import Cut, find_cuts
+from blitz.io.doctor_cut import Cut
+from blitz.io.doctor_frames import find_cuts
 from blitz.io.doctor_prints import diagnose_text
 from blitz.io.doctor_struct import Layout, find_layout, make_definition
 from blitz.io.doctor_text import guess_definition, read_lines

@@ -110,11 +110,8 @@ def _diagnose_lines(sample: bytes, lines: list[bytes], share: float, duration_s:
         mean = sum(map(len, lines)) / len(lines)
         if len(lines) < _FEWEST_LINES or mean > _LONGEST_LINE:
             return None
-        reasons = (
-            ends,
-            f"{100 * share:.0f} % is text, so that the rate is right; but no numbers stand at fixed places.",
-        )
-        return Diagnosis(Confidence.LIKELY, 0.7, "lines of text, such as debug prints", reasons, LINES, None)
+        text = f"{100 * share:.0f} % is text, so that the rate is right; but no numbers stand at fixed places."
+        return Diagnosis(Confidence.LIKELY, 0.7, "lines of text, such as debug prints", (ends, text), LINES)
     fitting = reading.fitting / max(1, len(lines) - reading.has_header)
     reasons = [ends, f"{reading.fitting} of {count_of(len(lines), 'line')} read as {_kind(reading)}."]
     if reading.has_header:

@@ -236,7 +236,7 @@ class SimulatedScanner:
 
     def _attend(self, ready: object) -> None:
         assert self._selector is not None
-        if ready is self._wake_read:
+        if ready is self._wake_read and self._wake_read is not None:
             self._wake_read.recv(4096)
         elif ready is self._listener and self._listener is not None:
             connection, _ = self._listener.accept()

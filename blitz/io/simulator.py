@@ -100,7 +100,7 @@ def run_simulator(
             running.enter_context(scanner)
         _say_places(simulated, scanner, as_json, out)
         watched = [stopped, sys.stdin.fileno()] if exit_with_parent else [stopped]
-        while all(part.is_alive for part in (*simulated, *filter(None, [scanner]))):
+        while all(port.is_alive for port in simulated) and (scanner is None or scanner.is_alive):
             readable, _, _ = select.select(watched, [], [], _LOOK_AFTER_BOARDS_S)
             if stopped in readable:
                 break

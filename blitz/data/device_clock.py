@@ -222,5 +222,7 @@ class DeviceClock:
         if former is None or not former.is_met_by(device_ns, arrived_ns):
             return False
         self._fit, self._former = former, None
+        if self._went_back > self._restarts_before_former:
+            del self._restarted_at[-1:]
         self._went_back = self._restarts_before_former
         return True

@@ -192,7 +192,7 @@ def test_one_wrong_number_is_no_restart(wrong: int) -> None:
     clock, errors_ns, _ = follow(run)
     right = np.delete(errors_ns, 20_000)
     assert np.abs(right[3000:]).max() < 2 * MS
-    assert clock.restarts == 0
+    assert (clock.restarts, clock.restarted_at) == (0, [])
 
 
 def test_a_wrap_and_a_restart_in_one_read_are_told_apart() -> None:
@@ -203,6 +203,18 @@ def test_a_wrap_and_a_restart_in_one_read_are_told_apart() -> None:
     assert (clock.wraps, clock.restarts, clock.restarted_at) == (1, 1, [4])
     assert (np.diff(times_ns) // MS).tolist() == [50, 50, 50, 100, 50]
     assert times_ns[-1] == arrived_ns[-1]
+
+
+def test_restarts_are_told_by_place_whatever_cannot_be_read_between() -> None:
+    ticks = np.array([-1, 5000, -1, 6000, -1, 10, 1010, -1, 20], np.int64)
+    arrived_ns = BEGIN_NS + np.arange(9) * S
+    clock = DeviceClock()
+    clock.times_ns(ticks[:4], arrived_ns[:4])
+    assert clock.restarted_at == []
+    clock.times_ns(ticks[4:], arrived_ns[4:])
+    assert (clock.restarts, clock.restarted_at) == (2, [1, 4])
+    clock.times_ns(ticks[:0], arrived_ns[:0])
+    assert clock.restarted_at == []
 
 
 @pytest.mark.parametrize("away_s", [10, 60, 70, 200, 1000])

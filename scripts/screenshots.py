@@ -1,9 +1,11 @@
-"""Pictures of the client for the README: a live session, the sessions during a download, a historic session.
+"""Pictures of the client for the README and the docs: a live session, a device that prints being named, the boards
+with an account, the sessions during a download, a historic session with a gap.
 
     python scripts/screenshots.py [--out docs/images] [--size 1280x800] [--theme light] [--seconds 32]
 
-Everything in them is real: a server with two simulated boards, a store filled with sessions beforehand, and the
-client's window. Without a screen, run it under Xvfb (``xvfb-run``); Qt's offscreen platform works, with other fonts.
+Everything in them is real: a server with two simulated boards and a printing device, a store filled with sessions
+beforehand, and the client's window. Without a screen, run it under Xvfb (``xvfb-run``); Qt's offscreen platform works,
+with other fonts.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,17 +28,19 @@ from typing import Any, Literal
 
 import redis
 from PyQt5.QtCore import QSettings
-from PyQt5.QtWidgets import QApplication
+from PyQt5.QtWidgets import QApplication, QWidget
 
 from blitz.client import make_application
 from blitz.config import DEFAULT_HOST, DEFAULT_PORT
 from blitz.data.blocks import MessageBlock, Read
 from blitz.data.boards import load_definitions
 from blitz.data.database_server import DatabaseServer
-from blitz.data.records import Gap, Source
+from blitz.data.records import Account, Gap, Source
 from blitz.io.connection import AsyncClient
 from blitz.io.protocol import set_point
+from blitz.io.pty_port import PtyPort
 from blitz.io.redis_child import RedisChild
+from blitz.ui.dialogs.channels import ChannelsDialog
 from blitz.ui.feed import BoardCommand
 from blitz.ui.main_window import MainWindow
 from blitz.ui.pages.history_page import HistoryPage
@@ -44,8 +49,11 @@ from blitz.ui.server_link import ServerLink
 from blitz.ui.theme import Appearance, ThemeChoice
 
 RATE_HZ = 50
+AWAY = (0.62, 0.66)
+"""Where in a long session the board was away, as shares of its length."""
 OWNER = "ada@bench"
 MOTOR = "sim2"
+PRINTER = "ttyUSB0"
 RECORDED = (
     ("Blower, first try", 4),
     ("Pump, cold start", 12),
@@ -85,7 +93,7 @@ def main() -> int:
     # A short name: a socket's path has less than 108 characters.
     with tempfile.TemporaryDirectory(prefix="blitz-shots-") as folder:
         fill_store(Path(folder) / "data")
-        with running_server(Path(folder)) as url:
+        with printing_device(Path(folder) / PRINTER) as port, running_server(Path(folder), port) as url:
             picture(url, Path(folder), options)
     return 0
 
@@ -101,19 +109,23 @@ def picture(url: str, folder: Path, options: argparse.Namespace) -> None:
     window.resize(int(width), int(height))
     window.show()
 
-    def save(name: str) -> None:
+    def save(name: str, widget: QWidget = window) -> None:
         run_for(application, 0.5)
-        window.grab().save(str(options.out / f"{name}.png"))
+        widget.grab().save(str(options.out / f"{name}.png"))
         print(options.out / f"{name}.png")
 
     window.connect_to(url)
     wait(application, window.header.start.isEnabled)
+    name_channels(window, application, save)
     window.start_session("Pump, endurance run")
     wait(application, lambda: window.header.is_recording)
     for angle, share in ((38, 0.3), (12, 0.35), (25, 0.35)):
         feed.send_command(MOTOR, BoardCommand(set_point("09", angle).decode().strip()))
         run_for(application, options.seconds * share)
     save("live")
+    window.menus["boards"].trigger()
+    window.boards_page.table.selectRow(0)
+    save("boards")
 
     window.menus["sessions"].trigger()
     page = window.sessions_page
@@ -131,6 +143,51 @@ def picture(url: str, folder: Path, options: argparse.Namespace) -> None:
     window.header.stop.click()
     wait(application, lambda: not window.header.is_recording)
     window.close()
+
+
+def name_channels(window: MainWindow, application: QApplication, save: Callable[[str, QWidget], None]) -> None:
+    """Name what the printing device prints."""
+    wait(application, window.live_page.offers.isVisible)
+    window.live_page.offers.buttons[0].click()
+    dialog = next(iter(window.findChildren(ChannelsDialog)))
+    for row, (name, unit) in enumerate((("intake", "hPa"), ("outlet", "hPa"), ("oil", "°C"))):
+        for field, text in (("name", name), ("unit", unit)):
+            entry = dialog.grid.field(row, field)
+            assert entry is not None
+            entry.selectAll()
+            entry.insert(text)
+            entry.textEdited.emit(text)
+    save("channels", dialog)
+    dialog.accept()
+    wait(application, lambda: "oil" in window.live_page.variables.labels)
+    # The picture is of the boards; their channels would hide each other.
+    window.live_page.variables.show_only(
+        {channel.label for channel in window.store.channels if channel.channel.shown and channel.source.name != PRINTER}
+    )
+
+
+@contextmanager
+def printing_device(path: Path) -> Iterator[Path]:
+    """Print three columns, ten times a second, on a port of its own; yields its path."""
+    port, is_over = PtyPort(path), threading.Event()
+    port.plug_in()
+
+    def print_lines() -> None:
+        number = 0
+        while not is_over.wait(0.1):
+            if port.look():
+                number += 1
+                swing = math.sin(number / 30)
+                port.write(f"{512 + 40 * swing:.0f},{498 - 25 * swing:.0f},{73 + number % 7}\r\n".encode())
+
+    thread = threading.Thread(target=print_lines, name="printing device")
+    thread.start()
+    try:
+        yield path
+    finally:
+        is_over.set()
+        thread.join()
+        port.pull_out()
 
 
 def progress(window: MainWindow) -> float:
@@ -154,13 +211,30 @@ def fill_store(data_dir: Path) -> None:
                 writer.append(reads)
             writer.close()
             if minutes > 10:
-                away_ns = start_ns + round(minutes * 60e9 * 0.62)
-                store.add_gap(session_id, Gap(source=0, seq=0, from_ns=away_ns, to_ns=away_ns, reason="unplugged"))
+                store.add_gap(session_id, gap := away(start_ns, minutes))
+                account = Account(source=0, name=source.name, lost=gap.lost or 0, gaps=1)
+                verdict = f"1 gap, about {gap.lost} lost, account balances"
+            else:
+                account, verdict = Account(source=0, name=source.name), "no gaps, nothing lost, account balances"
+            store.set_accounts(session_id, [account], verdict)
             raw_redis.set(store.keys.start(session_id), start_ns // 1_000_000)
             store.close_session(session_id, start_ns // 1_000_000 + minutes * 60_000)
             began += timedelta(hours=7, minutes=13)
         raw_redis.close()
         store.close()
+
+
+def away(start_ns: int, minutes: int) -> Gap:
+    """Return the gap of a long session: the board was unplugged for a while."""
+    length_ns = minutes * 60e9
+    return Gap(
+        source=0,
+        seq=round(minutes * 60 * RATE_HZ * AWAY[0]),
+        from_ns=start_ns + round(length_ns * AWAY[0]),
+        to_ns=start_ns + round(length_ns * AWAY[1]),
+        reason="unplugged",
+        lost=round(minutes * 60 * RATE_HZ * (AWAY[1] - AWAY[0])),
+    )
 
 
 def recorded(start_ns: int, minutes: int) -> Iterator[list[Read]]:
@@ -171,7 +245,7 @@ def recorded(start_ns: int, minutes: int) -> Iterator[list[Read]]:
     for number in range(total):
         at_s = number / RATE_HZ
         share = number / total
-        if minutes > 10 and 0.62 < share < 0.66:
+        if minutes > 10 and AWAY[0] < share < AWAY[1]:
             continue
         warm = 600 + 2400 * (1 - math.exp(-4 * share))
         values = (
@@ -191,13 +265,16 @@ def recorded(start_ns: int, minutes: int) -> Iterator[list[Read]]:
 
 
 @contextmanager
-def running_server(folder: Path) -> Iterator[str]:
-    """Run a server with two simulated boards on the filled store; yields its address."""
+def running_server(folder: Path, port_path: Path) -> Iterator[str]:
+    """Run a server with two simulated boards and a device on the filled store; yields its address."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BLITZ_")}
     command = [sys.executable, "-m", "blitz", "serve", "--port", str(port()), "--data-dir", str(folder / "data")]
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(
-            [*command, "--simulate", "2", "--no-scan-usb"], stdout=log, stderr=log, env=environment
+            [*command, "--simulate", "2", "--no-scan-usb", "--serial", str(port_path)],
+            stdout=log,
+            stderr=log,
+            env=environment,
         )
     try:
         deadline_s = time.monotonic() + 30

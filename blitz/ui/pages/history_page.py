@@ -123,7 +123,7 @@ class HistoryPage(QWidget):
         page.addLayout(self._head())
         page.addWidget(splitter, 1)
 
-    def _head(self) -> QHBoxLayout:
+    def _head(self) -> QVBoxLayout:
         record = self.history.record
         length = session_length_s(record)
         words = [format_moment(record.started_at), f"{format_count(record.message_count)} messages"]
@@ -142,14 +142,11 @@ class HistoryPage(QWidget):
         about = self.about = QLabel("  ·  ".join(words))
         about.setProperty("kind", "muted")
         about.setToolTip(_remarks(record))
-        lines = QVBoxLayout()
-        lines.setSpacing(2)
-        for line in (title, about):
-            line.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
-            lines.addWidget(line)
+        about.setWordWrap(True)
+        title.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
         row = QHBoxLayout()
         row.setSpacing(SPACE)
-        row.addLayout(lines, 1)
+        row.addWidget(title, 1)
         row.addWidget(self._range)
         relative = QPushButton("From &start")
         relative.setCheckable(True)
@@ -166,7 +163,11 @@ class HistoryPage(QWidget):
             button.clicked.connect(lambda _=False, act=act: act())
             row.addWidget(button)
         row.insertWidget(row.count() - 1, relative)
-        return row
+        head = QVBoxLayout()
+        head.setSpacing(SPACE // 2)
+        head.addLayout(row)
+        head.addWidget(about)
+        return head
 
 
 def _remarks(record: SessionRecord) -> str:

@@ -83,6 +83,8 @@ class ChannelGrid(QWidget):
         for place, (name, title, width, words) in enumerate(_FIELDS):
             field = QLineEdit()
             field.setMinimumWidth(width)
+            if name != "name":
+                field.setMaximumWidth(width)
             field.setToolTip(words)
             field.setAccessibleName(f"{title} of channel {row + 1}")
             field.installEventFilter(self)

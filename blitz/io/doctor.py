@@ -10,7 +10,7 @@ from blitz.data.board_definition import BoardDefinition
 from blitz.data.framing_rule import FramingKind, FramingRule
 from blitz.io.diagnosis import Confidence, Diagnosis, not_known, nothing_came, printable_share
 from blitz.io.doctor_cut import Cut
-from blitz.io.doctor_frames import find_cuts
+from blitz.io.doctor_frames import SAMPLE_BYTES, find_cuts
 from blitz.io.doctor_prints import diagnose_text
 from blitz.io.doctor_struct import Layout, find_layout, make_definition
 from blitz.io.doctor_text import guess_definition, read_lines
@@ -53,11 +53,14 @@ def diagnose(
     """
     if not sample:
         return nothing_came()
+    if duration_s is not None:
+        duration_s *= min(1.0, SAMPLE_LIMIT / len(sample))
     sample = sample[:SAMPLE_LIMIT]
     text = diagnose_text(sample, known or {}, duration_s, is_asked=is_asked)
     if text is not None and text.evidence >= _WELL_READ:
         return text
-    found = [_describe(cut, duration_s) for cut in find_cuts(sample)]
+    part_s = duration_s and duration_s * min(1.0, SAMPLE_BYTES / len(sample))
+    found = [_describe(cut, part_s) for cut in find_cuts(sample)]
     if text is not None:
         found.append(text)
     best = max(found, key=lambda diagnosis: diagnosis.evidence, default=None)

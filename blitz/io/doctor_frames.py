@@ -24,8 +24,15 @@ _PATTERNS_TRIED = 12
 def find_cuts(sample: bytes) -> list[Cut]:
     """Return the ways in which a sample may be cut, the best first."""
     sample = sample[:SAMPLE_BYTES]
-    found = [*_stuffed(sample), *_with_lengths(sample), *find_periodic(sample)]
-    return sorted(found, key=lambda cut: -cut.evidence)
+    periodic = list(find_periodic(sample))
+    shortest = min((_mean_size(cut) for cut in periodic), default=0.0)
+    # A number that counts up passes the mark of a stuffed frame at regular times, too, but not once a message.
+    stuffed = [cut for cut in _stuffed(sample) if cut.checksum or not 0 < 1.5 * shortest < _mean_size(cut)]
+    return sorted([*stuffed, *_with_lengths(sample), *periodic], key=lambda cut: -cut.evidence)
+
+
+def _mean_size(cut: Cut) -> float:
+    return sum(map(len, cut.frames)) / max(1, len(cut.frames))
 
 
 def _stuffed(sample: bytes) -> Iterator[Cut]:

@@ -33,7 +33,10 @@ def diagnose_text(
     :param is_asked: the device was asked who it is, so that a short line is an answer.
     """
     share = printable_share(sample)
-    lines = make_framing(LINES).feed(sample)[:_LINES_USED]
+    lines = make_framing(LINES).feed(sample)
+    if duration_s is not None and lines:
+        duration_s *= min(1.0, _LINES_USED / len(lines))
+    lines = lines[:_LINES_USED]
     blitz = _diagnose_blitz(lines, known, is_asked=is_asked)
     if blitz is not None:
         return blitz

@@ -5,8 +5,10 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -145,3 +147,25 @@ def test_devices_and_a_scanner_are_simulated(tmp_path: Path) -> None:
         counters = json.loads(simulator.stdout.readline())["counters"]
     assert [row["device"] for row in counters] == ["csv", "cobs"]
     assert simulator.returncode == 0
+
+
+def test_a_source_is_saved_at_the_running_server(
+    run_server: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = run_server("--durability", "none", "--no-scan-usb")
+    with SimulatedDevice("start-length", rate_hz=100, silence_s=0.1) as device:
+        assert invoke(["doctor", device.path, "--save", "Frames", "--server", server.url]) == 0
+        assert "The server has the source Frames." in capsys.readouterr().out
+        deadline_s = time.monotonic() + 30
+        while True:
+            assert invoke(["boards", "--server", server.url, "--json"]) == 0
+            boards = json.loads(capsys.readouterr().out)["boards"]
+            if boards and boards[0]["message_count"] > 20:
+                break
+            assert time.monotonic() < deadline_s, boards
+            time.sleep(0.05)
+        assert boards[0]["name"] == "Frames"
+        assert boards[0]["bad_frames"] <= 1
+        assert invoke(["doctor", device.path, "--save", "Frames", "--server", server.url]) == 1
+        assert "uses it. Close that program, or let it release the port." in capsys.readouterr().err
+    assert invoke(["sources", "remove", "Frames", "--yes", "--server", server.url]) == 0

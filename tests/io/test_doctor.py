@@ -95,6 +95,17 @@ def test_a_column_that_counts_milliseconds_is_a_clock_if_the_time_agrees() -> No
     assert "column_1 rises steadily: perhaps it is a clock." in without.reasons
 
 
+def test_the_time_of_a_long_sample_is_that_of_all_of_it() -> None:
+    stream = b"".join(b"%d,%d\r\n" % (5000 + 20 * n, 500 + n % 7) for n in range(10_000))
+    clock = definition_of(diagnose(stream, KNOWN, duration_s=200.0)).clock
+    assert clock is not None
+    assert clock.unit == "ms"
+    frames = b"".join(b"\xaa\x55" + struct.pack("<IH", 5000 + 20 * n, 500 + n % 7) for n in range(10_000))
+    clock = definition_of(diagnose(frames, KNOWN, duration_s=200.0)).clock
+    assert clock is not None
+    assert clock.unit == "ms"
+
+
 def test_labels_with_values() -> None:
     diagnosis = diagnose(stream_of("pairs"), KNOWN)
     assert definition_of(diagnosis).format is Format.PAIRS

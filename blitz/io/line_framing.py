@@ -122,6 +122,9 @@ class DelimitedFraming(FrameAccount):
             self.discarded[OVER_LONG] += len(self.pending)
             self.pending = b""
             self._is_skipping = False
+        elif len(self.pending) > self.limit_bytes:
+            self.keep_overlong(self.pending)
+            self.pending = b""
         super().reset()
 
     def _contents(self, frames: list[bytes], frames_bytes: int) -> list[bytes]:

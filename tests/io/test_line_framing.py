@@ -132,6 +132,14 @@ def test_a_delimiter_in_two_reads_ends_an_overlong_frame() -> None:
     assert framing.bad_count == 1
 
 
+def test_a_lost_link_shows_that_an_unfinished_frame_was_overlong() -> None:
+    framing = DelimitedFraming(b"\r\n", limit_bytes=4)
+    framing.feed(b"12345")
+    framing.reset()
+    assert list(framing.bad_frames) == [(b"1234", "longer than 4 bytes")]
+    assert (framing.bad_bytes, framing.discarded["over-long"]) == (4, 1)
+
+
 @pytest.mark.parametrize(
     "framing", [LineFraming(checksum=Checksum("XOR-8")), DelimitedFraming(b"\n", 99, Checksum("XOR"))]
 )

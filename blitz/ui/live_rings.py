@@ -52,12 +52,13 @@ def gap_places(gaps: Iterable[Gap], seqs: NDArray[np.int64], times: NDArray[np.f
     :param seqs: of the readings, rising.
     :param times: of the readings, in seconds; where a gap does not know its seq, its time says.
     """
-    places = [
-        np.searchsorted(seqs, gap.seq) if gap.seq else np.searchsorted(times, gap.from_ns / 1e9, "right")
-        for gap in gaps
-        if gap.lost != 0 or not (gap.is_exact or gap.recovered)
-    ]
-    known = np.unique(np.array(places, np.intp))
+    counted = [gap for gap in gaps if gap.lost != 0 or not (gap.is_exact or gap.recovered)]
+    if not counted:
+        return _NOWHERE
+    gap_seqs = np.array([gap.seq for gap in counted])
+    gap_times = np.array([gap.from_ns for gap in counted]) / 1e9
+    found = np.where(gap_seqs > 0, np.searchsorted(seqs, gap_seqs), np.searchsorted(times, gap_times, "right"))
+    known = np.unique(found)
     return known[(known > 0) & (known < len(times))]
 
 

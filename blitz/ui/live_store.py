@@ -50,6 +50,7 @@ class LiveStore:
         self._table: dict[int, Source] = {}
         self._shown: dict[int, ShownAs] = {}
         self._gaps: dict[tuple[int, int], Gap] = {}
+        self._gaps_by_row: dict[int, tuple[Gap, ...]] | None = None
         self.session_id: int | None = None
         self.sources: tuple[Source, ...] = ()
         """The devices that are live: of rows that share a name, the last one."""
@@ -64,6 +65,7 @@ class LiveStore:
         self._table.clear()
         self._shown.clear()
         self._gaps.clear()
+        self._gaps_by_row = None
         self.session_id = None
         self.sources = ()
         self.channels = ()
@@ -83,6 +85,7 @@ class LiveStore:
         self._shown = {index: row for index, row in shown_rows(table.values()).items() if row.row in live}
         self._move_readings(self._table, table)
         self._table = table
+        self._gaps_by_row = None
         self.channels = list_channels(self.sources)
         self.version += 1
 
@@ -108,13 +111,18 @@ class LiveStore:
     def mark_gap(self, gap: Gap) -> None:
         """Break the source's lines: messages are known to be missing here. Of one gap the last word counts."""
         self._gaps[gap.source, gap.from_ns] = gap
+        self._gaps_by_row = None
         self.version += 1
 
     def gaps(self, source_index: int) -> tuple[Gap, ...]:
         """Return the gaps of a live source."""
-        return tuple(
-            gap for gap in self._gaps.values() if (row := self._shown.get(gap.source)) and row.row == source_index
-        )
+        if self._gaps_by_row is None:
+            by_row: dict[int, list[Gap]] = {}
+            for gap in self._gaps.values():
+                if gap.source in self._shown:
+                    by_row.setdefault(self._shown[gap.source].row, []).append(gap)
+            self._gaps_by_row = {row: tuple(gaps) for row, gaps in by_row.items()}
+        return self._gaps_by_row.get(source_index, ())
 
     def count(self, source_index: int) -> int:
         """Return how many readings of a source are kept at full resolution."""

@@ -23,17 +23,21 @@ class GapMarks:
     def __init__(self, plot: Any) -> None:
         self._plot = plot
         self._colour = "#888888"
+        self._gaps: tuple[Gap, ...] = ()
         self._marks: dict[Gap, Any] = {}
 
     def set_colour(self, colour: str) -> None:
         """Take over a colour; what is shown is drawn anew."""
         self._colour = colour
-        gaps = tuple(self._marks)
+        gaps = self._gaps
         self.show(())
         self.show(gaps)
 
     def show(self, gaps: tuple[Gap, ...]) -> None:
         """Show exactly these gaps."""
+        if gaps == self._gaps:
+            return
+        self._gaps = gaps
         longest = sorted(gaps, key=lambda gap: gap.from_ns - gap.to_ns)[:MOST_GAPS]
         for gone in self._marks.keys() - set(longest):
             self._plot.removeItem(self._marks.pop(gone))

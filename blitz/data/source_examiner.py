@@ -4,7 +4,6 @@ Pure, streaming: blocks in, gaps out. Decodes no values: only the device's clock
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from blitz.data.arrival_timer import ArrivalBunching, short_timer_command
 from blitz.data.blocks import MessageBlock
@@ -22,6 +21,7 @@ _REASONS = {
 }
 _SLACK_NS = 2_000_000_000
 """Times of a link's gap are arrivals, those of a hole the device's: as far apart as a poll or a stalled reader."""
+_MOST_NS = 1 << 62
 _DOUBT_PPM = 50.0
 """A drift that is less certain is not told, unless it is so large that it is certain enough."""
 _TAIL = 64
@@ -98,7 +98,6 @@ class SourceExaminer:
         self._finder = LossFinder(self._clock.tick_ns if self._clock else 1_000_000)
         self._bunching = ArrivalBunching()
         self._has_warned = False
-        self._last_ticks = -1
         self._recent_seq = np.full(1, -1, np.int64)
 
     def examine(self, block: MessageBlock) -> list[Gap]:
@@ -112,11 +111,12 @@ class SourceExaminer:
             decoded, clock = self._layout.decode(Rows.of_block(block, places))
             if clock is not None:
                 ticks = ticks_of(self._definition, clock)
-                device_ns = np.where(ticks >= 0, ticks * self._clock.tick_ns, -1)
-                goes_back, restarts = self._went_back(ticks), self._clock.restarts
+                is_time = (ticks >= 0) & (ticks <= _MOST_NS // self._clock.tick_ns)
+                device_ns = np.where(is_time, ticks, -1) * self._clock.tick_ns
                 time_ns = self._clock.times_ns(ticks, arrived_ns)
-                # A wrap, or a single wrong number, is no restart: the clock knows.
-                is_restart = goes_back if self._clock.restarts > restarts else None
+                if self._clock.restarted_at:
+                    is_restart = np.zeros(len(ticks), np.bool_)
+                    is_restart[self._clock.restarted_at] = True
             if self._counts_at is not None:
                 column = decoded[:, self._counts_at]
                 numbers = np.where(column >= 0, np.nan_to_num(column, nan=-1.0), -1.0).astype(np.int64)
@@ -171,12 +171,6 @@ class SourceExaminer:
             f"Messages of {self.source.name} arrive in bunches of 16 ms: most likely, the latency timer of an FTDI chip."
             + remedy
         ]
-
-    def _went_back(self, ticks: NDArray[np.int64]) -> NDArray[np.bool_]:
-        before = np.concatenate(([self._last_ticks], ticks[:-1]))
-        self._last_ticks = int(ticks[-1])
-        goes_back: NDArray[np.bool_] = (ticks >= 0) & (ticks < before)
-        return goes_back
 
 
 def _without_values(definition: BoardDefinition) -> BoardDefinition:

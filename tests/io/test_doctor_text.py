@@ -1,6 +1,12 @@
+import json
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from blitz.data.board_definition import BoardDefinition, Format
+from blitz.data.boards import layout_of
+from blitz.data.layout import Rows
 from blitz.io.doctor import guess_definition
 
 
@@ -161,3 +167,68 @@ def test_a_column_that_is_called_a_counter_and_rises_by_one_counts_messages() ->
 )
 def test_lines_that_are_none_of_these_have_no_definition(lines: list[str | bytes]) -> None:
     assert guess_definition([line.encode() if isinstance(line, str) else line for line in lines]) is None
+
+
+def decoded(definition: BoardDefinition, lines: list[bytes]) -> list[list[float]]:
+    rows: list[list[float]] = layout_of(definition).decode(Rows.of_messages(lines)).numbers.tolist()
+    return rows
+
+
+NUMBERS = st.one_of(
+    st.integers(-(10**9), 10**9), st.floats(-1e6, 1e6, allow_nan=False).map(lambda number: round(number, 3))
+)
+LABELS = st.lists(st.from_regex(r"[A-Za-z_][A-Za-z_0-9]{0,9}", fullmatch=True), min_size=2, max_size=6, unique=True)
+
+
+@given(st.data(), st.sampled_from([",", ";", "\t", " ", ", ", "  "]), st.integers(2, 6), st.integers(3, 10))
+def test_the_decoder_reads_what_was_printed_in_columns(
+    draw: st.DataObject, separator: str, width: int, count: int
+) -> None:
+    rows = draw.draw(st.lists(st.lists(NUMBERS, min_size=width, max_size=width), min_size=count, max_size=count))
+    lines = [separator.join(map(repr, row)).encode() for row in rows]
+    definition = guess_definition(lines)
+    assert definition is not None
+    assert [channel.column for channel in definition.channels] == list(range(width))
+    assert decoded(definition, lines) == rows
+
+
+@given(st.data(), LABELS, st.sampled_from(["{}:{}", "{}: {}"]), st.sampled_from([",", ", ", "\t", " ", ";"]))
+def test_the_decoder_reads_what_was_printed_as_pairs(
+    draw: st.DataObject, labels: list[str], form: str, separator: str
+) -> None:
+    shape = st.lists(NUMBERS, min_size=len(labels), max_size=len(labels))
+    rows = draw.draw(st.lists(shape, min_size=3, max_size=8))
+    lines = [
+        separator.join(form.format(*pair) for pair in zip(labels, map(repr, row), strict=True)).encode() for row in rows
+    ]
+    definition = guess_definition(lines)
+    assert definition is not None
+    of_label = dict(zip(labels, zip(*rows, strict=True), strict=True))
+    read = decoded(definition, lines)
+    for place, channel in enumerate(definition.channels):
+        assert [row[place] for row in read] == list(of_label[str(channel.column)])
+    assert len(definition.channels) + (definition.clock is not None) == len(labels)
+
+
+VALUES = st.recursive(
+    st.one_of(NUMBERS, st.booleans(), st.none(), st.text(max_size=5)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=4), inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+@given(st.lists(st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode)), max_size=10))
+def test_any_lines_have_a_definition_or_none(lines: list[bytes]) -> None:
+    definition = guess_definition(lines)
+    assert definition == guess_definition(lines)
+    if definition is not None:
+        decoded(definition, lines)
+
+
+@given(st.lists(st.dictionaries(st.text(max_size=5), VALUES, min_size=1, max_size=5), min_size=3, max_size=6))
+def test_any_json_objects_have_a_definition_or_none(objects: list[dict[str, object]]) -> None:
+    lines = [json.dumps(each).encode() for each in objects]
+    definition = guess_definition(lines)
+    if definition is not None:
+        assert definition.format is Format.JSON
+        decoded(definition, lines)

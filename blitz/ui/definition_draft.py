@@ -35,7 +35,7 @@ class DraftError(Exception):
 
 @dataclass(frozen=True)
 class ChannelDraft:
-    """One channel as it is typed; every text is what stands in the field."""
+    """One channel as it is typed; every text is what stands in the field. Scale and divisor are one number here."""
 
     name: str
     unit: str = ""
@@ -53,13 +53,14 @@ class ChannelDraft:
     @classmethod
     def of(cls, channel: Channel) -> "ChannelDraft":
         """Return a channel as texts."""
-        texts = {name: _text(getattr(channel, name)) for name in (*NUMBERS, *OPTIONAL_NUMBERS, "decimals")}
+        texts = {name: _text(getattr(channel, name)) for name in ("zero", *OPTIONAL_NUMBERS, "decimals")}
         return cls(
             name=channel.name,
             unit=channel.unit,
             label=channel.label,
             color=channel.color,
             shown=channel.shown,
+            scale=_scale_text(channel),
             **texts,
         )
 
@@ -74,6 +75,10 @@ class ChannelDraft:
         fields: dict[str, object] = {"name": name, "unit": self.unit.strip(), "shown": self.shown}
         for field in NUMBERS:
             fields[field] = self._number(field, row) if getattr(self, field).strip() else _number_base(field)
+        if self.scale == _scale_text(base):
+            fields["scale"] = base.scale  # exact, with its divisor
+        else:
+            fields["divisor"] = 1.0
         for field in OPTIONAL_NUMBERS:
             fields[field] = self._number(field, row) if getattr(self, field).strip() else None
         if fields["scale"] == 0:
@@ -171,6 +176,10 @@ def parse_number(text: str) -> float | None:
 
 def _number_base(field: str) -> float:
     return 1.0 if field == "scale" else 0.0
+
+
+def _scale_text(channel: Channel) -> str:
+    return _text(channel.scale / channel.divisor)
 
 
 def _text(value: float | None) -> str:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pytest
 from PyQt5.QtCore import Qt
 from PyQt5.QtTest import QTest
@@ -12,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.records import Account, BadFrameRecord, BoardRecord, LinkState, Source, StatusRecord
 from blitz.ui.dialogs.bad_frames import CONTENT, REASON, BadFramesDialog
-from blitz.ui.dialogs.channels import ChannelsDialog
+from blitz.ui.dialogs.channels import ChannelsDialog, Sample
 from blitz.ui.feed import BoardCommand
 from blitz.ui.main_window import MainWindow
 from blitz.ui.models.boards import FORMAT
@@ -119,6 +120,18 @@ def test_the_dialog_shows_what_is_sent_and_what_it_means_as_typed(printed: MainW
     assert dialog.grid._values[1].text() == "–"
     dialog.reset()
     assert dialog.grid._values[1].text() == "41"
+    dialog.reject()
+
+
+def test_zero_and_scale_of_a_calibrated_channel_cannot_be_typed(printed: MainWindow, qtbot: QtBot) -> None:
+    channel = PRINTED.channels[0].model_copy(update={"table": ((0.0, 0.0), (10.0, 5.0)), "unit": "g"})
+    definition = PRINTED.model_copy(update={"channels": (channel,)})
+    dialog = ChannelsDialog("scale", definition, lambda: Sample(definition, np.array([4.5])), parent=printed)
+    dialog.open()
+    assert not dialog.grid.field(0, "scale").isEnabled()
+    assert (dialog.grid._sent[0].text(), dialog.grid._values[0].text()) == ("–", "4.500 g")
+    type_over(dialog.grid.field(0, "name"), "weight")
+    assert dialog.definition.channels[0].table == channel.table
     dialog.reject()
 
 

@@ -1,5 +1,6 @@
 """A definition while it is typed: what it becomes, and what is said where it is wrong."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -36,6 +37,15 @@ def test_what_is_typed_is_in_the_definition() -> None:
     assert (third.label, third.color, third.decimals) == ("Flow", "#00ff00", 3)
     assert (third.valid_low, third.valid_high, third.limit_high) == (0, None, 1000)
     assert definition.commands == PRINTED.commands
+
+
+def test_scale_and_divisor_are_one_number_until_another_is_typed() -> None:
+    base = Channel(name="p", column=0, zero=2_000_000, divisor=1_000_000, unit="kPa")
+    draft = ChannelDraft.of(base)
+    assert draft.scale == "1e-06"
+    assert draft.build(base, 0) == base
+    typed = dataclasses.replace(draft, scale="2e-6").build(base, 0)
+    assert (typed.scale, typed.divisor, typed.zero) == (2e-6, 1, 2_000_000)
 
 
 def test_an_emptied_zero_and_scale_are_the_usual_ones() -> None:

@@ -33,7 +33,7 @@ class ChannelGrid(QWidget):
         self._sent: list[QLabel] = []
         self._values: list[QLabel] = []
         self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setContentsMargins(0, 0, SPACE, 0)
         self._grid.setHorizontalSpacing(SPACE + SPACE // 2)
         self._grid.setVerticalSpacing(SPACE // 2)
         for words, column in (*_HEADS, *((title, _FIRST_FIELD + n) for n, (_, title, _, _) in enumerate(_FIELDS))):
@@ -54,6 +54,13 @@ class ChannelGrid(QWidget):
         """Fill the fields."""
         for (row, name), field in self._fields.items():
             text = getattr(draft.channels[row], name)
+            channel = draft.base.channels[row]
+            is_curved = bool(channel.table or channel.polynomial) and name in ("zero", "scale")
+            field.setEnabled(not is_curved)
+            field.setPlaceholderText("calibrated" if is_curved else "")
+            if is_curved:
+                field.setToolTip("The definition has a table or a polynomial, which stands for zero and scale")
+                text = ""
             if field.text() != text:
                 field.setText(text)
 

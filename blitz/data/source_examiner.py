@@ -168,7 +168,7 @@ class SourceExaminer:
         command = short_timer_command(self.source.link)
         remedy = f" With 1 ms their times are better: {command}" if command else ""
         return [
-            f"Messages of {self.source.name} arrive in bunches of 16 ms: most likely, the latency timer of an FTDI chip."
+            f"Messages of {self.source.name} arrive in bunches of 16 ms: likely the latency timer of an FTDI chip."
             + remedy
         ]
 

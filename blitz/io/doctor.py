@@ -5,6 +5,7 @@ binary layout never more than a proposal. Listening is the business of :mod:`bli
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.framing_rule import FramingKind, FramingRule
@@ -57,6 +58,8 @@ def diagnose(
         duration_s *= min(1.0, SAMPLE_LIMIT / len(sample))
     sample = sample[:SAMPLE_LIMIT]
     text = diagnose_text(sample, known or {}, duration_s, is_asked=is_asked)
+    if text is None or not text.is_sure:
+        text = _diagnose_later_text(sample, known or {}, duration_s) or text
     if text is not None and text.evidence >= _WELL_READ:
         return text
     part_s = duration_s and duration_s * min(1.0, SAMPLE_BYTES / len(sample))
@@ -65,6 +68,17 @@ def diagnose(
         found.append(text)
     best = max(found, key=lambda diagnosis: diagnosis.evidence, default=None)
     return best if best is not None and best.evidence >= _LEAST_EVIDENCE else not_known(sample)
+
+
+def _diagnose_later_text(
+    sample: bytes, known: Mapping[str, BoardDefinition], duration_s: float | None
+) -> Diagnosis | None:
+    """Read the second half of a sample: some devices begin with a greeting at another rate."""
+    half = len(sample) // 2
+    text = diagnose_text(sample[half:], known, duration_s and duration_s / 2)
+    if text is None or not text.is_sure:
+        return None
+    return replace(text, reasons=(*text.reasons, "The beginning is none of this: a greeting at another rate, perhaps."))
 
 
 def _describe(cut: Cut, duration_s: float | None) -> Diagnosis:

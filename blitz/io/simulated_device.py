@@ -49,7 +49,9 @@ class SimulatedDevice(SimulatedPort):
         if kind not in KINDS:
             raise ValueError(f"There is no simulated device {kind!r}. Allowed are: {', '.join(KINDS)}.")
         if not 0 < rate_hz <= 1e6 or baud <= 0:
-            raise ValueError(f"Rate {rate_hz:g} Hz and baud rate {baud} must be greater than 0, and the rate at most 1e6.")
+            raise ValueError(
+                f"Rate {rate_hz:g} Hz and baud rate {baud} must be greater than 0, and the rate at most 1e6."
+            )
         super().__init__(
             f"device-{kind}",
             DeviceProgram(kind, rate_hz, seed=seed, count=count, quiet=quiet),

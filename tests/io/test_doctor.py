@@ -140,6 +140,12 @@ def test_messages_without_line_ends_are_parted_by_another_delimiter(delimiter: b
     assert diagnosis.rows()[-1] == [500 + 98 % 9, 98]
 
 
+def test_a_greeting_at_another_rate_does_no_harm() -> None:
+    diagnosis = diagnose(random.Random(1).randbytes(300) + stream_of("csv"), KNOWN)
+    assert (diagnosis.confidence, len(names_of(diagnosis))) == (Confidence.SURE, 4)
+    assert diagnosis.reasons[-1].startswith("The beginning is none of this")
+
+
 def test_debug_prints_are_lines_without_a_meaning() -> None:
     states = [b"all well", b"waiting for the valve", b"door is open", b"calibrating, please wait"]
     stream = b"".join(b"[%d] loop done: %s\r\n" % (n, random.Random(n).choice(states)) for n in range(20))

@@ -199,6 +199,7 @@ def _document(place: str, heard: "Heard") -> dict[str, Any]:
         "summary": diagnosis.summary,
         "reasons": diagnosis.reasons,
         "board_id": diagnosis.board_id,
+        "parity": diagnosis.parity,
         "framing": diagnosis.framing,
         "definition": diagnosis.definition,
         "rows": diagnosis.rows(),
@@ -220,19 +221,25 @@ def _named(heard: "Heard", name: str) -> "BoardDefinition | None":
 def _source(name: str, place: str, heard: "Heard") -> "SourceConfig":
     from blitz.data.source_config import SerialOptions, SourceConfig
     from blitz.io.link import is_port
+    from blitz.io.recording import RecordingReader
     from blitz.io.usb_ports import find_ports, real_port
 
     diagnosis = heard.diagnosis
     if diagnosis.framing is None:
         raise ValueError("what the device sends is not known.")
     is_file = is_port(place) and Path(place).is_file()
+    if is_file:
+        RecordingReader(Path(place)).close()  # raw bytes have no times, and are no source
     link = f"replay:{Path(place).resolve()}" if is_file else place
     identity = next((each.identity for each in find_ports() if each.port == real_port(place)), None)
     definition = None if diagnosis.board_id is not None else _named(heard, name)
+    serial: dict[str, Any] = {"baud": heard.baud} if heard.baud else {}
+    if diagnosis.parity != "none":
+        serial |= {"data_bits": 7, "parity": diagnosis.parity}
     return SourceConfig(
         name=name,
         link=link,
-        serial=SerialOptions(baud=heard.baud) if heard.baud else SerialOptions(),
+        serial=SerialOptions.model_validate(serial),
         framing=None if definition is not None or diagnosis.board_id is not None else diagnosis.framing,
         definition=definition,
         identity=identity,

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.boards import layout_of
@@ -46,6 +47,8 @@ class Diagnosis:
     definition: BoardDefinition | None = None
     frames: tuple[bytes, ...] = field(default=(), repr=False)
     board_id: str | None = None
+    parity: Literal["none", "even", "odd"] = "none"
+    """Other than none: bytes have 7 data bits and this parity bit, but were heard as 8 bits without one."""
 
     @property
     def is_sure(self) -> bool:

@@ -6,6 +6,7 @@ binary layout never more than a proposal. Listening is the business of :mod:`bli
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Literal
 
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.framing_rule import FramingKind, FramingRule
@@ -25,6 +26,8 @@ _WELL_READ = 0.9
 _LEAST_EVIDENCE = 0.4
 _NEWS_ALLOWED = 3.6
 _TEXT_SHARE = 0.98
+_PARITY_SHARE = 0.98
+_PARITY_BYTES = 50
 _TITLES = {
     FramingKind.COBS: "COBS frames",
     FramingKind.SLIP: "SLIP frames",
@@ -66,6 +69,8 @@ def diagnose(
     found = [_describe(cut, part_s) for cut in find_cuts(sample)]
     if text is not None:
         found.append(text)
+    if not found or max(diagnosis.evidence for diagnosis in found) < _WELL_READ:
+        found += _diagnose_with_parity(sample, known or {}, duration_s)
     best = max(found, key=lambda diagnosis: diagnosis.evidence, default=None)
     return best if best is not None and best.evidence >= _LEAST_EVIDENCE else not_known(sample)
 
@@ -79,6 +84,23 @@ def _diagnose_later_text(
     if text is None or not text.is_sure:
         return None
     return replace(text, reasons=(*text.reasons, "The beginning is none of this: a greeting at another rate, perhaps."))
+
+
+def _diagnose_with_parity(
+    sample: bytes, known: Mapping[str, BoardDefinition], duration_s: float | None
+) -> list[Diagnosis]:
+    """Take the eighth bits for parity bits, as many scales send them."""
+    ones = [byte.bit_count() % 2 for byte in sample]
+    parity: Literal["even", "odd"] = "odd" if 2 * sum(ones) > len(ones) else "even"
+    agreeing = ones.count(parity == "odd") / len(ones)
+    if agreeing < _PARITY_SHARE or len(sample) < _PARITY_BYTES:
+        return []
+    text = diagnose_text(bytes(byte & 0x7F for byte in sample), known, duration_s)
+    if text is None or not text.is_sure:
+        return []
+    reason = f"Bytes have 7 data bits and {parity} parity: that of {100 * agreeing:.0f} % of them is right."
+    summary = f"{text.summary}, 7 data bits with {parity} parity"
+    return [replace(text, summary=summary, reasons=(reason, *text.reasons), parity=parity)]
 
 
 def _describe(cut: Cut, duration_s: float | None) -> Diagnosis:

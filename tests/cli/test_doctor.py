@@ -81,6 +81,12 @@ def test_noise_is_not_known_and_nothing_is_written(tmp_path: Path, capsys: pytes
     assert not (tmp_path / "mine.toml").exists()
 
 
+def test_raw_bytes_are_no_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "raw.bin").write_bytes(stream_of("csv"))
+    assert invoke(["doctor", "raw.bin", "--save", "raw", "--server", "http://127.0.0.1:9"]) == 1
+    assert capsys.readouterr().err.startswith("Cannot read raw.bin: it is not a recording.")
+
+
 def test_a_port_that_another_program_uses_is_not_opened(
     device: SimulatedDevice, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -146,6 +146,18 @@ def test_a_greeting_at_another_rate_does_no_harm() -> None:
     assert diagnosis.reasons[-1].startswith("The beginning is none of this")
 
 
+@pytest.mark.parametrize("parity", ["even", "odd"])
+@pytest.mark.parametrize("kind", ["plain", "nmea", "pairs"])
+def test_parity_bits_are_told_from_data_bits(kind: str, parity: str) -> None:
+    is_odd = parity == "odd"
+    plain = stream_of(kind)
+    stream = bytes(byte | 0x80 if byte.bit_count() % 2 != is_odd else byte for byte in plain)
+    diagnosis = diagnose(stream[5:], KNOWN)
+    assert (diagnosis.parity, diagnosis.confidence) == (parity, Confidence.SURE)
+    assert diagnosis.definition == diagnose(plain[5:], KNOWN).definition
+    assert diagnose(plain, KNOWN).parity == "none"
+
+
 def test_debug_prints_are_lines_without_a_meaning() -> None:
     states = [b"all well", b"waiting for the valve", b"door is open", b"calibrating, please wait"]
     stream = b"".join(b"[%d] loop done: %s\r\n" % (n, random.Random(n).choice(states)) for n in range(20))

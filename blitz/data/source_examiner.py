@@ -23,7 +23,7 @@ _SLACK_NS = 2_000_000_000
 """Times of a link's gap are arrivals, those of a hole the device's: as far apart as a poll or a stalled reader."""
 _MOST_NS = 1 << 62
 _DOUBT_PPM = 50.0
-"""A drift that is less certain is not told, unless it is so large that it is certain enough."""
+"""A drift that is less certain is not told."""
 _TAIL = 64
 """So many messages back a hole may be found: in the clock, one learns of it four messages later."""
 
@@ -145,7 +145,7 @@ class SourceExaminer:
         gaps, clock = self.gaps.all(), self._clock
         jitter_ns = clock.jitter_ns if clock else None
         drift_ppm, doubt_ppm = (clock.drift_ppm, clock.drift_uncertainty_ppm) if clock else (None, None)
-        if drift_ppm is None or doubt_ppm is None or doubt_ppm > max(_DOUBT_PPM, abs(drift_ppm) / 4):
+        if doubt_ppm is None or doubt_ppm > _DOUBT_PPM:
             drift_ppm = None
         return account.model_copy(
             update={

@@ -85,6 +85,12 @@ class BlitzDevice:
         owner.mode = "polled" if found.is_polled else "streaming"
         owner.make_known(found.board_id, talk.heard)
         owner.be_back()
+        if found.board_id is None and owner.definition is None:
+            owner.notice(
+                "warning",
+                f"Nobody knows what {owner.name} sends: it is recorded as it comes, and has no channels. The format doctor "
+                f"may find out: blitz release {owner.name} -- blitz doctor {{port}}",
+            )
         talk.takes_every_line = found.board_id is None
         talk.take_heard()
         talk.settle()

@@ -138,7 +138,7 @@ class ClientSettings(_Settings):
 
 _S = TypeVar("_S", bound=_Settings)
 
-_FURTHER_VARIABLES = ("BLITZ_CONFIG", "BLITZ_NO_INSTALL", "BLITZ_SOAK")
+_FURTHER_VARIABLES = ("BLITZ_CONFIG", "BLITZ_NO_INSTALL", "BLITZ_SOAK", "BLITZ_RELEASED_PORT")
 """What is no setting: where the settings file is, and what set-up and tests are told."""
 
 

@@ -104,7 +104,7 @@ def release(
         list[str] | None,
         typer.Argument(
             metavar="-- COMMAND",
-            help="Run this meanwhile. {port} in it, and BLITZ_PORT in its environment, are the port.",
+            help="Run this meanwhile. {port} in it, and BLITZ_RELEASED_PORT in its environment, are the port.",
             show_default=False,
         ),
     ] = None,

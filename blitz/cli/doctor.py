@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from blitz.config import ServerSettings
     from blitz.data.board_definition import BoardDefinition
     from blitz.data.source_config import SourceConfig
+    from blitz.io.connection import AsyncClient
     from blitz.io.doctor_listening import Heard
     from blitz.io.usb_ports import FoundPort
 
@@ -90,8 +91,19 @@ def doctor(
             source = _source(save, place, diagnosed[place])
         except ValueError as error:
             raise ConfigError(f"Cannot save {save!r}: {error}") from error
-        added = ask(client_settings(server, token, config_file), lambda client: client.add_source(source))
-        out.line(f"The server has the source {added.name}.")
+        kept = ask(client_settings(server, token, config_file), lambda client: _save(client, source))
+        out.line(f"The server has the source {kept.name}.")
+
+
+async def _save(client: "AsyncClient", source: "SourceConfig") -> "SourceConfig":
+    """Add a source to the server's, or tell what is known now of one that is there at this port already."""
+    from blitz.io.usb_ports import real_port
+
+    there = next((each for each in await client.sources() if each.name == source.name), None)
+    if there is None or real_port(there.link) != real_port(source.link):
+        return await client.add_source(source)
+    learnt = source.model_dump(mode="json", include={"serial", "framing", "definition", "protocol"})
+    return await client.update_source(source.name, **learnt)
 
 
 def _diagnose_free_ports(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from blitz.cli.faults import report
 from blitz.errors import BlitzError
 
-PORT_VARIABLE = "BLITZ_PORT"
+PORT_VARIABLE = "BLITZ_RELEASED_PORT"
 _SIGNAL_BASE = 128
 """A program that was ended by signal n ends with this plus n, as shells have it."""
 
@@ -19,7 +19,7 @@ def run_with_port(program: Sequence[str], port: str, retake: Callable[[], object
     Ctrl-C reaches the program, which decides what it means; it is waited for. Where the program did its work, but
     the port cannot be taken again, that is the error; else the program's own failure is.
 
-    :param program: its words; ``{port}`` in them becomes the port, as does BLITZ_PORT in its environment.
+    :param program: its words; ``{port}`` in them becomes the port, as does BLITZ_RELEASED_PORT in its environment.
     :raises OSError: if there is no such program.
     """
     words = [word.replace("{port}", port) for word in program]

@@ -152,7 +152,7 @@ def test_a_port_is_lent_until_it_is_taken_again(shell: Shell) -> None:
 
 @pytest.mark.parametrize("code", [0, 7])
 def test_a_program_gets_the_port_and_its_exit_code_is_ours(shell: Shell, code: int) -> None:
-    program = f"import os, sys; print(os.environ['BLITZ_PORT'], *sys.argv[1:], '--json'); sys.exit({code})"
+    program = f"import os, sys; print(os.environ['BLITZ_RELEASED_PORT'], *sys.argv[1:], '--json'); sys.exit({code})"
     link = shell.printer()["link"]
     arguments = ["release", "printer", "--", sys.executable, "-c", program, "-P", "{port}"]
     assert invoke(arguments) == code

@@ -17,10 +17,33 @@ def channel_decimals(channel: Channel) -> int:
         return channel.decimals
     if channel.table or channel.polynomial or channel.type in ("f32", "f64"):
         return 3
-    step = abs(channel.scale / channel.divisor) if channel.divisor else 1.0
+    step = abs(channel.scale / channel.divisor)
     if step == 0 or (step.is_integer() and channel.zero.is_integer()):
         return 0
     return min(6, max(1, math.ceil(-math.log10(step) - 1e-9)))
+
+
+def fitting_decimals(channel: Channel, values: Iterable[float], at_least: int = 0) -> int:
+    """Return how many decimals to show of these values.
+
+    Numbers that come as text have no smallest step: there the values tell.
+
+    :param at_least: how many are shown already: a last digit that happens to be 0 must not make a column jump.
+    """
+    decimals = channel_decimals(channel)
+    if channel.column is None or channel.decimals is not None:
+        return decimals
+    return max(decimals, at_least, seen_decimals(values))
+
+
+def seen_decimals(values: Iterable[float]) -> int:
+    """Return how many decimals values have, at most 6, as far as their first six digits tell.
+
+    >>> seen_decimals([23.01, 4.5, 100 / 3]), seen_decimals([]), seen_decimals([1e9, float("nan")])
+    (4, 0, 0)
+    """
+    texts = (f"{value:.6g}" for value in values if math.isfinite(value) and 1e-6 <= abs(value) < 1e6)
+    return max((min(6, len(text.partition(".")[2])) for text in texts if "e" not in text), default=0)
 
 
 def format_value(value: float, decimals: int) -> str:

@@ -35,3 +35,13 @@ def test_decimals_follow_the_smallest_step_of_a_channel() -> None:
 )
 def test_an_address_is_completed(typed: str, address: str) -> None:
     assert connect.complete_address(typed) == address
+
+
+def test_numbers_that_come_as_text_show_the_decimals_that_they_have() -> None:
+    printed = Channel(name="temp", column=3)
+    assert formats.fitting_decimals(printed, [23.0]) == 0
+    assert formats.fitting_decimals(printed, [23.01, 4.5]) == 2
+    assert formats.fitting_decimals(printed, [23.0], at_least=2) == 2
+    assert formats.fitting_decimals(Channel(name="temp", column=3, scale=0.001), [1.0]) == 3
+    assert formats.fitting_decimals(Channel(name="temp", column=3, decimals=1), [23.01]) == 1
+    assert formats.fitting_decimals(Channel(name="adc", bit=0, bits=12), [1.25]) == 0

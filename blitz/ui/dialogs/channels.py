@@ -24,7 +24,7 @@ from PyQt5.QtWidgets import (
 
 from blitz.data.board_definition import BoardDefinition, Channel
 from blitz.ui.definition_draft import DefinitionDraft, DraftError
-from blitz.ui.formats import MISSING, channel_decimals, format_value
+from blitz.ui.formats import MISSING, fitting_decimals, format_value
 from blitz.ui.source_rows import sent_number
 from blitz.ui.theme import SPACE
 from blitz.ui.widgets.channel_details import ChannelDetails
@@ -235,5 +235,5 @@ def _value_text(number: float | None, value: float, typed: Channel | None) -> st
     is_valid = (typed.valid_low is None or value >= typed.valid_low) and (
         typed.valid_high is None or value <= typed.valid_high
     )
-    words = format_value(value, channel_decimals(typed)) if is_valid else "not valid"
+    words = format_value(value, fitting_decimals(typed, [value])) if is_valid else "not valid"
     return f"{words} {typed.unit}" if typed.unit and is_valid else words

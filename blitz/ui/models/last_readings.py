@@ -6,7 +6,7 @@ from typing import Any
 from PyQt5.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, pyqtSignal
 from PyQt5.QtGui import QFont
 
-from blitz.ui.formats import MISSING, channel_decimals, format_value
+from blitz.ui.formats import MISSING, fitting_decimals, format_value
 from blitz.ui.live_rings import Series
 from blitz.ui.live_store import LiveChannel, LiveStore
 
@@ -23,7 +23,7 @@ class LastReadingsModel(QAbstractTableModel):
         super().__init__(parent)
         self._store = store
         self._channels: tuple[LiveChannel, ...] = ()
-        self._decimals: tuple[int, ...] = ()
+        self._decimals: list[int] = []
         self._series: dict[int, Series] = {}
         self._widest = 0
         self.number_font: QFont | None = None
@@ -33,7 +33,7 @@ class LastReadingsModel(QAbstractTableModel):
         if self._store.channels != self._channels:
             self.beginResetModel()
             self._channels = self._store.channels
-            self._decimals = tuple(channel_decimals(channel.channel) for channel in self._channels)
+            self._decimals = [0] * len(self._channels)
             self._read()
             self.endResetModel()
             # The view measures its names anew only when told.
@@ -84,6 +84,10 @@ class LastReadingsModel(QAbstractTableModel):
 
     def _read(self) -> None:
         self._series = {source.index: self._store.last(source.index, LAST) for source in self._store.sources}
+        for row, channel in enumerate(self._channels):
+            values = self._series[channel.source.index].values
+            shown = values[:, channel.column].tolist() if channel.column < values.shape[1] else []
+            self._decimals[row] = fitting_decimals(channel.channel, shown, self._decimals[row])
         widest = max((self._width(row) for row in range(len(self._channels))), default=0)
         if widest > self._widest:
             self._widest = widest

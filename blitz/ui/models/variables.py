@@ -1,23 +1,18 @@
 """The table of variables: each channel's latest value, its unit, source and age. A tick shows it in the plot."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from PyQt5.QtCore import QModelIndex, QObject, Qt, pyqtSignal
 from PyQt5.QtGui import QColor, QFont
 
-from blitz.ui.formats import MISSING, channel_decimals, format_age, format_value
+from blitz.ui.formats import MISSING, fitting_decimals, format_age, format_value
 from blitz.ui.live_store import LiveChannel, LiveStore
 from blitz.ui.models.columns import ColumnsModel
 
 COLUMNS = ("Channel", "Value", "Unit", "Source", "Age")
 CHANNEL, VALUE, UNIT, SOURCE, AGE = range(5)
 _RIGHT = int(Qt.AlignRight | Qt.AlignVCenter)
-
-
-class _Row(NamedTuple):
-    channel: LiveChannel
-    decimals: int
 
 
 class VariablesModel(ColumnsModel):
@@ -35,11 +30,11 @@ class VariablesModel(ColumnsModel):
         super().__init__(parent)
         self._store = store
         self._colours = colours
-        self._rows: list[_Row] = []
+        self._rows: tuple[LiveChannel, ...] = ()
         self._values: list[float] = []
+        self._decimals: list[int] = []
         self._times: list[float] = []
         self._now = 0.0
-        self._seen: tuple[LiveChannel, ...] = ()
         self._shown: dict[str, bool] = {}
         self._order: dict[tuple[int, int], int] = {}
         self.number_font: QFont | None = None
@@ -47,7 +42,7 @@ class VariablesModel(ColumnsModel):
     @property
     def shown_channels(self) -> tuple[LiveChannel, ...]:
         """The channels that the plot shows."""
-        return tuple(row.channel for row in self._rows if self.is_shown(row.channel))
+        return tuple(row for row in self._rows if self.is_shown(row))
 
     def is_shown(self, channel: LiveChannel) -> bool:
         """Whether the plot shows a channel: as chosen by its label, else as its definition says."""
@@ -66,7 +61,7 @@ class VariablesModel(ColumnsModel):
 
         :param now_s: the server's time, in seconds since the Unix epoch.
         """
-        if self._store.channels != self._seen:
+        if self._store.channels != self._rows:
             self._rebuild()
         self._now = now_s
         self._read()
@@ -101,28 +96,28 @@ class VariablesModel(ColumnsModel):
             return self.number_font
         if column == CHANNEL:
             if role == Qt.CheckStateRole:
-                return Qt.Checked if self.is_shown(row.channel) else Qt.Unchecked
+                return Qt.Checked if self.is_shown(row) else Qt.Unchecked
             if role == Qt.DecorationRole:
-                return QColor(self.colour(row.channel))
+                return QColor(self.colour(row))
         if role == Qt.ToolTipRole:
-            source = row.channel.source
+            source = row.source
             board = source.definition.name if source.definition else "unknown board"
             how = "A click on the square, or Enter, shows or hides it in the plot."
-            return f"{row.channel.label}\n{board} on {source.link}\n{how}"
+            return f"{row.label}\n{board} on {source.link}\n{how}"
         return None
 
     def setData(self, index: QModelIndex, value: Any, role: int = Qt.EditRole) -> bool:
         """Show or hide a channel in the plot."""
         if role != Qt.CheckStateRole or index.column() != CHANNEL:
             return False
-        self._shown[self._rows[index.row()].channel.label] = value == Qt.Checked
+        self._shown[self._rows[index.row()].label] = value == Qt.Checked
         self.dataChanged.emit(index, index, [Qt.CheckStateRole])
         self.shown_changed.emit()
         return True
 
     def show_only(self, labels: set[str] | None) -> None:
         """Tick exactly these channels; None ticks them as their definitions say."""
-        self._shown = {} if labels is None else {row.channel.label: row.channel.label in labels for row in self._rows}
+        self._shown = {} if labels is None else {row.label: row.label in labels for row in self._rows}
         if self._rows:
             self.dataChanged.emit(self.index(0, 0), self.index(len(self._rows) - 1, 0), [Qt.CheckStateRole])
         self.shown_changed.emit()
@@ -130,10 +125,10 @@ class VariablesModel(ColumnsModel):
     @property
     def labels(self) -> set[str]:
         """The labels of all channels."""
-        return {row.channel.label for row in self._rows}
+        return {row.label for row in self._rows}
 
     def _text(self, row: int, column: int) -> str:
-        channel, decimals = self._rows[row]
+        channel = self._rows[row]
         if column == CHANNEL:
             return channel.channel.display_name
         if column == UNIT:
@@ -141,14 +136,14 @@ class VariablesModel(ColumnsModel):
         if column == SOURCE:
             return channel.source.name
         if column == VALUE:
-            return format_value(self._values[row], decimals)
+            return format_value(self._values[row], self._decimals[row])
         return format_age(self._now - self._times[row]) if self._times[row] else MISSING
 
     def _rebuild(self) -> None:
         self.beginResetModel()
-        self._seen = self._store.channels
-        self._rows = [_Row(channel, channel_decimals(channel.channel)) for channel in self._seen]
-        by_default = sorted(self._seen, key=lambda channel: not channel.channel.shown)
+        self._rows = self._store.channels
+        self._decimals = [0] * len(self._rows)
+        by_default = sorted(self._rows, key=lambda channel: not channel.channel.shown)
         self._order = {channel.key: place for place, channel in enumerate(by_default)}
         self._read()
         self.endResetModel()
@@ -158,7 +153,11 @@ class VariablesModel(ColumnsModel):
         newest = {source.index: self._store.last(source.index, 1) for source in self._store.sources}
         self._values, self._times = [], []
         for row in self._rows:
-            series = newest[row.channel.source.index]
-            has_value = len(series.times) > 0 and row.channel.column < series.values.shape[1]
-            self._values.append(float(series.values[-1, row.channel.column]) if has_value else float("nan"))
+            series = newest[row.source.index]
+            has_value = len(series.times) > 0 and row.column < series.values.shape[1]
+            self._values.append(float(series.values[-1, row.column]) if has_value else float("nan"))
             self._times.append(float(series.times[-1]) if has_value else 0.0)
+        self._decimals = [
+            fitting_decimals(row.channel, [value], known)
+            for row, value, known in zip(self._rows, self._values, self._decimals, strict=True)
+        ]

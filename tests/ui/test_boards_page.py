@@ -107,15 +107,6 @@ def test_an_offer_that_was_declined_does_not_come_again(printed: MainWindow, fee
     assert offers.isVisible()
 
 
-def test_a_device_that_is_not_understood_says_how_to_find_out(printed: MainWindow, feed: Any, make: Any) -> None:
-    unknown = printing(definition=None, is_guessed=False, format="", account=Account(source=0, bytes_read=501))
-    feed.status_received.emit(with_boards(make.status(), unknown))
-    words = printed.live_page.offers.words.text()
-    assert words.endswith("blitz release ttyUSB0 -- blitz doctor /dev/ttyUSB0")
-    printed.live_page.offers.buttons[0].click()
-    assert not printed.live_page.offers.isVisible()
-
-
 def test_the_dialog_shows_what_is_sent_and_what_it_means_as_typed(printed: MainWindow, qtbot: QtBot) -> None:
     printed.menus["boards"].trigger()
     printed.boards_page.channels.click()

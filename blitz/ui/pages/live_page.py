@@ -24,7 +24,7 @@ from blitz.ui.pages.hints import NO_BOARDS, OFFLINE
 from blitz.ui.plots.live_plot import LivePlot
 from blitz.ui.theme import SPACE, Appearance, Theme, number_font
 from blitz.ui.widgets.channel_delegate import ChannelDelegate
-from blitz.ui.widgets.offer_bar import NAME_CHANNELS, Offer, OfferBar, channel_offers, doctor_hints, place_offers
+from blitz.ui.widgets.offer_bar import NAME_CHANNELS, Offer, OfferBar, channel_offers, place_offers
 from blitz.ui.widgets.table import DENSE_ROW_HEIGHT, Table
 from blitz.ui.windows import PlotWindow
 
@@ -99,7 +99,7 @@ class LivePage(QWidget):
         else:
             hint = _waiting_words(status)
         boards = status.boards if status is not None and state.connection is Connection.ONLINE else ()
-        self.offers.show_offers([*self._place_offers(boards), *channel_offers(boards), *doctor_hints(boards)])
+        self.offers.show_offers([*self._place_offers(boards), *channel_offers(boards)])
         self.plot.show_badge(badge)
         self.plot.show_hint(hint)
 

@@ -83,8 +83,6 @@ class OfferBar(QFrame):
 
 
 NAME_CHANNELS = "channels"
-ENOUGH_BYTES = 500
-"""A device that sent so many, and is still not understood, needs the operator."""
 
 
 def channel_offers(boards: tuple[BoardRecord, ...]) -> list[Offer]:
@@ -115,26 +113,6 @@ def place_offers(boards: tuple[BoardRecord, ...]) -> list[Offer]:
         )
         for board in boards
         if board.state is LinkState.AMBIGUOUS and board.candidates
-    ]
-
-
-def doctor_hints(boards: tuple[BoardRecord, ...]) -> list[Offer]:
-    """Say how to find out what devices send that nobody understands."""
-    return [
-        Offer(
-            f"{board.name} unknown",
-            board.name,
-            "info",
-            f"{board.name} sends something that is not understood. On the server, this finds out what it is:\n"
-            f"blitz release {board.name} -- blitz doctor {board.link}",
-            (),
-            can_wait=True,
-        )
-        for board in boards
-        if board.definition is None
-        and board.state in (LinkState.READY, LinkState.RECORDING)
-        and board.account is not None
-        and board.account.bytes_read > ENOUGH_BYTES
     ]
 
 

@@ -13,6 +13,7 @@ from blitz.data.records import LinkState
 from blitz.errors import BoardTimeout, CommandRefused, LinkError
 from blitz.io.conversation import Conversation
 from blitz.io.device import WireCommand
+from blitz.io.frame_account import UNFINISHED
 
 if TYPE_CHECKING:
     from blitz.io.device_link import DeviceLink
@@ -76,16 +77,19 @@ class NetScanner:
     def _poll(self, talk: Conversation) -> None:
         owner = self._owner
         answer = self._ask(talk, POLL, CHANNELS)
-        if len(answer.split()) == CHANNELS and not answer.startswith(b"N"):
+        if len(answer.split()) == CHANNELS and _is_whole(answer):
             self._missed = 0
             talk.take([answer])
             if owner.state is LinkState.SILENT:
                 owner.set_state(owner.working_state)
         else:
             self._missed += 1
+            said = f"refused with {str(answer, 'latin-1')}" if answer.startswith(b"N") else f"not {CHANNELS} numbers"
             if answer:
-                talk.framing.keep_bad(answer, f"not {CHANNELS} numbers")
-            owner.set_state(LinkState.SILENT, f"{owner.name} does not answer with {CHANNELS} pressures.")
+                talk.framing.keep_bad(answer, said)
+            elif not owner.is_leaving:
+                said = "no answer"
+            owner.set_state(LinkState.SILENT, f"{owner.name} does not answer with {CHANNELS} pressures: {said}.")
         talk.settle()
         if self._missed >= PATIENCE:
             raise LinkError(f"{owner.name} at {owner.port} has not answered {PATIENCE} polls.")
@@ -123,11 +127,26 @@ class NetScanner:
         talk.send(request)
         deadline_s = time.monotonic() + wait_s
         answer = b""
-        while (remaining_s := deadline_s - time.monotonic()) > 0 and not self._owner.stopping.is_set():
-            is_complete = len(answer.split()) >= numbers if numbers else bool(answer)
-            is_complete = is_complete or answer.startswith(b"N")
-            part = talk.receive_bytes(min(remaining_s, QUIET_S) if is_complete else remaining_s)
-            answer += part
-            if is_complete and not part:
-                break
+        try:
+            while (remaining_s := deadline_s - time.monotonic()) > 0 and not self._owner.stopping.is_set():
+                is_complete = len(answer.split()) >= numbers and _is_whole(answer) if numbers else bool(answer)
+                is_complete = is_complete or answer.startswith(b"N")
+                part = talk.receive_bytes(min(remaining_s, QUIET_S) if is_complete else remaining_s)
+                answer += part
+                if is_complete and not part:
+                    break
+        except LinkError:
+            if answer:
+                talk.framing.keep_bad(answer, UNFINISHED)
+            raise
         return answer
+
+
+def _is_whole(answer: bytes) -> bool:
+    """Whether no number is cut off: all have as many decimals as the first.
+
+    >>> _is_whole(b" -2.345678 1.000000"), _is_whole(b" -2.345678 1.0000"), _is_whole(b" -2.345678 ")
+    (True, False, False)
+    """
+    decimals = {len(number.partition(b".")[2]) for number in answer.split()}
+    return len(decimals) == 1 and not answer.endswith(b" ")

@@ -283,8 +283,8 @@ class Acquisition:
         )
         if session is not None:
             self._appender.put_entry(session.id, entry)
-        session_id = None if session is None else session.id
-        self.hub.post(Event(event=EventKind.TIMELINE, session_id=session_id, entry=entry))
+        else:
+            self.hub.post(Event(event=EventKind.TIMELINE, entry=entry))
 
     def now_ns(self) -> int:
         """Return Unix time in ns from the monotonic clock, anchored at the session's start."""
@@ -307,6 +307,10 @@ class Acquisition:
         """Show a gap."""
         self._observer.add_gap(session_id, gap)
         self.hub.post(Event(event=EventKind.GAP, session_id=session_id, gap=gap))
+
+    def entry_recorded(self, session_id: int, entry: TimelineEntry) -> None:
+        """Show an entry of the time line."""
+        self.hub.post(Event(event=EventKind.TIMELINE, session_id=session_id, entry=entry))
 
     def session_closed(self, record: SessionRecord, closed: "Future[SessionRecord]") -> None:
         """All messages of the session are stored and shown: let the observer finish with it."""

@@ -11,7 +11,7 @@ from blitz.data.records import LinkState
 from blitz.io import protocol
 from blitz.io.conversation import ANSWER_S, Answer, Conversation
 from blitz.io.device import WireCommand
-from blitz.io.stream_device import send_on_connecting, send_to_stream
+from blitz.io.stream_device import GUESS_LINES, GUESS_S, send_on_connecting, send_to_stream
 
 if TYPE_CHECKING:
     from blitz.io.device_link import DeviceLink
@@ -23,9 +23,6 @@ IDLE_S = 0.5
 RESTART_WAIT_S = 0.2
 DRAIN_S = 1.0
 QUIET_S = 0.2
-GUESS_LINES = 5
-GUESS_S = 1.0
-"""A device that prints something else is known by its second line; a few more tell what its lines mean."""
 MANY_MESSAGES = 16
 """An answer with more messages than this is followed by the next poll at once: the board's ring may be short."""
 

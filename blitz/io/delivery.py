@@ -17,6 +17,8 @@ from blitz.io.ledger import NOT_WANTED, Ledger, Tally, account_between
 
 Severity = Literal["info", "warning", "error"]
 
+NOT_THERE = "was not there at the start"
+
 
 class Identified(NamedTuple):
     """What the server makes of a device: its row in source tables, the name of its kind, what its messages mean."""
@@ -120,10 +122,11 @@ class Delivery:
             self._begun = self.tally
         self.source = source
 
-    def activate(self, *, is_away: bool = False) -> None:
+    def activate(self, *, is_away: bool = False, reason: str = NOT_THERE) -> None:
         """Let the present session go and deliver to the wanted one.
 
         :param is_away: the device is not there, so that messages are missing from the session's start.
+        :param reason: why it is not there.
         """
         self.release()
         with self._changed:
@@ -131,7 +134,7 @@ class Delivery:
         self._begun = self.tally
         self._since_ns = self._sink.now_ns()
         if is_away and self.is_recording:
-            self._lost = (self._since_ns, "was not there at the start")
+            self._lost = (self._since_ns, reason)
 
     def release(self) -> None:
         """Nothing more comes for the present session."""

@@ -6,33 +6,35 @@ same for all of them is here.
 """
 
 import logging
-import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.records import BadFrameRecord, BoardRecord, LinkState
 from blitz.data.source_config import SourceConfig
 from blitz.errors import BlitzError, BoardTimeout, LinkError
 from blitz.io.conversation import Conversation
-from blitz.io.delivery import Delivery, Severity, Sink
+from blitz.io.delivery import NOT_THERE, Delivery, Severity, Sink
 from blitz.io.device import Device, Mode, Placement, WireCommand
 from blitz.io.framing import BAD_FRAMES_KEPT, make_framing
 from blitz.io.ledger import Ledger, Tally
-from blitz.io.link import Link, open_link
+from blitz.io.lending import WAS_ASKED_FOR, Lending
+from blitz.io.link import Link, LinkEnded, open_link
+from blitz.io.link_orders import Changes, CommandQueue
 
 log = logging.getLogger(__name__)
 
 RETRY_S = (0.1, 0.2, 0.4, 0.8)
 """From one attempt to open a link that was lost to the next; so that it is open again within a second of its return."""
-LOCATE_S = 0.25
+STEADY_S = 1.0
+"""A connection that held for so long was a good one: the next is tried at once."""
+CHANGE_WAIT_S = 5.0
 NOTICE_EVERY_S = 10.0
+LENT = "Lent to another program; it is opened again by itself."
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class DeviceLink:
     :param make_device: gives what knows this kind of device.
     :param sink: where messages, gaps and notices go.
     :param locate: says where the device is now; None takes the configured link.
+    :param tell: puts a sentence on the session's time line.
+    :param why_missing: why messages are missing from a session that runs already when the link is made.
     """
 
     def __init__(
@@ -63,6 +67,8 @@ class DeviceLink:
         make_device: Callable[["DeviceLink"], Device],
         sink: Sink,
         locate: Callable[[], Placement] | None = None,
+        tell: Callable[[str], None] = lambda text: None,
+        why_missing: str = NOT_THERE,
     ) -> None:
         self.config = config
         self.options = options
@@ -87,15 +93,24 @@ class DeviceLink:
         """What ended the thread, if it was no call of :meth:`stop`."""
         self._sink = sink
         self._locate = locate
+        self._tell = tell
+        self._why_missing = why_missing
+        self._make_device = make_device
         self._device = make_device(self)
         self._link: Link | None = None
-        self._commands: queue.SimpleQueue[tuple[WireCommand, Future[str | None]]] = queue.SimpleQueue()
+        self._commands = CommandQueue()
+        self._changes = Changes()
+        self._lending = Lending()
         self._is_over = threading.Event()
         self._ask_lock = threading.Lock()
         self._asked_again = threading.Event()
-        self._lent_until_s: float | None = None
-        self._lent_changed = threading.Condition()
         self._retries = 0
+        self._back_s: float | None = None
+        """Since when the device is back; None while it is not."""
+        self._failed_begins = 0
+        self._told: LinkState | None = None
+        """What the operator knows of the present absence."""
+        self._overruns_before = 0
         self._bad_frames: deque[BadFrameRecord] = deque(maxlen=BAD_FRAMES_KEPT)
         self._bad_seen = 0
         self._measured = (0, time.monotonic())
@@ -127,13 +142,17 @@ class DeviceLink:
         self.delivery.wanted = session_id
         self._wake()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the thread has ended: it was stopped, or a recording is at its end."""
+        return self._is_over.is_set()
+
     def send(self, request: WireCommand) -> "Future[str | None]":
         """Send a command when its turn comes; the future gives the device's answer or a typed error.
 
         Once the thread has ended that is at once a :class:`~blitz.errors.LinkError`.
         """
-        answer: Future[str | None] = Future()
-        self._commands.put((request, answer))
+        answer = self._commands.put(request)
         if self._is_over.is_set():
             self._refuse_commands()
         self._wake()
@@ -141,17 +160,12 @@ class DeviceLink:
 
     def release(self, for_s: float) -> None:
         """Close the port for another program, and take it again after that time by itself."""
-        with self._lent_changed:
-            self._lent_until_s = time.monotonic() + for_s
-            self._lent_changed.notify_all()
+        self._lending.lend(for_s)
         self._wake()
 
-    def retake(self) -> None:
-        """Open a port that was lent out again, now."""
-        with self._lent_changed:
-            if self._lent_until_s is not None:
-                self._lent_until_s = 0.0
-            self._lent_changed.notify_all()
+    def retake(self) -> bool:
+        """Open a port that was lent out again, now; False if it was not lent."""
+        return self._lending.retake()
 
     def identify_again(self) -> None:
         """Ask a silent device once more who it is."""
@@ -162,12 +176,26 @@ class DeviceLink:
             self._asked_again.set()
         self._wake()
 
-    def redefine(self, definition: BoardDefinition) -> None:
-        """Take another definition for what the device sends from now on."""
-        self.config = self.config.model_copy(update={"definition": definition})
-        self.definition, self.is_guessed = definition, False
-        if self.delivery.source is not None:
-            self.make_known(self.board_id, ())
+    def redefine(self, definition: BoardDefinition, then: Callable[[], None] = lambda: None) -> None:
+        """Take another definition for what the device sends from now on; waits until that is so.
+
+        :param then: called behind the last message of the old definition, before the first of the new one.
+        """
+
+        def change() -> None:
+            self.config = self.config.model_copy(update={"definition": definition})
+            self.definition, self.is_guessed = definition, False
+            if self.delivery.source is not None:
+                self.make_known(self.board_id, ())
+            if self.config.is_stream and self.mode == "streaming":
+                self._device = self._make_device(self)  # it is not asked any more when it comes back
+            then()
+
+        made = self._changes.put(change)
+        self._wake()
+        if self._is_over.is_set():
+            self._changes.make()
+        made.wait(CHANGE_WAIT_S)
 
     def measure_rate(self) -> None:
         """Bring ``rate_hz`` up to date; called about once a second."""
@@ -183,10 +211,7 @@ class DeviceLink:
 
     def record(self) -> BoardRecord:
         """Return how the device is doing."""
-        tally, lent_until_s = self.delivery.tally, self._lent_until_s
-        retake_at = None
-        if self.state is LinkState.RELEASED and lent_until_s is not None:
-            retake_at = datetime.fromtimestamp(time.time() + lent_until_s - time.monotonic(), UTC)
+        tally = self.delivery.tally
         return BoardRecord(
             name=self.name,
             link=self.port,
@@ -204,7 +229,7 @@ class DeviceLink:
             definition=self.definition,
             framing=self.config.rule,
             candidates=self.candidates,
-            retake_at=retake_at,
+            retake_at=self._lending.retake_at if self.state is LinkState.RELEASED else None,
             error=self.error,
         )
 
@@ -213,12 +238,13 @@ class DeviceLink:
     @property
     def is_wanted_elsewhere(self) -> bool:
         """Whether the thread has something else to do than to listen."""
-        return self.is_leaving or not self.delivery.is_current or not self._commands.empty()
+        is_asked = not self._commands.is_empty or not self._changes.is_empty
+        return self.is_leaving or not self.delivery.is_current or is_asked
 
     @property
     def is_leaving(self) -> bool:
         """Whether the link is about to be closed."""
-        return self.stopping.is_set() or self._lent_until_s is not None
+        return self.stopping.is_set() or self._lending.is_lent
 
     @property
     def may_start(self) -> bool:
@@ -242,7 +268,10 @@ class DeviceLink:
 
     def be_back(self) -> None:
         """The device is there: what it says from now on is not missing any more."""
-        self._retries = 0
+        self._back_s = time.monotonic()
+        self._failed_begins = 0
+        self._told = None
+        self._why_missing = NOT_THERE
         self.delivery.end_absence()
         if not self.delivery.is_current:
             self.delivery.activate()
@@ -250,8 +279,9 @@ class DeviceLink:
 
     def keep_waiting(self) -> None:
         """The device is not known yet: follow what is wanted all the same."""
+        self._changes.make()
         if not self.delivery.is_current:
-            self.delivery.activate(is_away=True)
+            self.delivery.activate(is_away=True, reason=self._why_missing)
 
     def stay_unknown(self, sentence: str) -> None:
         """The device does not say what it is."""
@@ -260,7 +290,7 @@ class DeviceLink:
         with self._ask_lock:
             if not self._asked_again.is_set():
                 self.identified.set()
-        self._fail_commands(BoardTimeout(f"The device on {self.port} does not answer."))
+        self._commands.refuse(BoardTimeout(f"The device on {self.port} does not answer."))
 
     @property
     def working_state(self) -> LinkState:
@@ -299,7 +329,7 @@ class DeviceLink:
                     if not reopens:
                         break
                     self._wait_away()
-                if self._lent_until_s is not None and not self.stopping.is_set():
+                if self._lending.is_lent and not self.stopping.is_set():
                     self._lend()
         except Exception as error:
             self.failure = error
@@ -311,6 +341,7 @@ class DeviceLink:
         finally:
             self._close()
             self._is_over.set()
+            self._changes.make()
             self._refuse_commands()
             self.identified.set()
             self.delivery.release()
@@ -336,9 +367,11 @@ class DeviceLink:
         )
 
     def _attend(self, talk: Conversation) -> None:
-        self.set_state(LinkState.IDENTIFYING)
+        if not self._failed_begins:  # else it goes on: it can be opened, but nothing comes of it
+            self.set_state(LinkState.IDENTIFYING)
         self._device.begin(talk)
         while not self.is_leaving:
+            self._changes.make()
             if not self.delivery.is_current:
                 self._device.settle(talk)
                 self.delivery.activate()
@@ -351,8 +384,8 @@ class DeviceLink:
         talk.abandon(is_known=self.delivery.source is not None)
 
     def _settle(self, tally: Tally) -> None:
-        if self._link is not None:
-            self.ledger.overruns = self._link.overruns
+        if self._link is not None and (overruns := self._link.overruns) is not None:
+            self.ledger.overruns = self._overruns_before + overruns
         self.delivery.settle(tally)
         fresh = min(self.framing.bad_count - self._bad_seen, len(self.framing.bad_frames))
         if fresh:
@@ -368,10 +401,7 @@ class DeviceLink:
     # ---- commands -----------------------------------------------------------------------------------------------
 
     def _run_commands(self, talk: Conversation) -> None:
-        while not self._commands.empty():
-            request, answer = self._commands.get()
-            if not answer.set_running_or_notify_cancel():
-                continue
+        for request, answer in self._commands.take():
             try:
                 answer.set_result(self._device.command(talk, request))
             except BlitzError as error:
@@ -382,35 +412,39 @@ class DeviceLink:
                 answer.set_exception(LinkError(f"{self.name} ended by a fault of ours: {error!r}."))
                 raise
 
-    def _fail_commands(self, error: BlitzError) -> None:
-        with suppress(queue.Empty):  # the thread's end and whoever sends may both be at it
-            while True:
-                _, answer = self._commands.get_nowait()
-                if answer.set_running_or_notify_cancel():
-                    answer.set_exception(error)
-
     def _refuse_commands(self) -> None:
         """Nobody will send them any more."""
         why = "is closed" if self.failure is None else f"ended by a fault of ours: {self.failure!r}"
-        self._fail_commands(LinkError(f"{self.name} {why}."))
+        self._commands.refuse(LinkError(f"{self.name} {why}."))
 
     # ---- absence --------------------------------------------------------------------------------------------------
 
     def _lose(self, error: LinkError, talk: Conversation | None) -> None:
         """The link is gone, or never came."""
+        has_ended = isinstance(error, LinkEnded)
         if talk is not None:
             talk.abandon(is_known=self.delivery.source is not None)
-        self.framing.reset()
-        self._settle(self.ledger.tally(()))
-        self.delivery.begin_absence()
-        self._close()
-        self._device.lose()
-        self._fail_commands(error)
+            self._failed_begins += self._back_s is None
+        if self._back_s is not None and time.monotonic() - self._back_s >= STEADY_S:
+            self._retries = 0
+        self._back_s = None
+        self._leave("" if has_ended else "unplugged")
+        self._commands.refuse(error)
         state = LinkState.AMBIGUOUS if self.candidates else LinkState.AWAY
-        if str(error) != self.error and (self.state is not state or self.error is None):
-            self.notice("warning", str(error))
+        if self._told is not state:
+            self._told = state
+            self.notice("info" if has_ended else "warning", str(error))
         self.set_state(state, str(error))
         self.identified.set()
+
+    def _leave(self, reason: str) -> None:
+        """Close the port; what comes of an unfinished frame is kept."""
+        self.framing.reset()
+        self._settle(self.ledger.tally(()))
+        if reason:
+            self.delivery.begin_absence(reason)
+        self._close()
+        self._device.lose()
 
     def _wait_away(self) -> None:
         """Wait for the next attempt; after the first ones it comes as soon as a port may be back."""
@@ -420,23 +454,24 @@ class DeviceLink:
 
     def _lend(self) -> None:
         """Leave the port to another program until it is to be taken again."""
-        self._settle(self.ledger.tally(()))
-        self.delivery.begin_absence("released")
-        self._close()
-        self._device.lose()
-        why = "Lent to another program; it is opened again by itself."
-        self.set_state(LinkState.RELEASED, why)
-        self._fail_commands(LinkError(f"{self.name} is released: another program has the port. Retake it first."))
+        self._why_missing = "released"
+        self._leave("released")
         self.identified.set()
-        with self._lent_changed:
-            while not self.stopping.is_set() and (until_s := self._lent_until_s or 0.0) > time.monotonic():
-                self._lent_changed.wait(min(until_s - time.monotonic(), LOCATE_S))
-                self.keep_waiting()
-            self._lent_until_s = None
+        self._wait_lent()  # before it is told, so that what comes in between is refused, too
+        self.set_state(LinkState.RELEASED, LENT)
+        why = self._lending.wait_for_return(self.port, self.stopping, self._wait_lent)
+        self._retries, self._told = 0, None
+        if why != WAS_ASKED_FOR and not self.stopping.is_set():
+            self._tell(f"{self.name} was taken again by itself: {why}.")
+
+    def _wait_lent(self) -> None:
+        self._commands.refuse(LinkError(f"{self.name} is released: another program has the port. Retake it first."))
+        self.keep_waiting()
 
     def _close(self) -> None:
         link, self._link = self._link, None
         if link is not None:
+            self._overruns_before = self.ledger.overruns or 0
             link.close()
 
     def _wake(self) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from blitz.data.board_definition import Format
+from blitz.data.framing_rule import LINES
 from blitz.data.records import LinkState
-from blitz.errors import BoardTimeout
+from blitz.errors import BoardTimeout, CommandRefused
 from blitz.io import protocol
 from blitz.io.conversation import Conversation
 from blitz.io.device import WireCommand
@@ -20,6 +21,9 @@ log = logging.getLogger(__name__)
 IDLE_S = 0.5
 BOOT_S = 2.0
 """How long a device that is reset by opening its port may say nothing, nor hear."""
+GUESS_LINES = 5
+GUESS_S = 1.0
+"""A few lines tell what they mean; a device that prints seldom is known by what comes later."""
 SILENT_S = 5.0
 
 
@@ -30,23 +34,37 @@ class StreamDevice:
         self._owner = owner
         self._count = -1
         self._changed_s = 0.0
+        self._unread: list[bytes] = []
+        """Lines of which it is not known yet what they mean."""
 
     def begin(self, talk: Conversation) -> None:
         """Wait for the first frame, then send what switches the stream on."""
         owner = self._owner
-        talk.takes_every_line = True
         owner.keep_waiting()
         owner.mode = "streaming"
-        owner.make_known(owner.config.board_id, ())
-        deadline_s = time.monotonic() + (0.0 if "://" in owner.port else BOOT_S)
-        frames: list[bytes] = []
-        while not frames and time.monotonic() < deadline_s and not owner.is_wanted_elsewhere:
-            frames = talk.receive(max(deadline_s - time.monotonic(), 0.0))
+        if not self._is_to_be_guessed:
+            owner.make_known(owner.config.board_id, ())
+        boot_s = 0.0 if "://" in owner.port else BOOT_S
+        self._hear(talk, 1, time.monotonic() + boot_s)
+        if self._is_to_be_guessed:
+            self._hear(talk, GUESS_LINES, time.monotonic() + GUESS_S)
+            found = protocol.recognise(talk.heard, is_asked=False) if talk.heard else None
+            owner.make_known(found and found.board_id, talk.heard)
+            self._unread = talk.heard[:GUESS_LINES]
+        talk.takes_every_line = owner.board_id is None or not self._is_to_be_guessed
         owner.be_back()
-        talk.take(frames)
+        talk.take_heard()
         talk.settle()
         send_on_connecting(owner, talk)
         self._changed_s = time.monotonic()
+
+    @property
+    def _is_to_be_guessed(self) -> bool:
+        return self._owner.config.definition is None and self._owner.config.rule == LINES
+
+    def _hear(self, talk: Conversation, count: int, deadline_s: float) -> None:
+        while len(talk.heard) < count and time.monotonic() < deadline_s and not self._owner.is_wanted_elsewhere:
+            talk.heard += talk.receive(deadline_s - time.monotonic())
 
     def start(self, talk: Conversation) -> None:
         """Nothing to say: it sends by itself."""
@@ -54,6 +72,8 @@ class StreamDevice:
     def work(self, talk: Conversation) -> None:
         """Listen; say so when nothing comes."""
         owner = self._owner
+        if self._is_to_be_guessed and owner.definition is None and len(self._unread) < GUESS_LINES:
+            self._read_on(talk)
         talk.listen(IDLE_S)
         count = owner.ledger.messages_read
         if count != self._count:
@@ -62,6 +82,15 @@ class StreamDevice:
                 owner.set_state(owner.working_state)
         elif time.monotonic() - self._changed_s > SILENT_S and owner.state is not LinkState.SILENT:
             owner.set_state(LinkState.SILENT, f"{owner.name} is open, but sends nothing that is a message.")
+
+    def _read_on(self, talk: Conversation) -> None:
+        """Guess once more, as soon as there are more lines."""
+        lines = talk.receive(IDLE_S)
+        self._unread += lines
+        if lines:
+            self._owner.make_known(self._owner.board_id, self._unread)
+        talk.take(lines)
+        talk.settle()
 
     def settle(self, talk: Conversation, *, goes_on: bool = False) -> None:
         """Take what is still on its way."""
@@ -99,22 +128,41 @@ def send_to_stream(talk: Conversation, request: WireCommand) -> str | None:
 
 def send_on_connecting(owner: "DeviceLink", talk: Conversation) -> None:
     """Send what the source is configured to be sent whenever its link is opened, but nothing that moves or heats."""
-    for payload in _connection_lines(owner):
-        log.info("%s is sent %s on connecting", owner.name, _shown(payload))
+    for line, payload in _connection_lines(owner):
+        if _is_forbidden(owner, payload):
+            owner.notice("warning", f"{owner.name} is not sent {line!r} on connecting: it moves or heats something.")
+        elif owner.board_id is not None and not payload.strip():
+            owner.notice("warning", f"{owner.name} is not sent an empty line on connecting: boards take it for START.")
+        else:
+            log.info("%s is sent %s on connecting", owner.name, _shown(payload))
+            _send(owner, talk, payload)
+
+
+def _send(owner: "DeviceLink", talk: Conversation, payload: bytes) -> None:
+    if owner.board_id is None or owner.mode != "polled":
         talk.send(payload)
+        return
+    try:  # its answer must not be taken for that to the first poll
+        talk.command(payload, is_polled=True)
+    except (BoardTimeout, CommandRefused) as error:
+        owner.complain(str(error))
+    talk.settle()
 
 
-def _connection_lines(owner: "DeviceLink") -> Iterator[bytes]:
+def _connection_lines(owner: "DeviceLink") -> Iterator[tuple[str, bytes]]:
     definition = owner.definition
     for line in (*(definition.on_connect if definition else ()), *owner.config.on_connect):
         command = definition.command(line) if definition else None
-        payload = (line + "\n").encode("latin-1", "replace") if command is None else command.payload
-        actuators = [known.payload for known in definition.commands if known.is_actuator] if definition else []
-        is_blitz = definition is not None and definition.format is Format.BLITZ
-        if payload in actuators or (is_blitz and protocol.moves_something(payload)):
-            owner.notice("warning", f"{owner.name} is not sent {line!r} on connecting: it moves or heats something.")
-        else:
-            yield payload
+        yield line, (line + "\n").encode("latin-1", "replace") if command is None else command.payload
+
+
+def _is_forbidden(owner: "DeviceLink", payload: bytes) -> bool:
+    """Whether it, or a line of it, is a command of an actuator, by its name or in the device's own words."""
+    definition = owner.definition
+    actuators = {known.payload.strip() for known in definition.commands if known.is_actuator} if definition else set()
+    is_board = owner.board_id is not None or (definition is not None and definition.format is Format.BLITZ)
+    lines = [payload.strip(), *(line.strip() for line in payload.splitlines())]
+    return any(line in actuators or (is_board and protocol.moves_something(line)) for line in lines)
 
 
 def _shown(payload: bytes) -> str:

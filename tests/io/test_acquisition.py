@@ -385,7 +385,7 @@ def test_a_command_that_was_reported_as_not_sent_is_never_sent(
     store: DatabaseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Never move a motor unasked: not when the board comes back later, either."""
-    monkeypatch.setattr("blitz.io.devices.COMMAND_WAIT_S", 0.3)
+    monkeypatch.setattr("blitz.io.sending.COMMAND_WAIT_S", 0.3)
     link = tmp_path / "port"
     with (
         SimulatedBoard("09", rate_hz=20, silence_s=3.0, baud=BAUD, link_path=link, own_power=False) as board,

@@ -1,0 +1,291 @@
+"""The links there are: one for each source, opened, replaced and closed, with their rows in source tables.
+
+Owns which devices are attended to. What clients ask about them is the business of :mod:`blitz.io.devices`.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from blitz.config import SerialPort
+from blitz.data.blocks import PREVIEW_ID
+from blitz.data.board_definition import BoardDefinition, Format
+from blitz.data.records import Source, TimelineKind
+from blitz.data.source_config import SourceConfig
+from blitz.data.source_store import SourceStore
+from blitz.errors import BlitzError
+from blitz.io import identity
+from blitz.io.asking import ask_board_id
+from blitz.io.blitz_device import BlitzDevice
+from blitz.io.delivery import NOT_THERE, Identified, Sink
+from blitz.io.device import Device, Placement
+from blitz.io.device_link import DeviceLink, LinkOptions
+from blitz.io.doctor import guess_definition
+from blitz.io.netscanner import NetScanner
+from blitz.io.places import Places
+from blitz.io.source_naming import free_name, named_source, overridden
+from blitz.io.source_rows import SourceRows
+from blitz.io.stream_device import StreamDevice
+from blitz.io.usb_ports import FoundPort, real_port
+
+log = logging.getLogger(__name__)
+
+WAS_CHANGED = "the source was changed"
+
+
+@dataclass(frozen=True)
+class DeviceOptions:
+    """Which devices are opened, and how; the settings of the same names."""
+
+    serial: Sequence[SerialPort] = ()
+    sources: Sequence[SourceConfig] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Source names for ports, where the port's own name would say less."""
+    scan_usb: bool = True
+    never_touch: Sequence[str] = ()
+    poll_interval_s: float = 0.1
+    preview: bool = True
+    find_ports: Callable[[], list[FoundPort]] | None = None
+    """Lists the ports there are, if not the system does."""
+
+
+Record = Callable[..., None]
+"""Puts an entry on the time line: ``record(kind, text, source=, who=, sent=, answer=, error=)``."""
+
+
+class DeviceLinks:
+    """All links. Calls may come from any thread.
+
+    :param definitions: board definitions by id.
+    :param store: what is kept over restarts.
+    :param sink: where links deliver.
+    :param record: puts what happens on the session's time line.
+    """
+
+    def __init__(
+        self,
+        definitions: Mapping[str, BoardDefinition],
+        store: SourceStore,
+        options: DeviceOptions,
+        sink: Sink,
+        record: Record,
+    ) -> None:
+        self._definitions = definitions
+        self._store = store
+        self._options = options
+        self._sink = sink
+        self._record = record
+        self._change = threading.RLock()
+        """Held while links are added, replaced and removed: one change after the other."""
+        self._lock = threading.RLock()
+        """Held for moments: links and sessions change under it."""
+        self._links: dict[str, DeviceLink] = {}
+        self._kept: set[str] = set()
+        """Names of the sources that the store knows."""
+        self._session_id = PREVIEW_ID
+        self._rows = SourceRows()
+        self._guesses: dict[str, BoardDefinition] = {}
+        self._dismissed: set[str] = set()
+        """Ports whose source was deleted: left alone until they are plugged in anew."""
+        self._places = Places(self._configs, options.never_touch, options.find_ports)
+        self._is_stopping = False
+
+    # ---- life -------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Open what is configured and what is found."""
+        for config in self._store.sources():
+            self._kept.add(config.name)
+            self._add(config)
+        for config in self._options.sources:
+            if config.name not in self._links:
+                self._add(config)
+        for port in self._options.serial:
+            self._add_named(port)
+        self.find_new()
+
+    def stop(self) -> None:
+        """Close all links."""
+        with self._lock:
+            self._is_stopping = True
+            links = list(self._links.values())
+        for link in links:
+            link.stopping.set()
+        for link in links:
+            self._end(link)
+
+    def deliver_to(self, session_id: int) -> None:
+        """Let every device deliver to this session (or the preview) from now on, and those that come later."""
+        with self._lock:
+            self._session_id = session_id
+            for link in self._links.values():
+                link.deliver_to(session_id)
+
+    def links(self) -> list[DeviceLink]:
+        """Return the links of all sources."""
+        with self._lock:
+            return list(self._links.values())
+
+    def find_new(self) -> None:
+        """Open USB ports of known kinds that no source is for."""
+        if not self._options.scan_usb or not self._change.acquire(blocking=False):
+            return  # somebody changes sources: the next look is a second away
+        try:
+            ports = self._places.ports()
+            self._dismissed &= {port.port for port in ports}
+            with self._lock:
+                fresh = set(self._places.match().fresh) - self._dismissed
+                for port in ports:
+                    if port.port in fresh and port.is_known_kind:
+                        name = free_name(port.port, self._links)
+                        self._add(SourceConfig(name=name, link=port.port, identity=port.identity), is_named=False)
+        finally:
+            self._change.release()
+
+    def present_sources(self) -> list[Source]:
+        """Return the rows of the devices that are known now."""
+        rows = [link.delivery.source for link in self.links()]
+        return [self._rows.get(row) for row in rows if row is not None]
+
+    def source(self, row: int) -> Source:
+        """Return a row of the source table."""
+        return self._rows.get(row)
+
+    def rows(self) -> set[int]:
+        """Return the rows there are."""
+        return self._rows.indices()
+
+    # ---- what links ask ---------------------------------------------------------------------------------------
+
+    def identify(self, name: str, link: str, board_id: str | None, heard: Sequence[bytes]) -> Identified:
+        """Return the row of a device and what its messages mean; a row is made for one not seen so yet.
+
+        :raises LinkError: if it is another device than the source's.
+        """
+        with self._lock:
+            self._remember(name, link, board_id)
+            config = self._links[name].config
+            definition, is_guessed = config.definition, False
+            if definition is None and board_id is not None:
+                definition = self._definitions.get(board_id)
+            elif definition is None:
+                definition = self._guess(name, heard)
+                is_guessed = definition is not None
+            source = self._rows.find(config, link, board_id, definition)
+        kind = f"board {board_id}" if board_id is not None else ""
+        if definition is not None:
+            kind = definition.name
+        log.info("%s on %s is %s", name, link, kind or "a device that prints lines")
+        return Identified(source.index, kind, definition, is_guessed)
+
+    def _guess(self, name: str, heard: Sequence[bytes]) -> BoardDefinition | None:
+        """Return what a device's lines mean: what they meant before, unless it prints something else now."""
+        before, now = self._guesses.get(name), guess_definition(heard)
+        if now is not None and (before is None or _shape(before) != _shape(now)):
+            self._guesses[name] = now
+        return self._guesses.get(name)
+
+    def _remember(self, name: str, port: str, board_id: str | None) -> None:
+        """Keep what tells a USB device from others, so that it is found again under whatever port name."""
+        link = self._links[name]
+        config = self._places.settle(link.config, port, board_id)
+        if config == link.config and (name in self._kept or config.identity is None):
+            return
+        link.config = config
+        kept = config if name in self._kept else config.model_copy(update={"definition": None})
+        try:
+            self._store.update(name, kept) if name in self._kept else self._store.add(kept)
+            self._kept.add(name)
+        except BlitzError as error:
+            log.warning("%s cannot be kept over restarts: %s", name, error)
+
+    def _locate(self, link: DeviceLink) -> Placement:
+        def go_on() -> bool:
+            link.keep_waiting()
+            return not link.is_leaving
+
+        return self._places.locate(link.config, lambda port: ask_board_id(port, link.config.serial, go_on))
+
+    # ---- adding, replacing, removing --------------------------------------------------------------------------
+
+    def _configs(self) -> list[SourceConfig]:
+        return [link.config for link in self.links()]
+
+    def _add_named(self, port: SerialPort) -> None:
+        """Open a port that the operator named; the device there may be known under another name."""
+        config = named_source(port, self._definitions, self._options.names.get(port.port), self._links)
+        found = self._places.port(port.port)
+        if found is not None and found.identity is not None:
+            config = identity.attach(config, found)
+            if found.port not in self._places.match().fresh:
+                holder = self._places.holder(found.port)
+            else:
+                holder = None
+                config = config.model_copy(update={"name": free_name(config.name, self._links)})
+        else:
+            place = real_port(config.link)
+            holder = next((c.name for c in self._configs() if real_port(c.link) == place), None)
+        if holder is None and config.name not in self._links:
+            self._add(config)
+        elif holder is not None:
+            link = self._links[holder]
+            changed = overridden(link.config, port, config)
+            if changed != link.config:
+                self._replace(link, changed)
+
+    def _add(self, config: SourceConfig, *, is_named: bool = True, why_missing: str = NOT_THERE) -> None:
+        with self._lock:
+            if self._is_stopping:
+                return
+            name = config.name
+            if config.definition is None or why_missing is NOT_THERE:
+                serial_number = config.identity.serial_number if config.identity else None
+                saved = self._store.definition(name, serial_number)
+                config = config if saved is None else config.model_copy(update={"definition": saved})
+            options = LinkOptions(self._options.poll_interval_s, self._options.preview, is_named)
+
+            def locate() -> Placement:
+                return self._locate(link)
+
+            def tell(text: str) -> None:
+                self._record(TimelineKind.LINK, text, source=name)
+
+            link = DeviceLink(config, options, device_for, self._sink, locate, tell, why_missing)
+            self._links[name] = link
+            self._rows.reserve(name)
+            link.deliver_to(self._session_id)
+        link.start()
+
+    def _replace(self, link: DeviceLink, config: SourceConfig) -> None:
+        """Close a link and open it anew under another configuration; the account of a running session goes on."""
+        with self._change:
+            self._remove(link)
+            self._add(config, is_named=True, why_missing=WAS_CHANGED)
+
+    def _remove(self, link: DeviceLink) -> None:
+        self._end(link)
+        with self._lock:
+            self._links.pop(link.name, None)
+            self._guesses.pop(link.name, None)
+        self._places.forget(link.name)
+
+    @staticmethod
+    def _end(link: DeviceLink) -> None:
+        try:
+            link.stop()
+        except Exception:
+            log.exception("%s did not end well", link.name)
+
+
+def device_for(link: DeviceLink) -> Device:
+    """Return what knows the kind of device that a source is configured to be."""
+    if link.config.protocol == "netscanner":
+        return NetScanner(link)
+    return StreamDevice(link) if link.config.is_stream else BlitzDevice(link)
+
+
+def _shape(definition: BoardDefinition) -> tuple[object, ...]:
+    """What differs where a device prints something else; names are learned from a header that comes but once."""
+    is_columns = definition.format is Format.COLUMNS
+    return definition.format, definition.separator, len(definition.channels) if is_columns else 0

@@ -1,0 +1,55 @@
+"""The rows of source tables: a row for each device as it was configured when its messages came."""
+
+import threading
+
+from blitz.data.board_definition import BoardDefinition
+from blitz.data.framing_rule import LINES
+from blitz.data.records import Source
+from blitz.data.source_config import SourceConfig
+
+
+class SourceRows:
+    """Rows are made once and stay as long as the server runs. May be used from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rows: dict[int, Source] = {}
+        self._reserved: dict[str, int] = {}
+        self._count = 0
+
+    def reserve(self, name: str) -> None:
+        """Keep a row for a source: rows stand in the order of the ports, not of who answers first."""
+        with self._lock:
+            if name not in self._reserved:
+                self._reserved[name] = self._new_index()
+
+    def get(self, index: int) -> Source:
+        """Return a row."""
+        return self._rows[index]
+
+    def indices(self) -> set[int]:
+        """Return the numbers of all rows."""
+        with self._lock:
+            return set(self._rows)
+
+    def find(self, config: SourceConfig, link: str, board_id: str | None, definition: BoardDefinition | None) -> Source:
+        """Return the row of a device whose messages mean this; one is made if there is none."""
+        framing = None if config.rule == LINES else config.rule
+        with self._lock:
+            rows = [row for row in self._rows.values() if row.name.partition(" (board")[0] == config.name]
+            for row in rows:
+                if (row.board_id, row.definition, row.framing) == (board_id, definition, framing):
+                    return row
+            name = config.name
+            if rows and rows[0].board_id != board_id:  # another board at the same port is another device
+                name = f"{name} (board {board_id})"
+            index = self._reserved.pop(name, None)
+            if index is None:
+                index = self._new_index()
+            row = Source(index=index, name=name, link=link, board_id=board_id, definition=definition, framing=framing)
+            self._rows[index] = row
+            return row
+
+    def _new_index(self) -> int:
+        self._count += 1
+        return self._count - 1

@@ -85,7 +85,7 @@ class BlitzDevice:
         if found.board_id is None and owner.definition is None:
             owner.notice(
                 "warning",
-                f"Nobody knows what {owner.name} sends: it is recorded as it comes, without channels. The format doctor "
+                f"Nobody knows what {owner.name} sends: it is recorded as it comes, no channels. The format doctor "
                 f"may find out: blitz release {owner.name} -- blitz doctor {{port}} --save {owner.name}",
             )
         talk.takes_every_line = found.board_id is None

@@ -18,7 +18,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,8 +37,8 @@ from blitz.data.database_server import DatabaseServer
 from blitz.data.records import Account, Gap, Source
 from blitz.io.connection import AsyncClient
 from blitz.io.protocol import set_point
-from blitz.io.pty_port import PtyPort
 from blitz.io.redis_child import RedisChild
+from blitz.io.simulated_device import SimulatedDevice
 from blitz.ui.dialogs.channels import ChannelsDialog
 from blitz.ui.feed import BoardCommand
 from blitz.ui.main_window import MainWindow
@@ -93,7 +92,8 @@ def main() -> int:
     # A short name: a socket's path has less than 108 characters.
     with tempfile.TemporaryDirectory(prefix="blitz-shots-") as folder:
         fill_store(Path(folder) / "data")
-        with printing_device(Path(folder) / PRINTER) as port, running_server(Path(folder), port) as url:
+        place = Path(folder) / PRINTER
+        with SimulatedDevice("plain", silence_s=0, link_path=place), running_server(Path(folder), place) as url:
             picture(url, Path(folder), options)
     return 0
 
@@ -150,7 +150,7 @@ def name_channels(window: MainWindow, application: QApplication, save: Callable[
     wait(application, window.live_page.offers.isVisible)
     window.live_page.offers.buttons[0].click()
     dialog = next(iter(window.findChildren(ChannelsDialog)))
-    for row, (name, unit) in enumerate((("intake", "hPa"), ("outlet", "hPa"), ("oil", "°C"))):
+    for row, (name, unit) in enumerate((("intake", "hPa"), ("outlet", "hPa"), ("cycles", ""))):
         for field, text in (("name", name), ("unit", unit)):
             entry = dialog.grid.field(row, field)
             assert entry is not None
@@ -159,35 +159,11 @@ def name_channels(window: MainWindow, application: QApplication, save: Callable[
             entry.textEdited.emit(text)
     save("channels", dialog)
     dialog.accept()
-    wait(application, lambda: "oil" in window.live_page.variables.labels)
+    wait(application, lambda: "cycles" in window.live_page.variables.labels)
     # The picture is of the boards; their channels would hide each other.
     window.live_page.variables.show_only(
         {channel.label for channel in window.store.channels if channel.channel.shown and channel.source.name != PRINTER}
     )
-
-
-@contextmanager
-def printing_device(path: Path) -> Iterator[Path]:
-    """Print three columns, ten times a second, on a port of its own; yields its path."""
-    port, is_over = PtyPort(path), threading.Event()
-    port.plug_in()
-
-    def print_lines() -> None:
-        number = 0
-        while not is_over.wait(0.1):
-            if port.look():
-                number += 1
-                swing = math.sin(number / 30)
-                port.write(f"{512 + 40 * swing:.0f},{498 - 25 * swing:.0f},{73 + number % 7}\r\n".encode())
-
-    thread = threading.Thread(target=print_lines, name="printing device")
-    thread.start()
-    try:
-        yield path
-    finally:
-        is_over.set()
-        thread.join()
-        port.pull_out()
 
 
 def progress(window: MainWindow) -> float:

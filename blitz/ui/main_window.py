@@ -5,10 +5,11 @@ from datetime import datetime
 
 from PyQt5.QtCore import QSize, Qt, QTimer
 from PyQt5.QtGui import QCloseEvent, QGuiApplication
-from PyQt5.QtWidgets import QMainWindow, QMessageBox, QPushButton, QTabBar, QTabWidget, QVBoxLayout, QWidget
+from PyQt5.QtWidgets import QMainWindow, QPushButton, QTabBar, QTabWidget, QVBoxLayout, QWidget
 
 from blitz.data.records import SessionRecord, StatusRecord
 from blitz.ui.board_actions import BoardActions
+from blitz.ui.dialogs.closing import confirm_close
 from blitz.ui.dialogs.connect import ConnectDialog
 from blitz.ui.dialogs.session_words import SessionWordsDialog
 from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure
@@ -131,7 +132,7 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Say that recording goes on; remember places; end the threads."""
         session = self.header.session
-        if session is not None and not self._confirm_close(session):
+        if session is not None and not confirm_close(self, session, is_recording=self.header.is_recording):
             event.ignore()
             return
         self.preferences.remember_place("window", self.saveGeometry())
@@ -144,24 +145,6 @@ class MainWindow(QMainWindow):
     def close_tab(self) -> None:
         """Close the session shown, if one is."""
         self._close_tab(self.tabs.currentIndex())
-
-    def _confirm_close(self, session: SessionRecord) -> bool:
-        box = QMessageBox(self)
-        box.setIcon(QMessageBox.Information)
-        box.setWindowTitle("Close Blitz")
-        title = session_title(session)
-        if self.header.is_recording:
-            box.setText("Recording goes on on the server.")
-            words = f"“{title}” keeps recording after this window is closed."
-        else:
-            box.setText("Recording probably goes on on the server.")
-            words = f"“{title}” was recording when the connection ended; closing this window does not stop it."
-        box.setInformativeText(f"{words} Open Blitz again to watch or stop it.")
-        close = box.addButton("Close the window", QMessageBox.AcceptRole)
-        box.addButton(QMessageBox.Cancel)
-        box.setDefaultButton(close)
-        box.exec_()
-        return box.clickedButton() is close
 
     def _listen_to_feed(self) -> None:
         feed = self.feed

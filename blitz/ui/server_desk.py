@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +22,7 @@ from blitz.io.connection import AsyncClient
 from blitz.ui.board_desk import BoardDesk
 from blitz.ui.downloads import Downloads, Progress
 from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure, SessionList
+from blitz.ui.report import report
 
 log = logging.getLogger(__name__)
 
@@ -305,22 +306,3 @@ class ServerDesk:
 
     def _tell(self, connection: Connection, address: str = "", reason: str = "") -> None:
         self._feed.connection_changed.emit(ConnectionState(connection, address, reason))
-
-
-async def report(
-    feed: Feed,
-    action: str,
-    request: Awaitable[None],
-    session_id: int | None = None,
-    *,
-    is_of_recording: bool = False,
-) -> None:
-    """Carry out a request; an error becomes the feed's ``request_failed``."""
-    try:
-        await request
-    except BlitzError as error:
-        feed.request_failed.emit(RequestFailure(action, error, session_id, is_of_recording))
-    except Exception as error:
-        log.exception("%s", action)
-        apology = RuntimeError(f"this is a fault in Blitz, sorry ({error}); the log has the details")
-        feed.request_failed.emit(RequestFailure(action, apology, session_id, is_of_recording))

@@ -11,7 +11,8 @@ from PyQt5.QtCore import QObject
 from blitz.data.board_definition import BoardDefinition
 from blitz.io.connection import AsyncClient
 from blitz.ui.feed import BoardCommand, Feed, RequestFailure
-from blitz.ui.server_desk import MakeClient, ServerDesk, report
+from blitz.ui.report import report
+from blitz.ui.server_desk import MakeClient, ServerDesk
 
 log = logging.getLogger(__name__)
 

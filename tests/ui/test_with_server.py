@@ -1,12 +1,7 @@
 """The whole window against a real server with two simulated boards."""
 
 import asyncio
-import contextlib
 import csv
-import os
-import select
-import threading
-import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from blitz.data.records import LinkState
 from blitz.io.connection import AsyncClient
+from blitz.io.simulated_device import SimulatedDevice
 from blitz.ui.dialogs.channels import ChannelsDialog
 from blitz.ui.feed import Connection, ConnectionState, RequestFailure
 from blitz.ui.main_window import MainWindow
@@ -217,34 +213,6 @@ def test_a_board_answers_a_command(desk: Desk) -> None:
     desk.wait(lambda: page.answers.blockCount() == 2)
 
 
-@contextlib.contextmanager
-def printing_device(folder: Path) -> Iterator[Path]:
-    """A device that prints ``512,498,730`` twenty times a second on a pseudo-terminal; yields the port's path."""
-    master, slave = os.openpty()
-    tty.setraw(slave)
-    path = folder / "ttyUSB0"
-    path.symlink_to(os.ttyname(slave))
-    is_over = threading.Event()
-
-    def print_lines() -> None:
-        number = 0
-        while not is_over.wait(0.05):
-            if select.select([], [master], [], 0)[1]:  # nobody may be reading
-                os.write(master, f"{512 + number % 9},498,730\r\n".encode())
-                number += 1
-
-    thread = threading.Thread(target=print_lines, name="printing device")
-    thread.start()
-    try:
-        yield path
-    finally:
-        is_over.set()
-        thread.join(10)
-        os.close(slave)
-        os.close(master)
-        path.unlink()
-
-
 def channel_names(window: MainWindow) -> list[str]:
     variables = window.live_page.variables
     return [variables.index(row, 0).data() for row in range(variables.rowCount())]
@@ -256,7 +224,7 @@ def test_a_device_that_prints_is_plugged_in_named_and_plotted_without_a_file(
     desk = open_window(run_server("--no-scan-usb", "--serial", str(tmp_path / "ttyUSB0")).url)
     window, offers = desk.window, desk.window.live_page.offers
     desk.wait(window.header.start.isEnabled)
-    with printing_device(tmp_path):
+    with SimulatedDevice("plain", rate_hz=20, silence_s=0.1, link_path=tmp_path / "ttyUSB0"):
         desk.wait(lambda: offers.isVisible() and channel_names(window) == ["column_1", "column_2", "column_3"])
         offers.buttons[0].click()
         dialog = next(iter(window.findChildren(ChannelsDialog)))

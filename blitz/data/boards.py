@@ -149,7 +149,8 @@ def clock_of(definition: BoardDefinition) -> DeviceClock:
         return DeviceClock()
     rule = definition.clock or Clock(wraps_at=None)
     per_unit, tick_ns = _TICKS[rule.unit]
-    return DeviceClock(tick_ns, rule.wraps_at * per_unit if rule.wraps_at else None)
+    wrap_ticks = (rule.wraps_at or 0) * per_unit
+    return DeviceClock(tick_ns, wrap_ticks if 0 < wrap_ticks < _LATEST_NS // tick_ns else None)
 
 
 def ticks_of(definition: BoardDefinition, clock: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.int64]:

@@ -26,7 +26,7 @@ class ColumnsLayout:
         parts = _parts(definition)
         self._columns = [int(part.column or 0) for part in parts]
         self._needed = max(self._columns, default=0) + 1
-        self._is_plain = self._columns == list(range(self._needed))
+        self._is_plain = len(parts) == self._needed and self._columns == list(range(self._needed))
         self._separator = _separator(definition)
         self._has_clock = definition.clock is not None
 

@@ -20,10 +20,14 @@ Row = Mapping[int | str, float]
 """The numbers of one line, by column, label or key."""
 
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", " ": "spaces"}
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _MISSING = frozenset({"", "nan", "-nan", "inf", "-inf", "ovf", "null", "none", "na", "n/a", "-", "--"})
+_LONGEST_LABEL = 80
+# Bounded on both sides of the spaces, so that no line, however long, takes long to search.
 _PAIR = re.compile(
-    rf"(?P<label>[^\W\d][^:,;\t{{}}\"]*?)\s*:\s*(?P<number>{_NUMBER.pattern}|-?nan|-?inf)(?=[\s,;]|$)", re.I
+    rf"(?P<label>[^\W\d][^:,;\t{{}}\"]{{0,{_LONGEST_LABEL}}}?)\s{{0,9}}:\s*"
+    rf"(?P<number>{_NUMBER.pattern}|-?nan|-?inf)(?=[\s,;]|$)",
+    re.I,
 )
 _COMMENT = re.compile(r"^(#|//|%)\s*")
 _GREETINGS = frozenset(
@@ -84,8 +88,13 @@ def parse_number(text: str) -> float | None:
     """Return a field's number, NaN where the device has none to tell, None where it is something else."""
     text = text.strip()
     if _NUMBER.fullmatch(text):
-        return float(text)
+        return _finite(float(text))
     return math.nan if text.lower() in _MISSING else None
+
+
+def _finite(number: float) -> float:
+    """Return NaN for what no float can hold: the decoder makes no reading of it either."""
+    return number if math.isfinite(number) else math.nan
 
 
 def _text(line: bytes) -> str:
@@ -118,7 +127,7 @@ def _json_row(text: str) -> Row | None:
     if not text.startswith("{"):
         return None
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_int=float)
     except (ValueError, RecursionError):
         return None
     return dict(_json_numbers(document, "")) if isinstance(document, dict) else None
@@ -132,8 +141,8 @@ def _json_numbers(value: Any, place: str) -> Iterator[tuple[str, float]]:
     elif isinstance(value, list):
         for index, part in enumerate(value):
             yield from _json_numbers(part, f"{place}.{index}")
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield place, float(value)
+    elif isinstance(value, float):
+        yield place, _finite(value)
 
 
 def _read_pairs(texts: Sequence[str]) -> TextReading | None:

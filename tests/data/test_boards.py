@@ -281,6 +281,28 @@ def test_impossible_device_times_are_none(time: bytes) -> None:
     assert readings.time_ns.tolist() == [10**18, 10**18]
 
 
+@pytest.mark.parametrize("wraps_at", [1 << 62, (1 << 63) - 1, 1 << 64, 10**30])
+def test_a_clock_that_wraps_after_ages_never_does(wraps_at: int) -> None:
+    logger = BoardDefinition(
+        id="logger",
+        name="Logger",
+        format="columns",
+        channels=[],
+        clock={"column": 0, "unit": "s", "wraps_at": wraps_at},
+    )
+    decoder = SessionDecoder([Source(index=0, name="l", link="pty", definition=logger)])
+    reads = [(count * 1000 * MS, 0, [b"%d" % count]) for count in (1, 2, 1, 2, 3)]
+    (readings,) = decoder.decode(block(*reads))
+    assert len(readings) == 5
+
+
+def test_a_column_that_no_line_has_takes_no_memory() -> None:
+    far = BoardDefinition(id="far", name="Far", format="columns", channels=[Channel(name="x", column=10**15)])
+    decoder = SessionDecoder([Source(index=0, name="l", link="pty", definition=far)])
+    (readings,) = decoder.decode(block((1, 0, [b"1,2"] * 6000)))
+    assert np.isnan(readings.values).all()
+
+
 def test_a_fork_of_a_decoder_goes_on_by_itself() -> None:
     decoder = SessionDecoder([source(0, "08")])
     decoder.decode(block((1000 * MS, 0, [b"08a000000064" + b"0" * 16])))

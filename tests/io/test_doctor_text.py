@@ -1,4 +1,5 @@
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -215,6 +216,30 @@ VALUES = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=4), inner, max_size=3)),
     max_leaves=8,
 )
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b"time,x", b"1,2", b"2,3", b"1e999,4"],
+        [b'{"time":1,"a":1}', b'{"time":2,"a":2}', b'{"time":Infinity,"a":3}'],
+        [b'{"a":' + b"1" * 400 + b"}"] * 3,
+        [b'{"time":' + digits * 5000 + b',"a":2}' for digits in (b"1", b"2", b"3")],
+    ],
+)
+def test_numbers_that_nothing_can_hold_are_no_numbers(lines: list[bytes]) -> None:
+    assert guess(*lines).channels
+
+
+def test_digits_that_the_decoder_does_not_read_are_none() -> None:
+    assert guess_definition(["١٢,٣".encode()] * 5) is None
+
+
+@pytest.mark.parametrize("line", [b"a" * 4000 + b":", b"a " * 2000 + b":", b"a" + b" " * 4000 + b"x"])
+def test_long_lines_are_read_quickly(line: bytes) -> None:
+    began_s = time.process_time()
+    assert guess_definition([line] * 20) is None
+    assert time.process_time() - began_s < 2  # 2.5 s and more where the time grows with the square of the length
 
 
 @given(st.lists(st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode)), max_size=10))

@@ -207,6 +207,6 @@ def _ask(
 def _is_recording(sample: bytes) -> bool:
     try:
         row = json.loads(sample.split(b"\n", 1)[0])
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(row, dict) and ("blitz_recording" in row or {"t_s", "dir", "hex"} <= row.keys())

@@ -11,6 +11,7 @@ Reading and writing take no more memory for a long recording than for a short on
 
 import json
 import logging
+import math
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -176,7 +177,7 @@ class RecordingReader:
     def _is_header(line: bytes) -> bool:
         try:
             header = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
         return isinstance(header, dict) and "blitz_recording" in header
 
@@ -200,6 +201,6 @@ def _parse(line: bytes) -> Chunk | None:
     try:
         row = json.loads(line)
         t_s, direction, content = float(row["t_s"]), row["dir"], bytes.fromhex(row["hex"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
-    return Chunk(t_s, direction, content) if direction in ("rx", "tx") else None
+    return Chunk(t_s, direction, content) if math.isfinite(t_s) and direction in ("rx", "tx") else None

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blitz.errors import LinkError
+from blitz.io.doctor_listening import hear_recording
 from blitz.io.link import LinkEnded, open_link
 from blitz.io.recording import Chunk, RecordingError, RecordingReader, RecordingWriter, bytes_received
 
@@ -85,6 +86,34 @@ def test_damage_is_told_once_and_left_out(tmp_path: Path, caplog: pytest.LogCapt
     assert [record.message for record in caplog.records] == [
         f"""{path} has a damaged line, which is left out: b'{{"hex": "5"}}\\n'"""
     ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"t_s": %s, "dir": "rx", "hex": "32"}' % (b"1" * 400),
+        b'{"t_s": NaN, "dir": "rx", "hex": "32"}',
+        b'{"t_s": 1e999, "dir": "rx", "hex": "32"}',
+        b"[" * 100_000,
+    ],
+    ids=["huge time", "no time", "infinite time", "deep"],
+)
+def test_an_edited_line_that_nothing_can_be_made_of_is_damaged(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "edited.jsonl"
+    whole = b'{"t_s": 0.0, "dir": "rx", "hex": "31"}\n'
+    path.write_bytes(whole + line + b"\n" + whole)
+    with RecordingReader(path) as reader:
+        assert [chunk.content for chunk in reader] == [b"1", b"1"]
+    assert reader.damaged_lines == 1
+    assert play(f"replay:{path}") == b"11"
+
+
+def test_a_file_of_brackets_is_no_recording(tmp_path: Path) -> None:
+    path = tmp_path / "deep.jsonl"
+    path.write_bytes(b"[" * 100_000)
+    with pytest.raises(RecordingError, match="not a recording"):
+        RecordingReader(path)
+    assert hear_recording(path, {}).sample
 
 
 def test_a_recording_without_a_header_is_read() -> None:

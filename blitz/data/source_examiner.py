@@ -3,6 +3,9 @@
 Pure, streaming: blocks in, gaps out. Decodes no values: only the device's clock and the number that counts messages.
 """
 
+from collections import deque
+from collections.abc import Callable
+
 import numpy as np
 
 from blitz.data.arrival_timer import ArrivalBunching, short_timer_command
@@ -21,11 +24,17 @@ _REASONS = {
 }
 _SLACK_NS = 2_000_000_000
 """Times of a link's gap are arrivals, those of a hole the device's: as far apart as a poll or a stalled reader."""
+_RECENT_GAPS = 64
+"""Among so many a hole is looked for."""
 _MOST_NS = 1 << 62
 _DOUBT_PPM = 50.0
 """A drift that is less certain is not told."""
 _TAIL = 64
 """So many messages back a hole may be found: in the clock, one learns of it four messages later."""
+
+GAPS_KEPT = 2000
+"""What is found missing of a source after so many gaps is added to the last of them: a session's record is bounded."""
+AGAIN_AND_AGAIN = "messages are missing again and again"
 
 _WIDTHS = {"u8": 8, "i8": 8, "u16": 16, "i16": 16, "u24": 24, "i24": 24, "u32": 32, "i32": 32, "u64": 64, "i64": 64}
 
@@ -36,13 +45,16 @@ class GapList:
     def __init__(self, source: int) -> None:
         self._source = source
         self._gaps: dict[int, Gap] = {}
+        self._recent: deque[int] = deque(maxlen=_RECENT_GAPS)
+        self._guessed: set[int] = set()
+        """Gaps whose loss is estimated from the usual rate, until something better is known."""
 
     def add(self, gap: Gap) -> None:
         """Take a gap that is stored; what was found of the same one meanwhile stays."""
         known = self._gaps.get(gap.from_ns)
         if known is not None and known.lost is not None:
             gap = gap.model_copy(update={"lost": known.lost, "is_exact": known.is_exact})
-        self._gaps[gap.from_ns] = gap
+        self._keep(gap)
 
     def all(self) -> list[Gap]:
         """Return them by time."""
@@ -55,8 +67,13 @@ class GapList:
         """
         known = self._find(hole, before_seq)
         if known is not None:
-            lost = (known.lost or 0) + hole.lost
-            explained = known.model_copy(update={"lost": lost, "is_exact": hole.by == "numbers"})
+            before = 0 if known.from_ns in self._guessed else known.lost or 0
+            self._guessed.discard(known.from_ns)
+            explained = known.model_copy(update={"lost": before + hole.lost, "is_exact": hole.by == "numbers"})
+        elif len(self._gaps) >= GAPS_KEPT:
+            last = self._gaps[self._recent[-1]]
+            lost = (last.lost or 0) + hole.lost
+            explained = last.model_copy(update={"to_ns": hole.to_ns, "lost": lost, "reason": AGAIN_AND_AGAIN})
         else:
             explained = Gap(
                 source=self._source,
@@ -67,15 +84,35 @@ class GapList:
                 lost=hole.lost,
                 is_exact=hole.by == "numbers",
             )
-        self._gaps[explained.from_ns] = explained
+        self._keep(explained)
         return explained
 
+    def guess(self, lost_between: Callable[[int, int], int | None], before_ns: int) -> list[Gap]:
+        """Estimate what is missing in gaps that ended before then and are not explained; return them."""
+        guessed = []
+        for from_ns in self._recent:
+            gap = self._gaps[from_ns]
+            if gap.lost is None and gap.to_ns < before_ns:
+                lost = lost_between(gap.from_ns, gap.to_ns)
+                if lost is not None:
+                    gap = gap.model_copy(update={"lost": max(lost - gap.recovered, 0)})
+                    self._guessed.add(from_ns)
+                    self._keep(gap)
+                    guessed.append(gap)
+        return guessed
+
+    def _keep(self, gap: Gap) -> None:
+        if gap.from_ns not in self._gaps:
+            self._recent.append(gap.from_ns)
+        self._gaps[gap.from_ns] = gap
+
     def _find(self, hole: Hole, before_seq: int) -> Gap | None:
-        there = [gap for gap in self._gaps.values() if before_seq < gap.seq <= hole.seq]
+        recent = [self._gaps[from_ns] for from_ns in self._recent]
+        there = [gap for gap in recent if before_seq < gap.seq <= hole.seq]
         # Of messages that had to be dropped a link knows when the first one behind them was taken, so the gap is late.
         late = [
             gap
-            for gap in self._gaps.values()
+            for gap in recent
             if gap.seq > hole.seq and gap.from_ns <= hole.to_ns + _SLACK_NS and hole.from_ns <= gap.to_ns
         ]
         return next(iter(there or late), None)
@@ -124,21 +161,23 @@ class SourceExaminer:
         recent = np.concatenate((self._recent_seq, seq))
         self._recent_seq = recent[-_TAIL:]
         before = np.searchsorted(recent, [hole.seq for hole in found]) - 1
-        return [self.gaps.explain(hole, int(recent[max(at, 0)])) for hole, at in zip(found, before, strict=True)]
+        told = [self.gaps.explain(hole, int(recent[max(at, 0)])) for hole, at in zip(found, before, strict=True)]
+        if not self._finder.are_counting:
+            told += self.gaps.guess(self._finder.estimate, int(arrived_ns[-1]) - _SLACK_NS)
+        return told
 
     def close(self) -> list[Gap]:
-        """The session is over: estimate what is missing in the gaps of which nothing is known."""
-        estimated = []
-        for gap in self.gaps.all():
-            if gap.lost is not None:
-                continue
-            if self._finder.are_counting:  # and shows no hole there
-                gap = gap.model_copy(update={"lost": 0, "is_exact": True})
-            elif (lost := self._finder.estimate(gap.from_ns, gap.to_ns)) is not None:
-                gap = gap.model_copy(update={"lost": max(lost - gap.recovered, 0)})
+        """The session is over: tell what is missing in the gaps of which nothing was known so far."""
+        if not self._finder.are_counting:
+            return self.gaps.guess(self._finder.estimate, _MOST_NS)
+        whole = [
+            gap.model_copy(update={"lost": 0, "is_exact": True})  # the numbers show no hole there
+            for gap in self.gaps.all()
+            if gap.lost is None
+        ]
+        for gap in whole:
             self.gaps.add(gap)
-            estimated.append(gap)
-        return estimated
+        return whole
 
     def complete(self, account: Account) -> Account:
         """Add to the source's account what was found."""

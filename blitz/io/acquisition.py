@@ -113,6 +113,7 @@ class Acquisition:
         interrupted = self._store.close_interrupted()
         if interrupted is not None:
             count = self._store.session(interrupted).message_count
+            self._store.set_accounts(interrupted, [], "interrupted: the server ended unexpectedly, no account was made")
             self.notice(
                 "warning",
                 f"Session {interrupted} was being recorded when the server ended unexpectedly. It is closed and marked "

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, Protocol
 from blitz.data.blocks import PREVIEW_ID
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.records import Account, BoardRecord
+from blitz.data.source_examiner import AGAIN_AND_AGAIN, GAPS_KEPT
 from blitz.io.ledger import NOT_WANTED, Ledger, Tally, account_between
 
 Severity = Literal["info", "warning", "error"]
@@ -80,6 +81,7 @@ class Delivery:
         self._since_ns = 0
         self._lost: tuple[int, str] | None = None
         self._last_gap: tuple[int, int, str] | None = None
+        self._gap_count = 0
         self._dropping_since_ns: int | None = None
         self._changed = threading.Condition()
 
@@ -132,6 +134,7 @@ class Delivery:
         with self._changed:
             self.active = self.wanted
         self._begun = self.tally
+        self._gap_count = 0
         self._since_ns = self._sink.now_ns()
         if is_away and self.is_recording:
             self._lost = (self._since_ns, reason)
@@ -202,5 +205,8 @@ class Delivery:
     def _report_gap(self, from_ns: int, reason: str) -> None:
         if self.is_recording and self.source is not None:
             to_ns = self._sink.now_ns()
+            self._gap_count += 1
+            if self._gap_count > GAPS_KEPT and self._last_gap is not None:
+                from_ns, reason = self._last_gap[0], AGAIN_AND_AGAIN
             self._last_gap = (from_ns, to_ns, reason)
             self._sink.report_gap(int(self.active or 0), self.source, from_ns, to_ns, reason)

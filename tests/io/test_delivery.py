@@ -6,6 +6,7 @@ import pytest
 
 from blitz.data.blocks import PREVIEW_ID
 from blitz.data.records import Account
+from blitz.data.source_examiner import AGAIN_AND_AGAIN, GAPS_KEPT
 from blitz.io.delivery import Delivery, Identified
 from blitz.io.framing import LineFraming
 from blitz.io.ledger import Ledger
@@ -92,3 +93,16 @@ def test_what_the_preview_drops_is_no_gap(delivery: Delivery, sink: Sink) -> Non
     sink.is_full = False
     hand_over(delivery, sink, 2, b"b")
     assert sink.gaps == []
+
+
+def test_gaps_of_a_port_that_comes_and_goes_are_joined_when_they_are_too_many(delivery: Delivery, sink: Sink) -> None:
+    for second in range(GAPS_KEPT + 50):
+        assert hand_over(delivery, sink, 2 * second, b"a")
+        delivery.begin_absence()
+        sink.clock_ns += SECOND_NS
+        delivery.end_absence()
+    begins = {from_ns for _, _, from_ns, _, _ in sink.gaps}
+    assert len(begins) == GAPS_KEPT
+    *_, (_, _, from_ns, to_ns, reason) = sink.gaps
+    assert (from_ns, to_ns) == (max(begins), sink.clock_ns)
+    assert reason == AGAIN_AND_AGAIN

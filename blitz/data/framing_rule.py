@@ -5,6 +5,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from blitz.data.checksum_names import CHECKSUM_SIZES, NMEA, catalogue_name
+
 
 class FramingKind(StrEnum):
     """The kinds of framing."""
@@ -83,8 +85,8 @@ class FramingRule(BaseModel):
 
     @field_validator("checksum")
     @classmethod
-    def _upper(cls, value: str | None) -> str | None:
-        return value.upper() if value else None
+    def _is_known(cls, value: str | None) -> str | None:
+        return catalogue_name(value) if value else None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -93,12 +95,21 @@ class FramingRule(BaseModel):
             raise ValueError(f"framing {self.kind.value!r} needs a start pattern: start = 'aa55', for example")
         if self.kind in (FramingKind.FIXED, FramingKind.START_FIXED) and self.size is None:
             raise ValueError(f"framing {self.kind.value!r} needs the size of a frame in bytes: size = 12, for example")
+        if self.checksum == NMEA and self.kind is not FramingKind.LINES:
+            raise ValueError(
+                f"the checksum NMEA ends a line of text, so it does not go with framing {self.kind.value!r}"
+            )
+        is_fixed = self.kind in (FramingKind.FIXED, FramingKind.START_FIXED)
+        if is_fixed and self.checksum and (self.size or 0) <= CHECKSUM_SIZES[self.checksum]:
+            raise ValueError(
+                f"a frame of {self.size} bytes has no room for a message and {self.checksum}, which the size counts"
+            )
         return self
 
     @property
     def is_text(self) -> bool:
         """Whether messages are lines of text."""
-        return self.kind is FramingKind.LINES and self.checksum in (None, "NMEA")
+        return self.kind is FramingKind.LINES and self.checksum in (None, NMEA)
 
 
 LINES = FramingRule()

@@ -1,9 +1,9 @@
 """Checksums of frames, by their names in the CRC catalogue (https://reveng.sourceforge.io/crc-catalogue/all.htm).
 
-CRCs are fastcrc's; XOR, the sums and NMEA's are a line each. Pure.
+CRCs are fastcrc's; XOR, the sums and NMEA's are a line each. Pure. What they are called stands in
+:mod:`blitz.data.checksum_names`.
 """
 
-import difflib
 import functools
 import operator
 import re
@@ -12,10 +12,7 @@ from typing import Literal
 
 from fastcrc import crc8, crc16, crc32
 
-from blitz.errors import ConfigError
-
-NMEA = "NMEA"
-"""The XOR of what stands between ``$`` and ``*``, as two hex digits behind the ``*``."""
+from blitz.data.checksum_names import CHECKSUM_SIZES, NMEA, catalogue_name
 
 _Function = Callable[[bytes], int]
 
@@ -24,115 +21,25 @@ def _xor(payload: bytes) -> int:
     return functools.reduce(operator.xor, payload, 0)
 
 
-_FUNCTIONS: dict[str, tuple[int, _Function]] = {
-    f"CRC-{8 * size}/{algorithm.upper().replace('_', '-')}": (size, getattr(library, algorithm))
-    for size, library in ((1, crc8), (2, crc16), (4, crc32))
-    for algorithm in sorted(library.algorithms_available)
+_LIBRARIES = {1: crc8, 2: crc16, 4: crc32}
+
+_FUNCTIONS: dict[str, _Function] = {
+    name: getattr(_LIBRARIES[size], name.partition("/")[2].lower().replace("-", "_"))
+    for name, size in CHECKSUM_SIZES.items()
+    if name.startswith("CRC-")
 } | {
-    "XOR-8": (1, _xor),
-    "SUM-8": (1, lambda payload: sum(payload) & 0xFF),
-    "SUM-8/NEGATED": (1, lambda payload: -sum(payload) & 0xFF),
-    "SUM-8/INVERTED": (1, lambda payload: ~sum(payload) & 0xFF),
-    "SUM-16": (2, lambda payload: sum(payload) & 0xFFFF),
-    NMEA: (3, _xor),
+    "XOR-8": _xor,
+    "SUM-8": lambda payload: sum(payload) & 0xFF,
+    "SUM-8/NEGATED": lambda payload: -sum(payload) & 0xFF,
+    "SUM-8/INVERTED": lambda payload: ~sum(payload) & 0xFF,
+    "SUM-16": lambda payload: sum(payload) & 0xFFFF,
+    NMEA: _xor,
 }
-"""Size in bytes and function by name."""
-
-# fastcrc's second name for a CRC of the catalogue.
-_FUNCTIONS.pop("CRC-16/AUTOSAR", None)
-
-_ALIASES = {
-    "CRC-8": "CRC-8/SMBUS",
-    "CRC-8/ITU": "CRC-8/I-432-1",
-    "CRC-8/MAXIM": "CRC-8/MAXIM-DOW",
-    "CRC-8/DALLAS": "CRC-8/MAXIM-DOW",
-    "DOW-CRC": "CRC-8/MAXIM-DOW",
-    "CRC-8/AES": "CRC-8/TECH-3250",
-    "CRC-8/EBU": "CRC-8/TECH-3250",
-    "CRC-16": "CRC-16/ARC",
-    "ARC": "CRC-16/ARC",
-    "CRC-16/LHA": "CRC-16/ARC",
-    "CRC-16/IBM": "CRC-16/ARC",
-    "CRC-IBM": "CRC-16/ARC",
-    "CRC-16/DARC": "CRC-16/GENIBUS",
-    "CRC-16/EPC": "CRC-16/GENIBUS",
-    "CRC-16/EPC-C1G2": "CRC-16/GENIBUS",
-    "CRC-16/I-CODE": "CRC-16/GENIBUS",
-    "CRC-16/AUTOSAR": "CRC-16/IBM-3740",
-    "CRC-16/CCITT-FALSE": "CRC-16/IBM-3740",
-    "CRC-16/X-25": "CRC-16/IBM-SDLC",
-    "CRC-16/ISO-HDLC": "CRC-16/IBM-SDLC",
-    "CRC-16/ISO-IEC-14443-3-B": "CRC-16/IBM-SDLC",
-    "CRC-B": "CRC-16/IBM-SDLC",
-    "X-25": "CRC-16/IBM-SDLC",
-    "CRC-A": "CRC-16/ISO-IEC-14443-3-A",
-    "CRC-16/CCITT": "CRC-16/KERMIT",
-    "CRC-16/CCITT-TRUE": "CRC-16/KERMIT",
-    "CRC-16/BLUETOOTH": "CRC-16/KERMIT",
-    "CRC-CCITT": "CRC-16/KERMIT",
-    "KERMIT": "CRC-16/KERMIT",
-    "CRC-16/MAXIM": "CRC-16/MAXIM-DOW",
-    "MODBUS": "CRC-16/MODBUS",
-    "CRC-16/AUG-CCITT": "CRC-16/SPI-FUJITSU",
-    "CRC-16/BUYPASS": "CRC-16/UMTS",
-    "CRC-16/VERIFONE": "CRC-16/UMTS",
-    "CRC-16/ACORN": "CRC-16/XMODEM",
-    "CRC-16/LTE": "CRC-16/XMODEM",
-    "XMODEM": "CRC-16/XMODEM",
-    "ZMODEM": "CRC-16/XMODEM",
-    "CRC-32Q": "CRC-32/AIXM",
-    "CRC-32D": "CRC-32/BASE91-D",
-    "CRC-32/AAL5": "CRC-32/BZIP2",
-    "CRC-32/POSIX": "CRC-32/CKSUM",
-    "CKSUM": "CRC-32/CKSUM",
-    "CRC-32C": "CRC-32/ISCSI",
-    "CRC-32/CASTAGNOLI": "CRC-32/ISCSI",
-    "CRC-32": "CRC-32/ISO-HDLC",
-    "CRC-32/ADCCP": "CRC-32/ISO-HDLC",
-    "CRC-32/V-42": "CRC-32/ISO-HDLC",
-    "CRC-32/XZ": "CRC-32/ISO-HDLC",
-    "PKZIP": "CRC-32/ISO-HDLC",
-    "JAMCRC": "CRC-32/JAMCRC",
-    "XFER": "CRC-32/XFER",
-    "XOR": "XOR-8",
-    "BCC": "XOR-8",
-    "SUM": "SUM-8",
-}
-
-
-def _key(name: str) -> str:
-    """What is left of a name when writing it in another way makes no difference: crc16_modbus, CRC-16/MODBUS.
-
-    >>> _key("crc-16/ccitt_false")
-    'CRC16CCITTFALSE'
-    """
-    return re.sub("[^A-Z0-9]", "", name.upper())
-
-
-_NAMES = {_key(name): name for name in _FUNCTIONS} | {_key(alias): name for alias, name in _ALIASES.items()}
 
 
 def checksum_names() -> list[str]:
     """Return the catalogue names of all checksums that there are; aliases are not among them."""
     return list(_FUNCTIONS)
-
-
-def catalogue_name(name: str) -> str:
-    """Return the catalogue name of a checksum by any name that people use for it.
-
-    >>> catalogue_name("crc-16/ccitt-false")
-    'CRC-16/IBM-3740'
-
-    :raises ConfigError: if there is no such checksum; names those that read alike.
-    """
-    found = _NAMES.get(_key(name))
-    if found is not None:
-        return found
-    alike = difflib.get_close_matches(name.upper(), [*_FUNCTIONS, *_ALIASES], n=3, cutoff=0.6)
-    advice = (
-        f"Did you mean {' or '.join(alike)}?" if alike else "Known are, among others, CRC-16/MODBUS, XOR-8 and SUM-8."
-    )
-    raise ConfigError(f"There is no checksum {name!r}. {advice}")
 
 
 class Checksum:
@@ -152,7 +59,7 @@ class Checksum:
     def __init__(self, name: str, byte_order: Literal["big", "little"] = "little") -> None:
         self.name = catalogue_name(name)
         self.byte_order = byte_order
-        self.size, self.value = _FUNCTIONS[self.name]
+        self.size, self.value = CHECKSUM_SIZES[self.name], _FUNCTIONS[self.name]
         """``size``: bytes in the frame, with the ``*`` of NMEA. ``value``: the number, of the bytes covered."""
         self.residue = self._find_residue()
         """``value`` of any frame with its right checksum behind it, and of no other that is at least ``size`` long.

@@ -17,8 +17,7 @@ from collections import deque
 from typing import Protocol
 
 from blitz.data.framing_rule import FramingKind, FramingRule
-from blitz.errors import ConfigError
-from blitz.io.checksums import NMEA, Checksum
+from blitz.io.checksums import Checksum
 from blitz.io.frame_account import BAD_FRAMES_KEPT, DISCARD_REASONS, BadFrame
 from blitz.io.line_framing import DelimitedFraming, LineFraming
 from blitz.io.pattern_framing import FixedFraming, StartFraming
@@ -72,12 +71,8 @@ def make_framing(rule: FramingRule) -> Framing:
     >>> rule = FramingRule(kind="start_fixed", start="aa55", size=3, checksum="XOR-8")
     >>> make_framing(rule).feed(b"?\xaa\x55\x01\x02\x03")
     [b'\x01\x02']
-
-    :raises ConfigError: if there is no such checksum, or it does not go with this framing.
     """
     checksum = Checksum(rule.checksum, rule.byte_order) if rule.checksum else None
-    if checksum is not None:
-        _check_fit(rule, checksum)
     match rule.kind:
         case FramingKind.LINES if rule.delimiter:
             return DelimitedFraming(bytes.fromhex(rule.delimiter), rule.limit_bytes, checksum)
@@ -91,13 +86,3 @@ def make_framing(rule: FramingRule) -> Framing:
             return FixedFraming(rule, checksum)
         case FramingKind.START_FIXED | FramingKind.START_LENGTH:
             return StartFraming(rule, checksum)
-
-
-def _check_fit(rule: FramingRule, checksum: Checksum) -> None:
-    if checksum.name == NMEA and rule.kind is not FramingKind.LINES:
-        raise ConfigError(f"The checksum NMEA ends a line of text, so it does not go with framing {rule.kind.value!r}.")
-    is_fixed = rule.kind in (FramingKind.FIXED, FramingKind.START_FIXED)
-    if is_fixed and rule.size is not None and rule.size <= checksum.size:
-        raise ConfigError(
-            f"A frame of {rule.size} bytes has no room for a message and {checksum.name}. The size counts the checksum."
-        )

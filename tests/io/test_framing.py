@@ -12,7 +12,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from blitz.data.framing_rule import FramingRule
-from blitz.errors import ConfigError
 from blitz.io.framing import DISCARD_REASONS, Framing, make_framing
 
 LIMIT_BYTES = 64
@@ -295,14 +294,3 @@ def test_a_silence_on_the_line_matters_only_to_frames_that_have_no_other_mark(wi
     account.feed(frame[-2:] + frame)
     has_mark = wire.rule.kind != "fixed" or wire.rule.checksum
     assert account.frames == ([b"12345678"] * 2 if has_mark else [b"78123456"])
-
-
-@pytest.mark.parametrize("kind", ["cobs", "slip", "fixed", "start_fixed", "start_length"])
-def test_nmea_goes_with_lines_only(kind: str) -> None:
-    with pytest.raises(ConfigError, match=f"does not go with framing '{kind}'"):
-        make_framing(FramingRule(kind=kind, start="24", size=10, checksum="nmea"))  # type: ignore[arg-type]
-
-
-def test_a_frame_that_is_all_checksum_is_refused() -> None:
-    with pytest.raises(ConfigError, match="frame of 4 bytes has no room for a message and CRC-32/ISO-HDLC"):
-        make_framing(FramingRule(kind="fixed", size=4, checksum="CRC-32"))

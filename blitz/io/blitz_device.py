@@ -48,7 +48,10 @@ class BlitzDevice:
         A board may say a word when it starts; one that the operator named is asked all the same once it is quiet.
         """
         owner = self._owner
-        is_asked = False
+        is_asked = bool(talk.heard)  # another board has answered what was asked of the one before
+        if is_asked and (found := protocol.recognise(talk.heard, is_asked=True)) is not None:
+            self._become(talk, found)
+            return
         asked_s = time.monotonic()
         waits_s = [LISTEN_S, ASK_S, ASK_S]
         while not owner.is_leaving:

@@ -26,6 +26,7 @@ from pydantic import ValidationError
 from blitz.config import SerialPort, ServerSettings
 from blitz.data.boards import load_definitions
 from blitz.data.database_server import DatabaseServer
+from blitz.data.model_faults import ended, first_fault
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_store import SourceStore
 from blitz.errors import ConfigError
@@ -106,12 +107,7 @@ def _configured_sources(settings: ServerSettings) -> list[SourceConfig]:
         try:
             sources.append(SourceConfig.model_validate(table))
         except ValidationError as error:
-            problem = error.errors()[0]
-            place = ".".join(str(part) for part in problem["loc"])
-            reason = str(problem["msg"]).removeprefix("Value error, ")
-            raise ConfigError(
-                f"The settings' source {number} is wrong{f' at {place}' if place else ''}: {reason}."
-            ) from error
+            raise ConfigError(ended(f"The settings' source {number} is wrong: {first_fault(error, table)}")) from error
     return sources
 
 

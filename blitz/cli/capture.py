@@ -144,21 +144,16 @@ def replay(
 
 
 def _parse_port(port: str, serial: dict[str, Any]) -> tuple[str, "SerialOptions"]:
+    from pydantic import ValidationError
+
+    from blitz.data.model_faults import first_fault
     from blitz.data.source_config import SerialOptions
 
     place = place_changes(port)
     try:
         return place["link"], SerialOptions.model_validate(place.get("serial", {}) | serial)
-    except ValueError as error:
-        raise typer.BadParameter(f"there is no such serial line: {_first_fault(error)}.") from None
-
-
-def _first_fault(error: ValueError) -> str:
-    from pydantic import ValidationError
-
-    assert isinstance(error, ValidationError)
-    fault = error.errors()[0]
-    return f"{fault['loc'][0]} {fault['input']}: {fault['msg'].removeprefix('Value error, ').lower()}"
+    except ValidationError as error:
+        raise typer.BadParameter(f"there is no such serial line: {first_fault(error)}.") from None
 
 
 def _check_allowed(link: str, config_file: Path | None) -> None:

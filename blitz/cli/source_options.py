@@ -150,12 +150,10 @@ def new_source(fields: Mapping[str, Any]) -> "SourceConfig":
     """
     from pydantic import ValidationError
 
+    from blitz.data.model_faults import first_fault
     from blitz.data.source_config import SourceConfig
 
     try:
         return SourceConfig.model_validate(fields)
     except ValidationError as error:
-        fault = error.errors()[0]
-        place = " ".join(str(part) for part in fault["loc"])
-        reason = str(fault["msg"]).removeprefix("Value error, ")
-        raise typer.BadParameter(f"{place}{': ' if place else ''}{reason[0].lower()}{reason[1:]}.") from error
+        raise typer.BadParameter(f"{first_fault(error)}.") from error

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from blitz.data.bits import HEAD_DIGITS
 from blitz.data.framing_rule import FramingRule
+from blitz.data.model_faults import ended, first_fault
 from blitz.errors import ConfigError
 
 LINE_DIGITS = 28
@@ -159,6 +160,15 @@ class Clock(_Part):
         return value or 0
 
 
+def is_sendable(line: str) -> bool:
+    """Whether a text can be sent to a device, one byte a character.
+
+    >>> is_sendable("25 °C"), is_sendable("5 €")
+    (True, False)
+    """
+    return all(char <= "\xff" for char in line)
+
+
 class Command(BaseModel):
     """A named command of a board: what is sent, and what the device answers."""
 
@@ -184,9 +194,10 @@ class Command(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> Self:
         try:
-            bytes.fromhex(self.send) if self.is_hex else self.send.encode("latin-1")
+            _ = self.payload
         except ValueError:
-            raise ValueError(f"command {self.name!r} sends {self.send!r}, which cannot be bytes") from None
+            what = self.send if self.is_hex else self.send + self.ending
+            raise ValueError(f"command {self.name!r} sends {what!r}, which cannot be bytes") from None
         try:
             re.compile(self.answer or "")
         except re.error as error:
@@ -235,6 +246,9 @@ class BoardDefinition(BaseModel):
             self._check_place(channel)
         if self.clock is not None:
             self._check_place(self.clock)
+        for line in self.on_connect:
+            if self.command(line) is None and not is_sendable(line):
+                raise ValueError(f"on_connect: {line!r} cannot be sent: of text, only characters of latin-1 can")
         return self
 
     def _check_place(self, part: Channel | Clock) -> None:
@@ -293,18 +307,17 @@ def read_definition(file: Traversable) -> BoardDefinition:
 
     :raises ConfigError: naming the file, and what is wrong with it.
     """
+    document: dict[str, object] = {}
     try:
-        return BoardDefinition.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+        return BoardDefinition.model_validate(document)
     except OSError as error:
         raise ConfigError(
             f"Cannot read the board definition {file}: {(error.strerror or str(error)).lower()}."
         ) from error
     except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(str(part) for part in problem["loc"])
-        reason = str(problem["msg"]).removeprefix("Value error, ")
-        raise ConfigError(
-            f"The board definition {file} is wrong{f' at {place}' if place else ''}: {reason}."
-        ) from error
-    except ValueError as error:  # not TOML, or not UTF-8
+        models: tuple[type[BaseModel], ...] = (BoardDefinition, Channel, Command, FramingRule)
+        fault = first_fault(error, document, [field for model in models for field in model.model_fields])
+        raise ConfigError(ended(f"The board definition {file} is wrong: {fault}")) from error
+    except (ValueError, RecursionError) as error:  # not TOML, or not UTF-8
         raise ConfigError(f"The board definition {file} is not TOML: {error}.") from error

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from blitz.data.model_faults import ended, first_fault
 from blitz.data.source_config import SourceConfig
 from blitz.errors import ConfigError
 
@@ -29,7 +30,7 @@ def changed_source(config: SourceConfig, changes: Mapping[str, Any]) -> SourceCo
     try:
         return SourceConfig.model_validate(fields)
     except ValidationError as error:
-        raise ConfigError(f"The source {config.name!r} cannot be changed: {first_fault(error)}.") from error
+        raise ConfigError(ended(f"The source {config.name!r} cannot be changed: {first_fault(error)}")) from error
 
 
 def _check_fields(changes: Mapping[str, Any], fields: Mapping[str, Any], prefix: str = "") -> None:
@@ -37,13 +38,6 @@ def _check_fields(changes: Mapping[str, Any], fields: Mapping[str, Any], prefix:
         if name not in fields:
             known = ", ".join(prefix + field for field in fields)
             raise ConfigError(f"A source has no {prefix}{name}. It has: {known}.")
-
-
-def first_fault(error: ValidationError) -> str:
-    """Return the first thing that is wrong, and where."""
-    fault = error.errors()[0]
-    place = ".".join(str(part) for part in fault["loc"])
-    return f"{place}{': ' if place else ''}{str(fault['msg']).removeprefix('Value error, ')}"
 
 
 def describe_changes(before: SourceConfig, after: SourceConfig) -> str:

@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from blitz.data.board_definition import BoardDefinition, Format
+from blitz.data.board_definition import BoardDefinition, Format, is_sendable
 from blitz.data.framing_rule import LINES, FramingRule
 
 DEFAULT_BAUD = 57600
@@ -82,6 +82,14 @@ class SourceConfig(_Part):
     poll_interval_s: float | None = Field(default=None, gt=0, le=3600)
     identity: UsbIdentity | None = None
     board_id: str | None = Field(default=None, description="two hex digits, once the board has said it")
+
+    @field_validator("on_connect")
+    @classmethod
+    def _check_on_connect(cls, lines: tuple[str, ...]) -> tuple[str, ...]:
+        for line in lines:
+            if not is_sendable(line):
+                raise ValueError(f"{line!r} cannot be sent: of text, only characters of latin-1 can")
+        return lines
 
     @model_validator(mode="after")
     def _check(self) -> Self:

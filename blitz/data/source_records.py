@@ -9,7 +9,7 @@ from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from blitz.data.board_definition import BoardDefinition
+from blitz.data.board_definition import BoardDefinition, is_sendable
 from blitz.data.records import Record
 
 OWNER_HEADER = "X-Blitz-Owner"
@@ -38,10 +38,11 @@ class CommandRequest(BaseModel):
         if (self.line is None) == (self.command is None):
             raise ValueError("give either a line or the name of a command")
         try:
-            bytes.fromhex(self.line or "") if self.is_hex else (self.line or "").encode("latin-1")
+            bytes.fromhex(self.line or "") if self.is_hex else f"{self.line or ''}{self.ending}".encode("latin-1")
         except ValueError:
             what = "hex digits, two a byte" if self.is_hex else "characters of latin-1 only; send others as hex digits"
-            raise ValueError(f"{self.line!r} cannot be sent: give {what}") from None
+            wrong = self.ending if not self.is_hex and is_sendable(self.line or "") else self.line
+            raise ValueError(f"{wrong!r} cannot be sent: give {what}") from None
         try:
             re.compile(self.answer or "")
         except re.error as error:

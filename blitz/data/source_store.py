@@ -17,8 +17,9 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from blitz.data.board_definition import BoardDefinition
+from blitz.data.model_faults import first_fault
 from blitz.data.server_tables import DEFINITIONS, HISTORY, SOURCES, open_tables, tables_fault
-from blitz.data.source_changes import changed_source, describe_changes, first_fault
+from blitz.data.source_changes import changed_source, describe_changes
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_records import DefinitionVersion
 from blitz.errors import SourceExists, TablesError, UnknownSource

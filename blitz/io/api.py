@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 import blitz
 from blitz.data.blocks import GRID_MESSAGES, PREVIEW_ID, MessageBlock
 from blitz.data.database_server import DatabaseServer
+from blitz.data.model_faults import describe_fault, ended
 from blitz.data.records import Notice, SessionRecord, StatusRecord
 from blitz.errors import (
     BlitzError,
@@ -279,8 +280,9 @@ def _problem_response(error: BlitzError) -> JSONResponse:
 
 
 def _invalid_response(error: ValidationException) -> JSONResponse:
-    sentences = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
-    details = problem(422, "invalid", "; ".join(sentences) + ".")
+    sentences = [describe_fault(fault | {"loc": fault["loc"][1:]}) for fault in error.errors()]  # without "body"
+    text = "; ".join(sentences)
+    details = problem(422, "invalid", ended(f"{text[:1].upper()}{text[1:]}"))
     return JSONResponse(details, 422, media_type="application/problem+json")
 
 

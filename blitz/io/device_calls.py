@@ -13,6 +13,7 @@ from urllib.parse import quote
 from pydantic import TypeAdapter, ValidationError
 
 from blitz.data.board_definition import BoardDefinition
+from blitz.data.model_faults import first_fault
 from blitz.data.records import BadFrameRecord, BoardRecord
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_records import CommandAnswer, CommandRequest, DefinitionVersion
@@ -91,7 +92,7 @@ class DeviceCalls:
                 line=line, command=command, is_hex=is_hex, ending=ending, answer=answer, timeout_s=timeout_s
             )
         except ValidationError as error:
-            raise ConfigError(f"Cannot send this to {board}: {_first_fault(error)}.") from error
+            raise ConfigError(f"Cannot send this to {board}: {first_fault(error)}.") from error
         body = request.model_dump(exclude_defaults=True)
         path = f"{_board(board)}/commands"
         # A named command waits for as long as its definition says.
@@ -224,7 +225,3 @@ def default_owner() -> str:
 
 def _board(name: str) -> str:
     return f"/boards/{quoted(name)}"
-
-
-def _first_fault(error: ValidationError) -> str:
-    return str(error.errors()[0]["msg"]).removeprefix("Value error, ")

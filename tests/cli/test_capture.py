@@ -155,9 +155,7 @@ def test_record_never_touches_what_the_settings_forbid(
 
 def test_a_rate_that_is_none_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["record", "/dev/ttyUSB0:7", str(tmp_path / "run.jsonl")]) == 2
-    assert (
-        "there is no such serial line: baud 7: input should be greater than or equal to 50." in capsys.readouterr().err
-    )
+    assert "there is no such serial line: baud: 7 should be greater than or equal to 50." in capsys.readouterr().err
 
 
 def test_replay_plays_on_a_port_that_a_program_opens(

@@ -108,8 +108,11 @@ def test_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
         (["definition", "b", "--set", "none.toml"], "Cannot read the board definition none.toml: no such file"),
         (["definition", "b", "--set", "a.toml", "-o", "b.toml"], "Invalid value: give only one of --set, --output"),
         (["sources", "paint"], "No such command 'paint'. See 'blitz sources --help'.\n"),
-        (["sources", "add", "COM3", "--name", "a/b"], "Invalid value: name: string should match pattern"),
-        (["sources", "add", "COM3", "--stop-bits", "3"], "Invalid value: serial stop_bits: 3 stop bits: there are"),
+        (
+            ["sources", "add", "COM3", "--name", "a/b"],
+            "Invalid value: name: 'a/b' is not a name of up",
+        ),
+        (["sources", "add", "COM3", "--stop-bits", "3"], "Invalid value: serial, stop_bits: 3 stop bits: there are"),
         (["sources", "change", "b"], "Invalid value: say what to change, such as --baud 115200."),
         (["sources", "remove", "b"], "Invalid value: nobody can be asked here: say --yes if it is meant."),
         (["simulate", "--boards", "77"], "Invalid value: There is no simulated board '77'."),
@@ -128,7 +131,7 @@ def test_wrong_usage_is_one_sentence_and_exit_code_two(
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("id = 8", "The board definition boards/a.toml is wrong at id: "),
+        ("id = 8", "The board definition boards/a.toml is wrong: id: 8 is no text"),
         ("id", "The board definition boards/a.toml is not"),
     ],
 )

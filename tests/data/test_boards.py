@@ -130,12 +130,15 @@ def test_any_channel_reads_the_bits_that_it_names(payload: int, bit: int, bits: 
     [
         ("id = '08", "is not TOML"),
         ("id = '8'\nname = 'x'\nchannels = []", "the id '8' of a Blitz board is not two hex digits"),
-        ("id = '08'\nname = 'x'\nchannels = []\ncolour = 1", "wrong at colour"),
+        (
+            "id = '08'\nname = 'x'\nchannels = []\ncolour = 1",
+            "there is no 'colour' here. Did you mean 'color'",
+        ),
         ("id = '08'\nname = 'x'\nchannels = [{name='a', bit=4, bits=2, is_flag=true}]", "beyond the 5 flags"),
         ("id = '08'\nname = 'x'\nchannels = [{name='a', bit=4, bits=2, divisor=0}]", "divisor 0"),
         ("id = '08'\nname = 'x'\nchannels = [{name='a', bit=4, bits=12, byte_order='little'}]", "only whole bytes"),
         ("id = 'x'\nname = 'x'\nformat = 'columns'\nchannels = [{name='a', column=-1}]", "a number from 0"),
-        ("id = '08'\nname = 'x'\nchannels = [{name='a', bit=4, bits=2, scale=nan}]", "scale: Input should be a finite"),
+        ("id = '08'\nname = 'x'\nchannels = [{name='a', bit=4, bits=2, scale=nan}]", "scale: nan should be a finite"),
         ("id = 'x'\nname = 'x'\nformat = 'json'\nchannels = [{name='a', column=1}]", "needs its column, the key"),
         ("id = 'x'\nname = 'x'\nformat = 'pairs'\nchannels = []\nclock = {unit='s'}", "the clock needs its column"),
         ("id = '08'\nname = 'x'\nchannels = [{name='a',bit=4,bits=2},{name='a',bit=4,bits=2}]", "2 channels 'a'"),

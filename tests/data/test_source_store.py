@@ -73,7 +73,7 @@ def test_a_change_touches_only_what_it_names(store: SourceStore) -> None:
     [
         ({"colour": "red"}, "has no colour. It has: name, link"),
         ({"serial": {"speed": 9600}}, "has no serial.speed. It has: serial.baud"),
-        ({"serial": {"parity": "odd-ish"}}, "cannot be changed: serial.parity"),
+        ({"serial": {"parity": "odd-ish"}}, "cannot be changed: serial, parity: 'odd-ish' is not 'none'"),
         ({"link": ""}, "cannot be changed: link"),
         ({"protocol": "blitz", "definition": columns("a")}, "is asked by the Blitz protocol"),
     ],

@@ -48,7 +48,10 @@ def serve(
     redis_url: Annotated[str | None, typer.Option(metavar="URL", help="A Redis to use instead of its own.")] = None,
     redis_prefix: Annotated[str | None, typer.Option(metavar="TEXT", help="Put before every key in Redis.")] = None,
     serial: Annotated[
-        list[str] | None, typer.Option(metavar="PORT[:BAUD]", help="A port to open; may be given several times.")
+        list[str] | None,
+        typer.Option(
+            metavar="PORT[:BAUD][=DEFINITION]", help="A port or an address to open; may be given several times."
+        ),
     ] = None,
     simulate: Annotated[int | None, typer.Option(metavar="N", help="Number of simulated boards.")] = None,
     definitions_dir: Annotated[

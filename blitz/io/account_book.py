@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 
-from blitz.data.blocks import PREVIEW_ID, Read
+from blitz.data.blocks import Read
 from blitz.data.records import Account, Gap, SessionRecord
 from blitz.io.ledger import add_accounts
 
@@ -18,7 +18,7 @@ class AccountBook:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._session_id = PREVIEW_ID
+        self._session_id: int | None = None
         self._closed: dict[int, Account] = {}
         self._appended: Counter[int] = Counter()
 

@@ -14,8 +14,10 @@ def free_name(link: str, taken: Container[str]) -> str:
 
     >>> free_name("/dev/ttyUSB0", {"ttyUSB0"})
     'ttyUSB0-2'
+    >>> free_name("replay:run.jsonl?speed=max", ())
+    'run.jsonl'
     """
-    short = link.partition("?")[0].replace("\\", "/").rstrip("/").rpartition("/")[2]
+    short = link.removeprefix("replay:").partition("?")[0].replace("\\", "/").rstrip("/").rpartition("/")[2]
     name = short = re.sub(r"[\s%#?]", "_", short) or "source"
     number = 2
     while name in taken:

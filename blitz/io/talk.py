@@ -12,6 +12,9 @@ from blitz.io.framing import Framing
 from blitz.io.ledger import ANSWERS, Ledger, Tally
 from blitz.io.link import Link
 
+SILENCE_NS = 50_000_000
+"""On the line: longer than any device pauses within a frame, in a framing that is told where frames begin by it."""
+
 
 class Talk:
     """Listen to the device on an open link, and send to it.
@@ -110,7 +113,8 @@ class Talk:
 
     def tally(self) -> Tally:
         """Return how the ledger stands."""
-        return self._ledger.tally((*self._leftover, *self.heard))
+        are_held = self._leftover or self.heard
+        return self._ledger.tally((*self._leftover, *self.heard) if are_held else ())
 
     def receive(self, timeout_s: float) -> list[bytes]:
         """Return the frames that the next read completes; none if nothing came in time."""
@@ -118,7 +122,11 @@ class Talk:
             lines, self._leftover = self._leftover, []
             return lines
         chunk = self.receive_bytes(timeout_s)
-        return self.framing.feed(chunk) if chunk else self.framing.flush()
+        if chunk:
+            return self.framing.feed(chunk)
+        # Only what lasts is a silence: a read may have had the last millisecond of somebody's wait.
+        is_silent = self._now_ns() - self.arrived_ns >= SILENCE_NS
+        return self.framing.flush() if is_silent else []
 
     def receive_bytes(self, timeout_s: float) -> bytes:
         """Return what the next read brings, for a device whose answers no framing cuts; nothing if nothing came."""

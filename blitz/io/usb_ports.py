@@ -58,7 +58,8 @@ class FoundPort(NamedTuple):
 
 def real_port(port: str) -> str:
     """Return a port's own path: one device may be known by several names, such as those in /dev/serial/by-id."""
-    return os.path.normcase(os.path.realpath(port) if port.startswith("/") else port)
+    is_path = os.name == "posix" and not ("://" in port or port.startswith("replay:"))
+    return os.path.normcase(os.path.realpath(port) if is_path else port)
 
 
 def find_ports(

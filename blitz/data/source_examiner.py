@@ -65,7 +65,8 @@ class GapList:
 
         :param before_seq: the source's last message before the hole.
         """
-        known = self._find(hole, before_seq)
+        # Messages of one read arrived at one time: what is missing between them is one gap.
+        known = self._find(hole, before_seq) or self._gaps.get(hole.from_ns)
         if known is not None:
             before = 0 if known.from_ns in self._guessed else known.lost or 0
             self._guessed.discard(known.from_ns)

@@ -19,6 +19,7 @@ from blitz.io.ledger import NOT_WANTED, Ledger, Tally, account_between
 Severity = Literal["info", "warning", "error"]
 
 NOT_THERE = "was not there at the start"
+DROPPED = "dropped, the store was away or too slow"
 
 
 class Identified(NamedTuple):
@@ -160,6 +161,7 @@ class Delivery:
             self._end_dropping()
         elif self._dropping_since_ns is None:
             self._dropping_since_ns = max(before_ns, self._since_ns)
+            self._report_gap(self._dropping_since_ns, DROPPED)  # now, so that it stands before what comes next
         return is_taken
 
     def begin_absence(self, reason: str = "unplugged") -> None:
@@ -200,7 +202,7 @@ class Delivery:
     def _end_dropping(self) -> None:
         since_ns, self._dropping_since_ns = self._dropping_since_ns, None
         if since_ns is not None:
-            self._report_gap(since_ns, "dropped, the store was away or too slow")
+            self._report_gap(since_ns, DROPPED)
 
     def _report_gap(self, from_ns: int, reason: str) -> None:
         if self.is_recording and self.source is not None:

@@ -75,11 +75,11 @@ def test_messages_that_had_to_be_dropped_are_a_gap_of_the_session(
     sink.is_full = True
     assert not hand_over(delivery, sink, 2, b"b")
     assert not hand_over(delivery, sink, 3, b"c")
-    assert sink.gaps == []
+    assert [gap[:4] for gap in sink.gaps] == [(7, 3, SECOND_NS, 2 * SECOND_NS)], "told before what comes behind it"
     sink.is_full = not is_back
     assert hand_over(delivery, sink, 4, b"d") is is_back
     delivery.release()
-    ((session, source, from_ns, to_ns, reason),) = sink.gaps
+    _, (session, source, from_ns, to_ns, reason) = sink.gaps
     assert (session, source, from_ns, to_ns) == (7, 3, SECOND_NS, 4 * SECOND_NS)
     assert reason.startswith("dropped")
     assert delivery._ledger.messages_dropped == (2 if is_back else 3)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from blitz.data.board_definition import Format
@@ -48,8 +48,7 @@ class StreamDevice:
         self._hear(talk, 1, time.monotonic() + boot_s)
         if self._is_to_be_guessed:
             self._hear(talk, GUESS_LINES, time.monotonic() + GUESS_S)
-            found = protocol.recognise(talk.heard, is_asked=False) if talk.heard else None
-            owner.make_known(found and found.board_id, talk.heard)
+            owner.make_known(_board_id(talk.heard), talk.heard)
             self._unread = talk.heard[:GUESS_LINES]
         talk.takes_every_line = owner.board_id is None or not self._is_to_be_guessed
         owner.be_back()
@@ -74,7 +73,8 @@ class StreamDevice:
         owner = self._owner
         if self._is_to_be_guessed and owner.definition is None and len(self._unread) < GUESS_LINES:
             self._read_on(talk)
-        talk.listen(IDLE_S)
+        else:
+            talk.listen(IDLE_S)
         count = owner.ledger.messages_read
         if count != self._count:
             self._count, self._changed_s = count, time.monotonic()
@@ -102,6 +102,15 @@ class StreamDevice:
 
     def lose(self) -> None:
         """Nothing to forget."""
+
+
+def _board_id(lines: Sequence[bytes]) -> str | None:
+    """Return the id of the Blitz board that these are lines of; None if they are not.
+
+    A recording of a board that was asked begins with its answers. The first line may lack its beginning.
+    """
+    found = (protocol.classify(line) for line in lines if len(line) == protocol.DATA_DIGITS)
+    return next((line.board_id for line in found if line.kind is protocol.LineKind.DATA), None)
 
 
 def send_to_stream(talk: Conversation, request: WireCommand) -> str | None:

@@ -1,7 +1,8 @@
 """The appender: one thread that puts what the links read into the store, in order, and then shows it to viewers.
 
-While one append is on its way to the store the next one gathers; that is all the batching there is. It never waits
-for a viewer and never parses a value. What the store has acknowledged is published; nothing else is.
+While one append is on its way to the store the next one gathers, and so it does for a moment behind one: each costs a
+write to disk, however little it brings. A message that comes alone is appended at once. The appender never waits for
+a viewer and never parses a value. What the store has acknowledged is published; nothing else is.
 """
 
 import logging
@@ -23,6 +24,14 @@ log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 BATCH_MESSAGES = 8192
+GATHER_S = 0.015
+"""From one append to the next at least, unless much is waiting: viewers look as often."""
+MANY_MESSAGES = 200
+GATHER_MANY_S = 0.05
+"""The same where so many have come meanwhile, 13 000 a second: appending them more often is what would cost most."""
+FULL_MESSAGES = 4096
+FULL_BYTES = 1 << 20
+"""What waits for no time."""
 WAITING_LIMIT_BYTES = 64 << 20
 PUT_WAIT_S = 1.0
 SLOW_APPEND_MS = 5.0
@@ -41,6 +50,9 @@ class Publisher(Protocol):
 
     def gap_recorded(self, session_id: int, gap: Gap) -> None:
         """Show a gap."""
+
+    def entry_recorded(self, session_id: int, entry: TimelineEntry) -> None:
+        """Show an entry of a session's time line."""
 
     def session_closed(self, record: SessionRecord, closed: "Future[SessionRecord]") -> None:
         """A session was stopped, and all its messages were published before; resolves the future in its time."""
@@ -98,6 +110,7 @@ class Appender:
         self._has_ended = False
         self._waiting_bytes = 0
         self._changed = threading.Condition()
+        self._is_urgent = threading.Event()
         self._is_stopping = False
         self._writer: SessionWriter | None = None
         self._known_sources: dict[int, set[int]] = {PREVIEW_ID: set()}
@@ -118,6 +131,7 @@ class Appender:
         """Append what is waiting, then end; a store that is away is not waited for."""
         with self._changed:
             self._is_stopping = True
+            self._is_urgent.set()
             self._changed.notify_all()
         if self._thread.is_alive():  # else it was never started, or has ended by a fault
             self._thread.join(15.0)
@@ -143,6 +157,8 @@ class Appender:
             self._items.append(_ReadItem(session_id, read))
             self._waiting_bytes += weight
             self.waiting_messages += len(read.messages)
+            if self.waiting_messages >= FULL_MESSAGES or self._waiting_bytes >= FULL_BYTES:
+                self._is_urgent.set()
             self._changed.notify_all()
         return True
 
@@ -151,7 +167,7 @@ class Appender:
         self._put_item(_GapItem(session_id, gap))
 
     def put_entry(self, session_id: int, entry: TimelineEntry) -> None:
-        """Queue an entry of the session's time line."""
+        """Queue an entry of the session's time line; its ``seq`` is set when its turn comes."""
         self._put_item(_EntryItem(session_id, entry))
 
     def close_session(self, session_id: int) -> "Future[SessionRecord]":
@@ -165,6 +181,7 @@ class Appender:
     def _put_item(self, item: _Item) -> None:
         with self._changed:
             self._items.append(item)
+            self._is_urgent.set()
             self._changed.notify_all()
 
     # ---- the thread -------------------------------------------------------------------------------------------
@@ -172,9 +189,9 @@ class Appender:
     def _run(self) -> None:
         try:
             while items := self._take():
+                began_s = time.monotonic()
                 self._work(items)
-                if self._interval_s and not self._is_stopping:
-                    time.sleep(self._interval_s)
+                self._gather(began_s)
         except StoreUnavailable as error:  # which is waited for until it is time to end
             lost = f"{self.waiting_messages} messages could not be stored and are lost"
             self.failure = StoreUnavailable(f"{lost}. {error}")
@@ -203,8 +220,21 @@ class Appender:
                 self._changed.wait(1.0)
             self._taken, self._items = self._items, []
             self._waiting_bytes = 0
+            if not self._is_stopping:
+                self._is_urgent.clear()
             self._changed.notify_all()
         return self._taken
+
+    def _gather(self, began_s: float) -> None:
+        """Let messages come together for the next append.
+
+        :param began_s: when the last one began, by the monotonic clock.
+        """
+        self._is_urgent.wait(max(began_s + GATHER_S - time.monotonic(), 0.0))
+        if self.waiting_messages >= MANY_MESSAGES:
+            self._is_urgent.wait(max(began_s + GATHER_MANY_S - time.monotonic(), 0.0))
+        if self._interval_s and not self._is_stopping:
+            time.sleep(self._interval_s)
 
     def _work(self, items: list[_Item]) -> None:
         reads: list[Read] = []
@@ -321,7 +351,10 @@ class Appender:
         self._publisher.gap_recorded(item.session_id, gap)
 
     def _record_entry(self, item: _EntryItem) -> None:
-        self._insist(lambda: self._store.add_entry(item.session_id, item.entry))
+        seq = self._next_seqs.get(item.session_id, item.entry.seq)
+        entry = item.entry.model_copy(update={"seq": seq})
+        self._insist(lambda: self._store.add_entry(item.session_id, entry))
+        self._publisher.entry_recorded(item.session_id, entry)
 
     def _close(self, item: _CloseItem) -> None:
         session_id = item.session_id

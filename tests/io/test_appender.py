@@ -1,0 +1,131 @@
+"""The appender's batches, with a real Redis."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+
+import pytest
+
+from blitz.data.blocks import Read
+from blitz.data.database_server import DatabaseServer
+from blitz.data.records import Gap, SessionRecord, Source
+from blitz.io import appender as module
+from blitz.io.appender import Appender
+
+DEADLINE_S = 30.0
+FOR_EVER_S = 3600.0
+
+
+class Viewer:
+    """Is shown what became durable."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def publish(self, session_id: int, first_seq: int, reads: Sequence[Read], count: int) -> None:
+        assert sum(self.batches) == first_seq
+        self.batches.append(count)
+
+    def add_source(self, session_id: int, source: Source) -> None:
+        pass
+
+    def gap_recorded(self, session_id: int, gap: Gap) -> None:
+        pass
+
+    def session_closed(self, record: SessionRecord, closed: "Future[SessionRecord]") -> None:
+        closed.set_result(record)
+
+    def session_lost(self, session_id: int) -> None:
+        pass
+
+    def store_changed(self, error: str | None) -> None:
+        pass
+
+
+class Recording:
+    """An appender with a session that runs."""
+
+    def __init__(self, redis_url: str) -> None:
+        self.store = DatabaseServer(redis_url)
+        self.viewer = Viewer()
+        source = Source(index=0, name="bench", link="/dev/ttyUSB0", board_id=None)
+        self.appender = Appender(self.store, self.viewer, lambda row: source)
+        self.session_id = self.store.start_session("", "", "", [source])
+        self.appender.open_session(self.store.session(self.session_id))
+        self.put_count = 0
+
+    def put(self, count: int) -> None:
+        messages = [b"%08d" % n for n in range(self.put_count, self.put_count + count)]
+        self.put_count += count
+        assert self.appender.put(self.session_id, Read(time.time_ns(), 0, messages))
+
+    def wait_for(self, batches: list[int]) -> None:
+        wait_until(lambda: len(self.viewer.batches) >= len(batches))
+        assert self.viewer.batches == batches
+
+    def stored(self) -> list[bytes]:
+        return self.store.messages(self.session_id, 0, self.put_count + 1).messages()
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + DEADLINE_S
+    while not is_so():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def recording(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recording]:
+    """Gathers for longer than any test waits: what gets through does not wait."""
+    monkeypatch.setattr(module, "GATHER_S", FOR_EVER_S)
+    recording = Recording(redis_url)
+    recording.appender.start()
+    yield recording
+    recording.appender.stop()
+
+
+def test_a_message_that_comes_alone_is_appended_at_once_and_those_behind_it_gather(recording: Recording) -> None:
+    recording.put(1)
+    recording.wait_for([1])
+    recording.put(2)
+    recording.put(3)
+    recording.appender.close_session(recording.session_id).result(DEADLINE_S)
+    assert recording.viewer.batches == [1, 5]
+    assert recording.stored() == [b"%08d" % n for n in range(6)]
+
+
+def test_much_that_waits_does_not_gather_any_longer(recording: Recording) -> None:
+    recording.put(1)
+    recording.wait_for([1])
+    recording.put(1)
+    recording.put(module.FULL_MESSAGES)
+    recording.wait_for([1, module.FULL_MESSAGES + 1])
+
+
+def test_a_few_large_messages_do_not_gather_either(recording: Recording) -> None:
+    recording.put(1)
+    recording.wait_for([1])
+    recording.appender.put(recording.session_id, Read(time.time_ns(), 0, [bytes(module.FULL_BYTES)] * 2))
+    recording.wait_for([1, 2])
+
+
+def test_many_messages_gather_for_longer_than_a_few(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GATHER_MANY_S", FOR_EVER_S)
+    recording = Recording(redis_url)
+    recording.put(1)
+    recording.appender.start()
+    recording.wait_for([1])
+    recording.put(1)
+    recording.wait_for([1, 1])
+    recording.put(module.MANY_MESSAGES)
+    recording.appender.stop()
+    assert recording.viewer.batches == [1, 1, module.MANY_MESSAGES]
+
+
+def test_an_appender_that_is_stopped_appends_what_waits_without_gathering(recording: Recording) -> None:
+    recording.put(1)
+    recording.wait_for([1])
+    recording.put(1)
+    recording.appender.stop()
+    assert recording.viewer.batches == [1, 1]
+    assert recording.stored() == [b"00000000", b"00000001"]

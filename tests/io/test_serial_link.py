@@ -98,6 +98,31 @@ def test_a_torrent_is_read_without_loss_in_few_calls(device: Device) -> None:
     assert calls < 4000
 
 
+def test_what_pours_in_slower_than_it_is_read_is_whole_and_its_end_is_noticed(device: Device) -> None:
+    content = b"".join(b"%07d\n" % n for n in range(30_000))
+    link = SerialLink(device.port)
+
+    def pour() -> None:
+        for start in range(0, len(content), 1200):
+            device.say(content[start : start + 1200])
+            time.sleep(0.001)
+
+    writer = threading.Thread(target=pour)
+    writer.start()
+    received = b""
+    while len(received) < len(content):
+        received += link.read(DEADLINE_S)
+    writer.join(DEADLINE_S)
+    assert received == content
+    assert link.read(0.01) == b""
+    device.say(b"1")
+    assert link.read(DEADLINE_S) == b"1"
+    device.pull()
+    with pytest.raises(LinkError):
+        link.read(DEADLINE_S)
+    link.close()
+
+
 def test_what_is_written_arrives(link: PyserialLink, device: Device) -> None:
     link.write(b"0081\n")
     assert os.read(device.master, 100) == b"0081\n"

@@ -214,6 +214,9 @@ class DeviceLinks:
 
     def _add_named(self, port: SerialPort) -> None:
         """Open a port that the operator named; the device there may be known under another name."""
+        if not self._places.is_allowed(port.port):
+            log.warning("%s is not opened: it is on the never-touch list", port.port)
+            return
         config = named_source(port, self._definitions, self._options.names.get(port.port), self._links)
         found = self._places.port(port.port)
         if found is not None and found.identity is not None:

@@ -72,10 +72,14 @@ class Places:
         real = real_port(link)
         return next((name for name, port in self.match().attached.items() if real_port(port) == real), None)
 
+    def is_allowed(self, link: str) -> bool:
+        """Say whether a link may be opened."""
+        found = self.port(link)
+        return not is_forbidden(link, found.identity if found else None, self._never_touch)
+
     def check_allowed(self, link: str) -> None:
         """:raises ConfigError: if it must never be opened."""
-        found = self.port(link)
-        if is_forbidden(link, found.identity if found else None, self._never_touch):
+        if not self.is_allowed(link):
             raise ConfigError(f"{link} is on the never-touch list (never_touch). Take it off the list first.")
 
     def locate(self, source: SourceConfig, ask: AskId) -> Placement:

@@ -55,5 +55,5 @@ def _polynomial(coefficients: Sequence[float], numbers: NDArray[np.float64]) -> 
     total = np.full_like(numbers, coefficients[-1])
     for coefficient in reversed(coefficients[:-1]):
         total = total * numbers + coefficient
-    total[np.isnan(numbers)] = np.nan
+    total[~np.isfinite(numbers)] = np.nan
     return total

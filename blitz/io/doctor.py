@@ -66,7 +66,10 @@ def diagnose(
     if text is not None and text.evidence >= _WELL_READ:
         return text
     part_s = duration_s and duration_s * min(1.0, SAMPLE_BYTES / len(sample))
-    found = [_describe(cut, part_s) for cut in find_cuts(sample)]
+    is_printed = text is not None and printable_share(sample) > _TEXT_SHARE
+    # Lines of one length look like frames of one size; what can be printed is proven to be frames by a checksum only.
+    cuts = [cut for cut in find_cuts(sample) if not is_printed or (cut.checksum is not None and cut.checksum.is_proof)]
+    found = [_describe(cut, part_s) for cut in cuts]
     if text is not None:
         found.append(text)
     if not found or max(diagnosis.evidence for diagnosis in found) < _WELL_READ:

@@ -15,6 +15,7 @@ from blitz.io.framing import make_framing
 _LONGEST_PERIOD = 512
 _LONGEST_PHASED = 64
 _CONSTANT = 0.97
+_COUNTING = 0.9
 _ALIKE_NEEDED = 0.12
 _NEWS_ALLOWED = 3.6
 """Bits a byte: noise has 5.6."""
@@ -53,11 +54,15 @@ def _marked(sample: bytes, rows: NDArray[np.uint8], period: int) -> Cut | None:
     """Propose a start pattern: bytes that are the same in each frame; behind it may stand the frame's length."""
     usual = [Counter(column.tolist()).most_common(1)[0] for column in rows.T]
     constant = [value if count >= _CONSTANT * len(rows) else None for value, count in usual]
+    counting = (np.diff(rows, axis=0) == 1).mean(axis=0) > _COUNTING  # bytes wrap by themselves
+    behind_counter = {(int(column) + 1) % period for column in np.flatnonzero(counting)}
     cuts: list[Cut] = []
     for place in range(period):
         for width in (2, 1, 3, 4):
             values = [constant[(place + step) % period] for step in range(width + 1)]
             start = bytes(value for value in values[:width] if value is not None)
+            if place in behind_counter:  # the upper bytes of that number, which stay as they are for a while
+                continue
             if len(start) < width or width > period - 2 or not _can_be_start(start):
                 continue
             size = period - width - 1

@@ -10,7 +10,7 @@ from blitz.data.board_definition import BoardDefinition, Channel, Clock, Format
 from blitz.data.framing_rule import LINES, FramingKind, FramingRule
 from blitz.io.diagnosis import Confidence, Diagnosis, count_of, printable_share
 from blitz.io.doctor_struct import clock_unit
-from blitz.io.doctor_text import TextReading, read_lines
+from blitz.io.doctor_text import TextReading, have_decimal_commas, numbers_left_out, read_lines
 from blitz.io.framing import make_framing
 from blitz.io.protocol import ID_ANSWER, LineKind, ParsedLine, classify
 
@@ -59,7 +59,10 @@ def _diagnose_blitz(
         return None
     if len(messages) < 2 and not (is_asked and any(line.code == ID_ANSWER for line in ours)):
         return None
-    board_id = Counter(line.board_id for line in (messages or ours)).most_common(1)[0][0] or ""
+    ids = Counter(line.board_id for line in (messages or ours))
+    board_id, saying = next(iter(ids.most_common(1)))
+    if board_id is None or 10 * saying < 9 * ids.total():  # hex digits, but of no one board
+        return None
     definition = known.get(board_id)
     name = f"{definition.name}" if definition else "a board that no definition describes"
     way = "it sends by itself" if len(messages) == len(ours) else "it answers when it is asked"
@@ -114,13 +117,20 @@ def _diagnose_lines(sample: bytes, lines: list[bytes], share: float, duration_s:
         if len(lines) < _FEWEST_LINES or mean > _LONGEST_LINE:
             return None
         text = f"{100 * share:.0f} % is text, so that the rate is right; but no numbers stand at fixed places."
+        if have_decimal_commas(lines):
+            text = "Numbers seem to have a decimal comma, which is not read: let the device print a point."
         return Diagnosis(Confidence.LIKELY, 0.7, "lines of text, such as debug prints", (ends, text), LINES)
     fitting = reading.fitting / max(1, len(lines) - reading.has_header)
     reasons = [ends, f"{reading.fitting} of {count_of(len(lines), 'line')} read as {_kind(reading)}."]
     if reading.has_header:
         reasons.append("A header names the columns.")
+    left_out = numbers_left_out(reading, lines)
+    if left_out:
+        reasons.append(
+            f"Not all of column {', '.join(str(column + 1) for column in left_out)} is a number: it is left out."
+        )
     definition = _refined(reading, duration_s, reasons)
-    is_sure = fitting > 0.85 and reading.fitting >= _FEWEST_SURE and share > 0.98
+    is_sure = not left_out and fitting > 0.85 and reading.fitting >= _FEWEST_SURE and share > 0.98
     return Diagnosis(
         Confidence.SURE if is_sure else Confidence.LIKELY,
         max(0.72, min(1.0, fitting) * share),

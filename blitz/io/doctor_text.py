@@ -29,6 +29,8 @@ _PAIR = re.compile(
     rf"(?P<number>{_NUMBER.pattern}|-?nan|-?inf)(?=[\s,;]|$)",
     re.I,
 )
+_DECIMAL_COMMA = re.compile(r"[0-9],[0-9]+(?:;[ \t]*|[ \t]+)[+-]?[0-9]+(?![0-9:./-])")
+"""Of two numbers: a comma between them stands alone, or with spaces behind it."""
 _COMMENT = re.compile(r"^(#|//|%)\s*")
 _GREETINGS = frozenset(
     {"ready", "ok", "hello", "hi", "start", "started", "starting", "done", "begin"}
@@ -82,6 +84,33 @@ def read_lines(lines: Sequence[bytes]) -> TextReading | None:
         if reading is not None and _is_enough(reading.rows, texts):
             return reading
     return None
+
+
+def have_decimal_commas(lines: Sequence[bytes]) -> bool:
+    """Whether the numbers of most lines seem to be written with a comma where others write a point.
+
+    >>> have_decimal_commas([b"21,5;40,3", b"21,6;40,2"]), have_decimal_commas([b"21.5, 40", b"21,40"])
+    (True, False)
+    """
+    return _have_decimal_commas([_text(line) for line in lines])
+
+
+def _have_decimal_commas(texts: Sequence[str]) -> bool:
+    return 2 * sum(_DECIMAL_COMMA.search(text) is not None for text in texts) > len(texts)
+
+
+def numbers_left_out(reading: TextReading, lines: Sequence[bytes]) -> list[int]:
+    """Return which columns of separated text hold digits, but no numbers, and are no channels therefore."""
+    definition = reading.definition
+    if definition.format is not Format.COLUMNS or not definition.separator:
+        return []
+    used = {part.column for part in (*definition.channels, definition.clock) if part is not None}
+    rows = [_split(_text(line), definition.separator) for line, row in zip(lines, reading.rows, strict=True) if row]
+    return [
+        column
+        for column in range(min(map(len, rows), default=0))
+        if column not in used and 2 * sum(any(char.isdigit() for char in row[column]) for row in rows) > len(rows)
+    ]
 
 
 def parse_number(text: str) -> float | None:
@@ -143,6 +172,8 @@ def _json_numbers(value: Any, place: str) -> Iterator[tuple[str, float]]:
             yield from _json_numbers(part, f"{place}.{index}")
     elif isinstance(value, float):
         yield place, _finite(value)
+    elif isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        yield place, _finite(float(value))
 
 
 def _read_pairs(texts: Sequence[str]) -> TextReading | None:
@@ -177,6 +208,8 @@ def _read_columns(texts: Sequence[str]) -> TextReading | None:
 
 
 def _read_separated(texts: Sequence[str], separator: str) -> TextReading | None:
+    if separator == "," and _have_decimal_commas(texts):
+        return None
     fields = [_split(text, separator) for text in texts]
     # A first line that lacks its beginning has fewer columns than the others, or a wrong number in the first.
     widths = Counter(len(parts) for parts in fields if any(_is_number(part) for part in parts))

@@ -366,3 +366,57 @@ def test_the_right_rate_is_told_from_a_wrong_one(kind: str, sent_baud: int, hear
     assert right.is_sure
     assert not wrong.is_sure
     assert wrong.evidence < right.evidence
+
+
+def printed(lines: list[str]) -> bytes:
+    return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [f"T = 21.{count % 10}, H = {40 + count % 3}" for count in range(40)],
+        ["AT", "OK", "AT+CSQ", "+CSQ: 21,99", "OK"] * 8,
+        [f"The temperature is 21.{count % 10} degrees" for count in range(40)],
+        [f"AA:BB:CC:DD:EE:{count:02X} -{40 + count % 9}" for count in range(40)],
+        [f"[{count % 7},2.5]" for count in range(40)],
+    ],
+    ids=["assignments", "modem", "sentences", "addresses", "lists"],
+)
+def test_lines_of_one_length_are_no_frames_with_a_start_pattern(lines: list[str]) -> None:
+    diagnosis = diagnose(printed(lines), KNOWN)
+    assert diagnosis.summary == "lines of text, such as debug prints"
+    assert diagnosis.confidence is Confidence.LIKELY
+
+
+@pytest.mark.parametrize("between", [";", " ", "\t", "; "])
+def test_decimal_commas_are_not_taken_for_columns(between: str) -> None:
+    lines = [f"{21 + count % 3},{count % 10}{between}{40 + count},{count % 7}" for count in range(40)]
+    diagnosis = diagnose(printed(lines))
+    assert diagnosis.definition is None
+    assert "Numbers seem to have a decimal comma, which is not read: let the device print a point." in diagnosis.reasons
+
+
+def test_hex_digits_that_begin_differently_are_no_board() -> None:
+    chance = random.Random(1)
+    diagnosis = diagnose(printed([f"{chance.getrandbits(112):028x}" for _ in range(40)]), KNOWN)
+    assert diagnosis.board_id is None
+    assert not diagnosis.is_sure
+
+
+def test_a_column_whose_numbers_are_left_out_is_told_and_makes_less_sure() -> None:
+    diagnosis = diagnose(printed([f"2026-11-21 12:00:{count:02d},21.{count % 10},40" for count in range(40)]))
+    assert diagnosis.channels == ("column_2", "column_3")
+    assert diagnosis.confidence is Confidence.LIKELY
+    assert "Not all of column 1 is a number: it is left out." in diagnosis.reasons
+
+
+def test_upper_bytes_of_a_counter_are_no_start_pattern() -> None:
+    chance = random.Random(1)
+    frames = [
+        struct.pack("<IIHH", count, count * 20, 500 + chance.randrange(20), 300 + chance.randrange(20))
+        for count in range(0x210, 0x210 + 100)
+    ]
+    diagnosis = diagnose(b"".join(frames))
+    assert diagnosis.framing is not None
+    assert (diagnosis.framing.kind.value, diagnosis.framing.size) == ("fixed", 12)

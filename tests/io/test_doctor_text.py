@@ -257,3 +257,7 @@ def test_any_json_objects_have_a_definition_or_none(objects: list[dict[str, obje
     if definition is not None:
         assert definition.format is Format.JSON
         decoded(definition, lines)
+
+
+def test_json_texts_that_are_numbers_become_channels() -> None:
+    assert names(guess(*[json.dumps({"t": "21.5", "unit": "C"})] * 4)) == ["t"]

@@ -141,7 +141,7 @@ class SourceExaminer:
     def examine(self, block: MessageBlock) -> list[Gap]:
         """Return the gaps that the next messages show, and those of which more is known now."""
         places = np.flatnonzero(block.source == self.source.index)
-        arrived_ns = block.arrived_ns[places]
+        arrived_ns = block.arrived_ns if len(places) == len(block) else block.arrived_ns[places]
         seq = block.first_seq + places
         self._bunching.add(arrived_ns)
         time_ns, device_ns, numbers, is_restart = arrived_ns, None, None, None
@@ -157,7 +157,7 @@ class SourceExaminer:
                     is_restart[self._clock.restarted_at] = True
             if self._counts_at is not None:
                 column = decoded[:, self._counts_at]
-                numbers = np.where(column >= 0, np.nan_to_num(column, nan=-1.0), -1.0).astype(np.int64)
+                numbers = np.where(column >= 0, column, -1.0).astype(np.int64)  # no comparison is true of NaN
         found = self._finder.examine(seq, time_ns, arrived_ns, numbers, self._modulo, is_restart, device_ns)
         recent = np.concatenate((self._recent_seq, seq))
         self._recent_seq = recent[-_TAIL:]

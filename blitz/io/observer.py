@@ -21,7 +21,7 @@ from blitz.errors import BlitzError
 log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
-EXAMINE_AT_ONCE = 65_536
+EXAMINE_AT_ONCE = 16_384
 CLOSE_S = 3.0
 """What could not be examined in this time after Stop is counted as unexamined."""
 

@@ -45,7 +45,7 @@ class SerialOptions(_Part):
     stop_bits: float = Field(default=1, description="1, 1.5 or 2")
     flow_control: Literal["none", "rtscts", "xonxoff", "dsrdtr"] = "none"
     dtr: Literal["on", "off"] = Field(
-        default="on", description="off: most boards are then not reset by opening the port"
+        default="on", description="off: low at once; while a port is opened, Linux raises it all the same"
     )
     rts: Literal["on", "off"] = "on"
 

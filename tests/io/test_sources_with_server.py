@@ -1,0 +1,103 @@
+"""Sources, definitions and lending over HTTP, on a real server with real ports, kept over its restart."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import blitz
+from blitz.data.records import BoardRecord, LinkState, TimelineKind
+from blitz.data.source_config import SourceConfig
+from blitz.errors import BlitzError, ConfigError, SourceExists, UnknownBoard, UnknownSource
+from blitz.io.simulated_device import SimulatedDevice
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[SimulatedDevice]:
+    with SimulatedDevice("plain", rate_hz=100, silence_s=0, link_path=tmp_path / "bench") as device:
+        yield device
+
+
+@contextlib.contextmanager
+def client_of(server: Any) -> Iterator[blitz.Client]:
+    with contextlib.closing(blitz.Client(server.url, timeout=30)) as client:
+        yield client
+
+
+def wait_until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+
+
+def board(client: blitz.Client, name: str = "bench") -> BoardRecord:
+    return next(record for record in client.boards() if record.name == name)
+
+
+def is_working(client: blitz.Client, name: str = "bench") -> bool:
+    return board(client, name).state in (LinkState.READY, LinkState.RECORDING)
+
+
+def test_a_source_is_configured_named_and_kept_over_a_restart(
+    run_server: Callable[..., Any], device: SimulatedDevice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forbidden = tmp_path / "heater"
+    monkeypatch.setenv("BLITZ_NEVER_TOUCH", str(forbidden))
+    server = run_server("--durability", "none")
+    with client_of(server) as client:
+        client.add_source(SourceConfig(name="bench", link=device.path))
+        with pytest.raises(SourceExists):
+            client.add_source(SourceConfig(name="bench", link="/dev/nothing"))
+        with pytest.raises(SourceExists, match="is the source 'bench' already"):
+            client.add_source(SourceConfig(name="other", link=str(Path(device.path).resolve())))
+        with pytest.raises(ConfigError, match="never-touch"):
+            client.add_source(SourceConfig(name="other", link=str(forbidden)))
+        with pytest.raises(UnknownSource):
+            client.definition("oven")
+        wait_until(lambda: is_working(client))
+        guess = client.definition("bench")
+        assert board(client).is_guessed
+        session = client.start("run")
+        wait_until(lambda: board(client).message_count > 20)
+        channels = (guess.channels[0].model_copy(update={"name": "pressure"}), *guess.channels[1:])
+        mine = client.set_definition("bench", guess.model_copy(update={"name": "Mine", "channels": channels}))
+        assert client.command("bench", "t", answer="tared") == "tared"
+        assert client.release("bench", 60).state is LinkState.RELEASED
+        with pytest.raises(BlitzError, match="released"):
+            client.command("bench", "t")
+        client.retake("bench")
+        wait_until(lambda: is_working(client))
+        changed = client.update_source("bench", serial={"baud": 9600})
+        assert changed.serial.baud == 9600
+        wait_until(lambda: is_working(client))
+        assert board(client).baud == 9600
+        record = client.stop()
+        assert record.id == session.id
+        assert record.verdict.endswith("account balances"), record.verdict
+        kinds = [entry.kind for entry in client.session(record.id).timeline]
+        assert kinds == [
+            TimelineKind.DEFINITION,
+            TimelineKind.COMMAND,
+            TimelineKind.LINK,
+            TimelineKind.COMMAND,
+            TimelineKind.LINK,
+        ]
+    assert server.stop() == 0
+    server.start()
+    with client_of(server) as client:
+        wait_until(lambda: is_working(client))
+        (source,) = client.sources()
+        assert (source.name, source.serial.baud) == ("bench", 9600)
+        assert client.definition("bench") == mine
+        assert [version.definition.name for version in client.definition_versions("bench")] == ["Mine"]
+        assert not board(client).is_guessed
+        client.delete_source("bench")
+        assert client.sources() == []
+        with pytest.raises(UnknownBoard):
+            client.command("bench", "t")
+    assert server.stop() == 0
+    assert b"Traceback" not in server.log_path.read_bytes()

@@ -57,16 +57,19 @@ class SerialPort(NamedTuple):
         place, definition = parts["place"], parts["definition"] or ""
         if _ADDRESS.match(place):
             return cls(place, None, definition)
+        if "://" in place:
+            raise ValueError(f"{text!r} is none of socket://HOST:PORT, netscanner://HOST:PORT and replay:FILE")
         port, colon, baud = place.rpartition(":")
-        if not colon:
+        if not colon or (place.startswith("/dev/serial/") and not baud.isdecimal()):  # by-path has colons of its own
             return cls(_checked_port(place, text), None, definition)
-        if not baud.isdigit() or int(baud) == 0:
+        if not baud.isdecimal() or len(baud) > _BAUD_DIGITS or not _SLOWEST_BAUD <= int(baud) <= _FASTEST_BAUD:
             raise ValueError(_wrong_port(text))
         return cls(_checked_port(port, text), int(baud), definition)
 
 
 _SERIAL = re.compile(r"(?P<place>[^=?]*(\?\w+=[^=]*)?)(=(?P<definition>[^=]+))?")
-_ADDRESS = re.compile(r"[a-z]{2,}://|replay:")
+_ADDRESS = re.compile(r"socket://|netscanner://|replay:")
+_SLOWEST_BAUD, _FASTEST_BAUD, _BAUD_DIGITS = 50, 20_000_000, 8
 
 
 def _checked_port(port: str, text: str) -> str:
@@ -76,7 +79,10 @@ def _checked_port(port: str, text: str) -> str:
 
 
 def _wrong_port(text: str) -> str:
-    return f"{text!r} is not PORT, PORT:BAUD or PORT:BAUD=DEFINITION, such as /dev/ttyUSB0:57600"
+    return (
+        f"{text!r} is not PORT, PORT:BAUD or PORT:BAUD=DEFINITION, such as /dev/ttyUSB0:57600, "
+        f"with {_SLOWEST_BAUD} to {_FASTEST_BAUD} baud"
+    )
 
 
 class _Settings(BaseModel):

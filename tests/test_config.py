@@ -90,3 +90,20 @@ def test_a_token_is_never_repeated() -> None:
         load(ServerSettings, {"token": "s3cret"})
     assert "s3cret" not in str(told.value)
     assert "at least 16 characters" in str(told.value)
+
+
+@pytest.mark.parametrize("text", ["/dev/a:99999999", "/dev/a:49", "/dev/a:²", "/dev/a:" + "9" * 5000])
+def test_a_rate_that_no_line_has_is_wrong(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"is not PORT, PORT:BAUD .* with 50 to 20000000 baud"):
+        load(ServerSettings, {"serial": [text]})
+
+
+def test_an_address_that_nothing_reads_is_wrong() -> None:
+    with pytest.raises(ConfigError, match="'http://lab-pi' is none of socket://HOST:PORT, netscanner://HOST:PORT and"):
+        load(ServerSettings, {"serial": ["http://lab-pi"]})
+
+
+def test_a_port_by_its_path_has_colons_of_its_own() -> None:
+    port = "/dev/serial/by-path/pci-0000:00:14.0-usb-0:1:1.0"
+    assert SerialPort.parse(port) == SerialPort(port)
+    assert SerialPort.parse(f"{port}:9600=scale") == SerialPort(port, 9600, "scale")

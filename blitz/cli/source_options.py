@@ -109,7 +109,7 @@ def place_changes(link: str) -> dict[str, Any]:
     if link.startswith("netscanner://"):
         return {"link": "socket" + link.removeprefix("netscanner"), "protocol": "netscanner"}
     port, _, baud = link.rpartition(":")
-    if _ADDRESS.match(link) or not port or not baud.isdigit():
+    if _ADDRESS.match(link) or not port or not baud.isdecimal():
         return {"link": link} | ({"protocol": "stream"} if link.startswith("replay:") else {})
     return {"link": port, "serial": {"baud": int(baud)}}
 

@@ -6,11 +6,12 @@ Says what a link can do and opens the right one. Links know nothing of lines and
 from typing import Protocol
 
 from blitz.data.source_config import SerialOptions
-from blitz.io.replay_link import LinkEnded, ReplayLink
+from blitz.errors import ConfigError, LinkError
+from blitz.io.replay_link import LinkEnded, ReplayLink, parse_replay
 from blitz.io.serial_link import SerialLink
-from blitz.io.socket_link import SocketLink
+from blitz.io.socket_link import SocketLink, parse_address
 
-__all__ = ["Link", "LinkEnded", "is_port", "open_link"]
+__all__ = ["Link", "LinkEnded", "check_link", "is_port", "open_link"]
 
 
 class Link(Protocol):
@@ -59,6 +60,22 @@ def open_link(link: str, options: SerialOptions | None = None) -> Link:
     if link.startswith("replay:"):
         return ReplayLink(link)
     return SerialLink(link, options)
+
+
+def check_link(link: str) -> None:
+    """Check that a link is written as one that can be opened; whether it is there, nobody looks.
+
+    :raises ConfigError: if it is not.
+    """
+    try:
+        if link.startswith("socket://"):
+            parse_address(link)
+        elif link.startswith("replay:"):
+            parse_replay(link)
+    except LinkError as error:
+        raise ConfigError(str(error)) from error
+    if not link.startswith(("socket://", "replay:")) and "://" in link:
+        raise ConfigError(f"{link!r} is no link. Give a port, socket://HOST:PORT or replay:FILE.")
 
 
 def is_port(link: str) -> bool:

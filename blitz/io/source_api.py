@@ -15,6 +15,7 @@ from blitz.data.board_definition import BoardDefinition
 from blitz.data.records import BadFrameRecord, BoardRecord
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_records import OWNER_HEADER, CommandAnswer, CommandRequest, DefinitionVersion
+from blitz.io.link import check_link
 
 _OWNER_LENGTH = 200
 
@@ -159,6 +160,7 @@ def source_calls(devices: Devices) -> APIRouter:
     @calls.post("/sources", status_code=201)
     def add_source(config: SourceConfig, owner: Owner) -> SourceConfig:
         """Configure a source, which is kept over restarts; 409 if there is one of that name."""
+        check_link(config.link)
         return devices.add_source(config, owner)
 
     @calls.patch("/sources/{name}")
@@ -168,6 +170,8 @@ def source_calls(devices: Devices) -> APIRouter:
         owner: Owner,
     ) -> SourceConfig:
         """Change some fields of a source; what is absent stays."""
+        if isinstance(changes.get("link"), str):
+            check_link(changes["link"])
         return devices.update_source(name, changes, owner)
 
     @calls.delete("/sources/{name}", status_code=204)

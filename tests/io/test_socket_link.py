@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from blitz.errors import LinkError
-from blitz.io.link import open_link
+from blitz.errors import ConfigError, LinkError
+from blitz.io.link import check_link, open_link
 from blitz.io.socket_link import SocketLink, parse_address
 
 DEADLINE_S = 20.0
@@ -97,3 +97,12 @@ def test_a_name_that_nobody_has_is_told() -> None:
 def test_what_is_no_address_is_told(link: str) -> None:
     with pytest.raises(LinkError, match="it is not socket://HOST:PORT, such as"):
         parse_address(link)
+
+
+@pytest.mark.parametrize("link", ["socket://lab-pi", "socket://", "http://lab-pi:80", "replay:a.jsonl?speed=-1"])
+def test_a_link_that_cannot_be_one_is_refused_where_it_is_configured(link: str) -> None:
+    with pytest.raises(ConfigError):
+        check_link(link)
+    check_link("socket://lab-pi:4000")
+    check_link("replay:a.jsonl?speed=max")
+    check_link("/dev/ttyUSB0")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from PyQt5.QtCore import QObject
 from PyQt5.QtWidgets import QMessageBox, QWidget
 
-from blitz.data.board_definition import Command
+from blitz.data.board_definition import BoardDefinition, Command
 from blitz.data.records import BoardRecord, StatusRecord
 from blitz.ui.dialogs.bad_frames import BadFramesDialog
 from blitz.ui.dialogs.channels import ChannelsDialog, Sample
@@ -42,11 +42,14 @@ class BoardActions(QObject):
             board,
             record.definition,
             lambda: self._sample(board),
+            newest=lambda: self._definition(board),
             is_guessed=record.is_guessed,
             parent=self._window,
         )
         dialog.accepted.connect(lambda: self._feed.set_definition(board, dialog.definition))
-        dialog.finished.connect(dialog.deleteLater)
+        # Accepted, it waits out of sight for the server's answer: what was typed must not be lost with a refusal.
+        self._feed.definition_answered.connect(dialog.take_answer)
+        dialog.rejected.connect(dialog.deleteLater)
         dialog.open()
 
     def run_command(self, board: str, command: Command) -> None:
@@ -86,6 +89,10 @@ class BoardActions(QObject):
 
     def _take_status(self, status: StatusRecord) -> None:
         self._status = status
+
+    def _definition(self, board: str) -> BoardDefinition | None:
+        record = self.find(board)
+        return None if record is None else record.definition
 
     def _sample(self, board: str) -> Sample | None:
         source = next((source for source in self._store.sources if source.name == board), None)

@@ -35,7 +35,15 @@ class BoardDesk:
 
     async def define(self, board: str, definition: BoardDefinition) -> None:
         """Let the server read a board's messages by another definition."""
-        await self._client().set_definition(board, definition)
+        reason = "The server was not asked."
+        try:
+            await self._client().set_definition(board, definition)
+            reason = ""
+        except BlitzError as error:
+            reason = str(error)
+            raise
+        finally:
+            self._feed.definition_answered.emit(board, reason)
         await self._ask_status()
 
     async def release(self, board: str) -> None:

@@ -101,6 +101,8 @@ class Feed(QObject):
     download_cancelled = pyqtSignal(int)
     command_answered = pyqtSignal(str, str, str)
     """board, what was sent, answer; the answer is a sentence where none came"""
+    definition_answered = pyqtSignal(str, str)
+    """board, and why its definition is as before; nothing where the server has taken over the new one"""
     bad_frames_received = pyqtSignal(str, object)
     """board and tuple[BadFrameRecord, ...], oldest first"""
     request_failed = pyqtSignal(object)

@@ -97,6 +97,40 @@ def test_a_device_that_prints_is_named_by_keys_alone(printed: MainWindow, feed: 
     assert not offers.isVisible()
 
 
+def test_names_that_the_server_refuses_are_not_lost(printed: MainWindow, feed: Any, qtbot: QtBot) -> None:
+    printed.live_page.offers.buttons[0].click()
+    dialog = visible(printed, ChannelsDialog)
+    QTest.keyClicks(dialog.grid.field(0, "name"), "pressure")
+    dialog.accept()
+    assert not dialog.isVisible()
+    feed.definition_answered.emit("ttyUSB1", "That was another board.")
+    assert not dialog.isVisible()
+    feed.definition_answered.emit("ttyUSB0", "Cannot reach the server.")
+    assert dialog.isVisible()
+    assert dialog.problem.text() == "Not saved. Cannot reach the server."
+    assert dialog.grid.field(0, "name").text() == "pressure"
+    dialog.accept()
+    assert [request[0] for request in feed.requests] == ["define", "define"]
+    with qtbot.waitSignal(dialog.destroyed):
+        feed.definition_answered.emit("ttyUSB0", "")
+
+
+def test_names_that_another_operator_gave_meanwhile_are_not_replaced_unasked(
+    printed: MainWindow, feed: Any, make: Any
+) -> None:
+    printed.live_page.offers.buttons[0].click()
+    dialog = visible(printed, ChannelsDialog)
+    QTest.keyClicks(dialog.grid.field(0, "name"), "pressure")
+    theirs = printing().definition.model_copy(update={"name": "Pump"})
+    feed.status_received.emit(with_boards(make.status(), printing(is_guessed=False, definition=theirs)))
+    dialog.accept()
+    assert dialog.isVisible()
+    assert dialog.problem.text().startswith("The channels were changed meanwhile, to: column_1, column_2, column_3.")
+    assert feed.requests == []
+    dialog.accept()
+    assert feed.requests[-1][2].channels[0].name == "pressure"
+
+
 def test_an_offer_that_was_declined_does_not_come_again(printed: MainWindow, feed: Any, make: Any) -> None:
     offers = printed.live_page.offers
     next(button for button in offers.buttons if button.text() == "Not now").click()

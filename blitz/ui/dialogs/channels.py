@@ -45,7 +45,10 @@ class Sample:
 class ChannelsDialog(QDialog):
     """Accepted with a definition that is right; what is wrong is said in a sentence, where it is.
 
+    Accepted, it is only hidden: :meth:`take_answer` opens it again, as it was, if the server refuses.
+
     :param sample: gives what the device sent last; None while nothing came.
+    :param newest: gives the definition that is in force now; None while nobody knows.
     """
 
     def __init__(
@@ -54,12 +57,15 @@ class ChannelsDialog(QDialog):
         definition: BoardDefinition,
         sample: Callable[[], Sample | None],
         *,
+        newest: Callable[[], BoardDefinition | None] = lambda: None,
         is_guessed: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.board = board
         self._sample = sample
+        self._newest = newest
+        self._replaced = definition
         self._first = self._draft = DefinitionDraft.of(definition)
         self._row = 0
         self.setWindowTitle(f"Channels of {board}")
@@ -107,8 +113,27 @@ class ChannelsDialog(QDialog):
             _ = self.definition
         except DraftError as error:
             self._point_at(error)
-        else:
+            return
+        newest = self._newest()
+        if newest is None or newest == self._replaced:
             super().accept()
+            return
+        self._replaced = newest
+        names = ", ".join(channel.name for channel in newest.channels)
+        self._say(
+            f"The channels were changed meanwhile, to: {names}. Press the button again to put yours in their place; "
+            "Cancel leaves them."
+        )
+
+    def take_answer(self, board: str, reason: str) -> None:
+        """The server has answered what was accepted; with a reason it has refused, and the operator goes on here."""
+        if board != self.board or self.isVisible():
+            return
+        if not reason:
+            self.deleteLater()
+            return
+        self._say(f"Not saved. {reason}")
+        self.open()
 
     def reset(self) -> None:
         """Put back everything as it was."""

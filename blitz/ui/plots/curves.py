@@ -1,7 +1,7 @@
 """Curves over time, decimated to the screen before they are drawn."""
 
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,9 +73,12 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         self._drawn.clear()
         self._gaps.set_colour(theme.warning)
 
-    def show_gaps(self, gaps: tuple[Gap, ...]) -> None:
-        """Mark where messages are known to be missing; a tooltip says how many, and why."""
-        self._gaps.show(gaps)
+    def show_gaps(self, gaps: tuple[Gap, ...], names: Mapping[int, str] | None = None) -> None:
+        """Mark where messages are known to be missing; a tooltip says of which board, how many, and why.
+
+        :param names: of the boards, by source index.
+        """
+        self._gaps.show(gaps, names)
 
     @property
     def columns(self) -> int:

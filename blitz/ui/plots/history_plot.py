@@ -35,7 +35,8 @@ class HistoryPlot(TimePlot):
     def show_channels(self, channels: tuple[tuple[LiveChannel, int], ...]) -> None:
         """Choose what is drawn: channels and their places in the order of colours."""
         self._shown = channels
-        self.show_gaps(self._history.gaps({channel.source.index for channel, _ in channels}))
+        names = {source.index: source.name for source in self._history.record.sources}
+        self.show_gaps(self._history.gaps({channel.source.index for channel, _ in channels}), names)
         self._redraw.start()
 
     def set_theme(self, theme: Theme) -> None:

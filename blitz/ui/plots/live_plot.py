@@ -72,8 +72,9 @@ class LivePlot(QWidget):
             return False
         self._drawn_version = self._store.version
         curves = self._curves()
-        shown = {channel.source.index for channel in self._variables.shown_channels}
-        self.plot.show_gaps(tuple(gap for index in shown for gap in self._store.gaps(index)))
+        shown = {channel.source.index: channel.source.name for channel in self._variables.shown_channels}
+        gaps = [(gap, name) for index, name in shown.items() for gap in self._store.gaps(index)]
+        self.plot.show_gaps(tuple(gap for gap, _ in gaps), {gap.source: name for gap, name in gaps})
         start, stop = self._time_range(curves)
         limits = self.plot.draw(curves, stop - start)
         if stop > start:

@@ -1,5 +1,6 @@
 """What lies behind the curves: gaps as shades with a tooltip, limits as faint bands."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ class GapMarks:
         self._plot = plot
         self._colour = "#888888"
         self._gaps: tuple[Gap, ...] = ()
+        self._names: Mapping[int, str] = {}
         self._marks: dict[Gap, Any] = {}
 
     def set_colour(self, colour: str) -> None:
@@ -31,10 +33,14 @@ class GapMarks:
         self._colour = colour
         gaps = self._gaps
         self.show(())
-        self.show(gaps)
+        self.show(gaps, self._names)
 
-    def show(self, gaps: tuple[Gap, ...]) -> None:
-        """Show exactly these gaps."""
+    def show(self, gaps: tuple[Gap, ...], names: Mapping[int, str] | None = None) -> None:
+        """Show exactly these gaps.
+
+        :param names: of the boards, by source index.
+        """
+        self._names = names or self._names
         if gaps == self._gaps:
             return
         self._gaps = gaps
@@ -53,7 +59,8 @@ class GapMarks:
         mark = pg.LinearRegionItem((begin, end), movable=False, brush=shade, pen=pg.mkPen(edge))
         mark.setZValue(-20)
         since = datetime.fromtimestamp(begin).astimezone().strftime("%H:%M:%S")
-        mark.setToolTip(f"Gap at {since}: {gap_words(gap)}")
+        of = f" of {self._names[gap.source]}" if gap.source in self._names else ""
+        mark.setToolTip(f"Gap{of} at {since}: {gap_words(gap)}")
         self._plot.addItem(mark, ignoreBounds=True)
         return mark
 

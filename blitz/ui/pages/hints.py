@@ -2,7 +2,8 @@
 
 OFFLINE = "Not connected to a server.\n\nServer ▸ Connect… (Ctrl+K)"
 NO_BOARDS = (
-    "No board is connected to the server.\n\nPlug one in, or name its port when starting the server:\n"
-    "python run_server.py --serial /dev/ttyUSB0:57600\n\nWithout hardware: --simulate 2"
+    "No board is connected to the server.\n\nPlug one in: USB boards of known makers are found by themselves.\n"
+    "Others are named once, in a terminal: blitz sources add /dev/ttyUSB0:57600\n\n"
+    "Without hardware: blitz serve --simulate 2"
 )
 NO_SESSIONS = "No sessions yet.\n\nPress Start (F5) to record what the boards send."

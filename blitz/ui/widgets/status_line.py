@@ -3,7 +3,7 @@
 from PyQt5.QtCore import pyqtSignal
 from PyQt5.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QStatusBar, QWidget
 
-from blitz.data.records import Account, LinkState, StatusRecord, StoreRecord
+from blitz.data.records import LinkState, StatusRecord, StoreRecord
 from blitz.ui.feed import Connection, ConnectionState
 from blitz.ui.formats import format_count, loss_words
 from blitz.ui.theme import SPACE
@@ -110,10 +110,6 @@ class Activity(QWidget):
         self._bar.setRange(0, 1000)
         self._bar.setValue(round(1000 * done / total) if total else 0)
         self.show()
-
-
-def _is_worrying(account: Account) -> bool:
-    return bool(account.lost or account.gaps or account.messages_dropped or not account.is_balanced)
 
 
 def _store_words(store: StoreRecord) -> str:

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from blitz.data.records import LinkState
+from blitz.errors import BoardTimeout
 from blitz.io import protocol
 from blitz.io.conversation import ANSWER_S, Answer, Conversation
 from blitz.io.device import WireCommand
@@ -33,12 +34,15 @@ class BlitzDevice:
     def __init__(self, owner: "DeviceLink") -> None:
         self._owner = owner
         self._is_logging = False
+        self._is_switched_on = False
+        """Whether what is to be sent on connecting was sent before the device was known."""
 
     # ---- who is there? ----------------------------------------------------------------------------------------
 
     def begin(self, talk: Conversation) -> None:
         """Take up a board again that was polled before the link was lost; else find out what is there."""
         talk.takes_every_line = False
+        self._is_switched_on = False
         if not (self._owner.mode == "polled" and self._take_up_again(talk)):
             self._identify(talk)
 
@@ -65,7 +69,11 @@ class BlitzDevice:
                     return
             if owner.take_question():
                 waits_s = [ASK_S]
+            elif not waits_s and self._switch_on(talk):
+                waits_s = [ASK_S]
+                continue
             elif not waits_s:
+                owner.run_commands(talk)
                 owner.stay_unknown(
                     f"{owner.port} is open, but the device neither says anything nor answers at "
                     f"{owner.config.serial.baud} baud. Check the rate, the sketch and the cable."
@@ -76,6 +84,14 @@ class BlitzDevice:
             if is_quiet and may_ask:
                 talk.send(protocol.identify())
                 is_asked, asked_s = True, time.monotonic()
+
+    def _switch_on(self, talk: Conversation) -> bool:
+        """A device that says nothing may have to be told to: once a connection; False if there is nothing to tell."""
+        if self._is_switched_on or not self._owner.config.on_connect:
+            return False
+        send_on_connecting(self._owner, talk)
+        self._is_switched_on = True
+        return True
 
     def _become(self, talk: Conversation, found: protocol.Recognition) -> None:
         """Remember what the device is; what it said meanwhile are messages already."""
@@ -94,7 +110,8 @@ class BlitzDevice:
         talk.takes_every_line = found.board_id is None
         talk.take_heard()
         talk.settle()
-        send_on_connecting(owner, talk)
+        if not self._is_switched_on:
+            send_on_connecting(owner, talk)
         if found.is_polled and owner.may_start:
             self._take_over(talk)
 
@@ -216,6 +233,23 @@ class BlitzDevice:
 
     def command(self, talk: Conversation, request: WireCommand) -> str | None:
         """Send a line of the protocol and return the board's answer; a device that prints is no board."""
+        if self._owner.mode == "unknown":
+            return _send_to_unknown(talk, request)
         if self._owner.board_id is None or request.answer is not None:
             return send_to_stream(talk, request)
         return talk.command(request.payload, is_polled=self._owner.mode == "polled")
+
+
+def _send_to_unknown(talk: Conversation, request: WireCommand) -> str | None:
+    """Send something to a device that says nothing; what it says now may tell what it is.
+
+    :raises BoardTimeout: if it says nothing again, or not what was waited for.
+    """
+    talk.send(request.payload)
+    for line in talk.lines(request.timeout_s):
+        talk.heard.append(line)
+        if request.answer is None:
+            return None
+        if request.answer.search(text := str(line, "latin-1")):
+            return text
+    raise BoardTimeout(f"The device does not answer within {request.timeout_s:g} seconds.")

@@ -292,6 +292,19 @@ class DeviceLink:
                 self.identified.set()
         self._commands.refuse(BoardTimeout(f"The device on {self.port} does not answer."))
 
+    def run_commands(self, talk: Conversation) -> None:
+        """Send the commands that wait, and give the answers."""
+        for request, answer in self._commands.take():
+            try:
+                answer.set_result(self._device.command(talk, request))
+            except BlitzError as error:
+                answer.set_exception(error)
+                if isinstance(error, LinkError):
+                    raise
+            except Exception as error:
+                answer.set_exception(LinkError(f"{self.name} ended by a fault of ours: {error!r}."))
+                raise
+
     @property
     def working_state(self) -> LinkState:
         """The state of a device that is there and known."""
@@ -378,7 +391,7 @@ class DeviceLink:
                 if self.state in (LinkState.READY, LinkState.RECORDING):
                     self.set_state(self.working_state)
                 self._device.start(talk)
-            self._run_commands(talk)
+            self.run_commands(talk)
             self._device.work(talk)
         self._device.settle(talk, goes_on=not self.stopping.is_set())
         talk.abandon(is_known=self.delivery.source is not None)
@@ -399,18 +412,6 @@ class DeviceLink:
             self.notice("error", f"The store is away or too slow: messages of {self.name} are being dropped.")
 
     # ---- commands -----------------------------------------------------------------------------------------------
-
-    def _run_commands(self, talk: Conversation) -> None:
-        for request, answer in self._commands.take():
-            try:
-                answer.set_result(self._device.command(talk, request))
-            except BlitzError as error:
-                answer.set_exception(error)
-                if isinstance(error, LinkError):
-                    raise
-            except Exception as error:
-                answer.set_exception(LinkError(f"{self.name} ended by a fault of ours: {error!r}."))
-                raise
 
     def _refuse_commands(self) -> None:
         """Nobody will send them any more."""

@@ -50,7 +50,8 @@ class StreamDevice:
             self._hear(talk, GUESS_LINES, time.monotonic() + GUESS_S)
             owner.make_known(_board_id(talk.heard), talk.heard)
             self._unread = talk.heard[:GUESS_LINES]
-        talk.takes_every_line = owner.board_id is None or not self._is_to_be_guessed
+        definition = owner.definition
+        talk.takes_every_line = definition is None or definition.format is not Format.BLITZ
         owner.be_back()
         talk.take_heard()
         talk.settle()
@@ -140,7 +141,7 @@ def send_on_connecting(owner: "DeviceLink", talk: Conversation) -> None:
     for line, payload in _connection_lines(owner):
         if _is_forbidden(owner, payload):
             owner.notice("warning", f"{owner.name} is not sent {line!r} on connecting: it moves or heats something.")
-        elif owner.board_id is not None and not payload.strip():
+        elif (owner.board_id is not None or owner.mode == "unknown") and not payload.strip():
             owner.notice("warning", f"{owner.name} is not sent an empty line on connecting: boards take it for START.")
         else:
             log.info("%s is sent %s on connecting", owner.name, _shown(payload))
@@ -169,7 +170,8 @@ def _is_forbidden(owner: "DeviceLink", payload: bytes) -> bool:
     """Whether it, or a line of it, is a command of an actuator, by its name or in the device's own words."""
     definition = owner.definition
     actuators = {known.payload.strip() for known in definition.commands if known.is_actuator} if definition else set()
-    is_board = owner.board_id is not None or (definition is not None and definition.format is Format.BLITZ)
+    is_board = definition is not None and definition.format is Format.BLITZ
+    is_board = is_board or owner.board_id is not None or owner.mode == "unknown"
     lines = [payload.strip(), *(line.strip() for line in payload.splitlines())]
     return any(line in actuators or (is_board and protocol.moves_something(line)) for line in lines)
 

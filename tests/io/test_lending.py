@@ -326,6 +326,31 @@ def test_a_stream_that_must_be_switched_on_is_switched_on_again_after_each_absen
             acquisition.devices.links()[0].rate_hz = 0.0
 
 
+def test_a_silent_device_of_which_nothing_is_known_is_switched_on_too(store: DatabaseServer, tmp_path: Path) -> None:
+    source = SourceConfig(name="bench", link=str(tmp_path / "bench"), on_connect=("on", "0985000000000014000000000000"))
+    with (
+        SimulatedDevice("csv", rate_hz=100, silence_s=0, quiet=True, link_path=tmp_path / "bench"),
+        acquiring(store, source) as acquisition,
+    ):
+        wait_until(lambda: is_working(acquisition))
+        assert acquisition.boards()[0].is_guessed
+        assert any("moves or heats" in notice.text for notice in acquisition.notices)
+
+
+def test_a_silent_device_of_which_nothing_is_known_can_be_sent_commands(store: DatabaseServer, tmp_path: Path) -> None:
+    source = SourceConfig(name="bench", link=str(tmp_path / "bench"))
+    with (
+        SimulatedDevice("plain", rate_hz=100, silence_s=0, quiet=True, link_path=tmp_path / "bench"),
+        acquiring(store, source) as acquisition,
+    ):
+        wait_until(lambda: state(acquisition) is LinkState.SILENT)
+        send = acquisition.devices.command
+        assert send("bench", CommandRequest(line="t", answer="tared"), "ann").answer == "tared"
+        assert send("bench", CommandRequest(line="on"), "ann").answer is None
+        wait_until(lambda: is_working(acquisition))
+        assert acquisition.boards()[0].is_guessed
+
+
 def test_a_blitz_board_is_not_moved_on_connecting(store: DatabaseServer, tmp_path: Path) -> None:
     source = SourceConfig(name="bench", link=str(tmp_path / "bench"), on_connect=("0985000000000014000000000000",))
     with (

@@ -81,7 +81,10 @@ def load_history(cache_path: Path, session_id: int, progress: Progress, is_cance
         for index, readings in parts.items()
     }
     coarse = {index: _coarsen(whole) for index, whole in series.items()}
-    rows = [source for source in record.sources if _row(shown, source.index) == source.index]
+    places = {_row(shown, source.index): place for place, source in reversed(list(enumerate(record.sources)))}
+    rows = sorted(
+        (source for source in record.sources if source.index in places), key=lambda source: places[source.index]
+    )
     return History(record, list_channels(rows), series, coarse)
 
 

@@ -50,9 +50,9 @@ class ShownAs:
 
 
 def latest_rows(sources: Iterable[Source]) -> tuple[Source, ...]:
-    """Return the last row of each name, by index: what is live."""
+    """Return the last row of each name: what is live. A device keeps its place, and so its colours, when renamed."""
     latest = {source.name: source for source in sorted(sources, key=lambda source: source.index)}
-    return tuple(sorted(latest.values(), key=lambda source: source.index))
+    return tuple(latest.values())  # in the order of the names' first rows
 
 
 def shown_rows(sources: Iterable[Source], *, converted: bool = True) -> dict[int, ShownAs]:

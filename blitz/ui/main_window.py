@@ -204,6 +204,7 @@ class MainWindow(QMainWindow):
         self.header.show_status(status)
         self.status_line.show_status(status)
         self.boards_page.show_status(status)
+        self.notices.show_boards(status.boards)
         if status.session is not None:
             self.sessions_page.sessions.update(status.session)
         self._show_live_words()

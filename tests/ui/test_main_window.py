@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from PyQt5.QtCore import Qt
 from PyQt5.QtTest import QTest
-from PyQt5.QtWidgets import QDialog, QMessageBox, QPushButton
+from PyQt5.QtWidgets import QDialog, QFrame, QLabel, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
-from blitz.data.records import Notice
+from blitz.data.records import LinkState, Notice
 from blitz.errors import SessionRunning
 from blitz.ui.feed import BoardCommand, Connection, ConnectionState, RequestFailure, SessionList
 from blitz.ui.main_window import MainWindow
@@ -156,6 +156,26 @@ def test_notices_of_the_server_stay_until_dismissed(window: MainWindow, feed: An
     close = next(button for button in window.notices.findChildren(QPushButton) if button.text() == "Dismiss")
     close.click()
     assert len(window.notices.texts) == 1
+
+
+def test_a_warning_of_a_board_that_is_back_is_a_note(window: MainWindow, feed: Any, make: Any) -> None:
+    def show(state: str) -> str:
+        status = make.status()
+        board = status.boards[0].model_copy(update={"name": "sim1", "state": LinkState(state)})
+        feed.status_received.emit(status.model_copy(update={"boards": (board,)}))
+        (row,) = (row for row in window.notices.findChildren(QFrame) if row.property("severity"))
+        return str(row.property("severity"))
+
+    lost = Notice(severity="warning", text="sim1 was unplugged.", time=datetime.now(UTC), source="sim1")
+    feed.go_online()
+    feed.notice_received.emit(lost)
+    assert show("recording") == "warning"
+    assert show("away") == "warning"
+    assert show("identifying") == "warning"
+    assert show("recording") == "info"
+    assert any(", back " in label.text() for label in window.notices.findChildren(QLabel))
+    feed.notice_received.emit(lost)
+    assert show("recording") == "warning"
 
 
 def test_a_command_goes_to_the_selected_board_and_its_answer_is_shown(window: MainWindow, feed: Any, make: Any) -> None:

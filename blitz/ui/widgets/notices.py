@@ -1,6 +1,6 @@
 """Notices: what an operator should read stays until it is dismissed, and never stands in the way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -8,11 +8,13 @@ from PyQt5.QtCore import Qt
 from PyQt5.QtGui import QResizeEvent
 from PyQt5.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
-from blitz.data.records import Notice
+from blitz.data.records import BoardRecord, LinkState, Notice
 from blitz.ui.theme import SPACE
 
 MOST_NOTICES = 100
 ROWS_SHOWN = 3
+_AWAY = (LinkState.AWAY, LinkState.SILENT, LinkState.RELEASED)
+_BACK = (LinkState.READY, LinkState.RECORDING)
 _NAMES = {"error": "Error", "warning": "Warning", "info": "Note"}
 
 
@@ -78,6 +80,13 @@ class NoticesArea(QWidget):
         """Show a notice of this program's own."""
         self.add(Notice.model_validate({"severity": severity, "text": text, "time": datetime.now(UTC)}), action)
 
+    def show_boards(self, boards: Iterable[BoardRecord]) -> None:
+        """Mark the warnings of boards that were away and are back: what they say is over."""
+        for board in boards:
+            for row in self._rows:
+                if row.notice.source == board.name:
+                    row.take_state(board.state)
+
     def dismiss_all(self) -> None:
         """Remove every notice."""
         for row in list(self._rows):
@@ -116,6 +125,8 @@ class _Row(QFrame):
         super().__init__()
         self.notice = notice
         self._count = 1
+        self._is_away = False
+        self._back_at = ""
         self.setProperty("severity", notice.severity)
         self._head = QLabel()
         self._head.setProperty("kind", "title")
@@ -145,10 +156,25 @@ class _Row(QFrame):
         """The same text came again."""
         self.notice = notice
         self._count += 1
+        self._is_away, self._back_at = False, ""
         self._show()
+
+    def take_state(self, state: LinkState) -> None:
+        """The board that this is about is in a state now."""
+        if state in _AWAY:
+            self._is_away = True
+        elif self._is_away and state in _BACK and not self._back_at:
+            self._back_at = datetime.now().astimezone().strftime("%H:%M:%S")
+            self._show()
 
     def _show(self) -> None:
         source = f" · {self.notice.source}" if self.notice.source else ""
         times = f" (×{self._count})" if self._count > 1 else ""
         clock = self.notice.time.astimezone().strftime("%H:%M:%S")
-        self._head.setText(f"{clock} {_NAMES[self.notice.severity]}{source}{times}")
+        back = f", back {self._back_at}" if self._back_at else ""
+        self._head.setText(f"{clock} {_NAMES[self.notice.severity]}{source}{times}{back}")
+        severity = "info" if self._back_at else self.notice.severity
+        if self.property("severity") != severity:
+            self.setProperty("severity", severity)
+            self.style().unpolish(self)
+            self.style().polish(self)

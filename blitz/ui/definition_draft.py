@@ -49,6 +49,7 @@ class ChannelDraft:
     limit_low: str = ""
     limit_high: str = ""
     shown: bool = True
+    counts_messages: bool = False
 
     @classmethod
     def of(cls, channel: Channel) -> "ChannelDraft":
@@ -60,6 +61,7 @@ class ChannelDraft:
             label=channel.label,
             color=channel.color,
             shown=channel.shown,
+            counts_messages=channel.counts_messages,
             scale=_scale_text(channel),
             **texts,
         )
@@ -72,7 +74,8 @@ class ChannelDraft:
         name = self.name.strip()
         if not name:
             raise DraftError(f"Channel {row + 1} has no name.", row)
-        fields: dict[str, object] = {"name": name, "unit": self.unit.strip(), "shown": self.shown}
+        ticks = {"shown": self.shown, "counts_messages": self.counts_messages}
+        fields: dict[str, object] = {"name": name, "unit": self.unit.strip(), **ticks}
         for field in NUMBERS:
             fields[field] = self._number(field, row) if getattr(self, field).strip() else _number_base(field)
         if self.scale == _scale_text(base):

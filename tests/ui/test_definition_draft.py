@@ -37,6 +37,7 @@ def test_what_is_typed_is_in_the_definition() -> None:
     assert (third.label, third.color, third.decimals) == ("Flow", "#00ff00", 3)
     assert (third.valid_low, third.valid_high, third.limit_high) == (0, None, 1000)
     assert definition.commands == PRINTED.commands
+    assert draft.with_channel(1, counts_messages=True).build().channels[1].counts_messages
 
 
 def test_scale_and_divisor_are_one_number_until_another_is_typed() -> None:

@@ -81,7 +81,10 @@ class ChannelsDialog(QDialog):
         self.details.setSizePolicy(QSizePolicy.Preferred, QSizePolicy.Fixed)
         self.details.hide()
         self.more = QPushButton("&More…")
-        self.more.setToolTip("Display name, colour, decimals, valid range and limits of the channel with the cursor")
+        self.more.setToolTip(
+            "Of the channel with the cursor: display name, colour, decimals, valid range, limits, "
+            "and whether it numbers the messages"
+        )
         self.more.setCheckable(True)
         self.more.setAutoDefault(False)
         self.more.toggled.connect(self._show_details)

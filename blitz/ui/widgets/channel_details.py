@@ -35,6 +35,9 @@ class ChannelDetails(QWidget):
         self._title.setProperty("kind", "title")
         self.shown = QCheckBox("&Shown in plots")
         self.shown.clicked.connect(lambda is_on: self.edited.emit("shown", is_on))
+        self.counts = QCheckBox("Num&bers the messages")
+        self.counts.setToolTip("It rises by one with each message: what is missing is then told exactly")
+        self.counts.clicked.connect(lambda is_on: self.edited.emit("counts_messages", is_on))
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(SPACE)
@@ -51,6 +54,7 @@ class ChannelDetails(QWidget):
             grid.addWidget(self._with_chooser(field) if name == "color" else field, row, column + 1)
             self._fields[name] = field
         grid.addWidget(self.shown, 2, 4, 1, 2)
+        grid.addWidget(self.counts, 3, 4, 1, 2)
 
     def field(self, name: str) -> QLineEdit | None:
         """Return a field; None where it is not here."""
@@ -64,6 +68,7 @@ class ChannelDetails(QWidget):
             if field.text() != text:
                 field.setText(text)
         self.shown.setChecked(draft.shown)
+        self.counts.setChecked(draft.counts_messages)
 
     def _with_chooser(self, field: QLineEdit) -> QWidget:
         choose = QPushButton("…")

@@ -78,6 +78,9 @@ class StatusLine(QStatusBar):
         is_bad = any(
             account.lost or account.gaps or account.messages_dropped or not account.is_balanced for account in accounts
         )
+        away = [board.name for board in status.boards if board.state in (LinkState.AWAY, LinkState.RELEASED)]
+        if away and not is_bad:  # its gap is known only when it is over
+            words, is_bad = f", {', '.join(away)} away", True
         _say(self.account, f"│  {format_count(session.message_count)} messages{words}", "bad" if is_bad else "")
         self.account.setToolTip(
             "\n".join(f"{account.name}: {loss_words([account])}" for account in accounts) or "No account is kept yet"

@@ -141,6 +141,7 @@ class BlitzDevice:
                 if parsed.board_id != owner.board_id:
                     talk.heard.append(line)
                     return False  # another board has taken its place
+                owner.make_known(owner.board_id, ())  # perhaps at another port
                 owner.be_back()
                 if parsed.code != protocol.NOT_LOGGING:
                     self._is_logging = True

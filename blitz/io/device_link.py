@@ -111,6 +111,7 @@ class DeviceLink:
         self._told: LinkState | None = None
         """What the operator knows of the present absence."""
         self._overruns_before = 0
+        self._is_redefined = False
         self._bad_frames: deque[BadFrameRecord] = deque(maxlen=BAD_FRAMES_KEPT)
         self._bad_seen = 0
         self._measured = (0, time.monotonic())
@@ -185,8 +186,10 @@ class DeviceLink:
         def change() -> None:
             self.config = self.config.model_copy(update={"definition": definition})
             self.definition, self.is_guessed = definition, False
-            if self.delivery.source is not None:
+            if self.delivery.source is not None and self._link is not None:
                 self.make_known(self.board_id, ())
+            else:  # at its port there may be another device now
+                self._is_redefined = True
             if self.config.is_stream and self.mode == "streaming":
                 self._device = self._make_device(self)  # it is not asked any more when it comes back
             then()
@@ -263,6 +266,7 @@ class DeviceLink:
         self.board_id, self.board_name = board_id, known.kind
         self.definition, self.is_guessed = known.definition, known.is_guessed
         self.delivery.become(known.source)
+        self._is_redefined = False
         with self._ask_lock:  # behind the mode: nobody takes it back who saw none
             self.identified.set()
 
@@ -272,6 +276,8 @@ class DeviceLink:
         self._failed_begins = 0
         self._told = None
         self._why_missing = NOT_THERE
+        if self._is_redefined and self.delivery.source is not None:
+            self.make_known(self.board_id, ())
         self.delivery.end_absence()
         if not self.delivery.is_current:
             self.delivery.activate()

@@ -219,6 +219,35 @@ def test_a_definition_that_is_given_to_a_device_that_is_away_waits_for_it(
             assert board(acquisition, "bench").definition == mine
 
 
+def test_a_board_that_is_renamed_while_it_is_away_comes_back_with_its_new_channels(
+    store: DatabaseServer, usb: Usb
+) -> None:
+    with (
+        SimulatedBoard("08", rate_hz=50, silence_s=0.05, baud=BAUD, own_power=True) as one,
+        SimulatedDevice("plain", rate_hz=50, silence_s=0) as other,
+        acquiring(store, scan_usb=True, find_ports=usb.find) as acquisition,
+    ):
+        usb.plug(one, "ttyUSB0", "1-1", "S-1")
+        wait_until(lambda: is_working(acquisition, "ttyUSB0"))
+        session = acquisition.start_session()
+        wait_for_messages(acquisition, session, 5)
+        usb.pull("ttyUSB0")
+        wait_until(lambda: board(acquisition, "ttyUSB0").state is LinkState.AWAY)
+        usb.plug(other, "ttyUSB0", "1-1", "S-2")
+        wait_until(lambda: is_working(acquisition, "ttyUSB0-2"))
+        definition = acquisition.devices.definition("ttyUSB0")
+        mine = renamed(definition, *(f"mine_{place}" for place in range(len(definition.channels))))
+        acquisition.devices.set_definition("ttyUSB0", mine, "ann")
+        usb.plug(one, "ttyUSB1", "1-2", "S-1")
+        wait_until(lambda: is_working(acquisition, "ttyUSB0"))
+        wait_for_messages(acquisition, session, 20)
+        record = store.session(acquisition.stop_session(None).id)
+        assert board(acquisition, "ttyUSB0").link.endswith("ttyUSB1")
+    rows = [row for row in record.sources if row.name == "ttyUSB0"]
+    assert [row.definition for row in rows] == [definition, mine]
+    assert all(account.is_balanced for account in record.accounts), record.accounts
+
+
 # ---- devices are known by what they are ------------------------------------------------------------------------------
 
 
@@ -319,6 +348,8 @@ def test_boards_that_look_alike_are_told_apart_by_asking_them(store: DatabaseSer
             wait_until(lambda: is_working(acquisition, "ttyUSB0") and is_working(acquisition, "ttyUSB1"))
             found = {b.name: (b.board_id, b.link.rpartition("/")[2]) for b in acquisition.boards()}
             assert found == {"ttyUSB0": ("08", "ttyUSB3"), "ttyUSB1": ("09", "ttyUSB2")}
+            places = {s.name: s.identity and s.identity.usb_path for s in acquisition.devices.sources()}
+            assert places == {"ttyUSB0": "2-2", "ttyUSB1": "2-1"}, "where they are looked for after a restart"
             assert not [notice for notice in acquisition.notices if "Several devices" in notice.text]
 
 

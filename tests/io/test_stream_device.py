@@ -23,9 +23,11 @@ from blitz.data.framing_rule import FramingKind, FramingRule
 from blitz.data.records import Account, BoardRecord, LinkState, SessionRecord
 from blitz.data.source_config import SourceConfig
 from blitz.errors import LinkError, UnknownBoard
+from blitz.io import device_link
 from blitz.io.acquisition import Acquisition, AcquisitionOptions
 from blitz.io.devices import DeviceOptions
 from blitz.io.recording import RecordingWriter
+from blitz.io.serial_link import SerialLink
 from blitz.io.simulated_device import SimulatedDevice, device_message_number
 
 NUMBERED = BoardDefinition(
@@ -436,6 +438,35 @@ def test_messages_that_had_to_be_dropped_are_dropped_and_lost_in_the_account(
     assert (gap.lost, gap.is_exact, gap.seq) == (3, True, 10)
     assert "dropped" in gap.reason
     assert any("being dropped" in notice.text for notice in acquisition.notices)
+
+
+def test_bytes_that_the_driver_lost_are_counted_over_all_connections(
+    store: DatabaseServer, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[object] = []
+
+    def open_counting(link: str, options: object) -> object:
+        port = SerialLink(link)
+        monkeypatch.setattr(type(port), "overruns", property(lambda self: 5))
+        opened.append(port)
+        return port
+
+    monkeypatch.setattr(device_link, "open_link", open_counting)
+    with acquiring(store, source("bench", wire.path)) as acquisition:
+        wait_until(lambda: is_working(acquisition))
+        session = acquisition.start_session()
+        wait_until(lambda: board(acquisition).state is LinkState.RECORDING)
+        wire.write(b"1,1\n")
+        wait_for_messages(acquisition, session, 1)
+        acquisition.devices.release("bench", 100, "")
+        acquisition.devices.retake("bench", "")
+        wait_until(lambda: is_working(acquisition))
+        wire.write(b"2,1\n")
+        wait_for_messages(acquisition, session, 1)
+        record = finish(acquisition, store)
+    assert len(opened) == 2
+    assert record.accounts[0].overruns == 5, "what was lost before the session is another's"
+    assert "5 bytes overrun in the driver" in record.verdict
 
 
 # ---- nothing is left over --------------------

@@ -12,7 +12,7 @@ from blitz.data.records import Gap, SessionRecord
 from blitz.errors import DownloadCancelled
 from blitz.ui.live_rings import Series, gap_places, with_breaks
 from blitz.ui.live_store import LiveChannel, list_channels
-from blitz.ui.source_rows import ShownAs, shown_rows
+from blitz.ui.source_rows import ShownAs, name_order, shown_rows
 
 RUN = 64
 Progress = Callable[[int, int], None]
@@ -81,10 +81,7 @@ def load_history(cache_path: Path, session_id: int, progress: Progress, is_cance
         for index, readings in parts.items()
     }
     coarse = {index: _coarsen(whole) for index, whole in series.items()}
-    places = {_row(shown, source.index): place for place, source in reversed(list(enumerate(record.sources)))}
-    rows = sorted(
-        (source for source in record.sources if source.index in places), key=lambda source: places[source.index]
-    )
+    rows = sorted((source for source in record.sources if _row(shown, source.index) == source.index), key=name_order)
     return History(record, list_channels(rows), series, coarse)
 
 

@@ -4,6 +4,7 @@ A changed definition gives a device a new row under the same name. Where the cha
 the newer row goes on with the curves of the older one: renamed, and converted where zero or scale changed.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -50,9 +51,21 @@ class ShownAs:
 
 
 def latest_rows(sources: Iterable[Source]) -> tuple[Source, ...]:
-    """Return the last row of each name: what is live. A device keeps its place, and so its colours, when renamed."""
+    """Return the last row of each name, in the order of names: what is live."""
     latest = {source.name: source for source in sorted(sources, key=lambda source: source.index)}
-    return tuple(latest.values())  # in the order of the names' first rows
+    return tuple(sorted(latest.values(), key=name_order))
+
+
+def name_order(source: Source) -> tuple[tuple[tuple[str, int], ...], int]:
+    """Return what to sort sources by: a device keeps its place and its colours, whatever row a session gave it.
+
+    >>> names = ("ttyUSB10", "ttyUSB9", "cell", "ttyUSB")
+    >>> sources = [Source(index=n, name=name, link="") for n, name in enumerate(names)]
+    >>> [source.name for source in sorted(sources, key=name_order)]
+    ['cell', 'ttyUSB', 'ttyUSB9', 'ttyUSB10']
+    """
+    parts = re.split("([0-9]+)", source.name.casefold())
+    return tuple(("", int(part)) if n % 2 else (part, 0) for n, part in enumerate(parts)), source.index
 
 
 def shown_rows(sources: Iterable[Source], *, converted: bool = True) -> dict[int, ShownAs]:

@@ -18,9 +18,9 @@ def row(index: int, definition: BoardDefinition | None, name: str = "ttyUSB0") -
     return Source(index=index, name=name, link="/dev/ttyUSB0", definition=definition)
 
 
-def test_of_rows_with_one_name_the_last_is_live_at_the_place_of_the_first() -> None:
-    rows = (row(0, None), row(1, columns("a"), "sim1"), row(2, columns("b")))
-    assert [source.index for source in latest_rows(rows)] == [2, 1]
+def test_of_rows_with_one_name_the_last_is_live_in_the_order_of_names() -> None:
+    rows = (row(0, None, "ttyUSB1"), row(1, columns("a")), row(2, columns("b"), "ttyUSB1"))
+    assert [source.index for source in latest_rows(rows)] == [1, 2]
 
 
 def test_a_renamed_row_goes_on_with_the_older_one() -> None:

@@ -58,6 +58,7 @@ class DeviceLink:
     :param locate: says where the device is now; None takes the configured link.
     :param tell: puts a sentence on the session's time line.
     :param why_missing: why messages are missing from a session that runs already when the link is made.
+    :param lending: of the link before this one, whose port may be lent.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class DeviceLink:
         locate: Callable[[], Placement] | None = None,
         tell: Callable[[str], None] = lambda text: None,
         why_missing: str = NOT_THERE,
+        lending: Lending | None = None,
     ) -> None:
         self.config = config
         self.options = options
@@ -100,7 +102,7 @@ class DeviceLink:
         self._link: Link | None = None
         self._commands = CommandQueue()
         self._changes = Changes()
-        self._lending = Lending()
+        self.lending = lending or Lending()
         self._is_over = threading.Event()
         self._ask_lock = threading.Lock()
         self._asked_again = threading.Event()
@@ -161,12 +163,12 @@ class DeviceLink:
 
     def release(self, for_s: float) -> None:
         """Close the port for another program, and take it again after that time by itself."""
-        self._lending.lend(for_s)
+        self.lending.lend(for_s)
         self._wake()
 
     def retake(self) -> bool:
         """Open a port that was lent out again, now; False if it was not lent."""
-        return self._lending.retake()
+        return self.lending.retake()
 
     def identify_again(self) -> None:
         """Ask a silent device once more who it is."""
@@ -232,7 +234,7 @@ class DeviceLink:
             definition=self.definition,
             framing=self.config.rule,
             candidates=self.candidates,
-            retake_at=self._lending.retake_at if self.state is LinkState.RELEASED else None,
+            retake_at=self.lending.retake_at if self.state is LinkState.RELEASED else None,
             error=self.error,
         )
 
@@ -247,7 +249,7 @@ class DeviceLink:
     @property
     def is_leaving(self) -> bool:
         """Whether the link is about to be closed."""
-        return self.stopping.is_set() or self._lending.is_lent
+        return self.stopping.is_set() or self.lending.is_lent
 
     @property
     def may_start(self) -> bool:
@@ -338,6 +340,9 @@ class DeviceLink:
     def _run(self) -> None:
         try:
             while not self.stopping.is_set():
+                if self.lending.is_lent:
+                    self._lend()
+                    continue
                 talk: Conversation | None = None
                 try:
                     talk = self._open()
@@ -348,8 +353,6 @@ class DeviceLink:
                     if not reopens:
                         break
                     self._wait_away()
-                if self._lending.is_lent and not self.stopping.is_set():
-                    self._lend()
         except Exception as error:
             self.failure = error
             log.exception("The thread of %s ended", self.name)
@@ -466,7 +469,7 @@ class DeviceLink:
         self.identified.set()
         self._wait_lent()  # before it is told, so that what comes in between is refused, too
         self.set_state(LinkState.RELEASED, LENT)
-        why = self._lending.wait_for_return(self.port, self.stopping, self._wait_lent)
+        why = self.lending.wait_for_return(self.port, self.stopping, self._wait_lent)
         self._retries, self._told = 0, None
         if why != WAS_ASKED_FOR and not self.stopping.is_set():
             self._tell(f"{self.name} was taken again by itself: {why}.")

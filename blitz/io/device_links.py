@@ -237,12 +237,13 @@ class DeviceLinks:
             if changed != link.config:
                 self._replace(link, changed)
 
-    def _add(self, config: SourceConfig, *, is_named: bool = True, why_missing: str = NOT_THERE) -> None:
+    def _add(self, config: SourceConfig, *, is_named: bool = True, before: DeviceLink | None = None) -> None:
+        """Open a source, perhaps in place of an earlier link of it."""
         with self._lock:
             if self._is_stopping:
                 return
             name = config.name
-            if config.definition is None or why_missing is NOT_THERE:
+            if config.definition is None or before is None:
                 serial_number = config.identity.serial_number if config.identity else None
                 saved = self._store.definition(name, serial_number)
                 config = config if saved is None else config.model_copy(update={"definition": saved})
@@ -254,7 +255,8 @@ class DeviceLinks:
             def tell(text: str) -> None:
                 self._record(TimelineKind.LINK, text, source=name)
 
-            link = DeviceLink(config, options, device_for, self._sink, locate, tell, why_missing)
+            why, lending = (NOT_THERE, None) if before is None else (WAS_CHANGED, before.lending)
+            link = DeviceLink(config, options, device_for, self._sink, locate, tell, why, lending)
             self._links[name] = link
             self._rows.reserve(name)
             link.deliver_to(self._session_id)
@@ -264,7 +266,7 @@ class DeviceLinks:
         """Close a link and open it anew under another configuration; the account of a running session goes on."""
         with self._change:
             self._remove(link)
-            self._add(config, is_named=True, why_missing=WAS_CHANGED)
+            self._add(config, before=link)
 
     def _remove(self, link: DeviceLink) -> None:
         self._end(link)

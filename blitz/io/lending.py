@@ -32,6 +32,8 @@ class Lending:
     def __init__(self, find_users: Callable[[str], list[str]] = is_in_use_by_others) -> None:
         self._find_users = find_users
         self._until_s: float | None = None
+        self._seen_s: float | None = None
+        """When another program was last seen to have it open."""
         self._changed = threading.Condition()
 
     @property
@@ -48,6 +50,8 @@ class Lending:
     def lend(self, for_s: float) -> None:
         """Lend it, or lend it for longer or shorter than before."""
         with self._changed:
+            if self._until_s is None:
+                self._seen_s = None
             self._until_s = time.monotonic() + for_s
             self._changed.notify_all()
 
@@ -59,11 +63,11 @@ class Lending:
         return was_lent
 
     def wait_for_return(self, port: str, stopping: threading.Event, each_round: Callable[[], None]) -> str:
-        """Wait until the port is to be taken again; return why.
+        """Wait until the port is to be taken again; return why. When ``stopping`` is set, it stays lent.
 
         :param each_round: called a few times a second meanwhile.
         """
-        next_look_s, seen_s = 0.0, None
+        next_look_s = 0.0
         why = WAS_ASKED_FOR
         while not stopping.is_set():
             now_s = time.monotonic()
@@ -79,10 +83,11 @@ class Lending:
                 continue
             next_look_s = now_s + LOOK_S
             if self._find_users(port):
-                seen_s = now_s
-            elif seen_s is not None and now_s - seen_s >= CLOSED_S:
+                self._seen_s = now_s
+            elif self._seen_s is not None and now_s - self._seen_s >= CLOSED_S:
                 why = WAS_CLOSED
                 break
-        with self._changed:
-            self._until_s = None
+        if not stopping.is_set():
+            with self._changed:
+                self._until_s = None
         return why

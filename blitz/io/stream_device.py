@@ -155,7 +155,8 @@ def _send(owner: "DeviceLink", talk: Conversation, payload: bytes) -> None:
     try:  # its answer must not be taken for that to the first poll
         talk.command(payload, is_polled=True)
     except (BoardTimeout, CommandRefused) as error:
-        owner.complain(str(error))
+        if not owner.is_leaving:
+            owner.complain(str(error))
     talk.settle()
 
 

@@ -160,7 +160,7 @@ def test_a_lent_port_is_taken_again_once_the_other_program_has_closed_it(
         wait_until(lambda: is_working(acquisition))
         session = acquisition.start_session()
         seen: list[str] = []
-        lent = acquisition.devices.links()[0]._lending
+        lent = acquisition.devices.links()[0].lending
         monkeypatch.setattr(lent, "_find_users", lambda port: seen.extend(users := find(port)) or users)
         acquisition.devices.release("bench", 600, "")
         command = [sys.executable, "-c", MONITOR, device.path]
@@ -194,6 +194,23 @@ def test_a_session_that_begins_while_a_port_is_lent_has_the_gap_too(store: Datab
         record = store.session(acquisition.stop_session(None).id)
         assert record.message_count == 0
         assert state(acquisition) is LinkState.RELEASED
+
+
+def test_a_source_that_is_changed_while_its_port_is_lent_stays_lent(store: DatabaseServer, tmp_path: Path) -> None:
+    with (
+        SimulatedDevice("csv", rate_hz=100, silence_s=0, link_path=tmp_path / "bench") as device,
+        acquiring(store, printer(device.path)) as acquisition,
+    ):
+        wait_until(lambda: is_working(acquisition))
+        acquisition.devices.release("bench", 600, "")
+        with serial.Serial(device.path, BAUD, exclusive=True, timeout=10) as port:
+            acquisition.devices.update_source("bench", {"serial": {"baud": 9600}}, "ann")
+            wait_until(lambda: state(acquisition) is LinkState.RELEASED)
+            assert port.readline()
+            assert port.readline()
+        acquisition.devices.retake("bench", "")
+        wait_until(lambda: is_working(acquisition))
+        assert acquisition.boards()[0].baud == 9600
 
 
 def test_text_hex_and_named_commands_reach_the_device_and_the_time_line(store: DatabaseServer, tmp_path: Path) -> None:
@@ -255,7 +272,7 @@ def test_boards_are_never_sent_an_empty_line(store: DatabaseServer, tmp_path: Pa
         for line in ("0a", "", "0d0a", "303838330a0a"):
             with pytest.raises(ValueError, match="boards take an empty line for START"):
                 acquisition.devices.command("bench", CommandRequest(line=line, is_hex=True), "ann")
-        assert any("empty line on connecting" in notice.text for notice in acquisition.notices)
+        wait_until(lambda: any("empty line on connecting" in notice.text for notice in acquisition.notices))
         session = acquisition.start_session()
         wait_for_messages(acquisition, session, 5)
         record = store.session(acquisition.stop_session(None).id)
@@ -307,8 +324,7 @@ def test_lines_are_sent_after_each_connecting_but_nothing_that_moves(store: Data
             assert heard + device.heard() == b"stream on\nt\n"
             device.close()
             wait_until(lambda: state(acquisition) is LinkState.AWAY)
-        told = {notice.text for notice in acquisition.notices if "moves or heats" in notice.text}
-        assert len(told) == 3
+        wait_until(lambda: len({n.text for n in acquisition.notices if "moves or heats" in n.text}) == 3)
 
 
 def test_a_stream_that_must_be_switched_on_is_switched_on_again_after_each_absence(
@@ -334,7 +350,7 @@ def test_a_silent_device_of_which_nothing_is_known_is_switched_on_too(store: Dat
     ):
         wait_until(lambda: is_working(acquisition))
         assert acquisition.boards()[0].is_guessed
-        assert any("moves or heats" in notice.text for notice in acquisition.notices)
+        wait_until(lambda: any("moves or heats" in notice.text for notice in acquisition.notices))
 
 
 def test_a_silent_device_of_which_nothing_is_known_can_be_sent_commands(store: DatabaseServer, tmp_path: Path) -> None:

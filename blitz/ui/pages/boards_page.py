@@ -50,7 +50,7 @@ class BoardsPage(QWidget):
         self.line, self.answers = self.commands.line, self.commands.answers
         self.commands.line_sent.connect(lambda command: self._ask(self.command_requested, command))
         self.commands.command_chosen.connect(lambda command: self._ask(self.named_command_requested, command))
-        self.channels = _button("C&hannels…", "Names, units and scales of what the board sends (Enter in the table)")
+        self.channels = _button("Cha&nnels…", "Names, units and scales of what the board sends (Enter in the table)")
         self.channels.clicked.connect(lambda: self._ask(self.channels_requested))
         self.bad_frames = _button("&Bad frames…", "The last frames that were no message")
         self.bad_frames.clicked.connect(lambda: self._ask(self.bad_frames_requested))

@@ -48,7 +48,7 @@ class CommandPanel(QWidget):
         self.ending.setAccessibleName("Ending")
         for name, ending in _ENDINGS:
             self.ending.addItem(name, ending)
-        self.hexadecimal = QCheckBox("&Hex")
+        self.hexadecimal = QCheckBox("He&x")
         self.hexadecimal.setToolTip("The line is hex digits, such as 02 52 03; nothing is sent behind them")
         self.hexadecimal.toggled.connect(lambda is_on: self.ending.setEnabled(not is_on))
         self.send = QPushButton("Send &command")

@@ -115,6 +115,9 @@ class ClockHoles:
         resolution = self._resolution_ns
         median = float(np.median(steps))
         near = steps[np.abs(steps - median) <= median / 4 + resolution]
+        if not len(near):  # half of the steps are much shorter than the other half, and none is in the middle
+            median = float(steps[steps < median].max())
+            near = steps[np.abs(steps - median) <= median / 4 + resolution]
         period = float(near.mean())
         if period < 2 * resolution:
             # Several messages a tick: what is counted is how many there are in the ticks that have some.

@@ -266,3 +266,18 @@ def test_what_is_missing_in_a_known_gap_is_estimated_from_the_usual_rate() -> No
 def test_nothing_is_found_where_there_is_nothing() -> None:
     nothing = np.empty(0, np.int64)
     assert LossFinder().examine(nothing, nothing, nothing) == []
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("pause_ms", [10, 100, 1000, 100_000])
+def test_a_device_that_sends_in_pairs_loses_nothing(pause_ms: int, block: int) -> None:
+    since_ns = (np.arange(400) // 2 * pause_ms + np.arange(400) % 2) * MS + 5 * S
+    assert examine(since_ns, arrivals(since_ns), block=block)[1] == []
+
+
+@given(st.lists(st.integers(0, 1 << 62), min_size=1, max_size=40), st.sampled_from([1000, MS]))
+def test_no_clock_whatsoever_makes_the_search_raise(device_ns: list[int], resolution_ns: int) -> None:
+    finder = LossFinder(resolution_ns)
+    seq = np.arange(len(device_ns))
+    arrived_ns = BEGIN_NS + seq * MS
+    finder.examine(seq, arrived_ns, arrived_ns, device_ns=np.array(device_ns, np.int64))

@@ -204,6 +204,7 @@ def _simulated_boards(count: int) -> Iterator[dict[str, str]]:
         )
         try:
             watchdog = threading.Timer(_SIMULATOR_START_S, process.kill)
+            watchdog.daemon = True  # Ctrl-C may come before there is anybody to cancel it
             watchdog.start()
             try:
                 assert process.stdout is not None

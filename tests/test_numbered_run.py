@@ -124,6 +124,7 @@ def _check_run(run: Run, run_server: Callable[..., object], redis_url: str, fold
             cached = [message for part in cache.session_blocks(session.id) for message in part.messages()]
             assert cached == in_redis
             _check_csv(export_csv(cache, session.id, folder / "run.csv"), session, block, run)
+    server.end()  # or it would take the next test's store again
 
 
 def test_ten_thousand_messages_of_four_boards_arrive_once_in_order_under_the_right_source(

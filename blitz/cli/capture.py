@@ -15,7 +15,7 @@ import typer
 from blitz import __version__
 from blitz.cli.options import EPILOG, JsonOption
 from blitz.cli.output import Output, printable
-from blitz.cli.programs import needing
+from blitz.cli.programs import SERVER_PACKAGES, needing
 from blitz.cli.source_options import (
     DataBitsOption,
     DtrOption,
@@ -75,7 +75,7 @@ def record(
     )
     link_name, options = _parse_port(port, serial)
     _check_allowed(link_name, config_file)
-    with needing("server", "Recording a port", {"serial"}):
+    with needing("server", "Recording a port", SERVER_PACKAGES):
         from blitz.io.link import is_port, open_link
         from blitz.io.recorder import record_link
     out = Output(as_json)
@@ -162,7 +162,7 @@ def _check_allowed(link: str, config_file: Path | None) -> None:
     from blitz.errors import LinkError
 
     forbidden = config.load(config.ServerSettings, {}, config_file).never_touch
-    with needing("server", "Recording a port", {"serial"}):
+    with needing("server", "Recording a port", SERVER_PACKAGES):
         from blitz.io.usb_ports import is_forbidden
     if is_forbidden(link, None, forbidden):
         raise LinkError(f"Cannot open {link}: it is on the list never_touch of the settings. Take it off the list.")

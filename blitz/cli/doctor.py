@@ -11,7 +11,7 @@ import typer
 from blitz.cli.asking import ask, client_settings
 from blitz.cli.options import EPILOG, JsonOption, ServerOption, TokenOption
 from blitz.cli.output import Output
-from blitz.cli.programs import needing
+from blitz.cli.programs import SERVER_PACKAGES, needing
 
 if TYPE_CHECKING:
     from blitz.config import ServerSettings
@@ -67,7 +67,7 @@ def doctor(
         raise ExportError(f"Cannot write {output}: it exists already. Give another name, or --force.")
     settings = config.load(config.ServerSettings, {}, config_file)
     out = Output(as_json)
-    with needing("server", "The doctor", {"serial", "fastcrc", "cobs"}):
+    with needing("server", "The doctor", SERVER_PACKAGES):
         from blitz.io import doctor_listening as _  # noqa: F401
     diagnosed: dict[str, Heard] = {}
     if place is None:

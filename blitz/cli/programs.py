@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +15,12 @@ from blitz.cli.faults import InstallationError
 from blitz.cli.options import EPILOG, ConfigOption, JsonErrorsOption, JsonOption, ServerOption, TokenOption
 
 _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+
+
+SERVER_PACKAGES = frozenset(
+    ("cobs", "fastapi", "fastapi_offline", "fastcrc", "hiredis", "redis", "serial", "starlette", "uvicorn")
+)
+"""What the extra `server` brings, by the names that are imported."""
 
 
 class Durability(StrEnum):
@@ -98,7 +104,7 @@ def serve(
         "log_level": log_level and log_level.value,
     }
     settings = config.load(config.ServerSettings, arguments, config_file)
-    with needing("server", "The server", {"fastapi", "uvicorn", "redis", "hiredis", "serial", "starlette"}):
+    with needing("server", "The server", SERVER_PACKAGES):
         from blitz import server
     raise typer.Exit(server.run(settings))
 
@@ -160,7 +166,10 @@ def simulate(
     elif not boards.strip(" ,"):
         raise typer.BadParameter("name boards by their ids, such as 08,09.", param_hint="--boards")
     ids = [part.strip().lower() for part in boards.split(",") if part.strip()]
-    with needing("", "The simulator", {"fcntl", "pty", "termios", "tty"}):
+    with (
+        needing("", "The simulator", {"fcntl", "pty", "termios", "tty"}),
+        needing("server", "The simulator", SERVER_PACKAGES),
+    ):
         from blitz.io.simulator import run_simulator
     try:
         run_simulator(
@@ -200,7 +209,7 @@ def _check_screen() -> None:
 
 
 @contextmanager
-def needing(extra: str, what: str, modules: set[str]) -> Iterator[None]:
+def needing(extra: str, what: str, modules: Collection[str]) -> Iterator[None]:
     """Turn the absence of a part's packages into a sentence."""
     try:
         yield
@@ -211,5 +220,6 @@ def needing(extra: str, what: str, modules: set[str]) -> Iterator[None]:
         if not extra:
             sentence = f"{what} needs pseudo terminals ({missing}), which this system does not have."
         else:
-            sentence = f'{what} needs {missing}, which is not installed. Install it with: pip install "blitz[{extra}]"'
+            package = "pyserial" if missing == "serial" else missing.replace("_", "-")
+            sentence = f'{what} needs {package}, which is not installed. Install it with: pip install "blitz[{extra}]"'
         raise InstallationError(sentence) from error

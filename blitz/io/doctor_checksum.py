@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Literal, NamedTuple
 
-from blitz.io.checksums import NMEA, Checksum, checksum_names
+from blitz.data.checksum_names import NMEA
+from blitz.io.checksums import Checksum, checksum_names
 
 _FRAMES_TRIED = 32
 _FEWEST = {1: 10, 2: 6, 4: 4}

@@ -2,7 +2,8 @@
 
 import re
 
-from blitz.io.checksums import NMEA, Checksum
+from blitz.data.checksum_names import NMEA
+from blitz.io.checksums import Checksum
 from blitz.io.frame_account import (
     CHECKSUMS,
     DELIMITERS,

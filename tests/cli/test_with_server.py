@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from blitz.cli.main import invoke
+from blitz.io.simulated_device import SimulatedDevice
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -95,24 +96,28 @@ def test_boards_are_listed(shell: Shell) -> None:
     assert [board["board_id"] for board in shell.json("boards", "--scan")["boards"]] == ["08", "09"]
 
 
-def test_a_board_is_known_by_the_definition_in_the_readme(
+def test_a_device_is_known_by_the_definition_in_the_readme(
     run_server: Callable[..., Any], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    example = readme.partition("```toml\n")[2].partition("```")[0]
-    (tmp_path / "pump.toml").write_text(example.replace('"0a"', '"08"'))
-    server = run_server("--simulate", "1", "--durability", "none", "--definitions-dir", str(tmp_path))
-    shell = Shell(capsys)
-    number = str(shell.json("start", "-s", server.url)["session"]["id"])
-    deadline_s = time.monotonic() + 20
-    while not shell.json("status", "-s", server.url)["session"]["message_count"]:
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
-    assert [board["board_name"] for board in shell.json("boards", "-s", server.url)["boards"]] == ["Pump stand"]
-    shell("stop", "-s", server.url)
-    cache = str(tmp_path / "cache.db")
-    exported = Path(shell("export", number, str(tmp_path / "a.csv"), "--cache", cache, "-s", server.url).strip())
-    assert exported.read_text().startswith("time_utc,seconds,pressure [bar],valve_open\n")
+    (tmp_path / "scale.toml").write_text(readme.partition("```toml\n")[2].partition("```")[0])
+    with SimulatedDevice("plain", rate_hz=20, silence_s=0.1) as device:
+        arguments = ["--durability", "none", "--definitions-dir", str(tmp_path), "--serial", f"{device.path}=scale"]
+        server = run_server(*arguments)
+        shell = Shell(capsys)
+        number = str(shell.json("start", "-s", server.url)["session"]["id"])
+        deadline_s = time.monotonic() + 20
+        while not shell.json("status", "-s", server.url)["session"]["message_count"]:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.05)
+        (board,) = shell.json("boards", "-s", server.url)["boards"]
+        assert (board["board_name"], board["baud"]) == ("Kitchen scale", 9600)
+        shell("command", board["name"], "TARE", "-s", server.url)
+        shell("stop", "-s", server.url)
+        cache = str(tmp_path / "cache.db")
+        exported = Path(shell("export", number, str(tmp_path / "a.csv"), "--cache", cache, "-s", server.url).strip())
+        assert exported.read_text().startswith("time_utc,seconds,weight [g]\n")
+        server.end()
 
 
 def test_unknown_session_is_told(shell: Shell) -> None:

@@ -11,6 +11,9 @@ _MOST_REPEATED = 256
 _MOST_ANEW = 1024
 """A board that began anew is noticed before it has sent more."""
 
+_FARTHEST = 1 << 31
+"""A step of a count without end; a larger one is no step."""
+
 _LIKELY = 64
 _ENOUGH = 8
 _MEMORY = 1024
@@ -19,7 +22,8 @@ _MEMORY = 1024
 class NumberHoles:
     """Follows the numbers of one source.
 
-    What does not count up by one in most of the last messages is no message number: nothing is found then.
+    What does not count up by one in most of the last messages, or in a tenth of them while it only rises, is no
+    message number: nothing is found then.
     """
 
     def __init__(self) -> None:
@@ -32,11 +36,14 @@ class NumberHoles:
         self._behind = 0
         self._steps = 0
         self._ones = 0
+        self._forward = 0
 
     @property
     def are_counting(self) -> bool:
         """Whether the numbers are a count of messages."""
-        return self._steps >= _ENOUGH and self._ones * 2 > self._steps
+        # Of a source that loses more than it delivers a tenth is enough, as long as its numbers only rise.
+        only_rises = self._forward * 10 >= self._steps * 9 and self._ones * 10 >= self._steps
+        return self._steps >= _ENOUGH and (only_rises or self._ones * 2 > self._steps)
 
     def examine(
         self,
@@ -70,7 +77,8 @@ class NumberHoles:
         if is_restart is not None:
             is_odd |= is_restart[rows]
         odd = np.flatnonzero(is_odd)
-        self._note(len(steps), len(steps) - len(odd))
+        most = modulo // 2 if modulo else _FARTHEST
+        self._note(len(steps), len(steps) - len(odd), int(np.count_nonzero((steps > 0) & (steps <= most))))
         found: list[Hole] = []
         if not self.are_counting:
             self._behind = 0
@@ -80,11 +88,13 @@ class NumberHoles:
         self._last, self._last_time_ns = int(values[-1]), int(time_ns[rows[-1]])
         return found
 
-    def _note(self, steps: int, ones: int) -> None:
+    def _note(self, steps: int, ones: int, forward: int) -> None:
         self._steps += steps
         self._ones += ones
+        self._forward += forward
         if self._steps > _MEMORY:
             self._ones = self._ones * _MEMORY // self._steps
+            self._forward = self._forward * _MEMORY // self._steps
             self._steps = _MEMORY
 
     def _judge(

@@ -281,3 +281,25 @@ def test_no_clock_whatsoever_makes_the_search_raise(device_ns: list[int], resolu
     seq = np.arange(len(device_ns))
     arrived_ns = BEGIN_NS + seq * MS
     finder.examine(seq, arrived_ns, arrived_ns, device_ns=np.array(device_ns, np.int64))
+
+
+def test_a_source_that_loses_more_than_it_delivers_is_still_counted() -> None:
+    chance = np.random.default_rng(7)
+    numbers = np.cumsum(chance.integers(1, 6, 2000)) % 65536
+    found = LossFinder()
+    times = np.arange(2000, dtype=np.int64) * 10_000_000
+    for start in range(0, 2000, 100):
+        part = slice(start, start + 100)
+        found.examine(np.arange(2000)[part], times[part], times[part], numbers[part].astype(np.int64), 65536)
+    steps = np.diff(numbers) % 65536
+    assert found.are_counting
+    assert found.lost == int((steps - 1).sum())
+
+
+def test_values_that_go_up_and_down_are_no_message_numbers() -> None:
+    numbers = np.random.default_rng(7).integers(0, 4096, 2000).astype(np.int64)
+    found = LossFinder()
+    times = np.arange(2000, dtype=np.int64) * 10_000_000
+    found.examine(np.arange(2000), times, times, numbers, 4096)
+    assert not found.are_counting
+    assert found.lost == 0

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from blitz.data.delay_spread import DelaySpread
 
+_MOST_NS = 1 << 61
 LEAP_NS = 1_000_000_000
 """A clock that is ahead of the line by more was set forward; one that stays behind by more has lost time."""
 
@@ -105,7 +106,7 @@ class ClockFit:
             times, placed = self._place_in_bucket(device_ns[done:stop], arrived_ns[done:stop], may_leap)
             may_leap = True
             times_ns[done : done + placed] = times
-            uncertainty_ns[done : done + placed] = self.uncertainty_ns
+            uncertainty_ns[done : done + placed] = min(self.uncertainty_ns, _MOST_NS)
             done += placed
             if done < stop:
                 return done

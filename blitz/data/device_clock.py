@@ -37,6 +37,8 @@ class DeviceClock:
         # minutes of the 50 days of milliseconds; of a short clock at most a sixteenth.
         wrap = wrap_ticks or 0
         self._slack_ticks = max(wrap >> 10, min(wrap >> 4, _SHORT_NS // tick_ns))
+        # A clock that has run for so long has not: its numbers are none. 64 bits hold no more.
+        self._most_wraps = max(_MOST_NS // 2 // max(wrap * tick_ns, 1), 1)
         self._spread = DelaySpread()
         self._fit: ClockFit | None = None
         self._former: ClockFit | None = None
@@ -122,7 +124,7 @@ class DeviceClock:
         # As unsigned numbers, negative ones are large.
         is_readable = ticks.view(np.uint64) <= _MOST_NS // self._tick_ns
         placed_ns = np.full(count, np.iinfo(np.int64).min)
-        uncertainty_ns = np.full(count, self._tick_ns + 3 * self._spread.typical_ns)
+        uncertainty_ns = np.full(count, min(self._tick_ns + 3 * self._spread.typical_ns, _MOST_NS // 2), np.int64)
         is_all = bool(is_readable.all())
         if is_all:
             self._place(ticks, arrived_ns, placed_ns, uncertainty_ns)
@@ -180,7 +182,8 @@ class DeviceClock:
         backs = np.flatnonzero(steps < 0)
         device_ns = ticks * self._tick_ns
         if wrap:
-            device_ns += before_wraps * wrap * self._tick_ns
+            span_ns = wrap * self._tick_ns
+            device_ns += before_wraps % self._most_wraps * span_ns
             places = backs
             long_ns = (wrap - self._slack_ticks) * self._tick_ns
             if int(arrived_ns[-1]) - self._last_arrived_ns >= long_ns:
@@ -194,8 +197,11 @@ class DeviceClock:
                 backs = places[(wraps == 0) & (steps[places] < 0)]
                 added = np.zeros(len(ticks), np.int64)
                 added[places] = wraps
-                device_ns += np.cumsum(added) * (wrap * self._tick_ns)
                 self._wraps += int(wraps.sum())
+                if self._wraps < self._most_wraps:
+                    device_ns += np.cumsum(added) * span_ns
+                else:
+                    device_ns = ticks * self._tick_ns + (before_wraps + np.cumsum(added)) % self._most_wraps * span_ns
         self._last_ticks, self._last_arrived_ns = int(ticks[-1]), int(arrived_ns[-1])
         return device_ns, backs.tolist()
 

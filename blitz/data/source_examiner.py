@@ -27,6 +27,8 @@ _SLACK_NS = 2_000_000_000
 _RECENT_GAPS = 64
 """Among so many a hole is looked for."""
 _MOST_NS = 1 << 62
+_MOST_COUNTED = 1 << 53
+"""Beyond it, numbers that differ by one are the same."""
 _DOUBT_PPM = 50.0
 """A drift that is less certain is not told."""
 _TAIL = 64
@@ -157,7 +159,8 @@ class SourceExaminer:
                     is_restart[self._clock.restarted_at] = True
             if self._counts_at is not None:
                 column = decoded[:, self._counts_at]
-                numbers = np.where(column >= 0, column, -1.0).astype(np.int64)  # no comparison is true of NaN
+                is_count = (column >= 0) & (column < _MOST_COUNTED)  # no comparison is true of NaN
+                numbers = np.where(is_count, column, -1.0).astype(np.int64)
         found = self._finder.examine(seq, time_ns, arrived_ns, numbers, self._modulo, is_restart, device_ns)
         recent = np.concatenate((self._recent_seq, seq))
         self._recent_seq = recent[-_TAIL:]
@@ -224,7 +227,8 @@ def _counter(definition: BoardDefinition | None) -> tuple[int | None, int | None
     counter = next((channel for channel in channels if channel.counts_messages), None)
     if counter is None or definition is None:
         return None, None
-    if definition.format is Format.BLITZ:
-        return 0, 1 << (counter.bits or 0)
-    width = _WIDTHS.get(counter.type or "") if definition.format is Format.STRUCT else None
-    return 0, None if width is None else 1 << width
+    bits = counter.bits if definition.format is Format.BLITZ else None
+    if definition.format is Format.STRUCT:
+        bits = _WIDTHS.get(counter.type or "")
+    # One of more bits has not wrapped yet.
+    return 0, None if bits is None or 1 << bits > _MOST_COUNTED else 1 << bits

@@ -1,6 +1,7 @@
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -75,3 +76,23 @@ def test_times_never_fall_nor_exceed_the_arrival_however_the_run_is_cut(
     assert np.array_equal(np.concatenate(parts), whole)
     assert (np.diff(whole) >= 0).all()
     assert (whole <= arrived).all()
+
+
+@pytest.mark.parametrize("block", [100, 9000])
+@pytest.mark.parametrize("wrap_ticks", [1 << 32, 1 << 42])
+def test_a_clock_that_wraps_again_and_again_is_followed_all_the_same(block: int, wrap_ticks: int) -> None:
+    ticks = np.where(np.arange(9000) % 2, wrap_ticks - 5, 3)
+    arrived = 10**18 + np.arange(9000) * 10 * MS
+    clock = DeviceClock(wrap_ticks=wrap_ticks)
+    parts = [clock.times_ns(ticks[a : a + block], arrived[a : a + block]) for a in range(0, 9000, block)]
+    times = np.concatenate(parts)
+    assert (np.diff(times) >= 0).all()
+    assert (times <= arrived).all()
+
+
+@given(st.lists(st.integers(-(1 << 63), (1 << 63) - 1), min_size=1, max_size=40), st.sampled_from([1000, MS]))
+def test_no_numbers_whatsoever_make_a_clock_raise(ticks: list[int], tick_ns: int) -> None:
+    arrived = 10**18 + np.arange(len(ticks)) * MS
+    for wrap_ticks in (None, 1 << 32, (1 << 61) // tick_ns):
+        times = DeviceClock(tick_ns, wrap_ticks).times_ns(np.array(ticks, np.int64), arrived)
+        assert (times <= arrived).all()

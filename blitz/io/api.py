@@ -281,8 +281,7 @@ def _problem_response(error: BlitzError) -> JSONResponse:
 
 def _invalid_response(error: ValidationException) -> JSONResponse:
     sentences = [describe_fault(fault | {"loc": fault["loc"][1:]}) for fault in error.errors()]  # without "body"
-    text = "; ".join(sentences)
-    details = problem(422, "invalid", ended(f"{text[:1].upper()}{text[1:]}"))
+    details = problem(422, "invalid", ended("; ".join(sentences)))
     return JSONResponse(details, 422, media_type="application/problem+json")
 
 

@@ -33,7 +33,8 @@ def doctor(
         typer.Argument(metavar="[PORT|RECORDING]", help="A port, socket://HOST:PORT, or a file.", show_default=False),
     ] = None,
     baud: Annotated[
-        int | None, typer.Option(metavar="N", min=50, help="Listen at this rate only.", show_default=False)
+        int | None,
+        typer.Option(metavar="N", min=50, max=20_000_000, help="Listen at this rate only.", show_default=False),
     ] = None,
     seconds: Annotated[float, typer.Option(metavar="S", min=0.1, help="How long at most, at each rate.")] = 5.0,
     asks: Annotated[
@@ -142,6 +143,7 @@ def _diagnose_one(
 ) -> "Heard":
     from blitz.data.board_definition import load_definitions
     from blitz.data.source_config import SerialOptions
+    from blitz.errors import LinkError
     from blitz.io.doctor_listening import LIKELY_RATES, hear_recording, listen
     from blitz.io.link import is_port, open_link
     from blitz.io.serial_link import PyserialLink
@@ -157,7 +159,10 @@ def _diagnose_one(
         _progress(out, f"Listening to {place}") as tell,
     ):
         change_rate = link.change_rate if isinstance(link, PyserialLink) else None
-        return listen(link, rates, seconds, known, is_asking=asks, change_rate=change_rate, tell=tell)
+        try:
+            return listen(link, rates, seconds, known, is_asking=asks, change_rate=change_rate, tell=tell)
+        except LinkError as error:  # which nobody opens again here
+            raise LinkError(str(error).partition(" It is opened again")[0]) from error
 
 
 def _check_port(port: str, settings: "ServerSettings") -> None:

@@ -3,8 +3,10 @@
 import json
 import os
 import random
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -118,6 +120,21 @@ def test_wrong_usage_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert "name the port or recording" in capsys.readouterr().err
     assert invoke(["doctor", "/dev/none"]) == 1
     assert capsys.readouterr().err.startswith("Cannot open /dev/none: there is no such port.")
+
+
+def test_a_rate_that_no_line_has_is_wrong_usage(device: SimulatedDevice, capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke(["doctor", device.path, "--baud", "999999999"]) == 2
+    assert "Invalid value for '--baud'" in capsys.readouterr().err
+
+
+def test_a_device_that_goes_away_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closing = threading.Thread(target=lambda: listener.accept()[0].close())
+        closing.start()
+        place = f"socket://127.0.0.1:{listener.getsockname()[1]}"
+        assert invoke(["doctor", place]) == 1
+        closing.join()
+    assert capsys.readouterr().err == f"Lost {place}: the other end closed it.\n"
 
 
 def test_without_a_port_the_ports_are_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,6 +131,8 @@ class SourceExaminer:
         self.source = source
         self.gaps = GapList(source.index)
         self.unexamined = 0
+        self.has_failed = False
+        """Whether a fault of ours ended the examination: nothing is exact then."""
         self._definition = source.definition and _without_values(source.definition)
         self._layout = layout_of(self._definition) if self._definition else None
         self._clock = clock_of(self._definition) if self._definition else None
@@ -193,7 +195,7 @@ class SourceExaminer:
         return account.model_copy(
             update={
                 "lost": sum(gap.lost or 0 for gap in gaps),
-                "is_lost_exact": self._finder.are_counting,
+                "is_lost_exact": self._finder.are_counting and not self.has_failed,
                 "duplicates": self._finder.duplicates,
                 "gaps": len(gaps),
                 "restarts": clock.restarts if clock else 0,

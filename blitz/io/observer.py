@@ -137,8 +137,8 @@ class Observer:
                 self._examine(record.id, record.message_count, time.monotonic() + CLOSE_S)
                 with self._lock:
                     for examiner in self._examiners.values():
-                        examiner.unexamined = max(record.message_count - self._cursor, 0)
-                        for gap in examiner.close():
+                        examiner.unexamined += max(record.message_count - self._cursor, 0)
+                        for gap in _closed(examiner):
                             self._reporter.store_gap(record.id, gap)
         except BlitzError as error:
             log.warning("Session %s could not be examined to its end: %s", record.id, error)
@@ -165,10 +165,31 @@ class Observer:
                 for row in np.flatnonzero(np.bincount(block.source)).tolist():
                     examiner = self._examiners.get(row)
                     if examiner is not None:
-                        found += examiner.examine(block)
+                        found += _examined(examiner, block)
                         warnings += [(examiner.source.name, text) for text in examiner.take_warnings()]
                 self._cursor = block.next_seq
             for gap in found:
                 self._reporter.store_gap(session_id, gap)
             for name, text in warnings:
                 self._reporter.warn(name, text)
+
+
+def _examined(examiner: SourceExaminer, block: MessageBlock) -> list[Gap]:
+    """Examine a source's messages; what goes wrong with one source does not touch the others."""
+    if not examiner.has_failed:
+        try:
+            return examiner.examine(block)
+        except Exception:
+            examiner.has_failed = True
+            log.exception("Messages of %s are not examined from here on, by a fault of ours", examiner.source.name)
+    examiner.unexamined += int(np.count_nonzero(block.source == examiner.source.index))
+    return []
+
+
+def _closed(examiner: SourceExaminer) -> list[Gap]:
+    try:
+        return [] if examiner.has_failed else examiner.close()
+    except Exception:
+        examiner.has_failed = True
+        log.exception("What %s is missing could not be told at the end, by a fault of ours", examiner.source.name)
+        return []

@@ -147,3 +147,29 @@ def test_one_fault_in_reading_does_not_end_the_observer(caplog: pytest.LogCaptur
     (account,) = bench.finish()
     assert account.unexamined in (0, 10)
     assert account.source == 0
+
+
+def test_one_source_that_cannot_be_examined_does_not_spoil_the_others(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(row(0, NUMBERED), row(1, NUMBERED), row(2, NUMBERED))
+    for number in range(200):
+        reads = [Read(T0_NS + number * 10 * MS_NS, source, [b"%d" % number]) for source in range(3)]
+        bench._blocks.append(MessageBlock.from_reads(1, bench._seq, reads, "x"))
+        bench._seq += 3
+    faulty = bench.observer._examiners[1]
+    examine = faulty.examine
+
+    def fail_behind_150(block: MessageBlock) -> list[Gap]:
+        if block.first_seq >= 450:
+            raise ZeroDivisionError
+        return examine(block)
+
+    monkeypatch.setattr(faulty, "examine", fail_behind_150)
+    accounts = bench.finish()
+    assert [account.duplicates for account in accounts] == [0, 0, 0], "no message is examined twice"
+    assert [account.unexamined for account in accounts] == [0, 50, 0]
+    assert [account.is_lost_exact for account in accounts] == [True, False, True]
+    (logged,) = [record for record in caplog.records if record.exc_info]
+    assert "Messages of bench1 are not examined from here on" in logged.getMessage()
+    caplog.clear()

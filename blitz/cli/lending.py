@@ -1,6 +1,7 @@
 """Running another program while a port is lent to it."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -23,6 +24,8 @@ def run_with_port(program: Sequence[str], port: str, retake: Callable[[], object
     :raises OSError: if there is no such program.
     """
     words = [word.replace("{port}", port) for word in program]
+    if words[0] == "blitz" and shutil.which("blitz") is None:  # of a virtual environment that is not active
+        words[:1] = [sys.executable, "-m", "blitz"]
     exit_code = 1
     try:
         exit_code = _run(words, {**os.environ, PORT_VARIABLE: port}, as_json=as_json)

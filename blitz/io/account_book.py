@@ -71,6 +71,37 @@ class AccountBook:
             return set() if session_id != self._session_id else {*self._closed, *self._appended}
 
 
+_COUNTS = (
+    *("bytes_read", "carried_in", "message_bytes", "bad_bytes", "pending_bytes", "bad_frames", "messages_read"),
+    *("messages_appended", "messages_spooled", "messages_previewed", "messages_served", "messages_dropped"),
+    *("messages_waiting", "lost", "recovered", "duplicates", "gaps", "restarts", "unexamined"),
+)
+
+
+def joined(accounts: Sequence[Account]) -> Account:
+    """Return the one account of a device that has several rows in a session, because its definition was changed.
+
+    >>> before, after = Account(source=0, messages_read=3, lost=1), Account(source=2, messages_read=4)
+    >>> whole = joined([before, after])
+    >>> whole.source, whole.messages_read, whole.lost
+    (2, 7, 1)
+    """
+    last = accounts[-1]
+    discarded: Counter[str] = Counter()
+    for account in accounts:
+        discarded.update(account.discarded)
+    overruns = [account.overruns for account in accounts if account.overruns is not None]
+    lossy = [account for account in accounts if account.lost] or [last]
+    return last.model_copy(
+        update={
+            **{name: sum(getattr(account, name) for account in accounts) for name in _COUNTS},
+            "discarded": dict(discarded),
+            "overruns": sum(overruns) if overruns else None,
+            "is_lost_exact": all(account.is_lost_exact for account in lossy),
+        }
+    )
+
+
 def verdict(accounts: Sequence[Account], gaps: Sequence[Gap], record: SessionRecord) -> str:
     """Return the one line that a stopped session carries.
 

@@ -35,7 +35,7 @@ from blitz.data.records import (
 )
 from blitz.data.source_store import SourceStore
 from blitz.errors import NoSession, SessionNotFound, StoreInUse, StoreUnavailable
-from blitz.io.account_book import AccountBook, verdict
+from blitz.io.account_book import AccountBook, joined, verdict
 from blitz.io.appender import Appender
 from blitz.io.clock_watch import ClockWatch
 from blitz.io.delivery import Identified, Severity
@@ -347,13 +347,16 @@ class Acquisition:
         self.hub.post(Event(event=EventKind.SESSION_STOPPED, session_id=record.id, session=record.brief()))
         return record
 
-    def _accounts(self, session_id: int) -> list[Account]:
+    def _accounts(self, session_id: int, name: str | None = None) -> list[Account]:
+        """Return the accounts by row, of one device or of all."""
         live = {link.delivery.source: link for link in self.devices.links() if link.delivery.active == session_id}
         rows = self._book.rows(session_id) | {row for row in live if row is not None}
         accounts = []
         for row in sorted(rows):
             if row not in self.devices.rows():
                 continue  # messages of other programs
+            if name is not None and self.devices.source(row).name != name:
+                continue
             open_account = live[row].delivery.account() if row in live else None
             account = self._book.account(session_id, self.devices.source(row).name, row, open_account)
             accounts.append(self._observer.complete(account))
@@ -363,8 +366,9 @@ class Acquisition:
         row, active = link.delivery.source, link.delivery.active
         if row is None:
             return None
-        account = self._book.account(active or PREVIEW_ID, link.name, row, link.delivery.account())
-        return self._observer.complete(account) if active else account
+        if active and (accounts := self._accounts(active, link.name)):
+            return joined(accounts)
+        return self._book.account(active or PREVIEW_ID, link.name, row, link.delivery.account())
 
     def _read_block(self, session_id: int, first: int, stop: int) -> MessageBlock:
         recent = self.hub.recent_block(session_id, first, stop)

@@ -343,6 +343,8 @@ class Appender:
                 return result
 
     def _record_gap(self, item: _GapItem) -> None:
+        if item.gap.source not in self._known_sources.setdefault(item.session_id, set()):
+            self._announce(item.session_id, self._find_source(item.gap.source))  # it begins with being away
         # A gap that is told of again, with more of it known, stays where it was.
         key = (item.gap.source, item.gap.from_ns)
         seq = self._gap_seqs.setdefault(key, self._next_seqs.get(item.session_id, 0))

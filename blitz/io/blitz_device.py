@@ -62,7 +62,7 @@ class BlitzDevice:
             owner.keep_waiting()
             heard_before = len(talk.heard)
             for line in talk.lines(waits_s.pop(0) if waits_s else IDLE_S):
-                talk.heard.append(line)
+                talk.hear([line])
                 found = protocol.recognise(talk.heard, is_asked=is_asked)
                 if found is not None:
                     self._become(talk, found)
@@ -118,7 +118,7 @@ class BlitzDevice:
     def _hear_more(self, talk: Conversation) -> None:
         deadline_s = time.monotonic() + GUESS_S
         while len(talk.heard) < GUESS_LINES and time.monotonic() < deadline_s and not self._owner.is_leaving:
-            talk.heard += talk.receive(deadline_s - time.monotonic())
+            talk.hear(talk.receive(deadline_s - time.monotonic()))
 
     def _take_over(self, talk: Conversation) -> None:
         """Begin with what the board holds: one with its own power may log since before we came, and START forgets."""
@@ -139,7 +139,7 @@ class BlitzDevice:
                     talk.take([line])
                     continue
                 if parsed.board_id != owner.board_id:
-                    talk.heard.append(line)
+                    talk.hear([line])
                     return False  # another board has taken its place
                 owner.make_known(owner.board_id, ())  # perhaps at another port
                 owner.be_back()
@@ -248,7 +248,7 @@ def _send_to_unknown(talk: Conversation, request: WireCommand) -> str | None:
     """
     talk.send(request.payload)
     for line in talk.lines(request.timeout_s):
-        talk.heard.append(line)
+        talk.hear([line])
         if request.answer is None:
             return None
         if request.answer.search(text := str(line, "latin-1")):

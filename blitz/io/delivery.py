@@ -151,6 +151,7 @@ class Delivery:
 
     def deliver(self, messages: Sequence[bytes], arrived_ns: int) -> bool:
         """Hand messages on; False if they had to be dropped."""
+        arrived_ns = max(arrived_ns, self._since_ns)  # it may have been heard before the device was known
         before_ns, self.last_arrival_ns = self.last_arrival_ns, arrived_ns
         if self.active is None or self.source is None:
             self._ledger.discard(messages, NOT_WANTED)

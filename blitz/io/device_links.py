@@ -182,7 +182,8 @@ class DeviceLinks:
     def _guess(self, name: str, heard: Sequence[bytes]) -> BoardDefinition | None:
         """Return what a device's lines mean: what they meant before, unless it prints something else now."""
         before, now = self._guesses.get(name), guess_definition(heard)
-        if now is not None and (before is None or _shape(before) != _shape(now)):
+        is_news = now is not None and (before is None or _shape(before) != _shape(now) or _has_names(before, now))
+        if now is not None and is_news:
             self._guesses[name] = now
         return self._guesses.get(name)
 
@@ -290,7 +291,16 @@ def device_for(link: DeviceLink) -> Device:
     return StreamDevice(link) if link.config.is_stream else BlitzDevice(link)
 
 
+def _has_names(before: BoardDefinition, now: BoardDefinition) -> bool:
+    """Tell whether a header names the columns now that had none."""
+
+    def are_numbered(definition: BoardDefinition) -> bool:
+        return all(channel.name.startswith("column_") for channel in definition.channels)
+
+    return are_numbered(before) and not are_numbered(now)
+
+
 def _shape(definition: BoardDefinition) -> tuple[object, ...]:
     """What differs where a device prints something else; names are learned from a header that comes but once."""
-    is_columns = definition.format is Format.COLUMNS
-    return definition.format, definition.separator, len(definition.channels) if is_columns else 0
+    width = len(definition.channels) + (definition.clock is not None) if definition.format is Format.COLUMNS else 0
+    return definition.format, definition.separator, width

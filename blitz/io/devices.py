@@ -161,6 +161,8 @@ class Devices(DeviceLinks):
                     f"There is a source {config.name!r} already. Choose another name, or change that one."
                 )
             config = self._at_a_free_place(config)
+            if config.protocol == "netscanner" and config.definition is None:
+                config = config.model_copy(update={"definition": self._definitions.get("netscanner")})
             self._store.add(config, who)
             self._kept.add(config.name)
             self._add(config)

@@ -64,7 +64,7 @@ class StreamDevice:
 
     def _hear(self, talk: Conversation, count: int, deadline_s: float) -> None:
         while len(talk.heard) < count and time.monotonic() < deadline_s and not self._owner.is_wanted_elsewhere:
-            talk.heard += talk.receive(deadline_s - time.monotonic())
+            talk.hear(talk.receive(deadline_s - time.monotonic()))
 
     def start(self, talk: Conversation) -> None:
         """Nothing to say: it sends by itself."""

@@ -4,6 +4,7 @@ Used by one thread. Hands messages on, never parses values, and gives account of
 Blitz protocol mean is the business of :mod:`blitz.io.conversation`.
 """
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -38,6 +39,7 @@ class Talk:
     ) -> None:
         self.heard: list[bytes] = []
         """Frames of a device that is not known yet: whoever finds out what it is takes them."""
+        self._heard_ns: list[int] = []
         self.arrived_ns = 0
         self.framing = framing
         self._link = link
@@ -81,13 +83,21 @@ class Talk:
 
     def take_heard(self) -> None:
         """Take what was heard while it was not known what the device is."""
-        heard, self.heard = self.heard, []
-        self.take(heard)
+        heard = zip(self._heard_ns, self.heard, strict=True)
+        self.heard, self._heard_ns = [], []
+        for arrived_ns, frames in itertools.groupby(heard, key=lambda pair: pair[0]):
+            self.arrived_ns = arrived_ns
+            self.take([frame for _, frame in frames])
+
+    def hear(self, frames: Sequence[bytes]) -> None:
+        """Keep frames of the last read until it is known what the device is, with the time of their arrival."""
+        self.heard += frames
+        self._heard_ns += [self.arrived_ns] * len(frames)
 
     def abandon(self, *, is_known: bool) -> None:
         """The link is being closed: what was cut and has no place yet is taken, or kept as bad frames."""
         frames = [*self.heard, *self._leftover]
-        self.heard, self._leftover = [], []
+        self.heard, self._heard_ns, self._leftover = [], [], []
         if is_known:
             self.take(frames)
         else:

@@ -129,3 +129,15 @@ def test_an_appender_that_is_stopped_appends_what_waits_without_gathering(record
     recording.appender.stop()
     assert recording.viewer.batches == [1, 1]
     assert recording.stored() == [b"00000000", b"00000001"]
+
+
+def test_a_row_that_begins_with_a_gap_is_in_the_table_before_it(redis_url: str) -> None:
+    recording = Recording(redis_url)
+    recording.appender.start()
+    late = Source(index=3, name="late", link="/dev/ttyUSB1", board_id=None)
+    recording.appender._find_source = lambda row: late
+    recording.appender.put_gap(recording.session_id, Gap(source=3, seq=0, from_ns=1, to_ns=2, reason="unplugged"))
+    recording.appender.stop()
+    session = recording.store.session(recording.session_id)
+    assert [source.name for source in session.sources] == ["bench", "late"]
+    assert [gap.source for gap in session.gaps] == [3]

@@ -328,6 +328,30 @@ def test_a_stream_that_prints_seldom_is_guessed_later(store: DatabaseServer, wir
     assert messages_of(store, record, "bench") == [b"1,2,3", b"4,5,6", b"7,8,9"]
 
 
+def test_names_of_a_header_outlast_an_absence_after_which_it_is_not_printed_again(
+    store: DatabaseServer, tmp_path: Path
+) -> None:
+    with (
+        SimulatedDevice("csv-time", rate_hz=100, silence_s=0, own_power=True, link_path=tmp_path / "bench") as device,
+        acquiring(store, source("bench", device.path, None)) as acquisition,
+    ):
+        wait_until(lambda: is_working(acquisition))
+        named = board(acquisition).definition
+        assert named is not None
+        assert named.channels[0].counts_messages
+        session = acquisition.start_session()
+        wait_for_messages(acquisition, session, 20)
+        device.unplug()
+        wait_until(lambda: board(acquisition).state is LinkState.AWAY)
+        device.replug()
+        wait_until(lambda: is_working(acquisition))
+        wait_for_messages(acquisition, session, 20)
+        assert board(acquisition).definition == named
+        record = finish(acquisition, store)
+    assert len(record.sources) == 1
+    assert record.verdict.startswith("1 gap, ")
+
+
 # ---- changes in mid-session --------------------
 
 

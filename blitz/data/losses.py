@@ -13,6 +13,9 @@ from blitz.data.number_holes import NumberHoles
 
 __all__ = ["Hole", "LossFinder"]
 
+_LATEST = 1024
+"""So many messages of a block tell the usual period."""
+
 
 class LossFinder:
     """Follows one source through a session; calls go on where the last one ended.
@@ -78,7 +81,19 @@ class LossFinder:
         """
         if not len(seq):
             return []
-        by_clock = self._by_clock.examine(seq, time_ns, arrived_ns, is_restart, device_ns)
+        first = 0
+        if numbers is not None and self.are_counting and len(seq) > _LATEST:
+            # Holes in the clock are of no interest; only the period is.
+            first = len(seq) - _LATEST
+            self._by_clock.skip(first)
+        latest = slice(first, None)
+        by_clock = self._by_clock.examine(
+            seq[latest],
+            time_ns[latest],
+            arrived_ns[latest],
+            None if is_restart is None else is_restart[latest],
+            None if device_ns is None else device_ns[latest],
+        )
         if numbers is not None:
             found = self._by_numbers.examine(seq, time_ns, numbers, modulo, is_restart, self.period_ns)
             if self._by_numbers.are_counting:

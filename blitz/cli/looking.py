@@ -170,7 +170,7 @@ def _board_row(record: "BoardRecord") -> tuple[str, ...]:
     return (
         record.name,
         record.link,
-        str(record.baud),
+        str(record.baud or "–"),
         _describe_kind(record),
         record.state.value,
         record.mode,

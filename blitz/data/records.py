@@ -193,7 +193,7 @@ class BoardRecord(Record):
 
     name: str = Field(description="the source's name: how commands address it")
     link: str
-    baud: int
+    baud: int = Field(description="0 where the link has no rate: a socket, a recording")
     state: LinkState
     board_id: str | None = None
     board_name: str = ""

@@ -349,21 +349,21 @@ class Acquisition:
 
     def _accounts(self, session_id: int, name: str | None = None) -> list[Account]:
         """Return the accounts by row, of one device or of all."""
-        live = {link.delivery.source: link for link in self.devices.links() if link.delivery.active == session_id}
+        live = {link.delivery.row: link for link in self.devices.links() if link.delivery.active == session_id}
         rows = self._book.rows(session_id) | {row for row in live if row is not None}
         accounts = []
         for row in sorted(rows):
-            if row not in self.devices.rows():
+            owner = self.devices.name_of(row)
+            if owner is None:
                 continue  # messages of other programs
-            if name is not None and self.devices.source(row).name != name:
+            if name is not None and owner != name:
                 continue
             open_account = live[row].delivery.account() if row in live else None
-            account = self._book.account(session_id, self.devices.source(row).name, row, open_account)
-            accounts.append(self._observer.complete(account))
+            accounts.append(self._observer.complete(self._book.account(session_id, owner, row, open_account)))
         return accounts
 
     def _account(self, link: DeviceLink) -> Account | None:
-        row, active = link.delivery.source, link.delivery.active
+        row, active = link.delivery.row, link.delivery.active
         if row is None:
             return None
         if active and (accounts := self._accounts(active, link.name)):

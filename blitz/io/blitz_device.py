@@ -12,6 +12,7 @@ from blitz.errors import BoardTimeout
 from blitz.io import protocol
 from blitz.io.conversation import ANSWER_S, Answer, Conversation
 from blitz.io.device import WireCommand
+from blitz.io.silence import unknown_device
 from blitz.io.stream_device import GUESS_LINES, GUESS_S, send_on_connecting, send_to_stream
 
 if TYPE_CHECKING:
@@ -58,7 +59,9 @@ class BlitzDevice:
             return
         asked_s = time.monotonic()
         waits_s = [LISTEN_S, ASK_S, ASK_S]
+        begun = talk.tally()
         while not owner.is_leaving:
+            talk.settle()
             owner.keep_waiting()
             heard_before = len(talk.heard)
             for line in talk.lines(waits_s.pop(0) if waits_s else IDLE_S):
@@ -74,10 +77,8 @@ class BlitzDevice:
                 continue
             elif not waits_s:
                 owner.run_commands(talk)
-                owner.stay_unknown(
-                    f"{owner.port} is open, but the device neither says anything nor answers at "
-                    f"{owner.config.serial.baud} baud. Check the rate, the sketch and the cable."
-                )
+                baud = owner.config.serial.baud
+                owner.stay_unknown(unknown_device(owner.name, owner.port, baud, begun, talk.tally()))
             is_named = owner.options.is_named
             is_quiet = len(talk.heard) == heard_before if is_named else not talk.heard
             may_ask = bool(waits_s) or (is_named and time.monotonic() - asked_s > REASK_S)

@@ -72,6 +72,8 @@ class Delivery:
         """The session that is delivered to. Changed by the link's thread only."""
         self.source: int | None = None
         """The device's row in source tables; none before it is known."""
+        self.reserved: int | None = None
+        """The row that is kept for the device: until it is known, its bytes are accounted for there."""
         self.tally = Tally()
         """How the ledger stood when last every byte had its place; read from other threads."""
         self.last_arrival_ns = 0
@@ -96,10 +98,16 @@ class Delivery:
         """Whether messages go to a session rather than to the preview."""
         return self.active is not None and self.active != PREVIEW_ID
 
-    def account(self) -> Account | None:
-        """Return the account of the session that is delivered to; None before the device is known."""
+    @property
+    def row(self) -> int | None:
+        """The row in accounts: that of source tables, or the one that is kept for it."""
         source = self.source
-        return None if source is None else account_between(self._begun, self.tally, source, "")
+        return self.reserved if source is None else source
+
+    def account(self) -> Account | None:
+        """Return the account of the session that is delivered to; None where no row is kept for the device."""
+        row = self.row
+        return None if row is None else account_between(self._begun, self.tally, row, "")
 
     def wait_until_released(self, session_id: int, deadline_s: float) -> bool:
         """Wait until nothing more goes to the session; False if the (monotonic) deadline came first."""
@@ -121,7 +129,6 @@ class Delivery:
         """The device is known, or is known better, as that row of source tables."""
         if self.source is not None and self.source != source:
             self._close_account()
-        elif self.source is None and self.active is not None:
             self._begun = self.tally
         self.source = source
 
@@ -195,8 +202,10 @@ class Delivery:
         self._report_gap(max(self.last_arrival_ns, self._since_ns), "board was reset")
 
     def _close_account(self) -> None:
-        if self.is_recording and self.source is not None:
-            account = account_between(self._begun, self.tally, self.source, "")
+        if not self.is_recording:
+            return
+        account = self.account()
+        if account is not None and (self.source is not None or account.bytes_read):
             self._sink.close_account(int(self.active or 0), account)
         self._begun = self.tally
 

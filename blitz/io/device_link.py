@@ -6,6 +6,7 @@ same for all of them is here.
 """
 
 import logging
+import re
 import threading
 import time
 from collections import deque
@@ -23,7 +24,7 @@ from blitz.io.device import Device, Mode, Placement, WireCommand
 from blitz.io.framing import BAD_FRAMES_KEPT, make_framing
 from blitz.io.ledger import Ledger, Tally
 from blitz.io.lending import WAS_ASKED_FOR, Lending
-from blitz.io.link import Link, LinkEnded, open_link
+from blitz.io.link import Link, LinkEnded, is_port, open_link
 from blitz.io.link_orders import Changes, CommandQueue
 
 log = logging.getLogger(__name__)
@@ -220,7 +221,7 @@ class DeviceLink:
         return BoardRecord(
             name=self.name,
             link=self.port,
-            baud=self.config.serial.baud,
+            baud=self.config.serial.baud if is_port(self.port) else 0,
             state=self.state,
             board_id=self.board_id,
             board_name=self.board_name,
@@ -292,8 +293,11 @@ class DeviceLink:
             self.delivery.activate(is_away=True, reason=self._why_missing)
 
     def stay_unknown(self, sentence: str) -> None:
-        """The device does not say what it is."""
-        if self.state is not LinkState.SILENT:
+        """The device does not say what it is.
+
+        :param sentence: why; with the numbers in it that it had when it was said first.
+        """
+        if self.state is not LinkState.SILENT or _without_numbers(self.error or "") != _without_numbers(sentence):
             self.set_state(LinkState.SILENT, sentence)
         with self._ask_lock:
             if not self._asked_again.is_set():
@@ -488,3 +492,7 @@ class DeviceLink:
         link = self._link
         if link is not None:
             link.wake()
+
+
+def _without_numbers(sentence: str) -> str:
+    return re.sub(r"\d+", "", sentence)

@@ -152,9 +152,9 @@ class DeviceLinks:
         """Return a row of the source table."""
         return self._rows.get(row)
 
-    def rows(self) -> set[int]:
-        """Return the rows there are."""
-        return self._rows.indices()
+    def name_of(self, row: int) -> str | None:
+        """Return whose row it is, that of a device that is not known included; None if it is nobody's."""
+        return self._rows.name(row)
 
     # ---- what links ask ---------------------------------------------------------------------------------------
 
@@ -259,7 +259,7 @@ class DeviceLinks:
             why, lending = (NOT_THERE, None) if before is None else (WAS_CHANGED, before.lending)
             link = DeviceLink(config, options, device_for, self._sink, locate, tell, why, lending)
             self._links[name] = link
-            self._rows.reserve(name)
+            link.delivery.reserved = self._rows.reserve(name)
             link.deliver_to(self._session_id)
         link.start()
 

@@ -15,22 +15,26 @@ class SourceRows:
         self._lock = threading.Lock()
         self._rows: dict[int, Source] = {}
         self._reserved: dict[str, int] = {}
+        self._names: dict[int, str] = {}
         self._count = 0
 
-    def reserve(self, name: str) -> None:
+    def reserve(self, name: str) -> int:
         """Keep a row for a source: rows stand in the order of the ports, not of who answers first."""
         with self._lock:
             if name not in self._reserved:
                 self._reserved[name] = self._new_index()
+                self._names[self._reserved[name]] = name
+            return self._reserved[name]
 
     def get(self, index: int) -> Source:
         """Return a row."""
         return self._rows[index]
 
-    def indices(self) -> set[int]:
-        """Return the numbers of all rows."""
+    def name(self, index: int) -> str | None:
+        """Return whose row it is, or is kept for; None if it is nobody's."""
         with self._lock:
-            return set(self._rows)
+            row = self._rows.get(index)
+            return self._names.get(index) if row is None else row.name
 
     def find(self, config: SourceConfig, link: str, board_id: str | None, definition: BoardDefinition | None) -> Source:
         """Return the row of a device whose messages mean this; one is made if there is none."""

@@ -1,5 +1,8 @@
 """Devices by what they are: guessed, named by the operator, known again after a restart and under another port name."""
 
+import contextlib
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -452,3 +455,65 @@ def test_a_found_device_that_was_deleted_stays_away_until_it_is_plugged_in_anew(
         wait_until(lambda: acquisition.devices.find_new() is None and not acquisition.devices._dismissed)
         usb.plug(device, "ttyUSB0", "1-1", "S")
         wait_until(lambda: is_working(acquisition, "ttyUSB0"))
+
+
+# ---- bytes of a device that nobody knows -----------------------------------------------------------------------------
+
+
+class Flood:
+    """A device behind a socket that sends bytes without the end of a line, until it is told to send lines."""
+
+    def __init__(self) -> None:
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.link = f"socket://127.0.0.1:{self._server.getsockname()[1]}"
+        self.sends = b"x" * 1000
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Flood":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+        self._server.close()
+
+    def _run(self) -> None:
+        connection, _ = self._server.accept()
+        with connection, contextlib.suppress(OSError):
+            while not self._is_over.wait(0.005):
+                connection.sendall(self.sends)
+
+
+def test_bytes_of_a_device_that_is_not_known_stand_in_an_account_live_and_of_the_session(
+    store: DatabaseServer,
+) -> None:
+    with Flood() as flood, acquiring(store, sources=(SourceConfig(name="flood", link=flood.link),)) as acquisition:
+        acquisition.start_session()
+        wait_until(lambda: board(acquisition, "flood").state is LinkState.SILENT)
+        wait_until(lambda: (account := board(acquisition, "flood").account) is not None and account.bytes_read > 50_000)
+        record = board(acquisition, "flood")
+        assert record.baud == 0, "a socket has no rate"
+        assert record.account is not None
+        assert record.account.is_balanced
+        assert record.error is not None
+        assert "sends bytes, but nothing that is a line of text" in record.error
+        assert "baud" not in record.error
+        assert "cable" not in record.error
+        stopped = acquisition.stop_session(None)
+        (account,) = store.session(stopped.id).accounts
+        assert (account.name, account.is_balanced) == ("flood", True)
+        assert account.bytes_read > 50_000
+        assert account.message_bytes == 0
+        assert sum(account.discarded.values()) > 0, "they are not said to be an unfinished line for ever"
+        assert stopped.verdict.endswith("account balances")
+        acquisition.start_session()
+        wait_until(lambda: (account := board(acquisition, "flood").account) is not None and account.bytes_read > 5_000)
+        flood.sends = b"\n1,2\n" * 20
+        wait_until(lambda: is_working(acquisition, "flood"))
+        stopped = acquisition.stop_session(None)
+        (account,) = store.session(stopped.id).accounts
+        assert account.messages_appended == account.messages_read > 0
+        assert sum(account.discarded.values()) > 0, "what came before it was known is in the same account"
+        assert account.is_balanced

@@ -42,10 +42,13 @@ class AccountBook:
                 for read in reads:
                     self._appended[read.source] += len(read.messages)
 
-    def account(self, session_id: int, name: str, row: int, live: Account | None) -> Account:
+    def account(
+        self, session_id: int, name: str, row: int, live: Account | None, *, is_running: bool = False
+    ) -> Account:
         """Return what is known of a source.
 
         :param live: the account of the stretch that goes on; None if the link is done with the session.
+        :param is_running: the session is not over: the store may be about to take messages of a link that is done.
         """
         with self._lock:
             if session_id != self._session_id:
@@ -55,7 +58,7 @@ class AccountBook:
             account, appended = self._closed.get(row) or Account(source=row), self._appended[row]
         if live is not None:
             account = add_accounts(account, live)
-        waiting = account.messages_read - account.messages_dropped - appended if live is not None else 0
+        waiting = account.messages_read - account.messages_dropped - appended if live or is_running else 0
         return account.model_copy(
             update={
                 "name": name,

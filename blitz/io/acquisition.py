@@ -348,7 +348,7 @@ class Acquisition:
         return record
 
     def _accounts(self, session_id: int, name: str | None = None) -> list[Account]:
-        """Return the accounts by row, of one device or of all."""
+        """Return the accounts by row: of one device in the running session, or of all when it is over."""
         live = {link.delivery.row: link for link in self.devices.links() if link.delivery.active == session_id}
         rows = self._book.rows(session_id) | {row for row in live if row is not None}
         accounts = []
@@ -359,13 +359,16 @@ class Acquisition:
             if name is not None and owner != name:
                 continue
             open_account = live[row].delivery.account() if row in live else None
-            accounts.append(self._observer.complete(self._book.account(session_id, owner, row, open_account)))
+            account = self._book.account(session_id, owner, row, open_account, is_running=name is not None)
+            accounts.append(self._observer.complete(account))
         return accounts
 
     def _account(self, link: DeviceLink) -> Account | None:
-        row, active = link.delivery.row, link.delivery.active
+        row, active, session = link.delivery.row, link.delivery.active, self._session
         if row is None:
             return None
+        if active is None and session is not None:  # a recording at its end
+            active = session.id
         if active and (accounts := self._accounts(active, link.name)):
             return joined(accounts)
         return self._book.account(active or PREVIEW_ID, link.name, row, link.delivery.account())

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from blitz.config import SerialPort
 from blitz.data.blocks import PREVIEW_ID
 from blitz.data.board_definition import BoardDefinition, Format
+from blitz.data.boards import layout_of
 from blitz.data.records import Source, TimelineKind
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_store import SourceStore
@@ -238,36 +239,52 @@ class DeviceLinks:
             if changed != link.config:
                 self._replace(link, changed)
 
-    def _add(self, config: SourceConfig, *, is_named: bool = True, before: DeviceLink | None = None) -> None:
-        """Open a source, perhaps in place of an earlier link of it."""
+    def _add(self, config: SourceConfig, *, is_named: bool = True) -> None:
+        """Open a source under the definition in force."""
+        self._open(self._make(self._with_saved_definition(config), is_named=is_named))
+
+    def _with_saved_definition(self, config: SourceConfig) -> SourceConfig:
+        saved = self._store.definition(config.name, config.identity.serial_number if config.identity else None)
+        return config if saved is None else config.model_copy(update={"definition": saved})
+
+    def _make(self, config: SourceConfig, *, is_named: bool = True, before: DeviceLink | None = None) -> DeviceLink:
+        """Make a source's link without opening it: whatever is wrong with the source shows here.
+
+        :param before: the earlier link in whose place it is to be opened.
+        """
+        if config.definition is None and before is not None:
+            config = self._with_saved_definition(config)
+        if config.definition is not None:
+            layout_of(config.definition)
+        options = LinkOptions(self._options.poll_interval_s, self._options.preview, is_named)
+
+        def locate() -> Placement:
+            return self._locate(link)
+
+        def tell(text: str) -> None:
+            self._record(TimelineKind.LINK, text, source=config.name)
+
+        why, lending = (NOT_THERE, None) if before is None else (WAS_CHANGED, before.lending)
+        link = DeviceLink(config, options, device_for, self._sink, locate, tell, why, lending)
+        return link
+
+    def _open(self, link: DeviceLink) -> None:
         with self._lock:
             if self._is_stopping:
                 return
-            name = config.name
-            if config.definition is None or before is None:
-                serial_number = config.identity.serial_number if config.identity else None
-                saved = self._store.definition(name, serial_number)
-                config = config if saved is None else config.model_copy(update={"definition": saved})
-            options = LinkOptions(self._options.poll_interval_s, self._options.preview, is_named)
-
-            def locate() -> Placement:
-                return self._locate(link)
-
-            def tell(text: str) -> None:
-                self._record(TimelineKind.LINK, text, source=name)
-
-            why, lending = (NOT_THERE, None) if before is None else (WAS_CHANGED, before.lending)
-            link = DeviceLink(config, options, device_for, self._sink, locate, tell, why, lending)
-            self._links[name] = link
-            link.delivery.reserved = self._rows.reserve(name)
+            self._links[link.name] = link
+            link.delivery.reserved = self._rows.reserve(link.name)
             link.deliver_to(self._session_id)
         link.start()
 
     def _replace(self, link: DeviceLink, config: SourceConfig) -> None:
         """Close a link and open it anew under another configuration; the account of a running session goes on."""
         with self._change:
-            self._remove(link)
-            self._add(config, before=link)
+            self._exchange(link, self._make(config, before=link))
+
+    def _exchange(self, link: DeviceLink, fresh: DeviceLink) -> None:
+        self._remove(link)
+        self._open(fresh)
 
     def _remove(self, link: DeviceLink) -> None:
         self._end(link)

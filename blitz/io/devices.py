@@ -163,9 +163,10 @@ class Devices(DeviceLinks):
             config = self._at_a_free_place(config)
             if config.protocol == "netscanner" and config.definition is None:
                 config = config.model_copy(update={"definition": self._definitions.get("netscanner")})
+            link = self._make(config if config.definition else self._with_saved_definition(config))
             self._store.add(config, who)
             self._kept.add(config.name)
-            self._add(config)
+            self._open(link)
         return config
 
     def update_source(self, name: str, changes: Mapping[str, Any], who: str) -> SourceConfig:
@@ -184,8 +185,9 @@ class Devices(DeviceLinks):
                 if "identity" not in changes:  # another port is another device
                     config = config.model_copy(update={"identity": None, "board_id": None})
                 config = self._at_a_free_place(config, but=name)
+            fresh = self._make(config, before=link)
             self._keep(name, config, who)
-            self._replace(link, config)
+            self._exchange(link, fresh)
         return config
 
     def delete_source(self, name: str, who: str) -> None:
@@ -227,6 +229,7 @@ class Devices(DeviceLinks):
         with self._change:
             link = self._link(source, UnknownSource)
             config = changed_source(link.config, {"definition": definition.model_dump(mode="json")})
+            fresh = self._make(config, before=link)
             serial_number = config.identity.serial_number if config.identity else ""
             version = self._store.save_definition(source, definition, who, serial_number)
             text = f"The definition of {source} is {definition.name!r} now, version {version}."
@@ -238,7 +241,7 @@ class Devices(DeviceLinks):
             if config.rule == link.config.rule and is_same_kind:
                 link.redefine(definition, tell)
             else:
-                self._replace(link, config)
+                self._exchange(link, fresh)
                 tell()
         return definition
 

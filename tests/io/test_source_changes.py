@@ -6,14 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from blitz.data.board_definition import BoardDefinition, Channel, Format
 from blitz.data.boards import load_definitions
 from blitz.data.database import DatabaseServer
+from blitz.data.framing_rule import FramingRule
 from blitz.data.records import BoardRecord
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_store import SourceStore
+from blitz.io import device_link, device_links
 from blitz.io.acquisition import Acquisition, AcquisitionOptions
 from blitz.io.devices import DeviceOptions
 from blitz.io.recording import RecordingWriter
+
+PRINTER = BoardDefinition(id="printer", name="Printer", format=Format.COLUMNS, channels=(Channel(name="a", column=0),))
 
 
 @pytest.fixture
@@ -81,3 +86,45 @@ def test_the_account_of_a_recording_that_was_shown_only_stays(acquisition: Acqui
     account = board(acquisition, "replay").account
     assert account is not None
     assert (account.messages_read, account.messages_previewed, account.is_balanced) == (20, 20, True)
+
+
+def refuse_framing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(rule: object) -> None:
+        raise ValueError("no such framing")
+
+    monkeypatch.setattr(device_link, "make_framing", fail)
+
+
+def test_a_source_that_cannot_be_opened_is_not_kept(
+    acquisition: Acquisition, kept: SourceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        refuse_framing(patch)
+        with pytest.raises(ValueError, match="no such framing"):
+            acquisition.devices.add_source(SourceConfig(name="bench", link="/dev/nothing"), "")
+    assert (kept.sources(), acquisition.devices.sources()) == ([], [])
+    acquisition.devices.add_source(SourceConfig(name="bench", link="/dev/nothing"), "")
+
+
+def test_a_change_that_cannot_be_made_leaves_the_source_as_it_is(
+    acquisition: Acquisition, kept: SourceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = acquisition.devices.add_source(SourceConfig(name="bench", link="/dev/nothing"), "")
+    (link,) = acquisition.devices.links()
+    framed = PRINTER.model_copy(update={"framing": FramingRule(kind="cobs")})
+    with monkeypatch.context() as patch:
+        refuse_framing(patch)
+        with pytest.raises(ValueError, match="no such framing"):
+            acquisition.devices.update_source("bench", {"framing": {"kind": "slip"}}, "")
+        with pytest.raises(ValueError, match="no such framing"):
+            acquisition.devices.set_definition("bench", framed, "")
+    with monkeypatch.context() as patch:
+        patch.setattr(device_links, "layout_of", lambda definition: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            acquisition.devices.set_definition("bench", PRINTER, "")
+    assert acquisition.devices.links() == [link]
+    assert not link.is_over
+    assert kept.sources() == acquisition.devices.sources() == [source]
+    assert kept.definition("bench") is None
+    acquisition.devices.set_definition("bench", framed, "")
+    assert acquisition.devices.links()[0].config.rule.kind == "cobs"

@@ -76,7 +76,7 @@ class UnknownBoard(BoardError, LookupError):  # noqa: N818
 
 
 class CommandRefused(BoardError, RuntimeError):  # noqa: N818
-    """The board answered a command with one of its errors, 61 to 66."""
+    """The board answered a command with one of its errors, 61 to 66, or has no command of that name."""
 
     code = "command_refused"
 

@@ -5,7 +5,7 @@ from concurrent.futures import wait
 from typing import NamedTuple
 
 from blitz.data.source_records import CommandRequest
-from blitz.errors import BoardTimeout
+from blitz.errors import BoardTimeout, CommandRefused
 from blitz.io.device import WireCommand
 from blitz.io.device_link import DeviceLink
 
@@ -25,7 +25,8 @@ class Sending(NamedTuple):
 def make_sending(link: DeviceLink, request: CommandRequest) -> Sending:
     """Return what goes over the wire.
 
-    :raises ValueError: if there is no such command, or it must not be sent: boards take an empty line for START.
+    :raises CommandRefused: if there is no command of that name.
+    :raises ValueError: if it must not be sent: boards take an empty line for START.
     """
     if request.command is not None:
         return _named(link, request, request.command)
@@ -63,7 +64,7 @@ def _named(link: DeviceLink, request: CommandRequest, name: str) -> Sending:
     command = link.definition.command(name) if link.definition else None
     if command is None:
         known = ", ".join(c.name for c in link.definition.commands) if link.definition else ""
-        raise ValueError(f"{link.name} has no command {name!r}. It has: {known or 'none'}.")
+        raise CommandRefused(f"{link.name} has no command {name!r}. It has: {known or 'none'}.")
     wire = WireCommand(command.payload, _pattern(request.answer or command.answer), command.timeout_s)
     return Sending(wire, command.send, f"{command.name} ({command.send})")
 

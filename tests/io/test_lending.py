@@ -19,7 +19,7 @@ from blitz.data.database import DatabaseServer
 from blitz.data.records import BoardRecord, LinkState, SessionRecord, TimelineEntry, TimelineKind
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_records import CommandRequest
-from blitz.errors import BoardTimeout, LinkError
+from blitz.errors import BoardTimeout, CommandRefused, LinkError
 from blitz.io import blitz_device, lending
 from blitz.io.acquisition import Acquisition, AcquisitionOptions
 from blitz.io.devices import DeviceOptions
@@ -229,7 +229,7 @@ def test_text_hex_and_named_commands_reach_the_device_and_the_time_line(store: D
         assert send("bench", CommandRequest(line="what", ending="\r\n", answer="unknown"), "").answer == "unknown"
         with pytest.raises(BoardTimeout, match=r"'t', but no line that matches 'never' came within 0\.2 seconds"):
             send("bench", CommandRequest(line="t", answer="never", timeout_s=0.2), "ann")
-        with pytest.raises(ValueError, match=r"bench has no command 'ZERO'\. It has: TARE, HEAT"):
+        with pytest.raises(CommandRefused, match=r"bench has no command 'ZERO'\. It has: TARE, HEAT"):
             send("bench", CommandRequest(command="ZERO"), "ann")
         with pytest.raises(ValueError, match="nothing to send"):
             send("bench", CommandRequest(line="", is_hex=True), "ann")

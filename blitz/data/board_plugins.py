@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.layout import Decoded, Rows
+from blitz.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +93,20 @@ def load_plugin(name: str) -> Any:
     if len({entry.value for entry in found}) > 1:
         raise LookupError(f"several packages bring it: {', '.join(sorted(map(_origin, found)))}. Uninstall all but one")
     return found[0].load()
+
+
+def check_plugin(definition: BoardDefinition) -> None:
+    """Check that the plug-in of a definition is there and takes the definition.
+
+    :raises ConfigError: with what it says, and with the plug-ins there are.
+    """
+    try:
+        load_plugin(definition.plugin)(definition)
+    except Exception as error:
+        known = [entry.name + (f" ({entry.error})" if entry.error else "") for entry in list_plugins()]
+        raise ConfigError(
+            f"Plug-in {definition.plugin!r} cannot be used: {_reason(error)}. Known are: {', '.join(known) or 'none'}."
+        ) from error
 
 
 def list_plugins() -> list[PluginEntry]:

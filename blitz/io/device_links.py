@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from blitz.config import SerialPort
 from blitz.data.blocks import PREVIEW_ID
 from blitz.data.board_definition import BoardDefinition, Format
-from blitz.data.boards import layout_of
 from blitz.data.records import Source, TimelineKind
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_store import SourceStore
@@ -254,8 +253,6 @@ class DeviceLinks:
         """
         if config.definition is None and before is not None:
             config = self._with_saved_definition(config)
-        if config.definition is not None:
-            layout_of(config.definition)
         options = LinkOptions(self._options.poll_interval_s, self._options.preview, is_named)
 
         def locate() -> Placement:

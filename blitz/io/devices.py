@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from blitz.data.board_definition import BoardDefinition
+from blitz.data.board_definition import BoardDefinition, Format
+from blitz.data.board_plugins import check_plugin
+from blitz.data.boards import layout_of
 from blitz.data.records import Account, BadFrameRecord, BoardRecord, LinkState, TimelineKind
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_records import CommandAnswer, CommandRequest, DefinitionVersion
@@ -69,7 +71,7 @@ class Devices(DeviceLinks):
         :raises UnknownBoard: if there is none with that name.
         :raises ValueError: if a Blitz board would be sent an empty line, which boards take for START.
         :raises BoardTimeout: if the device does not answer.
-        :raises CommandRefused: if it answers with an error.
+        :raises CommandRefused: if it answers with an error, or has no command of that name.
         :raises LinkError: if the link is away.
         """
         link = self._link(name)
@@ -163,6 +165,7 @@ class Devices(DeviceLinks):
             config = self._at_a_free_place(config)
             if config.protocol == "netscanner" and config.definition is None:
                 config = config.model_copy(update={"definition": self._definitions.get("netscanner")})
+            _check_usable(config.definition)
             link = self._make(config if config.definition else self._with_saved_definition(config))
             self._store.add(config, who)
             self._kept.add(config.name)
@@ -185,6 +188,7 @@ class Devices(DeviceLinks):
                 if "identity" not in changes:  # another port is another device
                     config = config.model_copy(update={"identity": None, "board_id": None})
                 config = self._at_a_free_place(config, but=name)
+            _check_usable(config.definition if "definition" in changes else None)
             fresh = self._make(config, before=link)
             self._keep(name, config, who)
             self._exchange(link, fresh)
@@ -224,11 +228,13 @@ class Devices(DeviceLinks):
     def set_definition(self, source: str, definition: BoardDefinition, who: str) -> BoardDefinition:
         """Put a definition in force from the next message on, and keep it over restarts.
 
-        :raises ConfigError: if it does not go with the way in which the source is configured.
+        :raises ConfigError: if it does not go with the way in which the source is configured, or names a plug-in that
+            cannot be used.
         """
         with self._change:
             link = self._link(source, UnknownSource)
             config = changed_source(link.config, {"definition": definition.model_dump(mode="json")})
+            _check_usable(definition)
             fresh = self._make(config, before=link)
             serial_number = config.identity.serial_number if config.identity else ""
             version = self._store.save_definition(source, definition, who, serial_number)
@@ -277,6 +283,17 @@ class Devices(DeviceLinks):
         found = self._places.port(config.link)
         is_usb = found is not None and found.identity is not None and config.identity is None
         return identity.attach(config, found) if is_usb and found is not None else config
+
+
+def _check_usable(definition: BoardDefinition | None) -> None:
+    """Decide before anything is kept whether messages can be decoded.
+
+    :raises ConfigError: if the plug-in is not there or does not take the definition.
+    """
+    if definition is not None and definition.format is Format.PLUGIN:
+        check_plugin(definition)
+    elif definition is not None:
+        layout_of(definition)
 
 
 def _wait_until(is_so: Callable[[], bool]) -> None:

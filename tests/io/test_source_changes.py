@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from blitz.data.board_definition import BoardDefinition, Channel, Format
+from blitz.data.board_definition import BoardDefinition, Channel, Command, Format
 from blitz.data.boards import load_definitions
 from blitz.data.database import DatabaseServer
-from blitz.data.framing_rule import FramingRule
+from blitz.data.framing_rule import FramingKind, FramingRule
 from blitz.data.records import BoardRecord
 from blitz.data.source_config import SourceConfig
+from blitz.data.source_records import CommandRequest
 from blitz.data.source_store import SourceStore
-from blitz.io import device_link, device_links
+from blitz.errors import CommandRefused, ConfigError
+from blitz.io import device_link, devices
 from blitz.io.acquisition import Acquisition, AcquisitionOptions
 from blitz.io.devices import DeviceOptions
 from blitz.io.recording import RecordingWriter
@@ -111,7 +113,7 @@ def test_a_change_that_cannot_be_made_leaves_the_source_as_it_is(
 ) -> None:
     source = acquisition.devices.add_source(SourceConfig(name="bench", link="/dev/nothing"), "")
     (link,) = acquisition.devices.links()
-    framed = PRINTER.model_copy(update={"framing": FramingRule(kind="cobs")})
+    framed = PRINTER.model_copy(update={"framing": FramingRule(kind=FramingKind.COBS)})
     with monkeypatch.context() as patch:
         refuse_framing(patch)
         with pytest.raises(ValueError, match="no such framing"):
@@ -119,7 +121,7 @@ def test_a_change_that_cannot_be_made_leaves_the_source_as_it_is(
         with pytest.raises(ValueError, match="no such framing"):
             acquisition.devices.set_definition("bench", framed, "")
     with monkeypatch.context() as patch:
-        patch.setattr(device_links, "layout_of", lambda definition: 1 / 0)
+        patch.setattr(devices, "layout_of", lambda definition: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             acquisition.devices.set_definition("bench", PRINTER, "")
     assert acquisition.devices.links() == [link]
@@ -127,4 +129,51 @@ def test_a_change_that_cannot_be_made_leaves_the_source_as_it_is(
     assert kept.sources() == acquisition.devices.sources() == [source]
     assert kept.definition("bench") is None
     acquisition.devices.set_definition("bench", framed, "")
-    assert acquisition.devices.links()[0].config.rule.kind == "cobs"
+    assert acquisition.devices.links()[0].config.rule.kind is FramingKind.COBS
+
+
+def test_a_definition_whose_plug_in_cannot_be_used_is_refused_and_the_known_ones_are_listed(
+    acquisition: Acquisition, kept: SourceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata = tmp_path / "boards_of_tests-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: boards-of-tests\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[blitz.boards]\nbroken = nowhere_at_all:Board\nfine = fine_board:Board\npicky = fine_board:Picky\n"
+    )
+    (tmp_path / "fine_board.py").write_text(
+        "class Board:\n    def __init__(self, definition): pass\n"
+        "class Picky:\n    def __init__(self, definition): raise ValueError('options lack a port')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def of_plugin(name: str) -> BoardDefinition:
+        channels = (Channel(name="a"),)
+        return BoardDefinition(id="any", name="Any", format=Format.PLUGIN, plugin=name, channels=channels)
+
+    acquisition.devices.add_source(SourceConfig(name="bench", link="/dev/nothing"), "")
+    with pytest.raises(ConfigError, match=r"Plug-in 'nosuch' cannot be used: no installed package .* fine") as refusal:
+        acquisition.devices.set_definition("bench", of_plugin("nosuch"), "")
+    assert "broken (ModuleNotFoundError: No module named 'nowhere_at_all')" in str(refusal.value)
+    with pytest.raises(ConfigError, match=r"'broken' cannot be used: ModuleNotFoundError"):
+        acquisition.devices.set_definition("bench", of_plugin("broken"), "")
+    with pytest.raises(ConfigError, match=r"'picky' cannot be used: ValueError: options lack a port"):
+        acquisition.devices.set_definition("bench", of_plugin("picky"), "")
+    with pytest.raises(ConfigError, match=r"Plug-in 'nosuch'"):
+        acquisition.devices.update_source("bench", {"definition": of_plugin("nosuch").model_dump(mode="json")}, "")
+    with pytest.raises(ConfigError, match=r"Plug-in 'nosuch'"):
+        acquisition.devices.add_source(SourceConfig(name="b", link="/dev/b", definition=of_plugin("nosuch")), "")
+    assert [source.definition for source in kept.sources()] == [None]
+    assert kept.definition("bench") is None
+    acquisition.devices.set_definition("bench", of_plugin("fine"), "")
+
+
+def test_a_command_that_the_definition_does_not_have_is_refused_with_the_names_there_are(
+    acquisition: Acquisition,
+) -> None:
+    acquisition.devices.add_source(SourceConfig(name="bench", link="/dev/nothing"), "")
+    commands = (Command(name="TARE", send="t"), Command(name="HEAT", send="h"))
+    acquisition.devices.set_definition("bench", PRINTER.model_copy(update={"commands": commands}), "")
+    with pytest.raises(CommandRefused, match=r"bench has no command 'ZERO'\. It has: TARE, HEAT\.") as refusal:
+        acquisition.devices.command("bench", CommandRequest(command="ZERO"), "")
+    assert refusal.value.code == "command_refused"

@@ -1,6 +1,6 @@
 """Changes to a source: making them, and telling them. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -21,11 +21,11 @@ def changed_source(config: SourceConfig, changes: Mapping[str, Any]) -> SourceCo
     """
     fields = config.model_dump(mode="json")
     serial = changes.get("serial")
-    _check_fields(changes, fields)
+    check_fields(changes, fields)
     fields.update(changes)
     if isinstance(serial, Mapping):
         before = config.serial.model_dump(mode="json")
-        _check_fields(serial, before, "serial.")
+        check_fields(serial, before, "serial.")
         fields["serial"] = {**before, **serial}
     try:
         return SourceConfig.model_validate(fields)
@@ -33,7 +33,12 @@ def changed_source(config: SourceConfig, changes: Mapping[str, Any]) -> SourceCo
         raise ConfigError(ended(f"The source {config.name!r} cannot be changed: {first_fault(error)}")) from error
 
 
-def _check_fields(changes: Mapping[str, Any], fields: Mapping[str, Any], prefix: str = "") -> None:
+def check_fields(changes: Mapping[str, Any], fields: Collection[str], prefix: str = "") -> None:
+    """Check that a source has all fields that somebody gives.
+
+    :param prefix: of the part of a source that they are fields of, such as ``serial.``
+    :raises ConfigError: with the fields there are.
+    """
     for name in changes:
         if name not in fields:
             known = ", ".join(prefix + field for field in fields)

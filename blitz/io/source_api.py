@@ -9,11 +9,12 @@ from typing import Annotated, Any, Protocol
 from urllib.parse import unquote
 
 from fastapi import APIRouter, Body, Depends, Header
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.records import BadFrameRecord, BoardRecord
-from blitz.data.source_config import SourceConfig
+from blitz.data.source_changes import check_fields
+from blitz.data.source_config import SerialOptions, SourceConfig, UsbIdentity
 from blitz.data.source_records import OWNER_HEADER, CommandAnswer, CommandRequest, DefinitionVersion
 from blitz.io.link import check_link
 
@@ -80,6 +81,20 @@ class ReleaseRequest(_Request):
 
     for_s: float = Field(default=300.0, gt=0, le=86400, description="seconds, after which it is taken again")
     who: str = Field(default="", max_length=_OWNER_LENGTH)
+
+
+class NewSource(SourceConfig):
+    """A source that is to be added: a mistyped field is an error, as it is in changes."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_fields(cls, fields: Any) -> Any:
+        if isinstance(fields, Mapping):
+            check_fields(fields, SourceConfig.model_fields)
+            for name, part in (("serial", SerialOptions), ("identity", UsbIdentity)):
+                if isinstance(fields.get(name), Mapping):
+                    check_fields(fields[name], part.model_fields, f"{name}.")
+        return fields
 
 
 class AttachRequest(_Request):
@@ -158,10 +173,10 @@ def source_calls(devices: Devices) -> APIRouter:
         return devices.sources()
 
     @calls.post("/sources", status_code=201)
-    def add_source(config: SourceConfig, owner: Owner) -> SourceConfig:
+    def add_source(config: NewSource, owner: Owner) -> SourceConfig:
         """Configure a source, which is kept over restarts; 409 if there is one of that name."""
         check_link(config.link)
-        return devices.add_source(config, owner)
+        return devices.add_source(SourceConfig(**dict(config)), owner)
 
     @calls.patch("/sources/{name}")
     def change_source(

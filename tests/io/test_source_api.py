@@ -191,6 +191,23 @@ def test_sources_are_added_changed_and_removed(http: Http, devices: Remembering)
     assert http.post("/sources", json={"name": "a/b", "link": "COM3"}).status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({"nme": "oven"}, "A source has no nme. It has: name, link, serial"),
+        ({"serial": {"bauds": 9600}}, "A source has no serial.bauds. It has: serial.baud"),
+        ({"identity": {"vendor_id": 1, "product_id": 2, "vendor": 1}}, "A source has no identity.vendor. It has: "),
+    ],
+)
+def test_a_new_source_with_a_mistyped_field_is_refused(
+    http: Http, devices: Remembering, body: dict[str, Any], sentence: str
+) -> None:
+    answer = http.post("/sources", json={"name": "oven", "link": "COM3", **body})
+    assert answer.status_code == 422
+    assert sentence in answer.text
+    assert devices.asked == []
+
+
 def test_definitions_come_whole_and_go_whole(http: Http, devices: Remembering) -> None:
     assert BoardDefinition.model_validate(http.get("/definitions").json()[0]) == PRINTER
     definition = http.get("/definitions/bench").json()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pydantic import ValidationError
 
 from blitz.data.board_definition import BoardDefinition, Channel
+from blitz.data.model_faults import ended, first_fault
 
 NUMBERS = ("zero", "scale")
 OPTIONAL_NUMBERS = ("valid_low", "valid_high", "limit_low", "limit_high")
@@ -92,9 +93,9 @@ class ChannelDraft:
         try:
             return Channel.model_validate({**base.model_dump(), **fields})
         except ValidationError as error:
-            reason = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+            reason = first_fault(error)
             field = "limit_low" if "limits" in reason else "valid_low" if "valid" in reason else "name"
-            raise DraftError(f"{reason[:1].upper()}{reason[1:]}.", row, field) from error
+            raise DraftError(ended(f"{reason[:1].upper()}{reason[1:]}"), row, field) from error
 
     def _number(self, field: str, row: int) -> float:
         text = getattr(self, field).strip()

@@ -74,3 +74,10 @@ def test_what_is_wrong_is_said_in_a_sentence_with_its_place(row: int, fields: An
         DefinitionDraft.of(PRINTED).with_channel(row, **fields).build()
     assert str(caught.value) == sentence
     assert (caught.value.row, caught.value.field) == (row, field)
+
+
+def test_what_the_model_finds_is_said_in_our_words() -> None:
+    base = Channel(name="p", column=0).model_copy(update={"bits": "many"})
+    with pytest.raises(DraftError) as caught:
+        ChannelDraft.of(base).build(base, 0)
+    assert str(caught.value) == "Bits: 'many' should be a valid integer, unable to parse string as an integer."

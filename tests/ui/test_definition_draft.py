@@ -77,7 +77,7 @@ def test_what_is_wrong_is_said_in_a_sentence_with_its_place(row: int, fields: An
 
 
 def test_what_the_model_finds_is_said_in_our_words() -> None:
-    base = Channel(name="p", column=0).model_copy(update={"bits": "many"})
+    base = Channel(name="p", column=0).model_copy(update={"bits": 99})
     with pytest.raises(DraftError) as caught:
         ChannelDraft.of(base).build(base, 0)
-    assert str(caught.value) == "Bits: 'many' should be a valid integer, unable to parse string as an integer."
+    assert str(caught.value) == "Bits: 99 should be less than or equal to 64."

@@ -84,6 +84,10 @@ class ClockHoles:
         self._tail = None
         self._count += count
 
+    def longest_usual_ns(self) -> int | None:
+        """Return the longest of the latest steps but for the rarest; None until there are some."""
+        return int(np.quantile(self._recent, 0.99, method="lower")) if len(self._recent) >= _ENOUGH else None
+
     def _examine_chunk(self, rows: _Rows) -> list[Hole]:
         """Judge all steps but the last four."""
         steps = np.diff(rows.device_ns)

@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 
 from blitz.data.clock_holes import ClockHoles
 from blitz.data.hole import Hole
-from blitz.data.number_holes import NumberHoles
+from blitz.data.number_holes import NumberHoles, Restart
 
-__all__ = ["Hole", "LossFinder"]
+__all__ = ["Hole", "LossFinder", "Restart"]
 
 _LATEST = 1024
 """So many messages of a block tell the usual period."""
+
+_LATE_NS = 100_000_000
+"""The first message of a new clock may be so late: its time is its arrival."""
 
 
 class LossFinder:
@@ -47,6 +50,11 @@ class LossFinder:
     def restarts(self) -> int:
         """How often the numbers began anew."""
         return self._by_numbers.restarts
+
+    @property
+    def restarted(self) -> list[Restart]:
+        """Where the numbers began anew among the messages that were examined last."""
+        return self._by_numbers.restarted
 
     @property
     def period_ns(self) -> int | None:
@@ -100,6 +108,11 @@ class LossFinder:
                 return found
         self._lost_by_clock += sum(hole.lost for hole in by_clock)
         return by_clock
+
+    def is_pause(self, from_ns: int, to_ns: int) -> bool:
+        """Tell whether more time lies between two messages than does so usually."""
+        usual_ns = self._by_clock.longest_usual_ns()
+        return usual_ns is not None and to_ns - from_ns > 2 * usual_ns + _LATE_NS
 
     def estimate(self, from_ns: int, to_ns: int) -> int | None:
         """Estimate what is missing between two messages, from the usual rate; None while that is unknown."""

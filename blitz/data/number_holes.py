@@ -1,5 +1,7 @@
 """Holes in the numbers that a device counts its messages with. Pure."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +21,19 @@ _ENOUGH = 8
 _MEMORY = 1024
 
 
+class Restart(NamedTuple):
+    """A place where a device's numbers began anew: they do not tell what is missing there.
+
+    :param seq: the first message of the new numbers.
+    :param from_ns: time of the last message before it.
+    :param to_ns: its time.
+    """
+
+    seq: int
+    from_ns: int
+    to_ns: int
+
+
 class NumberHoles:
     """Follows the numbers of one source.
 
@@ -30,6 +45,8 @@ class NumberHoles:
         self.lost = 0
         self.duplicates = 0
         self.restarts = 0
+        self.restarted: list[Restart] = []
+        """Where the numbers began anew among the messages that were examined last."""
         self._last: int | None = None
         self._last_time_ns = 0
         self._unread = 0
@@ -58,6 +75,7 @@ class NumberHoles:
 
         :param period_ns: the usual time between two messages: tells how often a short counter went round.
         """
+        self.restarted = []
         rows = np.flatnonzero(numbers >= 0)
         if not len(rows):
             self._unread += len(numbers)
@@ -120,6 +138,8 @@ class NumberHoles:
             if step is None or (is_restart is not None and is_restart[row]):
                 self.restarts += 1
                 self._behind = 0
+                if step != 1:  # a counter that outlives the clock has gone on
+                    self.restarted.append(Restart(int(seq[row]), before_ns, int(time_ns[row])))
             elif step > self._behind:
                 lost = step - self._behind - 1
                 self._behind = 0

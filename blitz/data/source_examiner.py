@@ -14,13 +14,14 @@ from blitz.data.board_definition import BoardDefinition, Channel, Format
 from blitz.data.boards import clock_of, layout_of, ticks_of
 from blitz.data.hole import Hole
 from blitz.data.layout import Rows
-from blitz.data.losses import LossFinder
+from blitz.data.losses import LossFinder, Restart
 from blitz.data.records import Account, Gap, Source
 
 _REASONS = {
     "numbers": "numbers are missing",
     "clock": "the device's clock skips",
     "arrival": "nothing arrived",
+    "restart": "the device began anew",
 }
 _SLACK_NS = 2_000_000_000
 """Times of a link's gap are arrivals, those of a hole the device's: as far apart as a poll or a stalled reader."""
@@ -50,6 +51,8 @@ class GapList:
         self._recent: deque[int] = deque(maxlen=_RECENT_GAPS)
         self._guessed: set[int] = set()
         """Gaps whose loss is estimated from the usual rate, until something better is known."""
+        self._anew: set[int] = set()
+        """Gaps in which the device's numbers began anew: nothing better will be known."""
 
     def add(self, gap: Gap) -> None:
         """Take a gap that is stored; what was found of the same one meanwhile stays."""
@@ -70,13 +73,16 @@ class GapList:
         # Messages of one read arrived at one time: what is missing between them is one gap.
         known = self._find(hole, before_seq) or self._gaps.get(hole.from_ns)
         if known is not None:
-            before = 0 if known.from_ns in self._guessed else known.lost or 0
+            is_anew = known.from_ns in self._anew or hole.by == "restart"
+            before = 0 if known.from_ns in self._guessed and not is_anew else known.lost or 0
             self._guessed.discard(known.from_ns)
-            explained = known.model_copy(update={"lost": before + hole.lost, "is_exact": hole.by == "numbers"})
+            is_exact = hole.by == "numbers" and not is_anew
+            explained = known.model_copy(update={"lost": before + hole.lost, "is_exact": is_exact})
         elif len(self._gaps) >= GAPS_KEPT:
             last = self._gaps[self._recent[-1]]
             lost = (last.lost or 0) + hole.lost
-            explained = last.model_copy(update={"to_ns": hole.to_ns, "lost": lost, "reason": AGAIN_AND_AGAIN})
+            update = {"to_ns": hole.to_ns, "lost": lost, "reason": AGAIN_AND_AGAIN}
+            explained = last.model_copy(update={**update, "is_exact": last.is_exact and hole.by == "numbers"})
         else:
             explained = Gap(
                 source=self._source,
@@ -90,12 +96,31 @@ class GapList:
         self._keep(explained)
         return explained
 
-    def guess(self, lost_between: Callable[[int, int], int | None], before_ns: int) -> list[Gap]:
-        """Estimate what is missing in gaps that ended before then and are not explained; return them."""
+    def begin_anew(self, restart: Restart, before_seq: int) -> Gap | None:
+        """Return the gap in which the numbers began anew: its loss can only be guessed. None if no link knows of it."""
+        gap = next((gap for gap in self._recent_gaps() if before_seq < gap.seq <= restart.seq), None)
+        if gap is not None:
+            self._anew.add(gap.from_ns)
+            gap = gap.model_copy(update={"is_exact": False})
+            self._keep(gap)
+        return gap
+
+    @property
+    def are_exact(self) -> bool:
+        """Whether no loss of a gap is an estimate, or will be one."""
+        return all(gap.is_exact for gap in self._gaps.values() if gap.lost or gap.from_ns in self._anew)
+
+    def guess(
+        self, lost_between: Callable[[int, int], int | None], before_ns: int, *, only_anew: bool = False
+    ) -> list[Gap]:
+        """Estimate what is missing in gaps that ended before then and are not explained; return them.
+
+        :param only_anew: only where numbers began anew: of the others they tell.
+        """
         guessed = []
-        for from_ns in self._recent:
-            gap = self._gaps[from_ns]
-            if gap.lost is None and gap.to_ns < before_ns:
+        for gap in self._recent_gaps():
+            from_ns = gap.from_ns
+            if gap.lost is None and gap.to_ns < before_ns and (from_ns in self._anew or not only_anew):
                 lost = lost_between(gap.from_ns, gap.to_ns)
                 if lost is not None:
                     gap = gap.model_copy(update={"lost": max(lost - gap.recovered, 0)})
@@ -104,13 +129,24 @@ class GapList:
                     guessed.append(gap)
         return guessed
 
+    def settle(self) -> list[Gap]:
+        """Nothing is missing where the numbers go on; return the gaps of which that is known now."""
+        open_gaps = [gap for gap in self.all() if gap.lost is None and gap.from_ns not in self._anew]
+        whole = [gap.model_copy(update={"lost": 0, "is_exact": True}) for gap in open_gaps]
+        for gap in whole:
+            self._keep(gap)
+        return whole
+
     def _keep(self, gap: Gap) -> None:
         if gap.from_ns not in self._gaps:
             self._recent.append(gap.from_ns)
         self._gaps[gap.from_ns] = gap
 
+    def _recent_gaps(self) -> list[Gap]:
+        return [self._gaps[from_ns] for from_ns in self._recent]
+
     def _find(self, hole: Hole, before_seq: int) -> Gap | None:
-        recent = [self._gaps[from_ns] for from_ns in self._recent]
+        recent = self._recent_gaps()
         there = [gap for gap in recent if before_seq < gap.seq <= hole.seq]
         # Of messages that had to be dropped a link knows when the first one behind them was taken, so the gap is late.
         late = [
@@ -168,22 +204,29 @@ class SourceExaminer:
         self._recent_seq = recent[-_TAIL:]
         before = np.searchsorted(recent, [hole.seq for hole in found]) - 1
         told = [self.gaps.explain(hole, int(recent[max(at, 0)])) for hole, at in zip(found, before, strict=True)]
-        if not self._finder.are_counting:
-            told += self.gaps.guess(self._finder.estimate, int(arrived_ns[-1]) - _SLACK_NS)
+        are_counting = self._finder.are_counting
+        if are_counting:
+            for restart in self._finder.restarted:
+                at = int(np.searchsorted(recent, restart.seq)) - 1
+                told += self._begin_anew(restart, int(recent[max(at, 0)]))
+        told += self.gaps.guess(self._finder.estimate, int(arrived_ns[-1]) - _SLACK_NS, only_anew=are_counting)
         return told
+
+    def _begin_anew(self, restart: Restart, before_seq: int) -> list[Gap]:
+        gap = self.gaps.begin_anew(restart, before_seq)
+        if gap is not None:
+            return [gap]
+        # A reset that no link saw.
+        lost = self._finder.estimate(restart.from_ns, restart.to_ns)
+        if not lost or not self._finder.is_pause(restart.from_ns, restart.to_ns):
+            return []
+        return [self.gaps.explain(Hole(*restart, lost, "restart"), before_seq)]
 
     def close(self) -> list[Gap]:
         """The session is over: tell what is missing in the gaps of which nothing was known so far."""
-        if not self._finder.are_counting:
-            return self.gaps.guess(self._finder.estimate, _MOST_NS)
-        whole = [
-            gap.model_copy(update={"lost": 0, "is_exact": True})  # the numbers show no hole there
-            for gap in self.gaps.all()
-            if gap.lost is None
-        ]
-        for gap in whole:
-            self.gaps.add(gap)
-        return whole
+        are_counting = self._finder.are_counting
+        told = self.gaps.guess(self._finder.estimate, _MOST_NS, only_anew=are_counting)
+        return told + (self.gaps.settle() if are_counting else [])
 
     def complete(self, account: Account) -> Account:
         """Add to the source's account what was found."""
@@ -195,7 +238,7 @@ class SourceExaminer:
         return account.model_copy(
             update={
                 "lost": sum(gap.lost or 0 for gap in gaps),
-                "is_lost_exact": self._finder.are_counting and not self.has_failed,
+                "is_lost_exact": self._finder.are_counting and self.gaps.are_exact and not self.has_failed,
                 "duplicates": self._finder.duplicates,
                 "gaps": len(gaps),
                 "restarts": clock.restarts if clock else 0,

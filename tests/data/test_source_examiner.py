@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from blitz.data.blocks import MessageBlock, Read
 from blitz.data.board_definition import BoardDefinition, Channel, Clock, Format, StructType
-from blitz.data.records import Source
+from blitz.data.records import Account, Gap, Source
 from blitz.data.source_examiner import SourceExaminer
 
 MS = 1_000_000
@@ -47,3 +47,89 @@ def test_no_numbers_whatsoever_make_the_examination_raise(rows: list[tuple[bytes
         examiner.examine(block(messages[start : start + 7], start))
     examiner.close()
     assert np.all([gap.lost is None or gap.lost >= 0 for gap in examiner.gaps.all()])
+
+
+def numbered(*, has_clock: bool) -> SourceExaminer:
+    counter = Channel(name="n", column=0, counts_messages=True)
+    clock = Clock(column=1, unit="ms", wraps_at=None) if has_clock else None
+    return examiner_of(BoardDefinition(id="d", name="D", format=Format.COLUMNS, channels=(counter,), clock=clock))
+
+
+def send(examiner: SourceExaminer, first_seq: int, numbers: range, begin_ns: int) -> list[Gap]:
+    """Send numbered messages every 10 ms, the clock of which began with the numbers."""
+    reads = [
+        Read(begin_ns + place * 10 * MS, 0, [b"%d,%d" % (number, number * 10)]) for place, number in enumerate(numbers)
+    ]
+    return examiner.examine(MessageBlock.from_reads(1, first_seq, reads))
+
+
+BEGIN_NS = 10**18
+BACK_NS = BEGIN_NS + 7000 * MS
+"""A device that was there for 5 s, and away for 2 s."""
+AWAY = Gap(source=0, seq=500, from_ns=BEGIN_NS + 4990 * MS, to_ns=BACK_NS, reason="unplugged")
+
+
+@pytest.mark.parametrize("has_clock", [False, True])
+@pytest.mark.parametrize("recovered", [0, 30])
+def test_what_a_device_lost_that_began_anew_while_it_was_away_is_estimated(has_clock: bool, recovered: int) -> None:
+    examiner = numbered(has_clock=has_clock)
+    send(examiner, 0, range(1000, 1500), BEGIN_NS)
+    examiner.gaps.add(AWAY.model_copy(update={"recovered": recovered}))
+    send(examiner, 500, range(3, 100), BACK_NS)
+    assert not examiner.complete(Account(source=0)).is_lost_exact, "it is not known yet"
+    send(examiner, 597, range(100, 500), BACK_NS + 970 * MS)
+    examiner.close()
+    (gap,) = examiner.gaps.all()
+    assert gap.lost == pytest.approx(200 - recovered, abs=2)
+    assert not gap.is_exact
+    account = examiner.complete(Account(source=0))
+    assert (account.lost, account.is_lost_exact, account.gaps) == (gap.lost, False, 1)
+
+
+def test_what_a_device_lost_that_went_on_counting_while_it_was_away_is_exact() -> None:
+    examiner = numbered(has_clock=True)
+    send(examiner, 0, range(1000, 1500), BEGIN_NS)
+    examiner.gaps.add(AWAY)
+    send(examiner, 500, range(1701, 2000), BACK_NS)
+    examiner.close()
+    assert [(gap.lost, gap.is_exact) for gap in examiner.gaps.all()] == [(201, True)]
+    assert examiner.complete(Account(source=0)).is_lost_exact
+
+
+def test_without_a_rate_nobody_knows_what_a_device_lost_that_began_anew() -> None:
+    examiner = numbered(has_clock=False)
+    reads = [Read(BEGIN_NS, 0, [b"%d,0" % number for number in (*range(1000, 1500), *range(400))])]
+    examiner.gaps.add(AWAY)
+    examiner.examine(MessageBlock.from_reads(1, 0, reads))
+    examiner.close()
+    assert [(gap.lost, gap.is_exact) for gap in examiner.gaps.all()] == [(None, False)]
+    assert not examiner.complete(Account(source=0)).is_lost_exact
+
+
+@pytest.mark.parametrize("has_clock", [False, True])
+@pytest.mark.parametrize(("pause_ms", "lost"), [(10, None), (60, None), (1500, 149)])
+def test_a_reset_that_no_link_saw_is_a_gap_if_it_took_time(has_clock: bool, pause_ms: int, lost: int | None) -> None:
+    examiner = numbered(has_clock=has_clock)
+    send(examiner, 0, range(1000, 1500), BEGIN_NS)
+    told = send(examiner, 500, range(400), BEGIN_NS + (4990 + pause_ms) * MS)
+    examiner.close()
+    gaps = examiner.gaps.all()
+    if lost is None:
+        assert (gaps, told) == ([], [])
+        assert examiner.complete(Account(source=0)).is_lost_exact
+        return
+    (gap,) = gaps
+    assert told == gaps
+    assert (gap.seq, gap.reason, gap.is_exact) == (500, "the device began anew", False)
+    assert gap.lost == pytest.approx(lost, abs=2)
+    assert not examiner.complete(Account(source=0)).is_lost_exact
+
+
+def test_a_counter_that_outlives_the_devices_clock_shows_that_nothing_is_lost() -> None:
+    examiner = numbered(has_clock=True)
+    send(examiner, 0, range(1000, 1500), BEGIN_NS)
+    reads = [Read(BACK_NS + number * 10 * MS, 0, [b"%d,%d" % (1500 + number, number * 10)]) for number in range(300)]
+    examiner.gaps.add(AWAY)
+    examiner.examine(MessageBlock.from_reads(1, 500, reads))
+    examiner.close()
+    assert [(gap.lost, gap.is_exact) for gap in examiner.gaps.all()] == [(0, True)]

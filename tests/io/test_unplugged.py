@@ -264,3 +264,47 @@ def test_an_account_shows_what_was_lost_on_its_way(
     assert account.surplus_messages > 0
     assert not account.is_balanced
     assert "does not balance" in record.verdict
+
+
+def test_what_a_numbered_device_lost_that_began_anew_is_no_exact_number(store: DatabaseServer, tmp_path: Path) -> None:
+    cable = Cable(tmp_path / "port", "text")
+    cable.plug_in()
+    acquisition = make_acquisition(store, str(cable.path), NUMBERED_TEXT)
+
+    def send_for(seconds: float) -> None:
+        end_s = time.monotonic() + seconds
+        while time.monotonic() < end_s:
+            cable.write(cable.line())
+            time.sleep(0.005)
+        wait_until(lambda: link.ledger.bytes_read == cable.written_bytes)
+
+    acquisition.start()
+    try:
+        (link,) = acquisition.devices.links()
+        wait_until(lambda: link.state is LinkState.IDENTIFYING)
+        cable.write(cable.line())
+        wait_until(lambda: link.state is LinkState.READY)
+        acquisition.start_session()
+        wait_until(lambda: link.state is LinkState.RECORDING)
+        cable.number = 5000
+        send_for(1.0)
+        cable.pull_out()
+        wait_until(lambda: link.state is LinkState.AWAY)
+        cable.number = 0
+        cable.plug_in()
+        wait_until(lambda: link.state is not LinkState.AWAY)
+        send_for(0.5)
+        record = acquisition.stop_session(None)
+        cable.pull_out()
+    finally:
+        acquisition.stop()
+    record = store.session(record.id)
+    check_account(record, store.messages(record.id, 0, record.message_count))
+    (gap,) = record.gaps
+    (account,) = record.accounts
+    assert gap.lost is not None
+    assert not gap.is_exact
+    assert (account.lost, account.duplicates) == (gap.lost, 0)
+    assert not account.is_lost_exact
+    if gap.lost:
+        assert f"about {gap.lost} lost" in record.verdict

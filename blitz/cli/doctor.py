@@ -111,7 +111,7 @@ def _diagnose_free_ports(
     out: Output, settings: "ServerSettings", baud: int | None, seconds: float, *, asks: bool
 ) -> "dict[str, Heard]":
     from blitz.errors import LinkError
-    from blitz.io.port_faults import is_in_use_by_others
+    from blitz.io.port_faults import A_SERVER, LENDS, is_in_use_by_others
     from blitz.io.usb_ports import find_ports
 
     diagnosed = {}
@@ -121,7 +121,8 @@ def _diagnose_free_ports(
     for port in ports:
         users = is_in_use_by_others(port.port)
         if users:
-            out.line(f"{_title(port)}: used by {' and '.join(users)}, and left alone.")
+            is_lent = any(user.startswith(A_SERVER) for user in users)
+            out.line(f"{_title(port)}: used by {' and '.join(users)}, and left alone.{f' {LENDS}' if is_lent else ''}")
         elif not port.is_known_kind:
             out.line(f"{_title(port)}: of no known kind, and left alone. To try it: blitz doctor {port.port}")
         else:

@@ -23,6 +23,13 @@ SERVER_PACKAGES = frozenset(
 """What the extra `server` brings, by the names that are imported."""
 
 
+_KINDS = (
+    "plain, csv, csv-header, csv-time, semicolon, tab, spaces, cr, pairs, json, nmea, silent, cobs, cobs-plain, slip, "
+    "slip-crc, start-length, start-fixed, struct"
+)
+"""What the simulator knows, written here because it is slow to import."""
+
+
 class Durability(StrEnum):
     """When the store writes to disk."""
 
@@ -133,7 +140,8 @@ def simulate(
     device: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="KIND[:HZ]", help="A device that is no board, such as csv:50; may be given several times."
+            metavar="KIND[:HZ]",
+            help=f"A device that is no board, such as csv:50; may be given several times. Kinds: {_KINDS}.",
         ),
     ] = None,
     scanner: Annotated[

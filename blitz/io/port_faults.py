@@ -19,6 +19,10 @@ _USUAL_RATES = "9600, 57600 or 115200"
 _CUSTOM_RATE_REMEDY = f"Give a rate that both the device and the adapter know, such as {_USUAL_RATES}."
 
 
+A_SERVER = "a Blitz server"
+LENDS = "It lends the port to another program: blitz release NAME -- PROGRAM. 'blitz boards' tells the name."
+
+
 def why_not_opened(port: str, options: SerialOptions, error: Exception) -> str:
     """Return the sentence for an error that came of opening a port."""
     number = getattr(error, "errno", None)
@@ -41,7 +45,9 @@ def busy(port: str) -> str:
     """Return the sentence for a port that is in use, with the program's name where the system tells it."""
     programs = is_in_use_by_others(port)
     if programs:
-        return f"Cannot open {port}: {' and '.join(programs)} uses it. Close that program, or let it release the port."
+        is_lent = any(program.startswith(A_SERVER) for program in programs)
+        remedy = LENDS if is_lent else "Close that program, or let it release the port."
+        return f"Cannot open {port}: {' and '.join(programs)} uses it. {remedy}"
     return f"Cannot open {port}: another program uses it. Close that program (a serial monitor, perhaps)."
 
 
@@ -76,6 +82,8 @@ def reason(error: Exception) -> str:
 def is_in_use_by_others(port: str, proc: Path = Path("/proc")) -> list[str]:
     """Return the programs, other than this one, that have a port open: ``minicom (process 4711)``.
 
+    A Blitz server, which the system knows as Python, begins with ``A_SERVER``.
+
     Empty where the system does not tell (anything but Linux, and other users' programs unless we are root).
     """
     place = real_port(port)
@@ -86,9 +94,16 @@ def is_in_use_by_others(port: str, proc: Path = Path("/proc")) -> list[str]:
         # A process may end, and forbid to look at it.
         with contextlib.suppress(OSError):
             if any(_leads_to(process / "fd" / number, place) for number in os.listdir(process / "fd")):
-                name = (process / "comm").read_text().strip() or "a program"
+                name = _name(process)
                 found.append(f"{name} (process {process.name})")
     return found
+
+
+def _name(process: Path) -> str:
+    arguments = (process / "cmdline").read_text(errors="replace").split("\0")
+    if any(Path(part).name == "blitz" and "serve" in arguments[place:] for place, part in enumerate(arguments)):
+        return A_SERVER
+    return (process / "comm").read_text().strip() or "a program"
 
 
 def _leads_to(path: Path, place: str) -> bool:

@@ -190,5 +190,5 @@ def test_a_source_is_saved_at_the_running_server(
         assert boards[0]["name"] == "Frames"
         assert boards[0]["bad_frames"] <= 1
         assert invoke(["doctor", device.path, "--save", "Frames", "--server", server.url]) == 1
-        assert "uses it. Close that program, or let it release the port." in capsys.readouterr().err
+        assert "uses it. It lends the port to another program: blitz release NAME" in capsys.readouterr().err
     assert invoke(["sources", "remove", "Frames", "--yes", "--server", server.url]) == 0

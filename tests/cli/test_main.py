@@ -9,6 +9,7 @@ import pytest
 
 import blitz
 from blitz.cli.main import app, invoke
+from blitz.io.device_program import KINDS
 
 COMMANDS = [
     *("serve", "client", "simulate"),
@@ -54,6 +55,12 @@ def test_each_command_has_help_with_json_and_exit_codes(command: list[str], caps
     text = capsys.readouterr().out
     assert "--json" in text
     assert "Exit codes:" in text
+
+
+def test_the_help_of_simulate_names_all_kinds_of_devices(capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke(["simulate", "--help"]) == 0
+    unbroken = "".join(capsys.readouterr().out.split())
+    assert f"Kinds:{','.join(KINDS)}." in unbroken
 
 
 def names(part: Any) -> list[str]:

@@ -307,8 +307,8 @@ def hold() -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
     """Start another program that has a port open."""
     with contextlib.ExitStack() as ended:
 
-        def start(port: str, how: str = "locked") -> "subprocess.Popen[bytes]":
-            command = [sys.executable, "-c", HOLDER, port, how]
+        def start(port: str, how: str = "locked", *more: str) -> "subprocess.Popen[bytes]":
+            command = [sys.executable, "-c", HOLDER, port, how, *more]
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             ended.callback(process.communicate)
             assert process.stdout is not None
@@ -335,6 +335,19 @@ def test_a_port_that_is_in_use_is_told_with_the_program(
     )
     process.communicate()
     open_link(device.port).close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has a port open")
+def test_a_port_that_a_blitz_server_has_open_can_be_lent(
+    device: Device, hold: Callable[..., "subprocess.Popen[bytes]"]
+) -> None:
+    process = hold(device.port, "locked", "/usr/bin/blitz", "serve")
+    with pytest.raises(LinkError) as caught:
+        open_link(device.port)
+    assert str(caught.value) == (
+        f"Cannot open {device.port}: a Blitz server (process {process.pid}) uses it. It lends the port to another "
+        "program: blitz release NAME -- PROGRAM. 'blitz boards' tells the name."
+    )
 
 
 def test_a_port_is_ours_alone(device: Device) -> None:

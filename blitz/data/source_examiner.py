@@ -129,9 +129,17 @@ class GapList:
                     guessed.append(gap)
         return guessed
 
-    def settle(self) -> list[Gap]:
-        """Nothing is missing where the numbers go on; return the gaps of which that is known now."""
-        open_gaps = [gap for gap in self.all() if gap.lost is None and gap.from_ns not in self._anew]
+    def settle(self, after_seq: int, last_seq: int) -> list[Gap]:
+        """Nothing is missing where the numbers go on; return the gaps of which that is known now.
+
+        :param after_seq: the first message whose number counts; before it they tell nothing.
+        :param last_seq: the last one.
+        """
+        open_gaps = [
+            gap
+            for gap in self.all()
+            if gap.lost is None and gap.from_ns not in self._anew and after_seq < gap.seq <= last_seq
+        ]
         whole = [gap.model_copy(update={"lost": 0, "is_exact": True}) for gap in open_gaps]
         for gap in whole:
             self._keep(gap)
@@ -176,6 +184,8 @@ class SourceExaminer:
         self._finder = LossFinder(self._clock.tick_ns if self._clock else 1_000_000)
         self._bunching = ArrivalBunching()
         self._has_warned = False
+        self._counted_behind: int | None = None
+        """Numbers tell what is missing behind this message; before the first one there are none."""
         self._recent_seq = np.full(1, -1, np.int64)
 
     def examine(self, block: MessageBlock) -> list[Gap]:
@@ -201,6 +211,9 @@ class SourceExaminer:
                 numbers = np.where(is_count, column, -1.0).astype(np.int64)
         found = self._finder.examine(seq, time_ns, arrived_ns, numbers, self._modulo, is_restart, device_ns)
         recent = np.concatenate((self._recent_seq, seq))
+        if self._counted_behind is None and self._finder.are_counting:
+            last = int(self._recent_seq[-1])
+            self._counted_behind = int(seq[0]) if last < 0 else last
         self._recent_seq = recent[-_TAIL:]
         before = np.searchsorted(recent, [hole.seq for hole in found]) - 1
         told = [self.gaps.explain(hole, int(recent[max(at, 0)])) for hole, at in zip(found, before, strict=True)]
@@ -224,9 +237,10 @@ class SourceExaminer:
 
     def close(self) -> list[Gap]:
         """The session is over: tell what is missing in the gaps of which nothing was known so far."""
-        are_counting = self._finder.are_counting
-        told = self.gaps.guess(self._finder.estimate, _MOST_NS, only_anew=are_counting)
-        return told + (self.gaps.settle() if are_counting else [])
+        settled = []
+        if self._finder.are_counting and self._counted_behind is not None:
+            settled = self.gaps.settle(self._counted_behind, int(self._recent_seq[-1]))
+        return settled + self.gaps.guess(self._finder.estimate, _MOST_NS)
 
     def complete(self, account: Account) -> Account:
         """Add to the source's account what was found."""

@@ -133,3 +133,13 @@ def test_a_counter_that_outlives_the_devices_clock_shows_that_nothing_is_lost() 
     examiner.examine(MessageBlock.from_reads(1, 500, reads))
     examiner.close()
     assert [(gap.lost, gap.is_exact) for gap in examiner.gaps.all()] == [(0, True)]
+
+
+def test_before_the_first_number_and_behind_the_last_none_tells_what_is_missing() -> None:
+    examiner = numbered(has_clock=False)
+    examiner.gaps.add(Gap(source=0, seq=0, from_ns=BEGIN_NS - 1000 * MS, to_ns=BEGIN_NS, reason="was not there"))
+    send(examiner, 0, range(1000, 1500), BEGIN_NS)
+    examiner.gaps.add(AWAY)
+    examiner.close()
+    assert [(gap.seq, gap.lost, gap.is_exact) for gap in examiner.gaps.all()] == [(0, 99, False), (500, 200, False)]
+    assert not examiner.complete(Account(source=0)).is_lost_exact

@@ -69,7 +69,7 @@ class Bench:
 
 
 def row(index: int, definition: BoardDefinition, link: str = "/dev/ttyUSB0") -> Source:
-    return Source(index=index, name=f"bench{index}", link=link, definition=definition)
+    return Source(index=index, name=f"bench{index}", link=link, board_id=None, definition=definition)
 
 
 def send_steadily(

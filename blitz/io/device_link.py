@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from blitz.data.blocks import PREVIEW_ID
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.records import BadFrameRecord, BoardRecord, LinkState
 from blitz.data.source_config import SourceConfig
@@ -290,7 +291,9 @@ class DeviceLink:
         """The device is not known yet: follow what is wanted all the same."""
         self._changes.make()
         if not self.delivery.is_current:
-            self.delivery.activate(is_away=True, reason=self._why_missing)
+            # What a device says while it is being identified is kept: a session that begins meanwhile misses nothing.
+            is_heard = self.state is LinkState.IDENTIFYING and self.delivery.active == PREVIEW_ID
+            self.delivery.activate(is_away=not is_heard, reason=self._why_missing)
 
     def stay_unknown(self, sentence: str) -> None:
         """The device does not say what it is.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from blitz.data.blocks import Read
 from blitz.data.records import Account, Gap, SessionRecord
-from blitz.io.ledger import add_accounts
+from blitz.io.ledger import join_accounts
 
 
 class AccountBook:
@@ -33,7 +33,7 @@ class AccountBook:
         with self._lock:
             if session_id == self._session_id:
                 before = self._closed.get(account.source)
-                self._closed[account.source] = account if before is None else add_accounts(before, account)
+                self._closed[account.source] = account if before is None else join_accounts([before, account])
 
     def append(self, session_id: int, reads: Sequence[Read]) -> None:
         """The store has acknowledged messages, and viewers may see them."""
@@ -57,7 +57,7 @@ class AccountBook:
                 return account.model_copy(update={"name": name, **settled})
             account, appended = self._closed.get(row) or Account(source=row), self._appended[row]
         if live is not None:
-            account = add_accounts(account, live)
+            account = join_accounts([account, live])
         waiting = account.messages_read - account.messages_dropped - appended if live or is_running else 0
         return account.model_copy(
             update={
@@ -72,37 +72,6 @@ class AccountBook:
         """Return the sources of which anything is known in the session."""
         with self._lock:
             return set() if session_id != self._session_id else {*self._closed, *self._appended}
-
-
-_COUNTS = (
-    *("bytes_read", "carried_in", "message_bytes", "bad_bytes", "pending_bytes", "bad_frames", "messages_read"),
-    *("messages_appended", "messages_spooled", "messages_previewed", "messages_served", "messages_dropped"),
-    *("messages_waiting", "lost", "recovered", "duplicates", "gaps", "restarts", "unexamined"),
-)
-
-
-def joined(accounts: Sequence[Account]) -> Account:
-    """Return the one account of a device that has several rows in a session, because its definition was changed.
-
-    >>> before, after = Account(source=0, messages_read=3, lost=1), Account(source=2, messages_read=4)
-    >>> whole = joined([before, after])
-    >>> whole.source, whole.messages_read, whole.lost
-    (2, 7, 1)
-    """
-    last = accounts[-1]
-    discarded: Counter[str] = Counter()
-    for account in accounts:
-        discarded.update(account.discarded)
-    overruns = [account.overruns for account in accounts if account.overruns is not None]
-    lossy = [account for account in accounts if account.lost] or [last]
-    return last.model_copy(
-        update={
-            **{name: sum(getattr(account, name) for account in accounts) for name in _COUNTS},
-            "discarded": dict(discarded),
-            "overruns": sum(overruns) if overruns else None,
-            "is_lost_exact": all(account.is_lost_exact for account in lossy),
-        }
-    )
 
 
 def verdict(accounts: Sequence[Account], gaps: Sequence[Gap], record: SessionRecord) -> str:

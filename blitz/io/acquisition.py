@@ -35,12 +35,13 @@ from blitz.data.records import (
 )
 from blitz.data.source_store import SourceStore
 from blitz.errors import NoSession, SessionNotFound, StoreInUse, StoreUnavailable
-from blitz.io.account_book import AccountBook, joined, verdict
+from blitz.io.account_book import AccountBook, verdict
 from blitz.io.appender import Appender
 from blitz.io.clock_watch import ClockWatch
 from blitz.io.delivery import Identified, Severity
 from blitz.io.device_link import DeviceLink
 from blitz.io.devices import DeviceOptions, Devices
+from blitz.io.ledger import join_accounts
 from blitz.io.live import LiveHub
 from blitz.io.observer import Observer
 from blitz.io.store_watch import StoreWatch
@@ -370,7 +371,7 @@ class Acquisition:
         if active is None and session is not None:  # a recording at its end
             active = session.id
         if active and (accounts := self._accounts(active, link.name)):
-            return joined(accounts)
+            return join_accounts(accounts)
         return self._book.account(active or PREVIEW_ID, link.name, row, link.delivery.account())
 
     def _read_block(self, session_id: int, first: int, stop: int) -> MessageBlock:

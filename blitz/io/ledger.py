@@ -4,6 +4,7 @@ Pure counting, in the link's thread. What each part counts is counted where it h
 that something that goes missing between two parts shows: the account does not balance then.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -109,24 +110,32 @@ def account_between(begin: Tally, end: Tally, source: int, name: str) -> Account
     )
 
 
-def add_accounts(before: Account, after: Account) -> Account:
-    """Join the accounts of one source over two stretches of one session."""
-    discarded = dict(before.discarded)
-    for reason, count in after.discarded.items():
-        discarded[reason] = discarded.get(reason, 0) + count
-    sums = {
-        name: getattr(before, name) + getattr(after, name)
-        for name in (
-            "bytes_read",
-            "carried_in",
-            "message_bytes",
-            "bad_bytes",
-            "pending_bytes",
-            "bad_frames",
-            "messages_read",
-            "messages_dropped",
-            "recovered",
-        )
-    }
-    overruns = None if after.overruns is None else after.overruns + (before.overruns or 0)
-    return after.model_copy(update={**sums, "discarded": discarded, "overruns": overruns})
+_COUNTS = (
+    *("bytes_read", "carried_in", "message_bytes", "bad_bytes", "pending_bytes", "bad_frames", "messages_read"),
+    *("messages_appended", "messages_spooled", "messages_previewed", "messages_served", "messages_dropped"),
+    *("messages_waiting", "lost", "recovered", "duplicates", "gaps", "restarts", "unexamined"),
+)
+
+
+def join_accounts(accounts: Sequence[Account]) -> Account:
+    """Return the one account of a device over several stretches, or rows, of one session.
+
+    >>> before, after = Account(source=0, messages_read=3, lost=1), Account(source=2, messages_read=4)
+    >>> whole = join_accounts([before, after])
+    >>> whole.source, whole.messages_read, whole.lost
+    (2, 7, 1)
+    """
+    last = accounts[-1]
+    discarded: Counter[str] = Counter()
+    for account in accounts:
+        discarded.update(account.discarded)
+    overruns = [account.overruns for account in accounts if account.overruns is not None]
+    lossy = [account for account in accounts if account.lost] or [last]
+    return last.model_copy(
+        update={
+            **{name: sum(getattr(account, name) for account in accounts) for name in _COUNTS},
+            "discarded": dict(discarded),
+            "overruns": sum(overruns) if overruns else None,
+            "is_lost_exact": all(account.is_lost_exact for account in lossy),
+        }
+    )

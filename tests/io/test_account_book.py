@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from blitz.data.blocks import Read
 from blitz.data.records import Account, Gap, SessionRecord
 from blitz.io.account_book import AccountBook, verdict
-from blitz.io.ledger import Tally, account_between, add_accounts
+from blitz.io.ledger import Tally, account_between, join_accounts
 
 
 def stretch(**counts: int) -> Account:
@@ -116,7 +116,7 @@ def test_stretches_join_to_the_account_of_the_whole(first: Tally, second: Tally,
     second = grown(first, second)
     third = grown(second, third)
     early, late = account_between(first, second, 3, "x"), account_between(second, third, 3, "x")
-    whole, joined = account_between(first, third, 3, "x"), add_accounts(early, late)
+    whole, joined = account_between(first, third, 3, "x"), join_accounts([early, late])
     assert early.surplus_bytes == late.surplus_bytes == whole.surplus_bytes == joined.surplus_bytes == 0
     assert (joined.bytes_read, joined.messages_read, joined.messages_dropped) == (
         whole.bytes_read,

@@ -111,8 +111,37 @@ class ServerSettings(_Settings):
         0.1, gt=0, le=60, description="time from one poll of a board to the next, in seconds"
     )
     preview: bool = Field(True, description="start and poll boards while nothing is recorded, to show their values")
-    token: str | None = Field(None, min_length=16, description="what clients must present; needed beyond loopback")
+    token: str | None = Field(None, min_length=16, description="one more token, with the role admin")
     allowed_hosts: tuple[str, ...] = Field((), description="further names of this server")
+    tls_certificate: Path | None = Field(None, description="your own certificate, PEM; else one is made when needed")
+    tls_key: Path | None = Field(None, description="the private key of your certificate, PEM")
+    insecure: bool = Field(False, description="no TLS beyond loopback: tokens and messages can be read on the network")
+    after_crash: Literal["resume", "close"] = Field(
+        "resume", description="what becomes of a session that was running when the server ended unexpectedly"
+    )
+    on_stop: Literal["close", "keep"] = Field(
+        "close", description="what becomes of the running session when the server is told to stop; keep: it is resumed"
+    )
+    redis_memory_mb: int | None = Field(
+        None, ge=32, description="memory for Redis; absent: a quarter of the machine's, at most 2048"
+    )
+    archive: bool = Field(True, description="move older messages from Redis to files when the memory fills")
+    archive_dir: Path | None = Field(None, description="folder of the archive; absent: archive in the data folder")
+    spool_limit_mb: int = Field(2048, ge=16, description="what the spool may take while Redis is away")
+    disk_reserve_mb: int = Field(512, ge=0, description="what stays free on disk: before that a session is stopped")
+    keep_days: float | None = Field(None, gt=0, description="older sessions go to the trash; absent: kept")
+    keep_starred: bool = Field(True, description="starred sessions are kept, whatever their age")
+    keep_free_gb: float | None = Field(None, gt=0, description="oldest sessions go when less than that is free on disk")
+    trash_days: float = Field(30, ge=0, description="how long a session can be taken out of the trash")
+    max_connections: int = Field(500, ge=10, description="connections at one time")
+    max_viewers: int = Field(200, ge=1, description="live connections at one time")
+    max_request_kb: int = Field(1024, ge=16, description="size of a request's body")
+    request_timeout_s: float = Field(30.0, gt=0, description="time for a request to arrive")
+    viewer_timeout_s: float = Field(600.0, gt=0, description="a viewer that has taken nothing for so long is dropped")
+    hooks: tuple[dict[str, Any], ...] = Field((), description="whom to tell what, tables [[server.hooks]]")
+    log_file: Path | None = Field(None, description="log file; absent: blitz.log in the data folder")
+    log_file_mb: int = Field(10, ge=1, description="size at which the log file is rotated")
+    log_files: int = Field(5, ge=1, description="how many older log files are kept")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("serial", mode="before")
@@ -136,6 +165,7 @@ class ClientSettings(_Settings):
 
     server: str = Field(f"http://{DEFAULT_HOST}:{DEFAULT_PORT}", description="address of the server")
     token: str | None = Field(None, description="what the server asks for, beyond loopback")
+    fingerprint: str | None = Field(None, description="SHA-256 of the server's certificate, where it is a private one")
     cache_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_path("blitz", appauthor=False)) / "caches",
         description="folder of the local caches, one a server",

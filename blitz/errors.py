@@ -20,7 +20,11 @@
     ├── TablesError (OSError)                 the server's own tables cannot be opened, read or written
     ├── StoreError
     │   ├── StoreUnavailable (ConnectionError)   Redis cannot be reached, or refuses to write
-    │   └── StoreInUse (RuntimeError)         another server acquires into this store or data folder
+    │   ├── StoreInUse (RuntimeError)         another server acquires into this store or data folder
+    │   ├── StoreTooNew (RuntimeError)        the store was written by a newer Blitz
+    │   ├── SpoolError (OSError)              the spool on disk cannot be read or written, or is full
+    │   └── ArchiveError (OSError)            an archive file is damaged, missing, or cannot be written
+    ├── BackupError (OSError)                 a backup cannot be written, read or verified
     ├── CacheError
     │   ├── CacheTooNew (RuntimeError)        the cache was written by a newer Blitz
     │   └── CacheMismatch (ValueError)        the cache belongs to another store
@@ -31,6 +35,9 @@
         ├── ServerUnreachable (ConnectionError)  no answer from host and port
         ├── RequestTimeout (TimeoutError)     the answer did not come in time
         ├── AuthenticationError (PermissionError)  the token is missing or wrong
+        ├── Forbidden (PermissionError)       the token's role may not do that
+        ├── CertificateMismatch (ConnectionError)  the server's certificate is not the one that is expected
+        ├── ServerBusy (ConnectionError)      a limit of the server is reached; try again later
         └── ServerError (RuntimeError)        any other refusal; carries the server's `code`
 
 A message says what was tried, with which value, and what to do. Each class also derives from the builtin
@@ -153,6 +160,30 @@ class StoreInUse(StoreError, RuntimeError):  # noqa: N818
     code = "store_in_use"
 
 
+class StoreTooNew(StoreError, RuntimeError):  # noqa: N818
+    """The store was written by a newer version of Blitz."""
+
+    code = "store_too_new"
+
+
+class SpoolError(StoreError, OSError):
+    """The spool on disk cannot be read or written, or has reached its limit."""
+
+    code = "spool"
+
+
+class ArchiveError(StoreError, OSError):
+    """An archive file is damaged, missing, or cannot be written."""
+
+    code = "archive"
+
+
+class BackupError(BlitzError, OSError):
+    """A backup cannot be written, read or verified."""
+
+    code = "backup"
+
+
 class CacheError(BlitzError):
     """Something about the client's local cache."""
 
@@ -211,6 +242,24 @@ class AuthenticationError(RemoteError, PermissionError):
     """The token is missing or wrong."""
 
     code = "authentication"
+
+
+class Forbidden(RemoteError, PermissionError):  # noqa: N818
+    """The token's role may not do that."""
+
+    code = "forbidden"
+
+
+class CertificateMismatch(RemoteError, ConnectionError):  # noqa: N818
+    """The server's certificate is not the one that is expected."""
+
+    code = "certificate_mismatch"
+
+
+class ServerBusy(RemoteError, ConnectionError):  # noqa: N818
+    """A limit of the server is reached, or too many attempts failed: try again later."""
+
+    code = "busy"
 
 
 class ServerError(RemoteError, RuntimeError):

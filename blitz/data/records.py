@@ -96,6 +96,17 @@ class Account(Record):
         return self.surplus_bytes == 0 and self.surplus_messages == 0
 
 
+class Role(StrEnum):
+    """What the bearer of a token may do; each may do what those before it may."""
+
+    VIEWER = "viewer"
+    """Look, download, export."""
+    OPERATOR = "operator"
+    """Start and stop sessions, send commands, configure sources, move sessions to the trash and back."""
+    ADMIN = "admin"
+    """Tokens, audit trail, backup, deleting for good, retention."""
+
+
 class TimelineKind(StrEnum):
     """What stands on a session's time line besides gaps."""
 
@@ -107,6 +118,8 @@ class TimelineKind(StrEnum):
     """A source's definition was changed."""
     LINK = "link"
     """A port was released or taken again."""
+    SERVER = "server"
+    """The server was restarted and went on with the session, or the store was away or is back."""
 
 
 class TimelineEntry(Record):
@@ -148,6 +161,11 @@ class SessionRecord(Record):
     is_running: bool = False
     interrupted: bool = False
     message_count: int = 0
+    starred: bool = Field(default=False, description="kept by retention, whatever its age")
+    stop_reason: str = Field(default="", description="why the server stopped it by itself, as a sentence; else empty")
+    resumed: int = Field(default=0, description="how often a restarted server went on with it")
+    archived_count: int = Field(default=0, description="messages before this sequence number lie in the archive")
+    trashed_at: AwareDatetime | None = Field(default=None, description="when it was moved to the trash")
     verdict: str = Field(default="", description="one line: gaps, losses, and whether the account balances")
     accounts: tuple[Account, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
@@ -219,8 +237,27 @@ class StoreRecord(Record):
     is_private: bool = False
     durability: Literal["always", "everysec", "none", "external"] = "always"
     append_ms: float = Field(0.0, description="how long the last appends took, smoothed, in milliseconds")
-    waiting_messages: int = Field(0, description="read from boards, not yet acknowledged by the store")
+    waiting_messages: int = Field(0, description="read from boards, not yet safe in store or spool")
+    spooled_messages: int = Field(0, description="safe in the spool on disk, and not in the store yet")
+    spooled_bytes: int = Field(0, description="what the spool takes on disk")
+    spooling_since: AwareDatetime | None = Field(None, description="since when messages go to the spool")
     error: str | None = None
+
+
+class RoomRecord(Record):
+    """How much room there is for messages, and how long it lasts at the present rate."""
+
+    redis_used_bytes: int = 0
+    redis_budget_bytes: int = Field(0, description="what Redis may take; 0 where nobody limits it")
+    archive_bytes: int = 0
+    disk_free_bytes: int = Field(0, description="of the fullest of the disks in use, the reserve not counted")
+    disk_reserve_bytes: int = 0
+    spool_limit_bytes: int = 0
+    bytes_per_s: float = Field(0.0, description="what messages take on disk at the present rate, a second")
+    full_in_s: float | None = Field(None, description="seconds until something is full; absent: not in sight")
+    limited_by: Literal["redis", "disk", "spool"] | None = Field(None, description="what is full first")
+    level: Literal["ok", "warning", "critical", "full"] = "ok"
+    text: str = Field("", description="a sentence for operators; empty while all is well")
 
 
 class StatusRecord(Record):
@@ -234,6 +271,7 @@ class StatusRecord(Record):
     boards: tuple[BoardRecord, ...] = ()
     rate_hz: float = 0.0
     preview: bool = True
+    room: RoomRecord | None = None
 
 
 class Notice(Record):
@@ -255,6 +293,9 @@ class EventKind(StrEnum):
     SESSION_STOPPED = "session_stopped"
     SESSION_CHANGED = "session_changed"
     SESSION_DELETED = "session_deleted"
+    """Moved to the trash, or deleted for good."""
+    SESSION_RESTORED = "session_restored"
+    """Taken out of the trash."""
     LINK_CHANGED = "link_changed"
     GAP = "gap"
     """A gap was found, or more is known of one: the same source and from_ns means the same gap."""

@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import redis
 from redis.backoff import NoBackoff
@@ -19,10 +19,13 @@ from redis.retry import Retry
 
 from blitz.data import store_keys
 from blitz.data.blocks import MessageBlock, Read
-from blitz.data.records import Account, Gap, SessionRecord, Source, TimelineEntry
+from blitz.data.records import Gap, SessionRecord, Source, TimelineEntry
+from blitz.data.session_trash import Condition, SessionTrash
+from blitz.data.spool_records import Batch
 from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, QUEUE_SOURCE, StoreKeys
 from blitz.data.store_reader import StoreReader, not_found, translated
 from blitz.data.store_writer import SessionWriter
+from blitz.data.store_sizes import StoreSizes
 from blitz.errors import ConfigError, NoSession, SessionRunning, StoreInUse, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -61,6 +64,10 @@ class DatabaseServer:
         self._store_id: str | None = None
 
     @property
+        self.trash = SessionTrash(self._redis, self._reader, self._remove)
+        """Sessions that were deleted and can still be restored."""
+        self.sizes = StoreSizes(self._redis, self.keys, self._archived_bytes)
+        """How much Redis and each session take."""
     def address(self) -> str:
         """The URL without its password, for logs and messages."""
         return re.sub(r":[^:/@]*@", ":***@", self.url)
@@ -76,7 +83,9 @@ class DatabaseServer:
         return [[record.id, record.started_ms, record.stopped_ms, record.message_count] for record in self.sessions()]
 
     def delete_session(self, session_id: int) -> None:
-        """Delete a session and all that belongs to it. Its id is not used again.
+        """Delete a session and all that belongs to it, at once and for good; from the trash, too.
+
+        Its id is not used again.
 
         :raises SessionRunning: if it is the running one.
         :raises SessionNotFound: if there is none with that id.
@@ -89,12 +98,12 @@ class DatabaseServer:
             raise not_found(session_id)
 
     def flush(self) -> None:
-        """Delete all sessions, a running one too, and with it all data. Only this store's own keys are touched.
+        """Delete all sessions, a running one and the trash too, and with it all data.
 
         The ids given out so far are not used again.
         """
         keys = self.keys
-        self._script(store_keys.FLUSH_SCRIPT, [keys.session, keys.sessions], [keys.prefix])
+        self._script(store_keys.FLUSH_SCRIPT, [keys.session, keys.sessions, keys.trash], [keys.prefix])
 
     def get_all_from_session(self, session_id: int) -> list[str]:
         """Return all raw messages of a session, oldest first, one character a byte (latin-1)."""
@@ -244,16 +253,22 @@ class DatabaseServer:
         """Return all sessions, newest first, without their sources and gaps."""
         return self._reader.records(self.available_sessions(), is_complete=False)
 
-    def update_session(self, session_id: int, *, name: str | None = None, notes: str | None = None) -> SessionRecord:
-        """Change a session's name or notes and return it.
+    def update_session(
+        self, session_id: int, *, name: str | None = None, notes: str | None = None, starred: bool | None = None
+    ) -> SessionRecord:
+        """Change a session's name, notes or star and return it.
 
         :raises SessionNotFound: if there is none with that id.
         """
-        record = self.session(session_id)
-        changes = {field: value for field, value in (("name", name), ("notes", notes)) if value is not None}
-        if changes and not self._set_meta(session_id, changes):
+        self.session(session_id)
+        fields = {"name": name, "notes": notes, "starred": "1" if starred else None}
+        changes = {field: value for field, value in fields.items() if value is not None}
+        keys = [self.keys.start(session_id), self.keys.meta(session_id)]
+        if (changes and not self._set_meta(session_id, changes)) or (
+            starred is False and not self._script(store_keys.CLEAR_META_SCRIPT, keys, ["starred"])
+        ):
             raise not_found(session_id)
-        return record.model_copy(update=changes)
+        return self.session(session_id)
 
     def add_source(self, session_id: int, source: Source) -> None:
         """Put one row into the session's source table; nothing happens if the session was deleted."""
@@ -268,10 +283,38 @@ class DatabaseServer:
         keys = [self.keys.start(session_id), self.keys.markers(session_id)]
         self._script(store_keys.PUSH_SCRIPT, keys, [entry.model_dump_json(exclude_defaults=True)])
 
-    def set_accounts(self, session_id: int, accounts: Sequence[Account], verdict: str) -> None:
-        """Write down what became of every byte and message; nothing happens if the session was deleted."""
-        fields = {f"account:{account.source}": account.model_dump_json(exclude_none=True) for account in accounts}
-        self._set_meta(session_id, fields | {"verdict": verdict})
+    def set_fields(self, session_id: int, fields: Mapping[str, str]) -> None:
+        """Write fields of the session's meta hash; nothing happens if the session was deleted."""
+        self._set_meta(session_id, fields)
+
+    def place(self, batches: Sequence[Batch]) -> int:
+        """Put batches of one writer and session, safe on disk until now, into its list; each once.
+
+        :returns: how many messages the store has lost that it had acknowledged; else 0.
+        :raises SessionNotFound: if the session was deleted.
+        """
+        return place(self._redis, self.keys, batches)
+
+    def last_arrivals(self, session_id: int, reads: int = 2000) -> dict[int, int]:
+        """Return when a message of each source came last, in ns, as far as the session's last reads tell."""
+        entries = self._execute("LRANGE", self.keys.arrivals(session_id), -reads, -1)
+        return {source: arrived_ns for _, arrived_ns, source, _ in map(ARRIVAL.unpack, entries)}
+
+    def _remove(self, session_id: int, condition: Condition | Literal[""] = "", before_ms: int = 0) -> bool:
+        """Delete a session for good, wherever it is or only as the condition says; False if nothing was deleted."""
+        keys = self.keys
+        outcome = self._script(
+            store_keys.DELETE_SCRIPT,
+            [keys.session, keys.sessions, keys.trash],
+            [keys.prefix, session_id, condition, before_ms],
+        )
+        if outcome == -1:
+            raise SessionRunning(f"Session {session_id} is being recorded and cannot be deleted. Stop it first.")
+        return bool(outcome)
+
+    def _archived_bytes(self, session_id: int) -> int:
+        """Return what a session takes in the archive."""
+        return 0
 
     def _set_meta(self, session_id: int, fields: Mapping[str, str]) -> bool:
         """Write fields of a session that exists; False if it does not."""

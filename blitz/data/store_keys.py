@@ -27,6 +27,7 @@ class StoreKeys:
         self.session_last = f"{prefix}session_last"
         self.sessions = f"{prefix}sessions"
 
+        self.trash = f"{prefix}trash"
     def messages(self, session_id: int) -> str:
         """The list of raw messages, oldest first."""
         return f"{self.prefix}session_{session_id}"
@@ -97,22 +98,33 @@ DELETE_SCRIPT: Final = (
     _DROP
     + """
 if redis.call('GET', KEYS[1]) == ARGV[2] then return -1 end
-if redis.call('LREM', KEYS[2], 0, ARGV[2]) == 0 then return 0 end
+local meta = ARGV[1] .. 'session_' .. ARGV[2] .. '_meta'
+if ARGV[3] ~= '' then
+  local since = redis.call('ZSCORE', KEYS[3], ARGV[2])
+  if not since then return 0 end
+  if ARGV[3] == 'purge' then
+    if tonumber(since) > tonumber(ARGV[4]) or redis.call('HEXISTS', meta, 'starred') == 1 then return 0 end
+  end
+end
+if redis.call('LREM', KEYS[2], 0, ARGV[2]) + redis.call('ZREM', KEYS[3], ARGV[2]) == 0 then return 0 end
 drop(ARGV[2])
 return 1
 """
 )
-"""KEYS: session, sessions. ARGV: prefix, id. Returns 1, 0 where there is no such session, -1 where it runs."""
+"""KEYS: session, sessions, trash. ARGV: prefix, id, '' for wherever it is, 'trash' for only if it is in the trash,
+'purge' for only if it is there, not starred, and was put there at ARGV[4] ms or before.
+Returns 1, 0 where there is no such session, -1 where it runs."""
 
 FLUSH_SCRIPT: Final = (
     _DROP
     + """
 for _, id in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do drop(id) end
-redis.call('DEL', KEYS[1], KEYS[2])
+for _, id in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1)) do drop(id) end
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
 return 1
 """
 )
-"""KEYS: session, sessions. ARGV: prefix. Ids given out and the store's id stay."""
+"""KEYS: session, sessions, trash. ARGV: prefix. Ids given out and the store's id stay."""
 
 RENEW_SCRIPT: Final = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -130,5 +142,12 @@ return 1
 PUSH_SCRIPT: Final = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 return redis.call('RPUSH', KEYS[2], ARGV[1])
+CLEAR_META_SCRIPT: Final = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('HDEL', KEYS[2], unpack(ARGV))
+return 1
+"""
+"""KEYS: session_N_start, session_N_meta. ARGV: fields that go. Returns 0 for a session that does not exist."""
+
 """
 """KEYS: session_N_start, a list of the session. ARGV: what to put behind it. Returns 0 for a session that is gone."""

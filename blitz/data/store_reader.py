@@ -7,7 +7,7 @@ Owns how an arrival is found for a message. What is written, and when, is the bu
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +34,27 @@ def not_found(session_id: int) -> SessionNotFound:
     return SessionNotFound(f"There is no session {session_id}. It may have been deleted.")
 
 
+def in_trash(session_id: int) -> SessionNotFound:
+    """Return the error for a session that lies in the trash: it cannot be read until it is taken out."""
+    return SessionNotFound(
+        f"Session {session_id} is in the trash. 'blitz trash restore {session_id}' takes it out; then it can be read."
+    )
+
+
+_BRIEF: Final = (
+    "name",
+    "notes",
+    "owner",
+    "interrupted",
+    "verdict",
+    "starred",
+    "stop_reason",
+    "resumed",
+    "trashed_at",
+)
+"""Fields of a session's meta hash that lists of sessions show."""
+
+
 class StoreReader:
     """Reads sessions.
 
@@ -48,11 +69,11 @@ class StoreReader:
         """Return sessions in the given order.
 
         :param is_complete: with sources and gaps; then a session that does not exist is an error, else it is left out.
-        :raises SessionNotFound: see there.
+        :raises SessionNotFound: see there; also where one that is asked for completely lies in the trash.
         """
         if not session_ids:
             return []
-        keys, brief = self.keys, ["name", "notes", "owner", "interrupted", "verdict"]
+        keys, brief = self.keys, _BRIEF
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.get(keys.session)
         for session_id in session_ids:
@@ -78,6 +99,9 @@ class StoreReader:
                 meta_texts = {
                     field: value.decode() for field, value in zip(brief, meta_reply, strict=True) if value is not None
                 }
+            trashed_ms = meta_texts.get("trashed_at")
+            if is_complete and trashed_ms is not None:
+                raise in_trash(session_id)
             records.append(
                 SessionRecord(
                     id=session_id,
@@ -89,6 +113,10 @@ class StoreReader:
                     is_running=running is not None and int(running) == session_id,
                     interrupted="interrupted" in meta_texts,
                     message_count=int(first or 0) + int(length),
+                    starred="starred" in meta_texts,
+                    stop_reason=meta_texts.get("stop_reason", ""),
+                    resumed=int(meta_texts.get("resumed", 0)),
+                    trashed_at=None if trashed_ms is None else _moment(trashed_ms),
                     verdict=meta_texts.get("verdict", ""),
                     accounts=_rows(meta_texts, "account:", Account, lambda account: account.source),
                     timeline=tuple(map(TimelineEntry.model_validate_json, markers)) if is_complete else (),
@@ -132,11 +160,14 @@ class StoreReader:
             pipeline = self._redis.pipeline(transaction=True)
             pipeline.get(keys.first(session_id))
             pipeline.get(keys.start(session_id))
+            pipeline.hexists(keys.meta(session_id), "trashed_at")
             pipeline.lrange(keys.messages(session_id), start, stop) if count > 0 else pipeline.ping()
             with translated():
-                base_now, started, raw = pipeline.execute()
+                base_now, started, is_trashed, raw = pipeline.execute()
             if started is None:
                 raise not_found(session_id)
+            if is_trashed:
+                raise in_trash(session_id)
             if int(base_now or 0) == base:
                 break
         raw = raw if count > 0 else []
@@ -159,5 +190,5 @@ def _rows(meta: dict[str, str], start: str, kind: type[Any], order: Callable[[An
     return tuple(sorted(rows, key=order))
 
 
-def _moment(milliseconds: bytes) -> datetime:
+def _moment(milliseconds: bytes | str) -> datetime:
     return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

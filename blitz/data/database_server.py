@@ -19,13 +19,11 @@ from redis.retry import Retry
 
 from blitz.data import store_keys
 from blitz.data.blocks import MessageBlock, Read
-from blitz.data.records import Gap, SessionRecord, Source, TimelineEntry
-from blitz.data.session_trash import Condition, SessionTrash
-from blitz.data.spool_records import Batch
+from blitz.data.records import Account, Gap, SessionRecord, Source, TimelineEntry
 from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, QUEUE_SOURCE, StoreKeys
 from blitz.data.store_reader import StoreReader, not_found, translated
-from blitz.data.store_writer import SessionWriter
 from blitz.data.store_sizes import StoreSizes
+from blitz.data.store_writer import SessionWriter
 from blitz.errors import ConfigError, NoSession, SessionRunning, StoreInUse, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -59,15 +57,15 @@ class DatabaseServer:
                 "unix:///run/redis.sock."
             ) from error
         self._reader = StoreReader(self._redis, self.keys)
+        self.trash = SessionTrash(self._redis, self._reader, self._remove)
+        """Sessions that were deleted and can still be restored."""
+        self.sizes = StoreSizes(self._redis, self.keys, self._archived_bytes)
+        """How much Redis and each session take."""
         self._queue_lock = threading.Lock()
         self._queue_writer: SessionWriter | None = None
         self._store_id: str | None = None
 
     @property
-        self.trash = SessionTrash(self._redis, self._reader, self._remove)
-        """Sessions that were deleted and can still be restored."""
-        self.sizes = StoreSizes(self._redis, self.keys, self._archived_bytes)
-        """How much Redis and each session take."""
     def address(self) -> str:
         """The URL without its password, for logs and messages."""
         return re.sub(r":[^:/@]*@", ":***@", self.url)
@@ -90,17 +88,13 @@ class DatabaseServer:
         :raises SessionRunning: if it is the running one.
         :raises SessionNotFound: if there is none with that id.
         """
-        keys = self.keys
-        outcome = self._script(store_keys.DELETE_SCRIPT, [keys.session, keys.sessions], [keys.prefix, session_id])
-        if outcome == -1:
-            raise SessionRunning(f"Session {session_id} is being recorded and cannot be deleted. Stop it first.")
-        if outcome == 0:
+        if not self._remove(session_id):
             raise not_found(session_id)
 
     def flush(self) -> None:
         """Delete all sessions, a running one and the trash too, and with it all data.
 
-        The ids given out so far are not used again.
+        Only this store's own keys are touched. The ids given out so far are not used again.
         """
         keys = self.keys
         self._script(store_keys.FLUSH_SCRIPT, [keys.session, keys.sessions, keys.trash], [keys.prefix])

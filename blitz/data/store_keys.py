@@ -26,8 +26,8 @@ class StoreKeys:
         self.session = f"{prefix}session"
         self.session_last = f"{prefix}session_last"
         self.sessions = f"{prefix}sessions"
-
         self.trash = f"{prefix}trash"
+
     def messages(self, session_id: int) -> str:
         """The list of raw messages, oldest first."""
         return f"{self.prefix}session_{session_id}"
@@ -139,9 +139,6 @@ return 1
 """
 """KEYS: session_N_start, session_N_meta. ARGV: fields and values. Returns 0 for a session that does not exist."""
 
-PUSH_SCRIPT: Final = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-return redis.call('RPUSH', KEYS[2], ARGV[1])
 CLEAR_META_SCRIPT: Final = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('HDEL', KEYS[2], unpack(ARGV))
@@ -149,5 +146,8 @@ return 1
 """
 """KEYS: session_N_start, session_N_meta. ARGV: fields that go. Returns 0 for a session that does not exist."""
 
+PUSH_SCRIPT: Final = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+return redis.call('RPUSH', KEYS[2], ARGV[1])
 """
 """KEYS: session_N_start, a list of the session. ARGV: what to put behind it. Returns 0 for a session that is gone."""

@@ -20,6 +20,7 @@ from redis.retry import Retry
 from blitz.data import store_keys
 from blitz.data.blocks import MessageBlock, Read
 from blitz.data.records import Account, Gap, SessionRecord, Source, TimelineEntry
+from blitz.data.session_trash import Condition, SessionTrash
 from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, QUEUE_SOURCE, StoreKeys
 from blitz.data.store_reader import StoreReader, not_found, translated
 from blitz.data.store_sizes import StoreSizes
@@ -277,22 +278,10 @@ class DatabaseServer:
         keys = [self.keys.start(session_id), self.keys.markers(session_id)]
         self._script(store_keys.PUSH_SCRIPT, keys, [entry.model_dump_json(exclude_defaults=True)])
 
-    def set_fields(self, session_id: int, fields: Mapping[str, str]) -> None:
-        """Write fields of the session's meta hash; nothing happens if the session was deleted."""
-        self._set_meta(session_id, fields)
-
-    def place(self, batches: Sequence[Batch]) -> int:
-        """Put batches of one writer and session, safe on disk until now, into its list; each once.
-
-        :returns: how many messages the store has lost that it had acknowledged; else 0.
-        :raises SessionNotFound: if the session was deleted.
-        """
-        return place(self._redis, self.keys, batches)
-
-    def last_arrivals(self, session_id: int, reads: int = 2000) -> dict[int, int]:
-        """Return when a message of each source came last, in ns, as far as the session's last reads tell."""
-        entries = self._execute("LRANGE", self.keys.arrivals(session_id), -reads, -1)
-        return {source: arrived_ns for _, arrived_ns, source, _ in map(ARRIVAL.unpack, entries)}
+    def set_accounts(self, session_id: int, accounts: Sequence[Account], verdict: str) -> None:
+        """Write down what became of every byte and message; nothing happens if the session was deleted."""
+        fields = {f"account:{account.source}": account.model_dump_json(exclude_none=True) for account in accounts}
+        self._set_meta(session_id, fields | {"verdict": verdict})
 
     def _remove(self, session_id: int, condition: Condition | Literal[""] = "", before_ms: int = 0) -> bool:
         """Delete a session for good, wherever it is or only as the condition says; False if nothing was deleted."""

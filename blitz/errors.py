@@ -20,6 +20,7 @@
     ├── TablesError (OSError)                 the server's own tables cannot be opened, read or written
     ├── StoreError
     │   ├── StoreUnavailable (ConnectionError)   Redis cannot be reached, or refuses to write
+    │   ├── StoreFull (OSError)               no room is left for messages: nothing can be started
     │   ├── StoreInUse (RuntimeError)         another server acquires into this store or data folder
     │   ├── StoreTooNew (RuntimeError)        the store was written by a newer Blitz
     │   ├── SpoolError (OSError)              the spool on disk cannot be read or written, or is full
@@ -152,6 +153,12 @@ class StoreUnavailable(StoreError, ConnectionError):  # noqa: N818
     """Redis cannot be reached, or refuses to write."""
 
     code = "store_unavailable"
+
+
+class StoreFull(StoreError, OSError):  # noqa: N818
+    """No room is left for messages, in Redis or on disk: a session cannot be started."""
+
+    code = "store_full"
 
 
 class StoreInUse(StoreError, RuntimeError):  # noqa: N818

@@ -17,6 +17,7 @@
     ├── SourceError
     │   ├── UnknownSource (LookupError)       no source of that name is configured
     │   └── SourceExists (RuntimeError)       there is a source of that name already
+    ├── UnknownToken (LookupError)            no token has that id
     ├── TablesError (OSError)                 the server's own tables cannot be opened, read or written
     ├── StoreError
     │   ├── StoreUnavailable (ConnectionError)   Redis cannot be reached, or refuses to write
@@ -135,6 +136,12 @@ class SourceExists(SourceError, RuntimeError):  # noqa: N818
     """There is a source of that name already."""
 
     code = "source_exists"
+
+
+class UnknownToken(BlitzError, LookupError):  # noqa: N818
+    """No token has that id."""
+
+    code = "unknown_token"
 
 
 class TablesError(BlitzError, OSError):
@@ -267,6 +274,8 @@ class ServerBusy(RemoteError, ConnectionError):  # noqa: N818
     """A limit of the server is reached, or too many attempts failed: try again later."""
 
     code = "busy"
+    retry_after_s: float | None = None
+    """How long the server asks to wait; None where it does not say."""
 
 
 class ServerError(RemoteError, RuntimeError):

@@ -1,10 +1,13 @@
 """The server's own tables, in ``server.db`` in its data folder: their columns, opening the file, faults as sentences.
 
-A change here raises ``SCHEMA_VERSION``. Knows nothing of what the rows mean.
+A change here raises ``SCHEMA_VERSION`` and adds a step to ``_STEPS``, which brings older files up when they are
+opened. Knows nothing of what the rows mean.
 """
 
+import contextlib
+import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,9 @@ from sqlalchemy.exc import DBAPIError
 
 from blitz.errors import TablesError
 
-SCHEMA_VERSION = 1
+log = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 2
 """Kept in the file's ``user_version``."""
 
 _BUSY_TIMEOUT_S = 10
@@ -59,6 +64,45 @@ DEFINITIONS = Table(
 """Definitions as JSON; NULL: from then on none is in force. By the source's name, not by its row: ports that were
 found by themselves have definitions, and definitions outlive their source."""
 
+TOKENS = Table(
+    "token",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("hash", Text, nullable=False, unique=True),
+    Column("created_ms", Integer, nullable=False),
+    Column("last_used_ms", Integer),
+    Column("revoked_ms", Integer),
+    sqlite_autoincrement=True,
+)
+"""Tokens; ``hash`` is a SHA-256 in hex digits. An id is never used again: the audit trail names it."""
+
+AUDIT = Table(
+    "audit",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("time_ms", Integer, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+    Index("ix_audit_time", "time_ms"),
+    sqlite_autoincrement=True,
+)
+"""What was done and what was refused."""
+
+
+def _to_2(connection: sqlalchemy.Connection) -> None:
+    """Add tokens and the audit trail."""
+    _metadata.create_all(connection, [TOKENS, AUDIT])
+
+
+_STEPS: dict[int, Callable[[sqlalchemy.Connection], None]] = {1: _to_2}
+"""What makes the next version of each older one; a step is never changed once it was released."""
+
 
 def open_tables(path: str) -> sqlalchemy.Engine:
     """Open the file, making it and its tables if need be.
@@ -72,6 +116,8 @@ def open_tables(path: str) -> sqlalchemy.Engine:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise TablesError(f"Cannot make the folder {Path(path).parent}: {error.strerror}.") from error
+        with contextlib.suppress(OSError):  # which SQLite tells in its own words
+            Path(path).touch(mode=0o600)
     engine = sqlalchemy.create_engine(
         sqlalchemy.URL.create("sqlite", database=path),
         connect_args={"check_same_thread": False, "timeout": _BUSY_TIMEOUT_S},
@@ -128,7 +174,13 @@ def _check(connection: sqlalchemy.Connection, path: str) -> None:
                 f"{path} is the database of another program. Use another data folder, or move the file away."
             )
         _metadata.create_all(connection)
-        connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
+    elif version < SCHEMA_VERSION:
+        for step in range(version, SCHEMA_VERSION):
+            _STEPS[step](connection)
+        log.info("Brought the server's tables %s from version %d to %d", path, version, SCHEMA_VERSION)
+    else:
+        return
+    connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
 
 
 def _remedy(reason: str) -> str:

@@ -5,23 +5,20 @@ nothing of the file ``--serial`` options come from. Every call is one short tran
 from any thread, but never from an event loop.
 """
 
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-import sqlalchemy
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.model_faults import first_fault
-from blitz.data.server_tables import DEFINITIONS, HISTORY, SOURCES, open_tables, tables_fault
+from blitz.data.server_tables import DEFINITIONS, HISTORY, SOURCES
 from blitz.data.source_changes import changed_source, describe_changes
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_records import DefinitionVersion
+from blitz.data.table_file import TableFile
 from blitz.errors import SourceExists, TablesError, UnknownSource
 
 __all__ = ["SourceChange", "SourceStore", "changed_source"]
@@ -37,35 +34,12 @@ class SourceChange(NamedTuple):
     what: str
 
 
-class SourceStore:
-    """The sources of one server, open until :meth:`close`.
-
-    :param path: the file, made on first use; ``:memory:`` for one that is gone afterwards.
-    :raises TablesError: if the file cannot be opened, is damaged, belongs to another program, or was written by a
-        newer Blitz. It is never changed or deleted then.
-    """
-
-    def __init__(self, path: Path | str) -> None:
-        self.path = str(path)
-        self._turn = threading.Lock()
-        self._engine: sqlalchemy.Engine | None = open_tables(self.path)
-
-    def close(self) -> None:
-        """Release the file. A second call does nothing."""
-        with self._turn:
-            if self._engine is not None:
-                self._engine.dispose()
-                self._engine = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+class SourceStore(TableFile):
+    """The sources of one server, open until :meth:`close`."""
 
     def sources(self) -> list[SourceConfig]:
         """Return all sources, in the order in which they were added."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             rows = db.execute(select(SOURCES.c.name, SOURCES.c.config).order_by(SOURCES.c.id)).all()
         return [self._read(SourceConfig, config, f"source {name!r}") for name, config in rows]
 
@@ -74,7 +48,7 @@ class SourceStore:
 
         :raises UnknownSource: if there is none of that name.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             return self._find(db, name)
 
     def add(self, config: SourceConfig, who: str = "") -> SourceConfig:
@@ -82,7 +56,7 @@ class SourceStore:
 
         :raises SourceExists: if there is one of that name.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             self._check_free(db, config.name)
             db.execute(insert(SOURCES).values(name=config.name, config=_to_json(config)))
             _log(db, config.name, who, f"added: {config.link}", config)
@@ -99,7 +73,7 @@ class SourceStore:
         :raises SourceExists: if the new name is taken.
         :raises ConfigError: if a field does not exist, or its value is wrong.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             before = self._find(db, name)
             after = changes if isinstance(changes, SourceConfig) else changed_source(before, changes)
             if after == before:
@@ -118,7 +92,7 @@ class SourceStore:
 
         :raises UnknownSource: if there is none of that name.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             config = self._find(db, name)
             db.execute(delete(SOURCES).where(SOURCES.c.name == name))
             if _newest(db, name) is not None:
@@ -128,7 +102,7 @@ class SourceStore:
     def history(self, name: str) -> list[SourceChange]:
         """Return each change to the sources that had this name, oldest first."""
         columns = HISTORY.c.changed_ms, HISTORY.c.who, HISTORY.c.what
-        with self._transaction() as db:
+        with self.transaction() as db:
             rows = db.execute(select(*columns).where(HISTORY.c.source == name).order_by(HISTORY.c.id)).all()
         return [SourceChange(_moment(changed_ms), who, what) for changed_ms, who, what in rows]
 
@@ -137,7 +111,7 @@ class SourceStore:
 
         :param serial_number: of the device that stands there now: what was saved for another device does not count.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             row = _newest(db, source_name, serial_number)
         return None if row is None or row.definition is None else self._definition(source_name, row)
 
@@ -148,13 +122,13 @@ class SourceStore:
 
         :param source_name: need not be a configured one: ports that were found have definitions, too.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             return self._put_in_force(db, source_name, definition, who, serial_number)
 
     def definition_versions(self, source_name: str) -> list[DefinitionVersion]:
         """Return all definitions that a source had, oldest first."""
         query = select(DEFINITIONS).where(DEFINITIONS.c.source == source_name, DEFINITIONS.c.definition.is_not(None))
-        with self._transaction() as db:
+        with self.transaction() as db:
             rows = db.execute(query.order_by(DEFINITIONS.c.version)).all()
         return [
             DefinitionVersion(
@@ -166,15 +140,6 @@ class SourceStore:
             )
             for row in rows
         ]
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        """Give the one connection, whose work is kept at the end, or undone when an error leaves the block."""
-        with self._turn:
-            if self._engine is None:
-                raise TablesError(f"The server's tables {self.path} are closed.")
-            with tables_fault(self.path), self._engine.begin() as connection:
-                yield connection
 
     def _find(self, db: Connection, name: str) -> SourceConfig:
         config = db.scalar(select(SOURCES.c.config).where(SOURCES.c.name == name))

@@ -6,9 +6,10 @@ traces of others out of it.
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
@@ -40,7 +41,8 @@ class Outcome(StrEnum):
 _DONE = (Outcome.DONE, Outcome.FAILED)
 
 
-class AuditEntry(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
     """What is to be kept of a call."""
 
     time_ms: int
@@ -62,7 +64,7 @@ class AuditStore(TableFile):
         if not entries:
             return
         rows = [
-            entry._asdict()
+            asdict(entry)
             | {"who": _cut(entry.who), "origin": _cut(entry.origin), "what": _cut(entry.what)}
             | {"outcome": str(entry.outcome)}
             for entry in entries
@@ -110,5 +112,5 @@ def _record(row: Row[Any]) -> AuditRecord:
         what=row.what,
         status=row.status,
         outcome=row.outcome,
-        count=row.count,
+        count=row._mapping["count"],
     )

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -155,8 +156,8 @@ def test_entries_that_are_too_old_go() -> None:
 
 def test_what_comes_from_outside_is_cut_and_made_printable() -> None:
     with AuditStore(":memory:") as store:
-        store.add([entry(0)._replace(what="GET /\x1b[2J" + "x" * 10_000, who="a\nb")])
+        store.add([replace(entry(0), what="GET /\x1b[2J" + "x" * 10_000, who="a\nb", count=3)])
         (record,) = store.last(1)
         assert record.what.startswith("GET /?[2Jxxx")
         assert len(record.what) == 300
-        assert record.who == "a?b"
+        assert (record.who, record.count) == ("a?b", 3)

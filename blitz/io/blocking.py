@@ -21,6 +21,7 @@ from blitz.data.records import Event, Notice, SessionRecord, StatusRecord
 from blitz.errors import RemoteError
 from blitz.io.address import Host, ServerAddress
 from blitz.io.blocking_calls import BlockingDeviceCalls
+from blitz.io.blocking_trash_calls import BlockingTrashCalls
 from blitz.io.connection import AsyncClient
 from blitz.io.exchange import closed_error
 from blitz.io.live_cursor import Wanted
@@ -36,7 +37,7 @@ _WAKE_S = 0.5 if sys.platform == "win32" else None
 """On Windows Ctrl-C does not interrupt a wait for a lock: wake up now and then, to see it."""
 
 
-class Client(BlockingDeviceCalls):
+class Client(BlockingDeviceCalls, BlockingTrashCalls):
     """A connection to one Blitz server, for scripts without an event loop.
 
     ::
@@ -51,9 +52,10 @@ class Client(BlockingDeviceCalls):
 
     def __init__(
         self,
-        hostlist: str | Sequence[Host] = ((DEFAULT_HOST, DEFAULT_PORT),),
+        hostlist: str | ServerAddress | Sequence[Host] = ((DEFAULT_HOST, DEFAULT_PORT),),
         *,
         token: str | None = None,
+        fingerprint: str | None = None,
         keepalive: bool = True,
         timeout: float = 10,
         inactive_time: float = 30,
@@ -62,6 +64,7 @@ class Client(BlockingDeviceCalls):
         self._client = AsyncClient(
             hostlist,
             token=token,
+            fingerprint=fingerprint,
             keepalive=keepalive,
             timeout=timeout,
             inactive_time=inactive_time,
@@ -136,12 +139,15 @@ class Client(BlockingDeviceCalls):
         """Stop the running session, or the one named if it is the one that runs, and return it."""
         return self._call(partial(self._client.stop, session_id))
 
-    def update_session(self, session_id: int, *, name: str | None = None, notes: str | None = None) -> SessionRecord:
-        """Change a session's name or notes; None leaves them as they are."""
-        return self._call(partial(self._client.update_session, session_id, name=name, notes=notes))
+    def update_session(
+        self, session_id: int, *, name: str | None = None, notes: str | None = None, starred: bool | None = None
+    ) -> SessionRecord:
+        """Change a session's name, notes or star; None leaves them as they are."""
+        change = partial(self._client.update_session, session_id, name=name, notes=notes, starred=starred)
+        return self._call(change)
 
     def delete(self, session_id: int) -> None:
-        """Delete a session and its messages on the server; copies in caches stay."""
+        """Move a session to the server's trash, out of which :meth:`restore` takes it; copies in caches stay."""
         self._call(partial(self._client.delete, session_id))
 
     def messages(self, session_id: int | Literal["preview"], first: int = 0, count: int = 16384) -> MessageBlock:

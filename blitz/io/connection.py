@@ -1,11 +1,12 @@
 """The client library: what a server offers, as calls with typed answers.
 
-Owns the calls about sessions and live views; those about devices are in :mod:`blitz.io.device_calls`. One
-:class:`AsyncClient` belongs to one event loop; for plain blocking scripts there is :class:`blitz.Client`. Imports
-nothing of the server's and nothing that only Unix has.
+Owns the calls about sessions and live views; those about devices are in :mod:`blitz.io.device_calls`, those about the
+trash in :mod:`blitz.io.trash_calls`. One :class:`AsyncClient` belongs to one event loop; for plain blocking scripts
+there is :class:`blitz.Client`. Imports nothing of the server's and nothing that only Unix has.
 """
 
 import asyncio
+import logging
 import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -13,21 +14,27 @@ from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from pydantic import TypeAdapter
 
+from blitz import __version__
 from blitz.config import DEFAULT_HOST, DEFAULT_PORT
 from blitz.data.blocks import MessageBlock
 from blitz.data.records import Notice, SessionRecord, StatusRecord
+from blitz.data.versions import compare_versions
 from blitz.errors import ConfigError, NoSession
 from blitz.io.address import Host, ServerAddress
-from blitz.io.device_calls import NOTHING, DeviceCalls, default_owner
+from blitz.io.calls import NOTHING, default_owner
+from blitz.io.device_calls import DeviceCalls
 from blitz.io.exchange import closed_error
 from blitz.io.live_cursor import LiveCursor, Wanted
 from blitz.io.live_mailbox import LiveMailbox
 from blitz.io.live_reader import LiveOptions, LiveReader
 from blitz.io.live_stream import Decoding, LiveStream, Translation, Untranslated
+from blitz.io.trash_calls import TrashCalls
 
 if TYPE_CHECKING:
     from blitz.data.boards import Readings
     from blitz.data.database_client import DatabaseClient
+
+log = logging.getLogger(__name__)
 
 _ANSWER = TypeAdapter(dict[str, Any])
 _NOTICES = TypeAdapter(list[Notice])
@@ -36,7 +43,7 @@ _SESSIONS = TypeAdapter(list[SessionRecord])
 _STATUS = TypeAdapter(StatusRecord)
 
 
-class AsyncClient(DeviceCalls):
+class AsyncClient(DeviceCalls, TrashCalls):
     """A connection to one Blitz server.
 
     ::
@@ -46,22 +53,27 @@ class AsyncClient(DeviceCalls):
             async for readings in client.live():
                 print(readings)
 
-    :param hostlist: one ``(host, port)``, or a URL such as ``http://bench1:8999``.
-    :param token: what the server asks for, where it listens beyond its own machine.
+    :param hostlist: one ``(host, port)``, a URL such as ``http://bench1:8999``, or the link that ``blitz token create``
+        prints, ``blitz://host:port/#TOKEN&FINGERPRINT``.
+    :param token: what the server asks for, where it listens beyond its own machine; that of a link goes before it.
+    :param fingerprint: SHA-256 of the server's certificate, where it is a private one; that of a link goes before it.
     :param keepalive: send a ping every 45 s on a live connection, for routers that forget silent ones.
     :param timeout: seconds that a request may take, after which it is given up with RequestTimeout.
     :param inactive_time: seconds of silence after which a live connection counts as lost.
     :param max_wait_retry: a lost live connection is tried again after 1, 2, 4, 8 … seconds, at most this many.
 
     Every call raises :class:`~blitz.errors.ServerUnreachable` where nothing answers,
-    :class:`~blitz.errors.AuthenticationError` where the token is missing or wrong, and what it names itself.
+    :class:`~blitz.errors.AuthenticationError` where the token is missing or wrong, :class:`~blitz.errors.Forbidden`
+    where its role may not do that, :class:`~blitz.errors.CertificateMismatch` where the server cannot be trusted,
+    :class:`~blitz.errors.ServerBusy` where it has no room for one more, and what it names itself.
     """
 
     def __init__(
         self,
-        hostlist: str | Sequence[Host] = ((DEFAULT_HOST, DEFAULT_PORT),),
+        hostlist: str | ServerAddress | Sequence[Host] = ((DEFAULT_HOST, DEFAULT_PORT),),
         *,
         token: str | None = None,
+        fingerprint: str | None = None,
         keepalive: bool = True,
         timeout: float = 10,
         inactive_time: float = 30,
@@ -74,7 +86,8 @@ class AsyncClient(DeviceCalls):
         ):
             if not seconds > 0:
                 raise ConfigError(f"{name} is {seconds!r}: give a number of seconds above 0.")
-        super().__init__(ServerAddress.parse(hostlist), token, float(timeout))
+        super().__init__(ServerAddress.parse(hostlist, token=token, fingerprint=fingerprint), float(timeout))
+        self._version_words: str | None = None
         self._keepalive = keepalive
         self._inactive_s = float(inactive_time)
         self._max_wait_s = float(max_wait_retry)
@@ -163,17 +176,19 @@ class AsyncClient(DeviceCalls):
         return await self._ask(_SESSION, "POST", f"/sessions/{int(session_id)}/stop")
 
     async def update_session(
-        self, session_id: int, *, name: str | None = None, notes: str | None = None
+        self, session_id: int, *, name: str | None = None, notes: str | None = None, starred: bool | None = None
     ) -> SessionRecord:
-        """Change a session's name or notes; None leaves them as they are.
+        """Change a session's name, notes or star; None leaves them as they are.
 
+        :param starred: whether retention keeps it, whatever its age.
         :raises SessionNotFound: if there is none with that id.
         """
-        body = {key: value for key, value in (("name", name), ("notes", notes)) if value is not None}
+        wishes = {"name": name, "notes": notes, "starred": starred}
+        body = {key: value for key, value in wishes.items() if value is not None}
         return await self._ask(_SESSION, "PATCH", f"/sessions/{int(session_id)}", body)
 
     async def delete(self, session_id: int) -> None:
-        """Delete a session and its messages on the server; copies in caches stay.
+        """Move a session to the server's trash, out of which :meth:`restore` takes it; copies in caches stay.
 
         :raises SessionRunning: if it still runs.
         :raises SessionNotFound: if there is none with that id.
@@ -241,6 +256,7 @@ class AsyncClient(DeviceCalls):
             raise closed_error(self.address)
         options = LiveOptions(
             headers=self._exchange.headers,
+            tls=self._exchange.tls,
             keepalive=self._keepalive,
             timeout_s=self._timeout_s,
             inactive_s=self._inactive_s,
@@ -287,5 +303,15 @@ class AsyncClient(DeviceCalls):
     async def _newer_sessions(self, session_id: int) -> list[SessionRecord]:
         return sorted((s for s in await self.sessions() if s.id > session_id), key=lambda s: s.id)
 
+    @property
+    def version_words(self) -> str:
+        """What there is to say about a server of another version; empty where it is alike, or was not asked yet."""
+        return self._version_words or ""
+
     async def _status(self, timeout_s: float | None = None) -> StatusRecord:
-        return await self._ask(_STATUS, "GET", "/status", timeout_s=timeout_s)
+        status = await self._ask(_STATUS, "GET", "/status", timeout_s=timeout_s)
+        if self._version_words is None:
+            self._version_words = compare_versions(__version__, status.version)
+            if self._version_words:
+                log.warning("%s", self._version_words)
+        return status

@@ -1,14 +1,6 @@
-"""The client library's calls about devices, sources and definitions, and what every call of it goes through.
+"""The client library's calls about devices, sources and definitions. Knows nothing of sessions and live views."""
 
-Owns how a call becomes a request and an answer becomes records. Knows nothing of sessions and live views.
-"""
-
-import contextlib
-import getpass
-import socket
-from collections.abc import Mapping
-from typing import Any, TypeVar
-from urllib.parse import quote
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -18,15 +10,10 @@ from blitz.data.records import BadFrameRecord, BoardRecord
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_records import CommandAnswer, CommandRequest, DefinitionVersion
 from blitz.errors import ConfigError
-from blitz.io.address import ServerAddress
-from blitz.io.exchange import HttpExchange, closed_error
+from blitz.io.calls import NOTHING, Calls, quoted
 
-_T = TypeVar("_T")
-_SLOW_S = 15.0
-"""A scan takes up to 5 s on the server, and a board's command, or its port, up to as long as the board likes."""
 _LONGEST_WAIT_S = 60.0
 
-NOTHING: TypeAdapter[None] = TypeAdapter(None)
 _BAD_FRAMES = TypeAdapter(list[BadFrameRecord])
 _BOARD = TypeAdapter(BoardRecord)
 _BOARDS = TypeAdapter(list[BoardRecord])
@@ -38,20 +25,8 @@ _SOURCES = TypeAdapter(list[SourceConfig])
 _VERSIONS = TypeAdapter(list[DefinitionVersion])
 
 
-class DeviceCalls:
+class DeviceCalls(Calls):
     """What a server can be asked about its devices; the base of :class:`blitz.AsyncClient`."""
-
-    def __init__(self, address: ServerAddress, token: str | None, timeout_s: float) -> None:
-        self.address = address
-        self._timeout_s = timeout_s
-        self._exchange = HttpExchange(address, token, timeout_s, owner=default_owner())
-        self._is_closed = False
-        self._is_known = False
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the connection was closed."""
-        return self._is_closed
 
     async def boards(self) -> list[BoardRecord]:
         """Return the devices that the server sees, each with its account."""
@@ -183,44 +158,8 @@ class DeviceCalls:
         """Return all definitions that a source had, oldest first."""
         return await self._ask(_VERSIONS, "GET", f"/definitions/{quoted(source)}/versions")
 
-    def _slow_s(self) -> float:
-        return max(self._timeout_s, _SLOW_S)
-
-    async def _ask(
-        self,
-        kind: TypeAdapter[_T],
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        timeout_s: float | None = None,
-    ) -> _T:
-        if self._is_closed:
-            raise closed_error(self.address)
-        status, answer = await self._exchange.fetch_json(method, path, body, timeout_s)
-        self._is_known = True
-        return self._read(kind, answer, f"{method} {path}", status)
-
-    def _read(self, kind: TypeAdapter[_T], answer: Any, what: str, status: int) -> _T:
-        try:
-            return kind.validate_python(answer)
-        except ValidationError as error:
-            raise self._exchange.not_understood(what, status) from error
-
 
 _CHANGES = TypeAdapter(dict[str, Any])
-
-
-def quoted(name: str) -> str:
-    """Return a name as one part of a path."""
-    return quote(name, safe="")
-
-
-def default_owner() -> str:
-    """Return who asks, when nobody says: user and machine."""
-    user = "someone"
-    with contextlib.suppress(OSError, KeyError, ImportError):
-        user = getpass.getuser()
-    return f"{user}@{socket.gethostname()}"
 
 
 def _board(name: str) -> str:

@@ -6,21 +6,37 @@ Knows no call of the interface by name.
 
 import asyncio
 import json
+import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
 from blitz.data.source_records import OWNER_HEADER
-from blitz.errors import BlitzError, RemoteError, RequestTimeout, ServerError, ServerUnreachable, error_for_code
+from blitz.errors import (
+    BlitzError,
+    RemoteError,
+    RequestTimeout,
+    ServerBusy,
+    ServerError,
+    ServerUnreachable,
+    error_for_code,
+)
 from blitz.io.address import API_PATH, ServerAddress
+from blitz.io.pinning import client_context, tls_fault
 
 ARROW = "application/vnd.apache.arrow.stream"
 _JSON = "application/json"
 _IDLE_S = 3.0
 """An idle connection is closed before uvicorn does it (5 s): a request must not run into a closing one."""
 _MAX_IN_FLIGHT = 8
+RETRY_AFTER = "Retry-After"
+_TOO_MANY, _UNAVAILABLE = 429, 503
+_LONGEST_BUSY_S = 600.0
+"""Nobody waits longer than that, whatever a server says."""
 
 
 class HttpExchange:
@@ -30,15 +46,17 @@ class HttpExchange:
     :param timeout_s: for a whole answer in JSON; for a block, whose size nobody knows, between two reads.
     """
 
-    def __init__(self, address: ServerAddress, token: str | None, timeout_s: float, owner: str = "") -> None:
+    def __init__(self, address: ServerAddress, timeout_s: float, owner: str = "") -> None:
         self._address = address
         self._timeout_s = timeout_s
-        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.tls = client_context(address)
+        self.headers = {"Authorization": f"Bearer {address.token}"} if address.token else {}
         # A laboratory's server is reached directly: proxies of the environment are for the world outside.
         self._http = httpx.AsyncClient(
             base_url=f"{address.http_url}{API_PATH}",
             headers=self.headers | {"Accept": _JSON, OWNER_HEADER: quote(owner, safe="@")},
             timeout=timeout_s,
+            verify=self.tls or False,  # False: without TLS there is nothing to verify
             trust_env=False,
             limits=httpx.Limits(max_connections=_MAX_IN_FLIGHT, keepalive_expiry=_IDLE_S),
         )
@@ -98,15 +116,16 @@ class HttpExchange:
                 raise unreachable(self._address, f"no answer within {self._timeout_s:g} s") from error
             raise self._too_late(method, path, self._timeout_s) from error
         except httpx.ConnectError as error:
-            raise unreachable(self._address, _reason(error)) from error
+            raise tls_fault(self._address, error) or unreachable(self._address, _reason(error)) from error
         except httpx.TransportError as error:
-            raise ServerUnreachable(
+            raise tls_fault(self._address, error) or ServerUnreachable(
                 f"The connection to {self._address} broke during {method} {path}: {_reason(error)}. "
-                "Check that the server still runs, then try again."
+                f"{broken_remedy(self._address)}"
             ) from error
         if answer.is_success:
             return answer
-        raise problem(answer.content, answer.status_code) or self.not_understood(f"{method} {path}", answer.status_code)
+        refusal = problem(answer.content, answer.status_code, answer.headers.get(RETRY_AFTER))
+        raise refusal or self.not_understood(f"{method} {path}", answer.status_code)
 
     async def _send_again_if_stale(self, method: str, path: str, **request: Any) -> httpx.Response:
         """Reading may be asked twice: a kept connection can turn out to be dead after a restart of the server."""
@@ -124,21 +143,57 @@ class HttpExchange:
         )
 
 
-def problem(body: bytes, status: int) -> BlitzError | None:
-    """Return the error that a server's problem details (RFC 9457) stand for; None if the body holds none."""
+def problem(body: bytes, status: int, retry_after: str | None = None) -> BlitzError | None:
+    """Return the error that a server's problem details (RFC 9457) stand for; None if the body holds none.
+
+    :param retry_after: the answer's header of that name, which stands for a busy server whatever the body says.
+    """
     try:
         details = json.loads(body)
-        code = details["code"]
+        code = str(details["code"])
         sentence = details.get("detail") or details.get("title") or f"The server answered with HTTP status {status}."
     except (ValueError, TypeError, KeyError, AttributeError):
+        if status != _TOO_MANY and (status != _UNAVAILABLE or retry_after is None):
+            return None
+        code, sentence = ServerBusy.code, f"The server is busy (HTTP status {status}). Try again later."
+    error = error_for_code(code, str(sentence), status)
+    if isinstance(error, ServerBusy):
+        error.retry_after_s = _seconds(retry_after)
+    return error
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """Read ``Retry-After`` (RFC 9110, section 10.2.3): seconds, or a date.
+
+    >>> _seconds("7"), _seconds("soon")
+    (7.0, None)
+    """
+    if retry_after is None:
         return None
-    return error_for_code(str(code), str(sentence), status)
+    try:
+        seconds = float(retry_after)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return min(max(seconds, 0.0), _LONGEST_BUSY_S) if math.isfinite(seconds) else None
 
 
 def unreachable(address: ServerAddress, reason: str) -> ServerUnreachable:
     """Return the sentence for a server that does not answer."""
     return ServerUnreachable(
         f"Cannot reach a Blitz server at {address}: {reason}. Start one there with 'blitz serve', or check the address."
+    )
+
+
+def broken_remedy(address: ServerAddress) -> str:
+    """Say what to do when a connection breaks before there is an answer: a server with TLS hangs up on plain HTTP."""
+    if address.is_tls:
+        return "Check that the server still runs, then try again."
+    return (
+        "Check that the server still runs, then try again; if it uses TLS, connect with the link that "
+        "'blitz token create' prints there."
     )
 
 

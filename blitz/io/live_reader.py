@@ -6,6 +6,7 @@ what messages mean the consumer's (:mod:`.live_stream`).
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,15 +22,17 @@ from blitz.errors import (
     BlockError,
     RemoteError,
     RequestTimeout,
+    ServerBusy,
     ServerError,
     ServerUnreachable,
     SessionNotFound,
     StoreUnavailable,
 )
 from blitz.io.address import ServerAddress
-from blitz.io.exchange import describe_os_error, problem, unreachable
+from blitz.io.exchange import RETRY_AFTER, describe_os_error, problem, unreachable
 from blitz.io.live_cursor import LiveCursor
 from blitz.io.live_mailbox import LiveMailbox
+from blitz.io.pinning import tls_fault
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +45,7 @@ _CLOSE_S = 1.0
 _NORMAL, _POLICY = 1000, 1008
 _LEAVING_CODES = (1001, 1012)
 """Going away, and service restart: what servers send when they are stopped."""
+_TRY_LATER = 1013
 _PRIVATE_CODES = range(4000, 5000)
 
 
@@ -50,6 +54,7 @@ class LiveOptions:
     """How a live connection is kept; the meanings are those of :class:`~blitz.io.connection.AsyncClient`."""
 
     headers: dict[str, str]
+    tls: ssl.SSLContext | None
     keepalive: bool
     timeout_s: float
     inactive_s: float
@@ -153,6 +158,7 @@ class LiveReader:
             websocket = await connect(
                 self._address.live_url(query),
                 additional_headers=options.headers,
+                ssl=options.tls,
                 compression=None,
                 proxy=None,
                 open_timeout=options.timeout_s,
@@ -168,7 +174,7 @@ class LiveReader:
         except TimeoutError as error:
             raise unreachable(self._address, f"no answer within {options.timeout_s:g} s") from error
         except OSError as error:
-            raise unreachable(self._address, describe_os_error(error)) from error
+            raise tls_fault(self._address, error) or unreachable(self._address, describe_os_error(error)) from error
         except (InvalidMessage, EOFError) as error:
             raise unreachable(self._address, "it closed the connection before answering") from error
         except InvalidHandshake as error:
@@ -234,6 +240,8 @@ class LiveReader:
             raise self._lost("the server ended it") from error
         if close.code in _LEAVING_CODES:
             raise self._lost("the server is shutting down") from error
+        if close.code == _TRY_LATER:
+            raise ServerBusy(f"{self._address} has no room for this live connection now.") from error
         if close.code == _POLICY or close.code in _PRIVATE_CODES:
             refusal = problem(close.reason.encode(), close.code)
             raise refusal or RemoteError(
@@ -243,7 +251,7 @@ class LiveReader:
 
     def _refusal(self, error: InvalidStatus) -> BlitzError:
         response = error.response
-        refusal = problem(bytes(response.body), response.status_code)
+        refusal = problem(bytes(response.body), response.status_code, response.headers.get(RETRY_AFTER))
         if refusal is not None:
             return refusal
         if response.status_code >= 500:
@@ -258,6 +266,8 @@ class LiveReader:
 
     def _is_passing(self, error: BlitzError) -> bool:
         """Whether waiting may mend it. A server that never answered at all is more likely a wrong address."""
+        if isinstance(error, ServerBusy):
+            return self._options.reconnect
         if not (self._options.reconnect and self._was_connected):
             return False
         if isinstance(error, ServerError):
@@ -271,5 +281,6 @@ class LiveReader:
             text = f"{error} Trying again until the server is back."
             notice = Notice(severity="warning", text=text, time=datetime.now(UTC))
             await self._mailbox.put(Event(event=EventKind.DISCONNECTED, notice=notice))
-        await asyncio.sleep(self._wait_s)
+        asked_s = error.retry_after_s if isinstance(error, ServerBusy) else None
+        await asyncio.sleep(max(self._wait_s, asked_s or 0.0))
         self._wait_s = min(2 * self._wait_s, self._options.max_wait_s)

@@ -182,7 +182,7 @@ def test_client_library_needs_neither_unix_nor_the_extras() -> None:
         "client = blitz.Client()\n"
         "client.close()\n"
         "import blitz.cli.main, blitz.data.sync, blitz.data.export\n"
-        "from blitz.io.device_calls import default_owner\n"
+        "from blitz.io.calls import default_owner\n"
         "print(default_owner())\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)

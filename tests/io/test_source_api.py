@@ -22,7 +22,7 @@ from blitz.data.records import BadFrameRecord, BoardRecord, LinkState
 from blitz.data.source_config import SerialOptions, SourceConfig
 from blitz.data.source_records import OWNER_HEADER, CommandAnswer, CommandRequest, DefinitionVersion
 from blitz.errors import ConfigError
-from blitz.io.device_calls import default_owner
+from blitz.io.calls import default_owner
 from blitz.io.source_api import device_calls, source_calls
 
 PRINTER = BoardDefinition(

@@ -104,6 +104,11 @@ class Delivery:
         source = self.source
         return self.reserved if source is None else source
 
+    @property
+    def covered_until_ns(self) -> int:
+        """Until when nothing of the present session is missing: the last message, or the session's beginning."""
+        return max(self.last_arrival_ns, self._since_ns)
+
     def account(self) -> Account | None:
         """Return the account of the session that is delivered to; None where no row is kept for the device."""
         row = self.row
@@ -132,11 +137,12 @@ class Delivery:
             self._begun = self.tally
         self.source = source
 
-    def activate(self, *, is_away: bool = False, reason: str = NOT_THERE) -> None:
+    def activate(self, *, is_away: bool = False, reason: str = NOT_THERE, since_ns: int | None = None) -> None:
         """Let the present session go and deliver to the wanted one.
 
         :param is_away: the device is not there, so that messages are missing from the session's start.
         :param reason: why it is not there.
+        :param since_ns: since when, where it is missing already.
         """
         self.release()
         with self._changed:
@@ -145,7 +151,7 @@ class Delivery:
         self._gap_count = 0
         self._since_ns = self._sink.now_ns()
         if is_away and self.is_recording:
-            self._lost = (self._since_ns, reason)
+            self._lost = (self._since_ns if since_ns is None else since_ns, reason)
 
     def release(self) -> None:
         """Nothing more comes for the present session."""

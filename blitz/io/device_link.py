@@ -5,6 +5,7 @@ device (:mod:`blitz.io.blitz_device`, :mod:`blitz.io.stream_device`, :mod:`blitz
 same for all of them is here.
 """
 
+import contextlib
 import logging
 import re
 import threading
@@ -27,6 +28,7 @@ from blitz.io.ledger import Ledger, Tally
 from blitz.io.lending import WAS_ASKED_FOR, Lending
 from blitz.io.link import Link, LinkEnded, is_port, open_link
 from blitz.io.link_orders import Changes, CommandQueue
+from blitz.io.link_watch import Fault, Nobody
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,9 @@ STEADY_S = 1.0
 """A connection that held for so long was a good one: the next is tried at once."""
 CHANGE_WAIT_S = 5.0
 NOTICE_EVERY_S = 10.0
+BEGIN_ROUND_S = 0.25
+ABANDON_S = 3.0
+"""Whoever takes messages may take so long for it while the store is away."""
 LENT = "Lent to another program; it is opened again by itself."
 
 
@@ -95,7 +100,11 @@ class DeviceLink:
         """Set once the device is known, or was asked in vain, or cannot be opened."""
         self.failure: BaseException | None = None
         """What ended the thread, if it was no call of :meth:`stop`."""
-        self._sink = sink
+        self.beats = 0
+        """Rises as long as the thread moves: at least once a second, but while a port is being opened."""
+        self.missed: tuple[int, int] | None = None
+        """When the thread has failed: the session that it delivered to, and since when messages are missing."""
+        self._sink: Sink = sink
         self._locate = locate
         self._tell = tell
         self._why_missing = why_missing
@@ -120,6 +129,9 @@ class DeviceLink:
         self._bad_seen = 0
         self._measured = (0, time.monotonic())
         self._noticed_s: dict[str, float] = {}
+        self._talk: Conversation | None = None
+        self._delivering = threading.Lock()
+        self._begin_s = 0.0
         self._thread = threading.Thread(target=self._run, name=f"link {config.name}", daemon=True)
 
     @property
@@ -142,10 +154,50 @@ class DeviceLink:
         if self.failure is not None:
             raise self.failure
 
+    def take_over(self, before: "DeviceLink", fault: Fault, delay_s: float) -> None:
+        """Go on for a link whose thread has failed: what is missed meanwhile is a gap. Called before :meth:`start`.
+
+        :param delay_s: when to open the port at the earliest.
+        """
+        self._why_missing = fault.value
+        self.missed = before.missed
+        self._begin_s = time.monotonic() + delay_s
+        self.error = before.error
+
+    def abandon(self) -> bool:
+        """Give up a thread that does not move: what it says, should it move again, goes nowhere.
+
+        False if it is held up by whoever takes its messages: a new thread would be, too.
+        """
+        if not self._delivering.acquire(timeout=ABANDON_S):
+            return False
+        try:
+            delivery, talk = self.delivery, self._talk
+            self._sink = Nobody(self._sink.now_ns)
+            self.delivery = Delivery(self._sink, self.ledger)
+        finally:
+            self._delivering.release()
+        self.stopping.set()
+        delivery.settle(self.ledger.tally(()) if talk is None else talk.tally())
+        self._note_missed(delivery)
+        delivery.release()
+        self._is_over.set()
+        self._commands.refuse(LinkError(f"{self.name} hung and is started anew."))
+        self.identified.set()
+        link, self._link = self._link, None
+        if link is not None:  # a driver that hangs in reading may hang in closing, too
+            threading.Thread(target=link.close, name=f"closing {self.name}", daemon=True).start()
+        return True
+
     def deliver_to(self, session_id: int) -> None:
         """Deliver to this session (or the preview) from now on; the old one is drained first."""
         self.delivery.wanted = session_id
         self._wake()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the thread was told to end."""
+        return self.stopping.is_set()
 
     @property
     def is_over(self) -> bool:
@@ -251,6 +303,7 @@ class DeviceLink:
     @property
     def is_leaving(self) -> bool:
         """Whether the link is about to be closed."""
+        self.beats += 1
         return self.stopping.is_set() or self.lending.is_lent
 
     @property
@@ -289,11 +342,14 @@ class DeviceLink:
 
     def keep_waiting(self) -> None:
         """The device is not known yet: follow what is wanted all the same."""
+        self.beats += 1
         self._changes.make()
         if not self.delivery.is_current:
             # What a device says while it is being identified is kept: a session that begins meanwhile misses nothing.
             is_heard = self.state is LinkState.IDENTIFYING and self.delivery.active == PREVIEW_ID
-            self.delivery.activate(is_away=not is_heard, reason=self._why_missing)
+            missed, self.missed = self.missed, None
+            since_ns = missed[1] if missed is not None and missed[0] == self.delivery.wanted else None
+            self.delivery.activate(is_away=not is_heard, reason=self._why_missing, since_ns=since_ns)
 
     def stay_unknown(self, sentence: str) -> None:
         """The device does not say what it is.
@@ -346,6 +402,7 @@ class DeviceLink:
 
     def _run(self) -> None:
         try:
+            self._wait_for_begin()
             while not self.stopping.is_set():
                 if self.lending.is_lent:
                     self._lend()
@@ -363,8 +420,11 @@ class DeviceLink:
         except Exception as error:
             self.failure = error
             log.exception("The thread of %s ended", self.name)
+            with contextlib.suppress(Exception):  # what else is wrong says what has ended it
+                self._settle(self.ledger.tally(()) if self._talk is None else self._talk.tally())
+            self._note_missed(self.delivery)
             self._sink.notice(
-                "error", f"{self.name} ended by a fault of ours: {error!r}. Restart the server.", self.name
+                "error", f"{self.name} ended by a fault of ours: {error!r}. It is started anew.", self.name
             )
             self.set_state(LinkState.AWAY, f"ended by a fault of ours: {error!r}")
         finally:
@@ -375,6 +435,24 @@ class DeviceLink:
             self.identified.set()
             self.delivery.release()
 
+    def _wait_for_begin(self) -> None:
+        """Follow what is wanted from the first moment where another link has failed, and open when it is time."""
+        if self.missed is not None:
+            self.keep_waiting()
+        while (remaining_s := self._begin_s - time.monotonic()) > 0 and not self.stopping.wait(
+            min(remaining_s, BEGIN_ROUND_S)
+        ):
+            self.keep_waiting()
+
+    def _note_missed(self, delivery: Delivery) -> None:
+        """The thread has failed: keep where its account ends."""
+        if delivery.active is not None and delivery.is_recording:
+            self.missed = (delivery.active, delivery.covered_until_ns)
+
+    def _now_ns(self) -> int:
+        self.beats += 1
+        return self._sink.now_ns()
+
     def _open(self) -> Conversation:
         if self._locate is not None:
             place = self._locate()
@@ -383,17 +461,18 @@ class DeviceLink:
                 raise LinkError(place.why)
             self.port = place.port
         self._link = open_link(self.port, self.config.serial)
-        return Conversation(
+        self._talk = Conversation(
             self._link,
             self.framing,
             self.ledger,
             self._deliver,
-            self._sink.now_ns,
+            self._now_ns,
             lambda: self.is_wanted_elsewhere,
             self.stopping,
             self._settle,
             self.complain,
         )
+        return self._talk
 
     def _attend(self, talk: Conversation) -> None:
         if not self._failed_begins:  # else it goes on: it can be opened, but nothing comes of it
@@ -424,7 +503,9 @@ class DeviceLink:
                 self._bad_frames.append(BadFrameRecord(time_ns=now_ns, reason=frame.reason, raw=frame.raw.hex()))
 
     def _deliver(self, messages: Sequence[bytes], arrived_ns: int) -> None:
-        if not self.delivery.deliver(messages, arrived_ns):
+        with self._delivering:
+            is_taken = self.delivery.deliver(messages, arrived_ns)
+        if not is_taken:
             self.notice("error", f"The store is away or too slow: messages of {self.name} are being dropped.")
 
     # ---- commands -----------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from blitz.io.delivery import NOT_THERE, Identified, Sink
 from blitz.io.device import Device, Placement
 from blitz.io.device_link import DeviceLink, LinkOptions
 from blitz.io.doctor import guess_definition
+from blitz.io.link_watch import Fault, LinkWatch
 from blitz.io.netscanner import NetScanner
 from blitz.io.places import Places
 from blitz.io.source_naming import free_name, named_source, overridden
@@ -89,6 +90,7 @@ class DeviceLinks:
         self._dismissed: set[str] = set()
         """Ports whose source was deleted: left alone until they are plugged in anew."""
         self._places = Places(self._configs, options.never_touch, options.find_ports)
+        self._watch = LinkWatch()
         self._is_stopping = False
 
     # ---- life -------------------------------------------------------------------------------------------------
@@ -140,6 +142,19 @@ class DeviceLinks:
                     if port.port in fresh and port.is_known_kind:
                         name = free_name(port.port, self._links)
                         self._add(SourceConfig(name=name, link=port.port, identity=port.identity), is_named=False)
+        finally:
+            self._change.release()
+
+    def revive_dead(self) -> None:
+        """Start links anew whose thread has ended by a fault, or shows no sign of life; called once a second.
+
+        What they miss is a gap, and their accounts go on.
+        """
+        if not self._change.acquire(blocking=False):
+            return  # somebody changes sources: the next look is a second away
+        try:
+            for link, fault in self._watch.look(self.links()):
+                self._revive(link, fault)
         finally:
             self._change.release()
 
@@ -278,6 +293,21 @@ class DeviceLinks:
         """Close a link and open it anew under another configuration; the account of a running session goes on."""
         with self._change:
             self._exchange(link, self._make(config, before=link))
+
+    def _revive(self, link: DeviceLink, fault: Fault) -> None:
+        what = f"ended by a fault of ours ({link.failure!r})"
+        if fault is Fault.HANGS:
+            what = "showed no sign of life"
+            if not link.abandon():
+                link.notice("error", f"The link of {link.name} hangs: nobody takes its messages. Restart the server.")
+                return
+        delay_s = self._watch.delay_s(link.name)
+        text = f"The link of {link.name} {what}: it is started anew{f' in {delay_s} s' if delay_s else ''}."
+        fresh = self._make(link.config, is_named=link.options.is_named, before=link)
+        fresh.take_over(link, fault, delay_s)
+        self._sink.notice("warning" if fault is Fault.DIED else "error", text, link.name)
+        self._record(TimelineKind.LINK, text, source=link.name)
+        self._open(fresh)
 
     def _exchange(self, link: DeviceLink, fresh: DeviceLink) -> None:
         self._remove(link)

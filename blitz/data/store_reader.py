@@ -147,9 +147,12 @@ class StoreReader:
         high = last_at_or_before(stop - 1, low)
         return [ARRIVAL.unpack(entry) for entry in self._execute("LRANGE", key, low, high)]
 
-    def messages(self, session_id: int, first: int, count: int, store_id: str) -> MessageBlock:
+    def messages(
+        self, session_id: int, first: int, count: int, store_id: str, *, even_in_trash: bool = False
+    ) -> MessageBlock:
         """Return the messages with first <= seq < first + count that are there; perhaps none.
 
+        :param even_in_trash: for a backup, which has the trash, too.
         :raises SessionNotFound: if there is no such session.
         """
         keys, first = self.keys, max(first, 0)
@@ -166,7 +169,7 @@ class StoreReader:
                 base_now, started, is_trashed, raw = pipeline.execute()
             if started is None:
                 raise not_found(session_id)
-            if is_trashed:
+            if is_trashed and not even_in_trash:
                 raise in_trash(session_id)
             if int(base_now or 0) == base:
                 break

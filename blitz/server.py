@@ -34,6 +34,7 @@ from blitz.io.acquisition import Acquisition, AcquisitionOptions
 from blitz.io.api import create_app
 from blitz.io.devices import DeviceOptions
 from blitz.io.guard import Guard
+from blitz.io.limits import Admission, Limits
 
 if TYPE_CHECKING:
     from blitz.io.redis_child import RedisChild
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("blitz.server")
 
 _SIMULATOR_START_S = 20.0
-_WEBSOCKET_LIMIT_BYTES = 65_536
 _HTTP_STOP_S = 2
 
 
@@ -89,7 +89,7 @@ def _run(settings: ServerSettings) -> int:
         kept = stack.enter_context(SourceStore(settings.data_dir / "server.db"))
         acquisition = Acquisition(store, definitions, options, kept)
         hosts = (settings.host, socket.gethostname(), *settings.allowed_hosts)
-        app = Guard(create_app(acquisition, store), hosts, settings.token)
+        app = Guard(Admission(create_app(acquisition, store), Limits.from_settings(settings)), hosts, settings.token)
         try:
             acquisition.start()
             asyncio.run(_serve(app, acquisition, listener, settings, store, _early_signals()))
@@ -244,10 +244,7 @@ async def _serve(
         log_config=None,
         access_log=False,
         lifespan="off",
-        ws_max_size=_WEBSOCKET_LIMIT_BYTES,
-        ws_per_message_deflate=False,
-        # A slow viewer reads its ping late, behind the blocks: that is no reason to drop it.
-        ws_ping_timeout=600.0,
+        **Limits.from_settings(settings).uvicorn_options(),
         timeout_graceful_shutdown=_HTTP_STOP_S,
     )
     server = _Server(config)

@@ -30,6 +30,7 @@ from blitz.errors import (
     ConfigError,
     LinkError,
     NoSession,
+    ServerBusy,
     SessionNotFound,
     SessionRunning,
     SourceExists,
@@ -41,6 +42,7 @@ from blitz.errors import (
 )
 from blitz.io.acquisition import Acquisition
 from blitz.io.guard import problem
+from blitz.io.lanes import RETRY_AFTER_S, Answers, Lanes
 from blitz.io.live import as_json_lines
 from blitz.io.source_api import device_calls, source_calls
 
@@ -60,6 +62,7 @@ _STATUS: dict[type[BlitzError], int] = {
     CommandRefused: 422,
     BoardTimeout: 504,
     LinkError: 503,
+    ServerBusy: 503,
     StoreUnavailable: 503,
     StoreInUse: 409,
 }
@@ -103,35 +106,39 @@ class Health(BaseModel):
 
 def create_app(acquisition: Acquisition, store: DatabaseServer) -> FastAPI:
     """Return the application; its documentation page, at ``/docs``, needs no other server."""
+    lanes = Lanes()
     app = FastAPIOffline(
         title="Blitz",
         version=blitz.__version__,
         description="Serial data acquisition: boards, sessions, live messages. The live connection is a WebSocket at "
         "`/api/v1/live?session=&first=&format=arrow|ndjson`: blocks of messages from a cursor on, and events as JSON.",
     )
-    app.include_router(_system_calls(acquisition), prefix="/api/v1")
-    app.include_router(device_calls(acquisition.devices), prefix="/api/v1")
-    app.include_router(source_calls(acquisition.devices), prefix="/api/v1")
-    app.include_router(_session_calls(acquisition, store), prefix="/api/v1")
-    app.include_router(_message_calls(acquisition, store), prefix="/api/v1")
+    app.include_router(_system_calls(acquisition, lanes), prefix="/api/v1")
+    app.include_router(device_calls(acquisition.devices, lanes), prefix="/api/v1")
+    app.include_router(source_calls(acquisition.devices, lanes), prefix="/api/v1")
+    app.include_router(_session_calls(acquisition, store, lanes), prefix="/api/v1")
+    app.include_router(_message_calls(acquisition, store, lanes.answers), prefix="/api/v1")
     _handle_errors(app)
     return app
 
 
-def _system_calls(acquisition: Acquisition) -> APIRouter:
+def _system_calls(acquisition: Acquisition, lanes: Lanes) -> APIRouter:
     calls = APIRouter(tags=["system"])
 
     @calls.get("/status", response_model_exclude_none=True)
+    @lanes.memory
     def read_status() -> StatusRecord:
         """Return version, store, running session, boards and rates in one look."""
         return acquisition.status()
 
     @calls.get("/events", response_model_exclude_none=True)
+    @lanes.memory
     def read_notices() -> list[Notice]:
         """Return the last notices, oldest first."""
         return acquisition.notices
 
     @calls.get("/health", response_model_exclude_none=True, responses={503: {"model": Health}})
+    @lanes.memory
     def read_health(response: Response) -> Health:
         """Say whether messages are stored."""
         error = acquisition.status().store.error
@@ -143,7 +150,7 @@ def _system_calls(acquisition: Acquisition) -> APIRouter:
     return calls
 
 
-def _session_calls(acquisition: Acquisition, store: DatabaseServer) -> APIRouter:
+def _session_calls(acquisition: Acquisition, store: DatabaseServer, lanes: Lanes) -> APIRouter:
     calls = APIRouter(tags=["sessions"])
 
     @calls.get("/sessions", response_model_exclude_none=True)
@@ -152,6 +159,7 @@ def _session_calls(acquisition: Acquisition, store: DatabaseServer) -> APIRouter
         return store.sessions()
 
     @calls.post("/sessions", status_code=201, response_model_exclude_none=True)
+    @lanes.sessions
     def start_session(request: StartRequest, response: Response) -> Any:
         """Start recording; 409 with the running session if one runs already, or 200 with it if `join` is set."""
         try:
@@ -170,6 +178,7 @@ def _session_calls(acquisition: Acquisition, store: DatabaseServer) -> APIRouter
             return StartAnswer(session=running, created=False)
 
     @calls.post("/sessions/{session_id}/stop", response_model_exclude_none=True)
+    @lanes.sessions
     def stop_session(session_id: int) -> SessionRecord:
         """Stop recording: the boards are drained first; 409 if that session does not run."""
         return acquisition.stop_session(session_id)
@@ -198,7 +207,7 @@ def _session_calls(acquisition: Acquisition, store: DatabaseServer) -> APIRouter
 SessionKey = Annotated[str, Path(pattern="^([0-9]{1,18}|preview)$", description="an id, or `preview`")]
 
 
-def _message_calls(acquisition: Acquisition, store: DatabaseServer) -> APIRouter:
+def _message_calls(acquisition: Acquisition, store: DatabaseServer, answers: Answers) -> APIRouter:
     calls = APIRouter(tags=["messages"])
     hub = acquisition.hub
 
@@ -207,7 +216,8 @@ def _message_calls(acquisition: Acquisition, store: DatabaseServer) -> APIRouter
         response_class=Response,
         responses={200: {"content": {ARROW_TYPE: {}, "application/x-ndjson": {}, "text/csv": {}}}},
     )
-    def read_messages(
+    async def read_messages(
+        request: Request,
         session_key: SessionKey,
         first: Annotated[int, Query(ge=0, description="sequence number of the first message")] = 0,
         count: Annotated[int, Query(ge=0, description=f"at most {COUNT_LIMIT} are returned")] = GRID_MESSAGES,
@@ -215,15 +225,19 @@ def _message_calls(acquisition: Acquisition, store: DatabaseServer) -> APIRouter
     ) -> Response:
         """Return one block of messages, in the form that `Accept` asks for; past the end it is empty."""
         count = min(count, COUNT_LIMIT)
-        if session_key == "preview":
-            block = hub.preview_block(first, count)
-        else:
-            block = store.messages(int(session_key), first, count)
-        if "application/x-ndjson" in accept:
-            return Response(as_json_lines(block), media_type="application/x-ndjson")
-        if "text/csv" in accept:
-            return Response(_as_csv(block), media_type="text/csv; charset=utf-8")
-        return Response(block.encode(), media_type=ARROW_TYPE)
+
+        def make() -> Response:
+            if session_key == "preview":
+                block = hub.preview_block(first, count)
+            else:
+                block = store.messages(int(session_key), first, count)
+            if "application/x-ndjson" in accept:
+                return Response(as_json_lines(block), media_type="application/x-ndjson")
+            if "text/csv" in accept:
+                return Response(_as_csv(block), media_type="text/csv; charset=utf-8")
+            return Response(block.encode(), media_type=ARROW_TYPE)
+
+        return await answers.make(make, count, request.client.host if request.client else "")
 
     @calls.websocket("/live")
     async def live(
@@ -276,7 +290,9 @@ def _as_csv(block: MessageBlock) -> str:
 
 def _problem_response(error: BlitzError) -> JSONResponse:
     status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
-    return JSONResponse(problem(status, error.code, str(error)), status, media_type="application/problem+json")
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if isinstance(error, ServerBusy) else None
+    details = problem(status, error.code, str(error))
+    return JSONResponse(details, status, headers, media_type="application/problem+json")
 
 
 def _invalid_response(error: ValidationException) -> JSONResponse:

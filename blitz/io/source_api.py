@@ -16,6 +16,7 @@ from blitz.data.records import BadFrameRecord, BoardRecord
 from blitz.data.source_changes import check_fields
 from blitz.data.source_config import SerialOptions, SourceConfig, UsbIdentity
 from blitz.data.source_records import OWNER_HEADER, CommandAnswer, CommandRequest, DefinitionVersion
+from blitz.io.lanes import Lanes
 from blitz.io.link import check_link
 
 _OWNER_LENGTH = 200
@@ -103,7 +104,7 @@ class AttachRequest(_Request):
     port: str = Field(min_length=1, max_length=4096)
 
 
-def _read_owner(
+async def _read_owner(
     x_blitz_owner: Annotated[
         str, Header(alias=OWNER_HEADER, description="who asks, as user@machine, in percent-encoded UTF-8")
     ] = "",
@@ -114,21 +115,25 @@ def _read_owner(
 Owner = Annotated[str, Depends(_read_owner)]
 
 
-def device_calls(devices: Devices) -> APIRouter:
+def device_calls(devices: Devices, lanes: Lanes | None = None) -> APIRouter:
     """Return the calls about devices as they are at present, ``/boards``."""
+    lanes = lanes or Lanes()
     calls = APIRouter(tags=["boards"])
 
     @calls.get("/boards", response_model_exclude_none=True)
+    @lanes.memory
     def list_boards() -> list[BoardRecord]:
         """Return all boards, how they are doing, and what is wrong with those that are not."""
         return devices.boards()
 
     @calls.post("/boards/scan", response_model_exclude_none=True)
+    @lanes.boards
     def scan_boards() -> list[BoardRecord]:
         """Look for new boards, for at most five seconds."""
         return devices.scan()
 
     @calls.post("/boards/{name}/commands")
+    @lanes.boards
     def send_command(name: str, command: CommandRequest, owner: Owner) -> CommandAnswer:
         """Send a line, or a command of the definition, and return the answer where one is waited for.
 
@@ -137,22 +142,26 @@ def device_calls(devices: Devices) -> APIRouter:
         return devices.command(name, command, command.who or owner)
 
     @calls.post("/boards/{name}/release", response_model_exclude_none=True)
+    @lanes.boards
     def release_board(name: str, owner: Owner, request: ReleaseRequest | None = None) -> BoardRecord:
         """Lend a board's port to another program; it is taken again by itself."""
         request = request or ReleaseRequest()
         return devices.release(name, request.for_s, request.who or owner)
 
     @calls.post("/boards/{name}/retake", response_model_exclude_none=True)
+    @lanes.boards
     def retake_board(name: str, owner: Owner) -> BoardRecord:
         """Take a lent port again."""
         return devices.retake(name, owner)
 
     @calls.post("/boards/{name}/attach", response_model_exclude_none=True)
+    @lanes.boards
     def attach_board(name: str, request: AttachRequest, owner: Owner) -> BoardRecord:
         """Say which of several devices that look alike is this source's."""
         return devices.attach(name, request.port, owner)
 
     @calls.get("/boards/{name}/bad-frames")
+    @lanes.memory
     def list_bad_frames(name: str) -> list[BadFrameRecord]:
         """Return the last frames of a board that meant nothing, oldest first."""
         return devices.bad_frames(name)
@@ -160,25 +169,29 @@ def device_calls(devices: Devices) -> APIRouter:
     return calls
 
 
-def source_calls(devices: Devices) -> APIRouter:
+def source_calls(devices: Devices, lanes: Lanes | None = None) -> APIRouter:
     """Return the calls about what is configured, ``/sources`` and ``/definitions``.
 
     Fields without a value are part of these answers: in a definition they can mean something.
     """
+    lanes = lanes or Lanes()
     calls = APIRouter(tags=["sources"])
 
     @calls.get("/sources")
+    @lanes.memory
     def list_sources() -> list[SourceConfig]:
         """Return the configured sources, in the order in which they were added."""
         return devices.sources()
 
     @calls.post("/sources", status_code=201)
+    @lanes.boards
     def add_source(config: NewSource, owner: Owner) -> SourceConfig:
         """Configure a source, which is kept over restarts; 409 if there is one of that name."""
         check_link(config.link)
         return devices.add_source(SourceConfig(**dict(config)), owner)
 
     @calls.patch("/sources/{name}")
+    @lanes.boards
     def change_source(
         name: str,
         changes: Annotated[dict[str, Any], Body(description="fields of a source, those of `serial` one by one")],
@@ -190,26 +203,31 @@ def source_calls(devices: Devices) -> APIRouter:
         return devices.update_source(name, changes, owner)
 
     @calls.delete("/sources/{name}", status_code=204)
+    @lanes.boards
     def remove_source(name: str, owner: Owner) -> None:
         """Forget a source; what was recorded of it stays."""
         devices.delete_source(name, owner)
 
     @calls.get("/definitions")
+    @lanes.memory
     def list_definitions() -> list[BoardDefinition]:
         """Return all kinds of boards that this server knows."""
         return list(devices.known_definitions())
 
     @calls.get("/definitions/{source}")
+    @lanes.memory
     def read_definition(source: str) -> BoardDefinition:
         """Return the definition in force for a source."""
         return devices.definition(source)
 
     @calls.put("/definitions/{source}")
+    @lanes.boards
     def replace_definition(source: str, definition: BoardDefinition, owner: Owner) -> BoardDefinition:
         """Put a definition in force for a source, at once, in mid-session, too; earlier ones are kept."""
         return devices.set_definition(source, definition, owner)
 
     @calls.get("/definitions/{source}/versions")
+    @lanes.memory
     def list_definition_versions(source: str) -> list[DefinitionVersion]:
         """Return all definitions that a source had, oldest first."""
         return list(devices.definition_versions(source))

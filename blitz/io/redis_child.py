@@ -55,6 +55,30 @@ def find_binary() -> Path:
         ) from error
 
 
+def running_redis(data_dir: Path) -> str | None:
+    """Return the address of the private Redis of a data folder if it answers. It is left as it is."""
+    socket_path = _socket_folder(data_dir.expanduser().absolute()) / "redis.sock"
+    if _answers(socket_path):
+        return f"unix://{socket_path}"
+    with contextlib.suppress(OSError):
+        socket_path.parent.rmdir()
+    return None
+
+
+@contextlib.contextmanager
+def locked_folder(data_dir: Path) -> Iterator[None]:
+    """Keep servers away from a data folder, which must be there, without starting a Redis.
+
+    :raises StoreInUse: if a server uses it.
+    """
+    child = RedisChild(data_dir)
+    child._take_lock()
+    try:
+        yield
+    finally:
+        child._release_lock()
+
+
 class RedisChild:
     """A private Redis on a data folder, as a context manager.
 

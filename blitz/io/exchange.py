@@ -118,7 +118,7 @@ class HttpExchange:
         except httpx.ConnectError as error:
             raise tls_fault(self._address, error) or unreachable(self._address, _reason(error)) from error
         except httpx.TransportError as error:
-            raise tls_fault(self._address, error) or ServerUnreachable(
+            raise ServerUnreachable(
                 f"The connection to {self._address} broke during {method} {path}: {_reason(error)}. "
                 f"{broken_remedy(self._address)}"
             ) from error
@@ -212,6 +212,8 @@ def describe_os_error(error: OSError) -> str:
         return "connection refused"
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, ConnectionResetError | ConnectionAbortedError):
+        return "it closed the connection"
     if str(error).startswith("Multiple exceptions"):
         return "none of the host's addresses answers"
     return (error.strerror or str(error) or type(error).__name__).lower().rstrip(".")

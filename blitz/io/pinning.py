@@ -23,6 +23,8 @@ _PRIVATE = (
     21,  # X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE
 )
 """Nobody whom this computer trusts vouches for the certificate."""
+_NO_TLS = ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF_WHILE_READING")
+"""How OpenSSL calls an answer in plain HTTP, and a server that hangs up on the greeting."""
 
 
 class WrongCertificate(ssl.SSLError):
@@ -99,10 +101,11 @@ def tls_fault(address: ServerAddress, error: BaseException) -> BlitzError | None
         return _another(address, fault.shown)
     if isinstance(fault, ssl.SSLCertVerificationError):
         return _not_verified(address, fault)
-    if isinstance(fault, ssl.SSLError) and fault.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
+    if isinstance(fault, ssl.SSLError):
+        reason = "" if fault.reason in _NO_TLS else f" ({(fault.reason or str(fault)).lower().replace('_', ' ')})"
         return ServerUnreachable(
-            f"Cannot reach a Blitz server at {address}: what answers there does not speak TLS. "
-            "If the server was started with --insecure, connect to http:// instead."
+            f"Cannot reach a Blitz server at {address}: what answers there does not speak TLS{reason}. "
+            "If the server was started with --insecure, or listens on its own machine only, write http:// instead."
         )
     return None
 

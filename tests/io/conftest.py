@@ -3,6 +3,7 @@
 import asyncio
 import http
 import json
+import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -75,17 +76,26 @@ class ScriptedServer:
         self.sessions: list[SessionRecord] = []
         self.running: SessionRecord | None = None
         self.answers: dict[str, Callable[[], Awaitable[tuple[int, str, bytes]]]] = {}
+        self.more_headers: dict[str, dict[str, str]] = {}
         self.delays: list[asyncio.Event] = []
         self.server: Server | None = None
         self.port = 0
+        self.tls: ssl.SSLContext | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}"
 
     def answer(
-        self, path: str, status: int, content_type: str, body: bytes, delay: asyncio.Event | None = None
+        self,
+        path: str,
+        status: int,
+        content_type: str,
+        body: bytes,
+        delay: asyncio.Event | None = None,
+        headers: dict[str, str] | None = None,
     ) -> None:
+        self.more_headers[path] = headers or {}
         if delay is not None:
             self.delays.append(delay)
 
@@ -96,13 +106,19 @@ class ScriptedServer:
 
         self.answers[path] = give
 
-    def refuse(self, path: str, status: int, code: str, detail: str) -> None:
+    def refuse(self, path: str, status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> None:
         problem = {"type": "about:blank", "title": code, "status": status, "code": code, "detail": detail}
-        self.answer(path, status, "application/problem+json", json.dumps(problem).encode())
+        self.answer(path, status, "application/problem+json", json.dumps(problem).encode(), headers=headers)
 
     async def open(self) -> None:
         self.server = await serve(
-            self._live, "127.0.0.1", self.port, process_request=self._request, compression=None, close_timeout=1
+            self._live,
+            "127.0.0.1",
+            self.port,
+            process_request=self._request,
+            compression=None,
+            close_timeout=1,
+            ssl=self.tls,
         )
         self.port = next(iter(self.server.sockets)).getsockname()[1]
 
@@ -139,6 +155,7 @@ class ScriptedServer:
         else:
             status, content_type, body = 404, "text/html", b"<h1>Not found</h1>"
         headers = Headers({"Content-Type": content_type, "Content-Length": str(len(body)), "Connection": "close"})
+        headers.update(self.more_headers.get(path, {}))
         return Response(status, http.HTTPStatus(status).phrase, headers, body)
 
 

@@ -8,21 +8,24 @@ it is not. One frame is under way a viewer: a slow one gets later, larger blocks
 import asyncio
 import json
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 
+import anyio
 import anyio.to_thread
 
 from blitz.data.blocks import GRID_MESSAGES, PREVIEW_ID, MessageBlock, Read
 from blitz.data.records import Event, EventKind, SessionRecord, Source, StatusRecord
-from blitz.errors import SessionNotFound
+from blitz.errors import ServerBusy, SessionNotFound
 from blitz.io.live_feed import Feed
+from blitz.io.live_frames import FRAME_BYTES, Frame, Frames, Place, within
 
 TICK_S = 0.015
 """Viewers are woken together and at most this often, so that they share blocks; the delay it adds at the most."""
 
 _RECENT_EVENTS = 2_000
-_CACHED_BLOCKS = 32
+_LOADS = 4
+_MANY_LINES = 500
 
 
 class LiveHub:
@@ -52,7 +55,8 @@ class LiveHub:
         self._events: deque[Event] = deque(maxlen=_RECENT_EVENTS)
         self._event_count = 0
         self._lock = threading.Lock()
-        self._encoded: OrderedDict[tuple[int, int, int, bool], tuple[bytes | str, int]] = OrderedDict()
+        self._frames = Frames(self._make_frame)
+        self._loads = anyio.CapacityLimiter(_LOADS)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wakeup = asyncio.Event()
         self._is_scheduled = False
@@ -86,6 +90,14 @@ class LiveHub:
         feed = self._feeds.get(session_id)
         if feed is not None and feed.advance(next_seq):
             self._schedule()
+
+    def rewind(self, session_id: int, next_seq: int) -> None:
+        """Go on at an earlier message: the store has lost what came behind."""
+        feed = self._feeds.get(session_id)
+        if feed is not None:
+            feed.rewind(next_seq)
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._frames.clear)
 
     def post(self, event: Event) -> None:
         """Tell all viewers."""
@@ -146,7 +158,13 @@ class LiveHub:
         return tuple(rows[index] for index in sorted(rows))
 
     def _events_after(self, number: int) -> tuple[list[Event], int]:
+        """Return the events behind a number, and the last one's.
+
+        :raises ServerBusy: if some of them are gone.
+        """
         with self._lock:
+            if number and self._event_count - number > _RECENT_EVENTS:
+                raise ServerBusy("This viewer was too slow to be told of all that happened. Connect again.")
             missed = min(self._event_count - number, len(self._events))
             events = [self._events[position] for position in range(len(self._events) - missed, len(self._events))]
             return events, self._event_count
@@ -170,23 +188,29 @@ class LiveHub:
     async def encoded_block(
         self, session_id: int, first: int, stop: int, *, as_ndjson: bool
     ) -> tuple[bytes | str, int]:
-        """Return a block as it goes over the wire, and where it ends; made once for all viewers at this place."""
-        key = (session_id, first, stop, as_ndjson)
-        known = self._encoded.get(key)
-        if known is not None:
-            return known
+        """Return a block as it goes over the wire, and where it ends; made once for all viewers at this place.
+
+        Where messages are long it ends before ``stop``.
+        """
+        return await self._frames.get((session_id, first, stop, as_ndjson))
+
+    async def _make_frame(self, place: Place) -> Frame:
+        session_id, first, stop, as_ndjson = place
         if session_id == PREVIEW_ID:
             block = self.preview_block(first, stop - first)
         else:
             recent = self.recent_block(session_id, first, stop)
             if recent is None:
-                recent = await anyio.to_thread.run_sync(self._load, session_id, first, stop - first)
+                recent = await anyio.to_thread.run_sync(
+                    self._load, session_id, first, stop - first, limiter=self._loads
+                )
             block = recent
-        encoded = (as_json_lines(block) if as_ndjson else block.encode(), block.next_seq)
-        self._encoded[key] = encoded
-        while len(self._encoded) > _CACHED_BLOCKS:
-            self._encoded.popitem(last=False)
-        return encoded
+        block = within(block, FRAME_BYTES)
+        if not as_ndjson:
+            return block.encode(), block.next_seq
+        if len(block) < _MANY_LINES:
+            return as_json_lines(block), block.next_seq
+        return await anyio.to_thread.run_sync(as_json_lines, block, limiter=self._loads), block.next_seq
 
 
 class _Viewer:
@@ -232,9 +256,9 @@ class _Viewer:
                     return
             had_more = False
             if self._session_id is not None and end is not None and self._cursor < end:
-                had_more = end - self._cursor > GRID_MESSAGES
                 block = await self._next_block(min(end, self._cursor + GRID_MESSAGES))
                 if block is not None:
+                    had_more = self._cursor < end
                     yield block
                 elif self._named is not None:
                     return

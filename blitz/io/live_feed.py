@@ -60,6 +60,14 @@ class Feed:
             self.first_seq = self.next_seq = next_seq
         return True
 
+    def rewind(self, next_seq: int) -> None:
+        """Forget what is here and go on at an earlier message."""
+        with self._lock:
+            if next_seq < self.next_seq:
+                self._chunks.clear()
+                self._bytes = 0
+                self.first_seq = self.next_seq = next_seq
+
     def block(self, first: int, stop: int) -> MessageBlock | None:
         """Return the messages with first <= seq < stop; None if they are not all here any more."""
         chosen: list[_Chunk] = []

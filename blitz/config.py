@@ -229,7 +229,7 @@ def _wrong(origin: str, name: str, problem: Mapping[str, Any]) -> str:
         return f"{origin}: {problem['ctx']['error']}."
     reason = str(problem["msg"])
     # A secret does not belong on a screen or in a log.
-    value = "wrong" if name == "token" else repr(problem["input"])
+    value = "wrong" if name in ("token", "hooks") else repr(problem["input"])
     return f"{origin} is {value}: {reason[0].lower()}{reason[1:]}."
 
 

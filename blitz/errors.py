@@ -27,6 +27,7 @@
     │   ├── SpoolError (OSError)              the spool on disk cannot be read or written, or is full
     │   └── ArchiveError (OSError)            an archive file is damaged, missing, or cannot be written
     ├── BackupError (OSError)                 a backup cannot be written, read or verified
+    ├── HookError (OSError)                   somebody who is to be told something could not be reached
     ├── CacheError
     │   ├── CacheTooNew (RuntimeError)        the cache was written by a newer Blitz
     │   └── CacheMismatch (ValueError)        the cache belongs to another store
@@ -196,6 +197,12 @@ class BackupError(BlitzError, OSError):
     """A backup cannot be written, read or verified."""
 
     code = "backup"
+
+
+class HookError(BlitzError, OSError):
+    """Somebody who is to be told something could not be reached."""
+
+    code = "hook"
 
 
 class CacheError(BlitzError):

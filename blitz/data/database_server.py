@@ -19,9 +19,11 @@ from redis.retry import Retry
 
 from blitz.data import store_keys
 from blitz.data.blocks import MessageBlock, Read
-from blitz.data.records import Account, Gap, SessionRecord, Source, TimelineEntry
+from blitz.data.records import Gap, SessionRecord, Source, TimelineEntry
 from blitz.data.session_trash import Condition, SessionTrash
+from blitz.data.spool_records import Batch
 from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, QUEUE_SOURCE, StoreKeys
+from blitz.data.store_placing import place
 from blitz.data.store_reader import StoreReader, not_found, translated
 from blitz.data.store_sizes import StoreSizes
 from blitz.data.store_writer import SessionWriter
@@ -39,18 +41,22 @@ class DatabaseServer:
     :param url: None takes ``BLITZ_REDIS_URL``, else ``redis://localhost:6379/0``. Nothing is connected before the
         first call.
     :param prefix: put before every key; in braces, such as ``{bench1}:``, it suits a Redis Cluster.
+    :param timeout_s: how long Redis may take to answer.
     :raises ConfigError: if the URL is none.
 
     Every method raises :class:`~blitz.errors.StoreUnavailable` if Redis does not answer. All may be called from
     several threads.
     """
 
-    def __init__(self, url: str | None = None, prefix: str = "") -> None:
+    def __init__(self, url: str | None = None, prefix: str = "", *, timeout_s: float = 10.0) -> None:
         self.url = url or os.environ.get("BLITZ_REDIS_URL") or "redis://localhost:6379/0"
         self.keys = StoreKeys(prefix)
         try:
             self._redis = redis.Redis.from_url(
-                self.url, socket_timeout=10.0, socket_connect_timeout=5.0, retry=Retry(NoBackoff(), 1)
+                self.url,
+                socket_timeout=timeout_s,
+                socket_connect_timeout=min(timeout_s, 5.0),
+                retry=Retry(NoBackoff(), 1),
             )
         except ValueError as error:
             raise ConfigError(
@@ -66,10 +72,19 @@ class DatabaseServer:
         self._queue_writer: SessionWriter | None = None
         self._store_id: str | None = None
 
+    def with_timeout(self, timeout_s: float) -> "DatabaseServer":
+        """Return the same store, asked over connections of its own with another patience."""
+        return DatabaseServer(self.url, self.keys.prefix, timeout_s=timeout_s)
+
     @property
     def address(self) -> str:
         """The URL without its password, for logs and messages."""
         return re.sub(r":[^:/@]*@", ":***@", self.url)
+
+    @property
+    def client(self) -> "redis.Redis":
+        """The connection to Redis, for what reads and writes keys beside this class: backup, migrations."""
+        return self._redis
 
     # ---- the documented methods -------------------------------------------------------------------------------
 
@@ -211,14 +226,23 @@ class DatabaseServer:
         return int(first or 0) + int(length)
 
     def close_session(
-        self, session_id: int | None = None, stopped_ms: int | None = None, *, is_interrupted: bool = False
+        self,
+        session_id: int | None = None,
+        stopped_ms: int | None = None,
+        *,
+        is_interrupted: bool = False,
+        reason: str = "",
     ) -> int | None:
-        """Stop the running session, or that one only if it is the running one; return the id that was stopped."""
+        """Stop the running session, or that one only if it is the running one; return the id that was stopped.
+
+        :param reason: why the server stops it by itself, as a sentence.
+        """
         arguments = [
             self.keys.prefix,
             "" if session_id is None else str(session_id),
             _now_ms() if stopped_ms is None else stopped_ms,
             "1" if is_interrupted else "0",
+            reason,
         ]
         stopped = self._script(store_keys.STOP_SCRIPT, [self.keys.session], arguments)
         return None if stopped is None else int(stopped)
@@ -278,10 +302,22 @@ class DatabaseServer:
         keys = [self.keys.start(session_id), self.keys.markers(session_id)]
         self._script(store_keys.PUSH_SCRIPT, keys, [entry.model_dump_json(exclude_defaults=True)])
 
-    def set_accounts(self, session_id: int, accounts: Sequence[Account], verdict: str) -> None:
-        """Write down what became of every byte and message; nothing happens if the session was deleted."""
-        fields = {f"account:{account.source}": account.model_dump_json(exclude_none=True) for account in accounts}
-        self._set_meta(session_id, fields | {"verdict": verdict})
+    def set_fields(self, session_id: int, fields: Mapping[str, str]) -> None:
+        """Write fields of the session's meta hash; nothing happens if the session was deleted."""
+        self._set_meta(session_id, fields)
+
+    def place(self, batches: Sequence[Batch]) -> int:
+        """Put batches of one writer and session, safe on disk until now, into its list; each once.
+
+        :returns: how many messages the store has lost that it had acknowledged; else 0.
+        :raises SessionNotFound: if the session was deleted.
+        """
+        return place(self._redis, self.keys, batches)
+
+    def last_arrivals(self, session_id: int, reads: int = 2000) -> dict[int, int]:
+        """Return when a message of each source came last, in ns, as far as the session's last reads tell."""
+        entries = self._execute("LRANGE", self.keys.arrivals(session_id), -reads, -1)
+        return {source: arrived_ns for _, arrived_ns, source, _ in map(ARRIVAL.unpack, entries)}
 
     def _remove(self, session_id: int, condition: Condition | Literal[""] = "", before_ms: int = 0) -> bool:
         """Delete a session for good, wherever it is or only as the condition says; False if nothing was deleted."""
@@ -305,12 +341,13 @@ class DatabaseServer:
         pairs = [part for pair in fields.items() for part in pair]
         return bool(self._script(store_keys.META_SCRIPT, keys, pairs))
 
-    def messages(self, session_id: int, first: int, count: int) -> MessageBlock:
+    def messages(self, session_id: int, first: int, count: int, *, even_in_trash: bool = False) -> MessageBlock:
         """Return the messages with first <= seq < first + count that are there; perhaps none.
 
+        :param even_in_trash: for a backup, which has the trash, too.
         :raises SessionNotFound: if there is no such session.
         """
-        return self._reader.messages(session_id, first, count, self.store_id)
+        return self._reader.messages(session_id, first, count, self.store_id, even_in_trash=even_in_trash)
 
     # ---- the lease ----------------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ class Source(Record):
     board_id: str | None = Field(None, description="two hex digits; absent where the device has no Blitz id")
     definition: BoardDefinition | None = None
     framing: FramingRule | None = Field(default=None, description="how its bytes were cut; absent: lines")
+    is_polled: bool = Field(default=False, description="a board that is asked for its messages")
 
 
 class Gap(Record):

@@ -54,6 +54,7 @@ class Spool:
         self._file: DiskFile | None = None
         self._number = 0
         self._first_seqs: dict[int, int] = {}
+        self._arrivals: dict[int, dict[int, int]] = {}
         self._offered: list[_Place] = []
         self._lock = threading.RLock()
 
@@ -104,6 +105,9 @@ class Spool:
         if not places or offset - places[-1][1] >= _INDEX_BYTES:
             places.append((record.first_seq, offset))
         segment.ends[record.session_id] = record.next_seq
+        arrivals = self._arrivals.setdefault(record.session_id, {})
+        for read in record.reads:
+            arrivals[read.source] = read.arrived_ns
 
     # ---- in and out -------------------------------------------------------------------------------------------
 
@@ -230,6 +234,7 @@ class Spool:
         if self.is_empty:
             self.message_count = 0
             self._first_seqs.clear()
+            self._arrivals.clear()
         with self._faults("remove from"):
             self._disk.remove(segment.path)
 
@@ -249,6 +254,11 @@ class Spool:
         """Return where a session's messages in the spool end; None if there are none."""
         with self._lock:
             return max((s.ends[session_id] for s in self._segments if session_id in s.ends), default=None)
+
+    def last_arrivals(self, session_id: int) -> dict[int, int]:
+        """Return when a message of each source came last, in ns, of the session's messages in the spool."""
+        with self._lock:
+            return dict(self._arrivals.get(session_id, {}))
 
     def is_closed(self, session_id: int) -> bool:
         """Whether the session's end is in it.

@@ -22,6 +22,7 @@ class StoreKeys:
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         self.store_id = f"{prefix}store_id"
+        self.schema = f"{prefix}schema"
         self.server = f"{prefix}server"
         self.session = f"{prefix}session"
         self.session_last = f"{prefix}session_last"
@@ -89,10 +90,12 @@ if not running or (ARGV[2] ~= '' and running ~= ARGV[2]) then return false end
 local base = ARGV[1] .. 'session_' .. running
 redis.call('SET', base .. '_end', ARGV[3])
 if ARGV[4] == '1' then redis.call('HSET', base .. '_meta', 'interrupted', '1') end
+if ARGV[5] ~= '' then redis.call('HSET', base .. '_meta', 'stop_reason', ARGV[5]) end
 redis.call('DEL', KEYS[1])
 return running
 """
-"""KEYS: session. ARGV: prefix, the id expected or '', end in ms, '1' if interrupted. Returns the id or false."""
+"""KEYS: session. ARGV: prefix, the id expected or '', end in ms, '1' if interrupted, why it was stopped by the server
+itself or ''. Returns the id or false."""
 
 DELETE_SCRIPT: Final = (
     _DROP
@@ -148,6 +151,10 @@ return 1
 
 PUSH_SCRIPT: Final = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+for _, entry in ipairs(redis.call('LRANGE', KEYS[2], -100, -1)) do
+  if entry == ARGV[1] then return 1 end
+end
 return redis.call('RPUSH', KEYS[2], ARGV[1])
 """
-"""KEYS: session_N_start, a list of the session. ARGV: what to put behind it. Returns 0 for a session that is gone."""
+"""KEYS: session_N_start, a list of the session. ARGV: what to put behind it, once however often it is asked for.
+Returns 0 for a session that is gone."""

@@ -39,16 +39,23 @@ class SessionWriter:
         self._next_seq = 0
         self._connection: Any = None
 
-    def append(self, reads: Sequence[Read]) -> int:
+    @property
+    def next_seq(self) -> int:
+        """Where the list ended when it was last looked at: the place of a batch whose reply was lost, if it landed."""
+        return self._next_seq
+
+    def append(self, reads: Sequence[Read], number: int | None = None) -> int:
         """Append the reads' messages and return the sequence number of the first.
 
         After :class:`StoreUnavailable` the same reads may be given again: whether they had landed is looked up by the
         batch's number, so that they are stored once.
 
+        :param number: the batch's, above those before it; by itself the next one.
+
         :raises NoSession: if the session does not run any more; nothing was stored.
         :raises StoreUnavailable: if Redis does not answer or refuses to write.
         """
-        batch = self._batch + 1
+        batch = self._batch + 1 if number is None else number
         try:
             first_seq = self._connect(batch) if self._connection is None else None
             while first_seq is None:

@@ -22,11 +22,15 @@ class AccountBook:
         self._closed: dict[int, Account] = {}
         self._appended: Counter[int] = Counter()
 
-    def open(self, session_id: int) -> None:
-        """Begin with a session."""
+    def open(self, session_id: int, accounts: Sequence[Account] = ()) -> None:
+        """Begin with a session.
+
+        :param accounts: those that an earlier server made of it, closed.
+        """
         with self._lock:
             self._session_id = session_id
-            self._closed, self._appended = {}, Counter()
+            self._closed = {account.source: account for account in accounts}
+            self._appended = Counter({account.source: account.messages_appended for account in accounts})
 
     def close(self, session_id: int, account: Account) -> None:
         """Take a link's account of a stretch that is over; a source may have several."""

@@ -1,10 +1,12 @@
-"""The acquisition: the devices, the appender, the observer, and the session that is recorded.
+"""The acquisition: the devices, the appender, the intake, the observer, and the session that is recorded.
 
 Owns what is recorded and what the server can say of itself. Calls may come from any thread; those that wait for
 devices or for the store say so. Viewers are told through the hub and never waited for.
 """
 
+import json
 import logging
+import tempfile
 import threading
 import time
 from collections import deque
@@ -13,12 +15,15 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
 
 import blitz
 from blitz.config import Durability
 from blitz.data.blocks import PREVIEW_ID, MessageBlock, Read
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.database_server import DatabaseServer
+from blitz.data.disk import LocalDisk
 from blitz.data.records import (
     Account,
     BoardRecord,
@@ -34,22 +39,32 @@ from blitz.data.records import (
     TimelineKind,
 )
 from blitz.data.source_store import SourceStore
-from blitz.errors import NoSession, SessionNotFound, StoreInUse, StoreUnavailable
+from blitz.data.spool import Spool
+from blitz.data.spool_records import Change, ChangeKind
+from blitz.errors import NoSession, SessionNotFound, SpoolError, StoreInUse, StoreUnavailable
 from blitz.io.account_book import AccountBook, verdict
 from blitz.io.appender import Appender
 from blitz.io.clock_watch import ClockWatch
 from blitz.io.delivery import Identified, Severity
 from blitz.io.device_link import DeviceLink
 from blitz.io.devices import DeviceOptions, Devices
+from blitz.io.intake import Intake
 from blitz.io.ledger import join_accounts
 from blitz.io.live import LiveHub
 from blitz.io.observer import Observer
+from blitz.io.resume import Resumption, unaccounted
 from blitz.io.store_watch import StoreWatch
 
 log = logging.getLogger(__name__)
 
 DRAIN_S = 5.0
 CLOSE_S = 8.0  # with the draining: less than clients wait for an answer
+LAST_DRAIN_S = 2.5
+"""For the boards when the server ends: all of it takes five seconds at most."""
+INTAKE_TIMEOUT_S = 2.0
+"""A store that takes longer than that to take messages is away: they go to the spool."""
+ACCOUNTS_EVERY_S = 10
+"""How often accounts are written down: what a restarted server goes on from."""
 _NOTICES_KEPT = 200
 _LEVELS: dict[Severity, int] = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -63,6 +78,11 @@ class AcquisitionOptions:
     is_private_store: bool = True
     revive_store: Callable[[], bool] | None = None
     """Starts a private Redis again that has died; says whether it had."""
+    spool_dir: Path | None = None
+    """Where messages go while Redis is away; None takes a temporary folder, which no restart finds."""
+    spool_limit_bytes: int = 2 << 30
+    after_crash: Literal["resume", "close"] = "resume"
+    on_stop: Literal["close", "keep"] = "close"
 
 
 class Acquisition:
@@ -82,12 +102,16 @@ class Acquisition:
         self.store_id = store.store_id
         self.ended_incomplete = False
         """Whether :meth:`stop` found the store away: a session stayed open, or messages were lost."""
-        self.hub = LiveHub(self.store_id, store.messages, store.session, self.status)
+        self.hub = LiveHub(self.store_id, self.messages, self.session_record, self.status)
         self._store = store
         self._options = options
+        self._own_folder = None if options.spool_dir else tempfile.TemporaryDirectory(prefix="blitz-spool-")
+        folder = options.spool_dir or Path(self._own_folder.name if self._own_folder else "")
+        self._intake_store = store.with_timeout(INTAKE_TIMEOUT_S)
+        self.intake = Intake(self._intake_store, Spool(LocalDisk(), folder, options.spool_limit_bytes), self)
         kept = kept or SourceStore(":memory:")
         self.devices = Devices(definitions, kept, options.devices, self, self.record, self._account)
-        self._appender = Appender(store, self, self.devices.source)
+        self.appender = Appender(self.intake, self, self.devices.source)
         self._book = AccountBook()
         self._observer = Observer(self._read_block, self.hub.next_seq, self)
         self._clock_watch = ClockWatch()
@@ -96,6 +120,10 @@ class Acquisition:
         self._state_lock = threading.Lock()
         self._notices: deque[Notice] = deque(maxlen=_NOTICES_KEPT)
         self._closing: Future[SessionRecord] | None = None
+        self._unaccounted = 0
+        """Messages of a session that an earlier server began which came behind its last account."""
+        self.beat_s = time.monotonic()
+        """When housekeeping began its last round, by the monotonic clock."""
         self._watch = StoreWatch(
             store, is_private=options.is_private_store, revive=options.revive_store, changed=self._store_changed
         )
@@ -111,43 +139,106 @@ class Acquisition:
         :raises StoreInUse: if another server acquires into this store.
         """
         self._watch.take_lease()
-        interrupted = self._store.close_interrupted()
-        if interrupted is not None:
-            count = self._store.session(interrupted).message_count
-            self._store.set_accounts(interrupted, [], "interrupted: the server ended unexpectedly, no account was made")
-            self.notice(
-                "warning",
-                f"Session {interrupted} was being recorded when the server ended unexpectedly. It is closed and marked "
-                f"as interrupted; its {count} messages are all there.",
-                None,
-            )
-        self._appender.start()
+        self.intake.recover()
+        running = self._store.running_session()
+        if running is not None and self.intake.spool.is_closed(running):
+            self._empty_spool()
+            running = None
+        resumed: SessionRecord | None = None
+        if running is not None and self._options.after_crash == "resume":
+            resumed = self._resume(self._store.session(running))
+        elif running is not None:
+            self._empty_spool()
+            self._close_interrupted()
+        self.intake.start()
+        self.appender.start()
         self._observer.start()
+        if resumed is not None:
+            self._tell_resumed(resumed)
         self.devices.start()
         self._housekeeping.start()
 
+    def _empty_spool(self) -> None:
+        while self.intake.is_spooling and self.intake.drain():
+            pass
+
+    def _close_interrupted(self) -> None:
+        interrupted = self._store.close_interrupted()
+        if interrupted is None:
+            return
+        record = self._store.session(interrupted)
+        line = "interrupted: the server ended unexpectedly, no account was made"
+        if record.accounts:
+            line = "interrupted: the server ended unexpectedly, the account is that of a few seconds before"
+        self._store.set_fields(interrupted, {"verdict": line})
+        self.notice(
+            "warning",
+            f"Session {interrupted} was being recorded when the server ended unexpectedly. It is closed and marked "
+            f"as interrupted; its {record.message_count} messages are all there.",
+            None,
+        )
+
+    def _resume(self, record: SessionRecord) -> SessionRecord:
+        """Go on with a session that an earlier server was recording; return it as it is now."""
+        spool = self.intake.spool
+        count = max(record.message_count, spool.next_seq(record.id) or 0)
+        record = record.model_copy(update={"message_count": count, "resumed": record.resumed + 1})
+        arrivals = self._store.last_arrivals(record.id) | spool.last_arrivals(record.id)
+        resumption = Resumption.of(record, arrivals)
+        self.devices.resume(record.id, resumption.missed(), record.sources)
+        self._follow(record, resumption)
+        return record
+
+    def _tell_resumed(self, record: SessionRecord) -> None:
+        fields = {"resumed": str(record.resumed)}
+        self.intake.put(Change(record.id, ChangeKind.FIELDS, json.dumps(fields)))
+        text = (
+            f"The server was restarted and goes on with session {record.id}, which has {record.message_count} messages."
+        )
+        self.record(TimelineKind.SERVER, text)
+        self.notice("warning", text, None)
+
     def stop(self) -> None:
-        """Stop a running session in good order, close the ports, give the lease up; a second time does nothing."""
+        """Stop a running session in good order, close the ports, give the lease up; a second time does nothing.
+
+        It takes five seconds at most. With the option ``on_stop="keep"`` the session is left running in the store.
+        """
         if self._housekeeping_stop.is_set():
             return
         self._housekeeping_stop.set()
         if self._housekeeping.is_alive():
             self._housekeeping.join(5.0)
-        try:
-            self.stop_session(None)
-        except NoSession:
-            pass
-        except StoreUnavailable:
-            self.ended_incomplete = True
-            log.error("Redis is away: the session is left open, and marked as interrupted at the next start.")
+        session = self._session
+        if session is not None and self._options.on_stop == "keep":
+            log.info("Session %s is left running: the next server goes on with it", session.id)
+        else:
+            self._stop_last_session()
         self.devices.stop()
         try:
-            self._appender.stop()
-            self._observer.stop()
-            self._watch.release_lease()
+            if self._session is not None:
+                self._keep_accounts()
+            self.appender.stop()
         except StoreUnavailable as error:
             self.ended_incomplete = True
             log.error("%s", error)
+        self._observer.stop()
+        self.intake.stop()
+        try:
+            self._watch.release_lease()
+        except StoreUnavailable as error:
+            log.warning("The lease could not be given up: %s", error)
+        self._intake_store.close()
+        if self._own_folder is not None:
+            self._own_folder.cleanup()
+
+    def _stop_last_session(self) -> None:
+        try:
+            self.stop_session(None, drain_s=LAST_DRAIN_S)
+        except NoSession:
+            pass
+        except StoreUnavailable as error:
+            self.ended_incomplete = True
+            log.error("The session is left open, and gone on with at the next start: %s", error)
 
     # ---- sessions -----------------------------------------------------------------------------------------------
 
@@ -161,6 +252,11 @@ class Acquisition:
         with self._session_lock:
             if self._watch.is_standing_by:
                 raise StoreInUse("Another server acquires into this store now. Stop one of the two.")
+            if self.intake.is_spooling:
+                raise StoreUnavailable(
+                    f"{self.intake.spooled_messages} messages wait in the spool until Redis has taken them. "
+                    "Start again when the server says that this is over."
+                )
             self._anchor_ns = time.time_ns() - time.monotonic_ns()
             session_id = self._store.start_session(name, notes, owner, self.devices.present_sources())
             record = self._store.session(session_id)
@@ -168,14 +264,19 @@ class Acquisition:
             log.info("Session %s started by %s", session_id, owner or "an unnamed client")
             return record
 
-    def _follow(self, record: SessionRecord) -> None:
+    def _follow(self, record: SessionRecord, resumption: Resumption | None = None) -> None:
         """Record into a session that runs in the store."""
         self.hub.open_session(record.id, record.sources)
-        self._book.open(record.id)
-        self._observer.open_session(record.id, record.message_count)
+        self.hub.advance(record.id, record.message_count)
+        accounts = [] if resumption is None else resumption.accounts()
+        self._book.open(record.id, accounts)
+        self._unaccounted = 0 if resumption is None else unaccounted(accounts, record.message_count)
+        self._observer.open_session(record.id, record.message_count if resumption is None else resumption.examined_from)
         for source in record.sources:
             self._observer.add_source(source)
-        self._appender.open_session(record)
+        for gap in record.gaps:
+            self._observer.add_gap(record.id, gap)
+        self.appender.open_session(record, 0 if resumption is None else resumption.last_ns)
         with self._state_lock:
             self._session = record
         self.hub.post(Event(event=EventKind.SESSION_STARTED, session_id=record.id, session=record.brief()))
@@ -184,12 +285,16 @@ class Acquisition:
             if self._session is not None and self._session.id == record.id:
                 self.devices.deliver_to(record.id)
 
-    def stop_session(self, session_id: int | None) -> SessionRecord:
+    def stop_session(self, session_id: int | None, reason: str = "", drain_s: float = DRAIN_S) -> SessionRecord:
         """Stop recording: fetch what the boards still hold, then close the session. Waits for both.
 
+        While Redis is away that is as good: the session's end waits in the spool, behind its messages.
+
         :param session_id: None means the running one.
+        :param reason: why the server stops it by itself, as a sentence.
+        :param drain_s: how long boards may take.
         :raises NoSession: if it does not run.
-        :raises StoreUnavailable: if Redis is away; the session is closed when it is back.
+        :raises StoreUnavailable: if neither Redis nor the spool takes anything; it is closed when one does.
         """
         with self._session_lock:
             running = self._session
@@ -198,20 +303,19 @@ class Acquisition:
                 raise NoSession(f"{which}. There is nothing to stop.")
             self.devices.deliver_to(PREVIEW_ID)
             began_s = time.monotonic()
-            deadline_s = began_s + DRAIN_S
+            deadline_s = began_s + drain_s
             for link in self.devices.links():
                 if not link.delivery.wait_until_released(running.id, deadline_s):
-                    self.notice("warning", f"{link.name} did not finish within {DRAIN_S:g} s of Stop.", link.name)
+                    self.notice("warning", f"{link.name} did not finish within {drain_s:g} s of Stop.", link.name)
             if self._closing is None or self._closing.done():
-                self._closing = self._appender.close_session(running.id)
-            # A store that is known to be away is not waited for; the appender goes on trying.
-            wait_s = CLOSE_S if self._watch.error is None else 1.0
+                self._closing = self.appender.close_session(running.id, reason)
+            wait_s = CLOSE_S - DRAIN_S + drain_s
             try:
                 return self._closing.result(max(began_s + wait_s - time.monotonic(), 1.0))
             except FutureTimeoutError:
                 raise StoreUnavailable(
-                    f"Session {running.id} takes no more messages, but Redis is away or slow: the session is closed "
-                    "as soon as Redis has taken all of it."
+                    f"Session {running.id} takes no more messages, but neither Redis nor the spool on disk takes those "
+                    "that are left: the session is closed as soon as one of them does."
                 ) from None
 
     def announce_changed(self, record: SessionRecord) -> None:
@@ -233,14 +337,14 @@ class Acquisition:
 
     def deliver(self, session_id: int, source: int, arrived_ns: int, messages: Sequence[bytes]) -> bool:
         """Take messages; False if they had to be dropped."""
-        return self._appender.put(session_id, Read(arrived_ns, source, messages))
+        return self.appender.put(session_id, Read(arrived_ns, source, messages))
 
     def report_gap(
         self, session_id: int, source: int, from_ns: int, to_ns: int, reason: str, recovered: int = 0
     ) -> None:
         """Record that messages are missing, or what is known of a gap by now."""
         gap = Gap(source=source, seq=0, from_ns=from_ns, to_ns=to_ns, reason=reason, recovered=recovered)
-        self._appender.put_gap(session_id, gap)
+        self.appender.put_gap(session_id, gap)
 
     def close_account(self, session_id: int, account: Account) -> None:
         """Take the account of what a session got of a source."""
@@ -284,7 +388,7 @@ class Acquisition:
             error=error,
         )
         if session is not None:
-            self._appender.put_entry(session.id, entry)
+            self.appender.put_entry(session.id, entry)
         else:
             self.hub.post(Event(event=EventKind.TIMELINE, entry=entry))
 
@@ -314,15 +418,34 @@ class Acquisition:
         """Show an entry of the time line."""
         self.hub.post(Event(event=EventKind.TIMELINE, session_id=session_id, entry=entry))
 
-    def session_closed(self, record: SessionRecord, closed: "Future[SessionRecord]") -> None:
-        """All messages of the session are stored and shown: let the observer finish with it."""
+    def session_closed(self, session_id: int, message_count: int, closed: "Future[SessionRecord]") -> None:
+        """All messages of the session are safe and shown: let the observer finish with it."""
+        try:
+            record = self.session_record(session_id)
+        except (SessionNotFound, StoreUnavailable) as error:
+            closed.set_exception(error)
+            return
+        if record.is_running:  # its end waits in the spool
+            end = {"is_running": False, "stopped_at": datetime.now(UTC), "message_count": message_count}
+            record = record.model_copy(update=end)
         self._observer.finish(record, closed.set_result)
+
+    def intake_changed(self, error: str | None) -> None:
+        """Neither store nor spool takes anything, or one does again."""
+        self._watch.report("intake", error)
+
+    # ---- what the intake tells (see intake.Listener) --------------------------------------------------------------
+
+    def messages_lost(self, session_id: int, seq: int, count: int, why: str) -> None:
+        """What had been safe is not there any more: that is said, and what comes goes to where the store is now."""
+        self.notice("error", f"Session {session_id}, from message {seq} on: {why}.", None)
+        self.hub.rewind(session_id, seq)
 
     # ---- what the observer tells (see observer.Reporter) ----------------------------------------------------------
 
     def store_gap(self, session_id: int, gap: Gap) -> None:
         """Store a gap that messages show, or what is missing in one that is known."""
-        self._store.add_gap(session_id, gap)
+        self.intake.put(Change(session_id, ChangeKind.GAP, gap.model_dump_json()))
         self.hub.post(Event(event=EventKind.GAP, session_id=session_id, gap=gap))
 
     def warn(self, source: str, text: str) -> None:
@@ -333,9 +456,13 @@ class Acquisition:
         """The session is over, and all that can be known of it is known: write it down and tell viewers."""
         accounts = self._accounts(record.id)
         line = verdict(accounts, self._observer.gaps(), record)
+        if record.resumed:
+            line += f", the server was restarted {'once' if record.resumed == 1 else f'{record.resumed} times'}"
+        if self._unaccounted:
+            line += f" ({self._unaccounted} messages before that are in no account)"
         try:
-            self._store.set_accounts(record.id, accounts, line)
-        except StoreUnavailable as error:
+            self._put_accounts(record.id, accounts, {"verdict": line})
+        except SpoolError as error:
             log.warning("The accounts of session %s could not be stored: %s", record.id, error)
         record = record.model_copy(update={"accounts": tuple(accounts), "verdict": line})
         with self._state_lock:
@@ -347,6 +474,16 @@ class Acquisition:
         log.info("Session %s stopped with %s messages: %s", record.id, record.message_count, line)
         self.hub.post(Event(event=EventKind.SESSION_STOPPED, session_id=record.id, session=record.brief()))
         return record
+
+    def _put_accounts(self, session_id: int, accounts: Sequence[Account], more: Mapping[str, str]) -> None:
+        fields = {f"account:{account.source}": account.model_dump_json(exclude_none=True) for account in accounts}
+        self.intake.put(Change(session_id, ChangeKind.FIELDS, json.dumps(fields | dict(more))))
+
+    def _keep_accounts(self) -> None:
+        """Write down how accounts stand, for a server that may have to go on with the session."""
+        session = self._session
+        if session is not None:
+            self._put_accounts(session.id, self._accounts(session.id), {})
 
     def _accounts(self, session_id: int, name: str | None = None) -> list[Account]:
         """Return the accounts by row: of one device in the running session, or of all when it is over."""
@@ -376,7 +513,38 @@ class Acquisition:
 
     def _read_block(self, session_id: int, first: int, stop: int) -> MessageBlock:
         recent = self.hub.recent_block(session_id, first, stop)
-        return recent if recent is not None else self._store.messages(session_id, first, stop - first)
+        return recent if recent is not None else self.messages(session_id, first, stop - first)
+
+    def messages(self, session_id: int, first: int, count: int) -> MessageBlock:
+        """Return the messages with first <= seq < first + count that are safe, wherever they are; perhaps none.
+
+        :raises SessionNotFound: if there is no such session.
+        :raises StoreUnavailable: if they are in Redis, which is away.
+        """
+        block = self.intake.messages(session_id, first, count, self.store_id)
+        return self._store.messages(session_id, first, count) if block is None else block
+
+    def session_record(self, session_id: int) -> SessionRecord:
+        """Return one session, with what the spool holds of it; the running one also while Redis is away.
+
+        :raises SessionNotFound: if there is none with that id.
+        :raises StoreUnavailable: if Redis is away.
+        """
+        running = self._session
+        is_running = running is not None and running.id == session_id
+        try:
+            record = self._store.session(session_id)
+        except StoreUnavailable:
+            if running is None or not is_running:
+                raise
+            accounts, gaps = self._accounts(session_id), self._observer.gaps()
+            record = running.model_copy(
+                update={"sources": self.hub.sources(session_id), "accounts": tuple(accounts), "gaps": tuple(gaps)}
+            )
+        if is_running:
+            safe = max(record.message_count, self.intake.next_seq(session_id) or 0)
+            record = record.model_copy(update={"message_count": safe})
+        return record
 
     def session_lost(self, session_id: int) -> None:
         """Another program stopped the session: stop delivering to it."""
@@ -396,15 +564,19 @@ class Acquisition:
         self.hub.post(Event(event=EventKind.SESSION_STOPPED, session_id=session_id, session=record))
 
     def store_changed(self, error: str | None) -> None:
-        """The store refuses what the appender brings, or takes it again."""
-        self._watch.report("appender", error)
+        """The store refuses messages, or has taken all that the spool held."""
+        self._watch.report("spool", error)
 
     def _store_changed(self, error: str | None) -> None:
         if error is not None:
             hint = " Its own words stand in redis.log in the data folder." if self._options.is_private_store else ""
-            self.notice("error", f"{error}{hint} What boards send is kept in memory for now.", None)
+            text = f"{error}{hint} What boards send is kept on disk, in the spool, and enters the session later."
+            self.notice("error", text, None)
         else:
-            self.notice("info", "The store answers again.", None)
+            text = "Redis has taken all that was in the spool."
+            self.notice("info", text, None)
+        if self._session is not None:
+            self.record(TimelineKind.SERVER, text)
 
     # ---- what the server says of itself ---------------------------------------------------------------------------
 
@@ -434,8 +606,11 @@ class Acquisition:
                 is_up=self._watch.error is None,
                 is_private=self._options.is_private_store,
                 durability=self._options.durability if self._options.is_private_store else "external",
-                append_ms=round(self._appender.append_ms, 2),
-                waiting_messages=self._appender.waiting_messages,
+                append_ms=round(self.appender.append_ms, 2),
+                waiting_messages=self.appender.waiting_messages,
+                spooled_messages=self.intake.spooled_messages if self.intake.is_spooling else 0,
+                spooled_bytes=self.intake.spool.size_bytes,
+                spooling_since=self.intake.spooling_since,
                 error=self._watch.error,
             ),
             boards=boards,
@@ -446,8 +621,10 @@ class Acquisition:
     def _keep_house(self) -> None:
         """Once a second: rates, status for viewers, new ports; every third: the lease."""
         round_number = 0
+        self.beat_s = time.monotonic()
         while not self._housekeeping_stop.wait(1.0):
             round_number += 1
+            self.beat_s = time.monotonic()
             try:
                 for link in self.devices.links():
                     link.measure_rate()
@@ -458,19 +635,21 @@ class Acquisition:
                 if step is not None:
                     self.notice("warning", step, None)
                     self.record(TimelineKind.CLOCK_STEP, step)
+                if round_number % ACCOUNTS_EVERY_S == 0:
+                    self._keep_accounts()
                 self._watch.look()
                 self.follow_store()
                 if round_number % 3 == 0:
                     self._renew_lease()
-            except StoreUnavailable as error:
+            except (StoreUnavailable, SpoolError) as error:
                 log.debug("Housekeeping: %s", error)
             except Exception:
                 log.exception("Housekeeping failed once")
 
     def follow_store(self) -> None:
         """Follow what other programs do in the store: start a session, queue messages, stop it."""
-        if self._watch.is_standing_by or not self._session_lock.acquire(blocking=False):
-            return  # not ours, or a session is being started or stopped right now
+        if self._watch.is_standing_by or self.intake.is_spooling or not self._session_lock.acquire(blocking=False):
+            return  # not ours, or behind the spool, or a session is being started or stopped right now
         try:
             session, running = self._session, self._store.running_session()
             if self._closing is not None and not self._closing.done():
@@ -481,7 +660,9 @@ class Acquisition:
             elif session is not None and running != session.id:
                 self.session_lost(session.id)
             elif session is not None:
-                self.hub.advance(session.id, self._store.count_messages(session.id))
+                end = self.intake.look(session.id, self._store.count_messages)
+                if end is not None:
+                    self.hub.advance(session.id, end)
         finally:
             self._session_lock.release()
 

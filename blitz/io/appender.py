@@ -1,10 +1,11 @@
-"""The appender: one thread that puts what the links read into the store, in order, and then shows it to viewers.
+"""The appender: one thread that makes safe what the links read, in order, and then shows it to viewers.
 
-While one append is on its way to the store the next one gathers, and so it does for a moment behind one: each costs a
-write to disk, however little it brings. A message that comes alone is appended at once. The appender never waits for
-a viewer and never parses a value. What the store has acknowledged is published; nothing else is.
+While one append is on its way the next one gathers, and so it does for a moment behind one: each costs a write to
+disk, however little it brings. A message that comes alone is appended at once. The appender never waits for a viewer
+and never parses a value. What the intake says is safe, in the store or in the spool, is published; nothing else is.
 """
 
+import json
 import logging
 import threading
 import time
@@ -14,10 +15,12 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from blitz.data.blocks import PREVIEW_ID, Read
-from blitz.data.database_server import DatabaseServer
 from blitz.data.records import Gap, SessionRecord, Source, TimelineEntry
-from blitz.data.store_writer import SessionWriter
-from blitz.errors import NoSession, SessionNotFound, StoreUnavailable
+from blitz.data.spool_records import Change, ChangeKind
+from blitz.data.store_keys import MILLISECOND_NS
+from blitz.errors import SpoolError, StoreUnavailable
+from blitz.io.intake import Intake
+from blitz.io.lateness import Lateness
 
 log = logging.getLogger(__name__)
 
@@ -54,14 +57,14 @@ class Publisher(Protocol):
     def entry_recorded(self, session_id: int, entry: TimelineEntry) -> None:
         """Show an entry of a session's time line."""
 
-    def session_closed(self, record: SessionRecord, closed: "Future[SessionRecord]") -> None:
+    def session_closed(self, session_id: int, message_count: int, closed: "Future[SessionRecord]") -> None:
         """A session was stopped, and all its messages were published before; resolves the future in its time."""
 
     def session_lost(self, session_id: int) -> None:
         """A session was stopped or deleted by another program while messages were still coming."""
 
-    def store_changed(self, error: str | None) -> None:
-        """The store went away (a sentence) or came back (None)."""
+    def intake_changed(self, error: str | None) -> None:
+        """Neither store nor spool takes anything (a sentence), or one does again (None)."""
 
 
 @dataclass
@@ -73,6 +76,7 @@ class _GapItem:
 @dataclass
 class _CloseItem:
     session_id: int
+    reason: str
     closed: "Future[SessionRecord]" = field(default_factory=Future)
 
 
@@ -80,6 +84,7 @@ class _CloseItem:
 class _ReadItem:
     session_id: int
     read: Read
+    put_s: float
 
 
 @dataclass
@@ -92,17 +97,21 @@ _Item = _ReadItem | _GapItem | _EntryItem | _CloseItem
 
 
 class Appender:
-    """Queue and thread in front of the store.
+    """Queue and thread in front of store and spool.
 
     :param find_source: gives the row with an index, for the session's source table.
     """
 
-    def __init__(self, store: DatabaseServer, publisher: Publisher, find_source: Callable[[int], Source]) -> None:
+    def __init__(self, intake: Intake, publisher: Publisher, find_source: Callable[[int], Source]) -> None:
+        self.lateness = Lateness()
+        """How long recorded messages waited here until they were safe."""
+        self.beat_s = time.monotonic()
+        """When the thread last did something, by the monotonic clock; it does at least once a second."""
         self.append_ms = 0.0
         """How long an append takes, smoothed."""
         self.waiting_messages = 0
         self.failure: BaseException | None = None
-        self._store = store
+        self._intake = intake
         self._publisher = publisher
         self._find_source = find_source
         self._items: list[_Item] = []
@@ -112,11 +121,9 @@ class Appender:
         self._changed = threading.Condition()
         self._is_urgent = threading.Event()
         self._is_stopping = False
-        self._writer: SessionWriter | None = None
         self._known_sources: dict[int, set[int]] = {PREVIEW_ID: set()}
         self._last_ns: dict[int, int] = {}
         self._preview_seq = 0
-        self._next_seqs: dict[int, int] = {}
         self._gap_seqs: dict[tuple[int, int], int] = {}
         self._interval_s = 0.0
         self._thread = threading.Thread(target=self._run, name="appender", daemon=True)
@@ -128,7 +135,7 @@ class Appender:
         self._thread.start()
 
     def stop(self) -> None:
-        """Append what is waiting, then end; a store that is away is not waited for."""
+        """Append what is waiting, then end; a disk that takes nothing is not waited for."""
         with self._changed:
             self._is_stopping = True
             self._is_urgent.set()
@@ -138,10 +145,14 @@ class Appender:
         if self.failure is not None:
             raise self.failure
 
-    def open_session(self, session: SessionRecord) -> None:
-        """Prepare for a session, as it is in the store; called before anything is put for it."""
+    def open_session(self, session: SessionRecord, last_ns: int = 0) -> None:
+        """Prepare for a session, as it is in the store; called before anything is put for it.
+
+        :param last_ns: when its last message came, if it has any.
+        """
         self._known_sources[session.id] = {source.index for source in session.sources}
-        self._next_seqs[session.id] = session.message_count
+        self._last_ns[session.id] = last_ns
+        self._intake.open_session(session.id, session.message_count)
         self._last_ns.pop(PREVIEW_ID, None)  # the clock has been anchored anew, and may have been set back
 
     def put(self, session_id: int, read: Read) -> bool:
@@ -154,7 +165,7 @@ class Appender:
                 lambda: self._waiting_bytes <= WAITING_LIMIT_BYTES or self._is_stopping, PUT_WAIT_S
             ):
                 return False
-            self._items.append(_ReadItem(session_id, read))
+            self._items.append(_ReadItem(session_id, read, time.monotonic()))
             self._waiting_bytes += weight
             self.waiting_messages += len(read.messages)
             if self.waiting_messages >= FULL_MESSAGES or self._waiting_bytes >= FULL_BYTES:
@@ -170,9 +181,12 @@ class Appender:
         """Queue an entry of the session's time line; its ``seq`` is set when its turn comes."""
         self._put_item(_EntryItem(session_id, entry))
 
-    def close_session(self, session_id: int) -> "Future[SessionRecord]":
-        """Stop the session in the store behind all that is queued; the future gives its final record."""
-        item = _CloseItem(session_id)
+    def close_session(self, session_id: int, reason: str = "") -> "Future[SessionRecord]":
+        """Stop the session behind all that is queued; the future gives its final record.
+
+        :param reason: why the server stops it by itself, as a sentence.
+        """
+        item = _CloseItem(session_id, reason)
         self._put_item(item)
         if self._has_ended:
             self._refuse_the_rest()
@@ -192,16 +206,14 @@ class Appender:
                 began_s = time.monotonic()
                 self._work(items)
                 self._gather(began_s)
-        except StoreUnavailable as error:  # which is waited for until it is time to end
+        except SpoolError as error:  # which is waited for until it is time to end
             lost = f"{self.waiting_messages} messages could not be stored and are lost"
             self.failure = StoreUnavailable(f"{lost}. {error}")
         except Exception as error:
             self.failure = error
             log.exception("The appender ended; nothing is stored any more")
-            self._publisher.store_changed(f"The appender ended by a fault of ours: {error!r}. Restart the server.")
+            self._publisher.intake_changed(f"The appender ended by a fault of ours: {error!r}. Restart the server.")
         finally:
-            if self._writer is not None:
-                self._writer.close()
             self._refuse_the_rest()
 
     def _refuse_the_rest(self) -> None:
@@ -218,6 +230,7 @@ class Appender:
         with self._changed:
             while not self._items and not self._is_stopping:
                 self._changed.wait(1.0)
+                self.beat_s = time.monotonic()
             self._taken, self._items = self._items, []
             self._waiting_bytes = 0
             if not self._is_stopping:
@@ -238,15 +251,16 @@ class Appender:
 
     def _work(self, items: list[_Item]) -> None:
         reads: list[Read] = []
-        count = 0
+        count, put_s = 0, 0.0
         session_id = PREVIEW_ID
         for item in items:
             is_read = isinstance(item, _ReadItem)
             if reads and (not is_read or item.session_id != session_id or count >= BATCH_MESSAGES):
-                self._append(session_id, reads, count)
+                self._append(session_id, reads, count, put_s)
                 reads, count = [], 0
             if isinstance(item, _ReadItem):
                 session_id = item.session_id
+                put_s = put_s if reads else item.put_s
                 reads.append(item.read)
                 count += len(item.read.messages)
             elif isinstance(item, _GapItem):
@@ -256,22 +270,22 @@ class Appender:
             else:
                 self._close(item)
         if reads:
-            self._append(session_id, reads, count)
+            self._append(session_id, reads, count, put_s)
 
-    def _append(self, session_id: int, reads: list[Read], count: int) -> None:
+    def _append(self, session_id: int, reads: list[Read], count: int, put_s: float) -> None:
         reads = self._in_order(session_id, reads)
         for source in {read.source for read in reads} - self._known_sources.setdefault(session_id, set()):
             self._announce(session_id, self._find_source(source))
-        first_seq = self._preview_seq if session_id == PREVIEW_ID else self._store_reads(session_id, reads)
-        with self._changed:
-            self.waiting_messages -= count
-        if first_seq is None:
-            return
         if session_id == PREVIEW_ID:
+            first_seq: int | None = self._preview_seq
             self._preview_seq += count
         else:
-            self._next_seqs[session_id] = first_seq + count
-        self._publisher.publish(session_id, first_seq, reads, count)
+            first_seq = self._make_safe(session_id, reads)
+            self.lateness.add(time.monotonic() - put_s, count)
+        with self._changed:
+            self.waiting_messages -= count
+        if first_seq is not None:
+            self._publisher.publish(session_id, first_seq, reads, count)
 
     def _in_order(self, session_id: int, reads: list[Read]) -> list[Read]:
         """Two links stamp on their own and queue in another order: arrivals must not fall within a session."""
@@ -286,28 +300,16 @@ class Appender:
 
     def _announce(self, session_id: int, source: Source) -> None:
         if session_id != PREVIEW_ID:
-            self._insist(lambda: self._store.add_source(session_id, source))
+            self._put(Change(session_id, ChangeKind.SOURCE, source.model_dump_json()))
         self._known_sources[session_id].add(source.index)
         self._publisher.add_source(session_id, source)
 
-    def _store_reads(self, session_id: int, reads: list[Read]) -> int | None:
-        """Append to the store, however long it takes; None if the session is not running any more."""
-        if self._writer is None or self._writer.session_id != session_id:
-            if self._writer is not None:
-                self._writer.close()
-            self._writer = self._store.writer(session_id)
-        writer = self._writer
-        started_s = 0.0
-
-        def append() -> int:
-            nonlocal started_s
-            started_s = time.monotonic()  # of the attempt that succeeds: time away is no slow disk
-            return writer.append(reads)
-
-        try:
-            first_seq = self._insist(append)
-        except NoSession:
-            log.debug("Session %s does not run any more: %d reads dropped", session_id, len(reads))
+    def _make_safe(self, session_id: int, reads: list[Read]) -> int | None:
+        """Append, however long it takes; None if the session is not running any more."""
+        started_s = time.monotonic()
+        first_seq = self._insist(lambda: self._intake.append(session_id, reads))
+        if first_seq is None:
+            log.warning("Session %s does not run any more: %s reads were not stored", session_id, len(reads))
             self._publisher.session_lost(session_id)
             return None
         self._note_duration((time.monotonic() - started_s) * 1000)
@@ -324,22 +326,26 @@ class Appender:
                 "Appends take %.0f ms: the batch interval rises to %.0f ms", self.append_ms, self._interval_s * 1000
             )
 
+    def _put(self, change: Change) -> bool:
+        return self._insist(lambda: self._intake.put(change))
+
     def _insist(self, call: Callable[[], _T]) -> _T:
-        """Try again until the store answers, saying so once."""
+        """Try again until store or spool takes it, saying so once."""
         attempt = 0
         while True:
+            self.beat_s = time.monotonic()
             try:
                 result = call()
-            except StoreUnavailable as error:
+            except SpoolError as error:
                 if attempt == 0:
-                    self._publisher.store_changed(str(error))
+                    self._publisher.intake_changed(str(error))
                 if self._is_stopping and attempt > len(_RETRY_S):
                     raise
                 time.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
                 attempt += 1
             else:
                 if attempt:
-                    self._publisher.store_changed(None)
+                    self._publisher.intake_changed(None)
                 return result
 
     def _record_gap(self, item: _GapItem) -> None:
@@ -347,30 +353,27 @@ class Appender:
             self._announce(item.session_id, self._find_source(item.gap.source))  # it begins with being away
         # A gap that is told of again, with more of it known, stays where it was.
         key = (item.gap.source, item.gap.from_ns)
-        seq = self._gap_seqs.setdefault(key, self._next_seqs.get(item.session_id, 0))
+        seq = self._gap_seqs.setdefault(key, self._intake.next_seq(item.session_id) or 0)
         gap = item.gap.model_copy(update={"seq": seq})
-        self._insist(lambda: self._store.add_gap(item.session_id, gap))
+        self._put(Change(item.session_id, ChangeKind.GAP, gap.model_dump_json()))
         self._publisher.gap_recorded(item.session_id, gap)
 
     def _record_entry(self, item: _EntryItem) -> None:
-        seq = self._next_seqs.get(item.session_id, item.entry.seq)
-        entry = item.entry.model_copy(update={"seq": seq})
-        self._insist(lambda: self._store.add_entry(item.session_id, entry))
+        seq = self._intake.next_seq(item.session_id)
+        entry = item.entry if seq is None else item.entry.model_copy(update={"seq": seq})
+        self._put(Change(item.session_id, ChangeKind.ENTRY, entry.model_dump_json(exclude_defaults=True)))
         self._publisher.entry_recorded(item.session_id, entry)
 
     def _close(self, item: _CloseItem) -> None:
         session_id = item.session_id
+        end = {"stopped_ms": time.time_ns() // MILLISECOND_NS, "stop_reason": item.reason}
         try:
-            self._insist(lambda: self._store.close_session(session_id))
-            record = self._insist(lambda: self._store.session(session_id))
-        except (StoreUnavailable, SessionNotFound) as error:
-            item.closed.set_exception(error)
+            self._put(Change(session_id, ChangeKind.CLOSE, json.dumps(end)))
+        except SpoolError as error:
+            item.closed.set_exception(StoreUnavailable(f"Session {session_id} is left open: {error}"))
             return
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        message_count = self._intake.next_seq(session_id) or 0
         self._known_sources.pop(session_id, None)
         self._last_ns.pop(session_id, None)
-        self._next_seqs.pop(session_id, None)
         self._gap_seqs.clear()
-        self._publisher.session_closed(record, item.closed)
+        self._publisher.session_closed(session_id, message_count, item.closed)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from blitz.data.blocks import PREVIEW_ID
 from blitz.data.board_definition import BoardDefinition
-from blitz.data.records import BadFrameRecord, BoardRecord, LinkState
+from blitz.data.records import BadFrameRecord, BoardRecord, LinkState, Source
 from blitz.data.source_config import SourceConfig
 from blitz.errors import BlitzError, BoardTimeout, LinkError
 from blitz.io.conversation import Conversation
@@ -29,6 +29,7 @@ from blitz.io.lending import WAS_ASKED_FOR, Lending
 from blitz.io.link import Link, LinkEnded, is_port, open_link
 from blitz.io.link_orders import Changes, CommandQueue
 from blitz.io.link_watch import Fault, Nobody
+from blitz.io.resume import RESTARTED
 
 log = logging.getLogger(__name__)
 
@@ -163,6 +164,13 @@ class DeviceLink:
         self.missed = before.missed
         self._begin_s = time.monotonic() + delay_s
         self.error = before.error
+
+    def resume(self, session_id: int, since_ns: int, source: Source) -> None:
+        """Go on for an earlier server: what was missed meanwhile is a gap. Called before :meth:`start`."""
+        self._why_missing = RESTARTED
+        self.missed = (session_id, since_ns)
+        if source.is_polled:  # it may still hold what it logged since; START would make it forget
+            self.mode, self.board_id = "polled", source.board_id
 
     def abandon(self) -> bool:
         """Give up a thread that does not move: what it says, should it move again, goes nowhere.

@@ -91,6 +91,7 @@ class DeviceLinks:
         """Ports whose source was deleted: left alone until they are plugged in anew."""
         self._places = Places(self._configs, options.never_touch, options.find_ports)
         self._watch = LinkWatch()
+        self._resumed: dict[str, tuple[int, int, Source]] = {}
         self._is_stopping = False
 
     # ---- life -------------------------------------------------------------------------------------------------
@@ -171,6 +172,15 @@ class DeviceLinks:
         """Return whose row it is, that of a device that is not known included; None if it is nobody's."""
         return self._rows.name(row)
 
+    def resume(self, session_id: int, missed: Mapping[str, tuple[int, Source]], sources: Sequence[Source]) -> None:
+        """Go on with a session of an earlier server; called before :meth:`start`.
+
+        :param missed: since when messages of a source are missing, in ns, and what it was, by its name.
+        :param sources: the session's source table.
+        """
+        self._rows.take(sources)
+        self._resumed = {name: (session_id, since_ns, source) for name, (since_ns, source) in missed.items()}
+
     # ---- what links ask ---------------------------------------------------------------------------------------
 
     def identify(self, name: str, link: str, board_id: str | None, heard: Sequence[bytes]) -> Identified:
@@ -187,7 +197,8 @@ class DeviceLinks:
             elif definition is None:
                 definition = self._guess(name, heard)
                 is_guessed = definition is not None
-            source = self._rows.find(config, link, board_id, definition)
+            is_polled = self._links[name].mode == "polled"
+            source = self._rows.find(config, link, board_id, definition, is_polled=is_polled)
         kind = f"board {board_id}" if board_id is not None else ""
         if definition is not None:
             kind = definition.name
@@ -285,6 +296,8 @@ class DeviceLinks:
             if self._is_stopping:
                 return
             self._links[link.name] = link
+            if (resumed := self._resumed.pop(link.name, None)) is not None:
+                link.resume(*resumed)
             link.delivery.reserved = self._rows.reserve(link.name)
             link.deliver_to(self._session_id)
         link.start()

@@ -1,6 +1,7 @@
 """The rows of source tables: a row for each device as it was configured when its messages came."""
 
 import threading
+from collections.abc import Iterable
 
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.framing_rule import LINES
@@ -36,7 +37,23 @@ class SourceRows:
             row = self._rows.get(index)
             return self._names.get(index) if row is None else row.name
 
-    def find(self, config: SourceConfig, link: str, board_id: str | None, definition: BoardDefinition | None) -> Source:
+    def take(self, sources: Iterable[Source]) -> None:
+        """Take over the rows of a session that an earlier server began."""
+        with self._lock:
+            for source in sources:
+                self._rows[source.index] = source
+                self._names[source.index] = source.name
+                self._count = max(self._count, source.index + 1)
+
+    def find(
+        self,
+        config: SourceConfig,
+        link: str,
+        board_id: str | None,
+        definition: BoardDefinition | None,
+        *,
+        is_polled: bool = False,
+    ) -> Source:
         """Return the row of a device whose messages mean this; one is made if there is none."""
         framing = None if config.rule == LINES else config.rule
         with self._lock:
@@ -50,7 +67,15 @@ class SourceRows:
             index = self._reserved.pop(name, None)
             if index is None:
                 index = self._new_index()
-            row = Source(index=index, name=name, link=link, board_id=board_id, definition=definition, framing=framing)
+            row = Source(
+                index=index,
+                name=name,
+                link=link,
+                board_id=board_id,
+                definition=definition,
+                framing=framing,
+                is_polled=is_polled,
+            )
             self._rows[index] = row
             return row
 

@@ -244,13 +244,13 @@ def test_a_board_plugged_in_while_a_session_is_stopped_goes_to_the_preview(
     store: DatabaseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board, acquiring(store) as acquisition:
-        close_session = acquisition._appender.close_session
+        close_session = acquisition.appender.close_session
 
         def close_late(session_id: int) -> object:
             acquisition.devices.add_source(SourceConfig(name="late", link=board.path), "a test")
             return close_session(session_id)
 
-        monkeypatch.setattr(acquisition._appender, "close_session", close_late)
+        monkeypatch.setattr(acquisition.appender, "close_session", close_late)
         acquisition.start_session()
         acquisition.stop_session(None)
         wait_until(lambda: acquisition.hub.next_seq(0) > 0)

@@ -452,7 +452,7 @@ def test_messages_that_had_to_be_dropped_are_dropped_and_lost_in_the_account(
         wait_until(lambda: board(acquisition).state is LinkState.RECORDING)
         wire.write(b"".join(b"%d,0\n" % number for number in range(10)))
         wait_until(lambda: board(acquisition).message_count == 10)
-        monkeypatch.setattr(acquisition._appender, "put", lambda session, read: False)
+        monkeypatch.setattr(acquisition.appender, "put", lambda session, read: False)
         wire.write(b"10,0\n11,0\n12,0\n")
         wait_until(lambda: board(acquisition).message_count == 13)
         assert board(acquisition).dropped == 3

@@ -251,12 +251,12 @@ def test_an_account_shows_what_was_lost_on_its_way(
         cable.write(cable.line() * 3)
         wait_until(lambda: link.ledger.bytes_read == cable.written_bytes)
         monkeypatch.undo()
-        put = acquisition._appender.put
-        monkeypatch.setattr(acquisition._appender, "put", lambda session, read: True)
+        put = acquisition.appender.put
+        monkeypatch.setattr(acquisition.appender, "put", lambda session, read: True)
         cable.write(cable.line())
         wait_until(lambda: link.ledger.bytes_read == cable.written_bytes)
         wait_until(lambda: link.delivery.tally.messages_read >= 2)
-        monkeypatch.setattr(acquisition._appender, "put", put)
+        monkeypatch.setattr(acquisition.appender, "put", put)
         record = acquisition.stop_session(None)
     finally:
         acquisition.stop()

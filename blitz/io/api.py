@@ -23,6 +23,7 @@ from blitz.data.blocks import GRID_MESSAGES, PREVIEW_ID, MessageBlock
 from blitz.data.database_server import DatabaseServer
 from blitz.data.model_faults import describe_fault, ended
 from blitz.data.records import Notice, SessionRecord, StatusRecord
+from blitz.data.retention import RetentionRule
 from blitz.errors import (
     BlitzError,
     BoardTimeout,
@@ -34,6 +35,7 @@ from blitz.errors import (
     SessionNotFound,
     SessionRunning,
     SourceExists,
+    StoreFull,
     StoreInUse,
     StoreUnavailable,
     TablesError,
@@ -44,7 +46,9 @@ from blitz.io.acquisition import Acquisition
 from blitz.io.guard import problem
 from blitz.io.lanes import RETRY_AFTER_S, Answers, Lanes
 from blitz.io.live import as_json_lines
-from blitz.io.source_api import device_calls, source_calls
+from blitz.io.session_keeper import SessionKeeper
+from blitz.io.source_api import Owner, device_calls, source_calls
+from blitz.io.store_api import store_calls
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +69,7 @@ _STATUS: dict[type[BlitzError], int] = {
     ServerBusy: 503,
     StoreUnavailable: 503,
     StoreInUse: 409,
+    StoreFull: 507,
 }
 
 
@@ -91,10 +96,11 @@ class StartAnswer(BaseModel):
 
 
 class SessionChanges(_Request):
-    """New texts of a session; what is absent stays."""
+    """New texts of a session, and whether it is starred; what is absent stays."""
 
     name: str | None = Field(None, max_length=200)
     notes: str | None = Field(None, max_length=100_000)
+    starred: bool | None = None
 
 
 class Health(BaseModel):
@@ -104,8 +110,12 @@ class Health(BaseModel):
     reason: str | None = None
 
 
-def create_app(acquisition: Acquisition, store: DatabaseServer) -> FastAPI:
-    """Return the application; its documentation page, at ``/docs``, needs no other server."""
+def create_app(acquisition: Acquisition, store: DatabaseServer, keeper: SessionKeeper | None = None) -> FastAPI:
+    """Return the application; its documentation page, at ``/docs``, needs no other server.
+
+    :param keeper: of trash and retention; without one, nothing goes by rule.
+    """
+    keeper = keeper or SessionKeeper(store, RetentionRule(), (), acquisition.hub.post, acquisition.notice)
     lanes = Lanes()
     app = FastAPIOffline(
         title="Blitz",
@@ -116,7 +126,8 @@ def create_app(acquisition: Acquisition, store: DatabaseServer) -> FastAPI:
     app.include_router(_system_calls(acquisition, lanes), prefix="/api/v1")
     app.include_router(device_calls(acquisition.devices, lanes), prefix="/api/v1")
     app.include_router(source_calls(acquisition.devices, lanes), prefix="/api/v1")
-    app.include_router(_session_calls(acquisition, store, lanes), prefix="/api/v1")
+    app.include_router(_session_calls(acquisition, store, keeper, lanes), prefix="/api/v1")
+    app.include_router(store_calls(keeper), prefix="/api/v1")
     app.include_router(_message_calls(acquisition, store, lanes.answers), prefix="/api/v1")
     _handle_errors(app)
     return app
@@ -150,7 +161,7 @@ def _system_calls(acquisition: Acquisition, lanes: Lanes) -> APIRouter:
     return calls
 
 
-def _session_calls(acquisition: Acquisition, store: DatabaseServer, lanes: Lanes) -> APIRouter:
+def _session_calls(acquisition: Acquisition, store: DatabaseServer, keeper: SessionKeeper, lanes: Lanes) -> APIRouter:
     calls = APIRouter(tags=["sessions"])
 
     @calls.get("/sessions", response_model_exclude_none=True)
@@ -190,16 +201,15 @@ def _session_calls(acquisition: Acquisition, store: DatabaseServer, lanes: Lanes
 
     @calls.patch("/sessions/{session_id}", response_model_exclude_none=True)
     def change_session(session_id: int, changes: SessionChanges) -> SessionRecord:
-        """Change a session's name or notes."""
-        record = store.update_session(session_id, name=changes.name, notes=changes.notes)
+        """Change a session's name, notes or star; retention keeps starred sessions."""
+        record = store.update_session(session_id, name=changes.name, notes=changes.notes, starred=changes.starred)
         acquisition.announce_changed(record)
         return record
 
     @calls.delete("/sessions/{session_id}", status_code=204)
-    def delete_session(session_id: int) -> None:
-        """Delete a session and its messages for good; 409 while it is recorded."""
-        store.delete_session(session_id)
-        acquisition.announce_deleted(session_id)
+    def delete_session(session_id: int, owner: Owner) -> None:
+        """Move a session to the trash, from which it can be restored for some days; 409 while it is recorded."""
+        keeper.trash(session_id, owner)
 
     return calls
 

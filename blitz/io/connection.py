@@ -28,6 +28,7 @@ from blitz.io.live_cursor import LiveCursor, Wanted
 from blitz.io.live_mailbox import LiveMailbox
 from blitz.io.live_reader import LiveOptions, LiveReader
 from blitz.io.live_stream import Decoding, LiveStream, Translation, Untranslated
+from blitz.io.retention_calls import RetentionCalls
 from blitz.io.trash_calls import TrashCalls
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ _SESSIONS = TypeAdapter(list[SessionRecord])
 _STATUS = TypeAdapter(StatusRecord)
 
 
-class AsyncClient(DeviceCalls, TrashCalls):
+class AsyncClient(DeviceCalls, TrashCalls, RetentionCalls):
     """A connection to one Blitz server.
 
     ::

@@ -33,6 +33,7 @@ _CODES: dict[type[BaseException], ExitCode] = {
     errors.SessionRunning: ExitCode.REFUSED,
     errors.NoSession: ExitCode.REFUSED,
     errors.StoreInUse: ExitCode.REFUSED,
+    errors.StoreFull: ExitCode.REFUSED,
     errors.CommandRefused: ExitCode.REFUSED,
     errors.SourceExists: ExitCode.REFUSED,
     errors.AuthenticationError: ExitCode.REFUSED,

@@ -15,6 +15,7 @@ import redis
 
 from blitz.data.blocks import MessageBlock
 from blitz.data.records import Account, Gap, SessionRecord, Source, TimelineEntry
+from blitz.data.room import explain_refusal
 from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, QUEUE_SOURCE, StoreKeys
 from blitz.errors import SessionNotFound, StoreUnavailable
 
@@ -26,6 +27,9 @@ def translated() -> Iterator[None]:
         yield
     except redis.RedisError as error:
         reason = str(error).rstrip(".")
+        explained = explain_refusal(reason)
+        if explained is not None:
+            raise StoreUnavailable(f"{explained} (Redis says: {reason}.)") from error
         raise StoreUnavailable(f"Redis does not answer as it should: {reason}. Is it running?") from error
 
 

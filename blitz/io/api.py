@@ -25,10 +25,12 @@ from blitz.data.model_faults import describe_fault, ended
 from blitz.data.records import Notice, SessionRecord, StatusRecord
 from blitz.data.retention import RetentionRule
 from blitz.errors import (
+    AuthenticationError,
     BlitzError,
     BoardTimeout,
     CommandRefused,
     ConfigError,
+    Forbidden,
     LinkError,
     NoSession,
     ServerBusy,
@@ -41,7 +43,9 @@ from blitz.errors import (
     TablesError,
     UnknownBoard,
     UnknownSource,
+    UnknownToken,
 )
+from blitz.io.access import Access
 from blitz.io.acquisition import Acquisition
 from blitz.io.guard import problem
 from blitz.io.lanes import RETRY_AFTER_S, Answers, Lanes
@@ -49,6 +53,7 @@ from blitz.io.live import as_json_lines
 from blitz.io.session_keeper import SessionKeeper
 from blitz.io.source_api import Owner, device_calls, source_calls
 from blitz.io.store_api import store_calls
+from blitz.io.token_api import token_calls
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +62,9 @@ COUNT_LIMIT = 65_536
 _STATUS: dict[type[BlitzError], int] = {
     ConfigError: 422,
     UnknownSource: 404,
+    UnknownToken: 404,
+    AuthenticationError: 401,
+    Forbidden: 403,
     SourceExists: 409,
     TablesError: 503,
     SessionRunning: 409,
@@ -110,10 +118,16 @@ class Health(BaseModel):
     reason: str | None = None
 
 
-def create_app(acquisition: Acquisition, store: DatabaseServer, keeper: SessionKeeper | None = None) -> FastAPI:
+def create_app(
+    acquisition: Acquisition,
+    store: DatabaseServer,
+    keeper: SessionKeeper | None = None,
+    access: Access | None = None,
+) -> FastAPI:
     """Return the application; its documentation page, at ``/docs``, needs no other server.
 
     :param keeper: of trash and retention; without one, nothing goes by rule.
+    :param access: tokens and audit trail; without it, there are none.
     """
     keeper = keeper or SessionKeeper(store, RetentionRule(), (), acquisition.hub.post, acquisition.notice)
     lanes = Lanes()
@@ -129,6 +143,7 @@ def create_app(acquisition: Acquisition, store: DatabaseServer, keeper: SessionK
     app.include_router(_session_calls(acquisition, store, keeper, lanes), prefix="/api/v1")
     app.include_router(store_calls(keeper), prefix="/api/v1")
     app.include_router(_message_calls(acquisition, store, lanes.answers), prefix="/api/v1")
+    app.include_router(token_calls(access), prefix="/api/v1")
     _handle_errors(app)
     return app
 

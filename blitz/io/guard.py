@@ -19,14 +19,11 @@ from blitz.errors import Forbidden
 from blitz.io.admission import Admission, Asker
 from blitz.io.audit_trail import AuditTrail
 from blitz.io.page_origin import OwnNames
-from blitz.io.refusal import AsgiApp, Receive, Refusal, Scope, Send, problem, refuse
+from blitz.io.refusal import ASKER, AsgiApp, Receive, Refusal, Scope, Send, problem, refuse
 from blitz.io.roles import OPEN_ON_LOOPBACK, WEBSOCKET, is_reading, may, needed_role
 from blitz.io.token_book import TokenBook
 
-__all__ = ["ASKER", "Guard", "problem"]
-
-ASKER = "blitz.asker"
-"""Where a request's scope has the :class:`~blitz.io.admission.Asker`."""
+__all__ = ["Guard", "problem"]
 
 _OWNER = OWNER_HEADER.lower().encode()
 _SHOWN_PATH = 200

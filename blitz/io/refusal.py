@@ -10,6 +10,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+ASKER = "blitz.asker"
+"""Where the scope of a request that was let in says who asks: an :class:`~blitz.io.admission.Asker`."""
+
 _POLICY_VIOLATION = 1008
 
 

@@ -1,0 +1,71 @@
+"""The HTTP calls about who may use the server: tokens, the audit trail, and who one is.
+
+Thin calls on what keeps them. What they need is the role admin, but for ``/whoami``: see :mod:`blitz.io.roles`.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+
+from blitz.data.access_records import AuditRecord, IssuedToken, TokenRecord, TokenRequest, WhoRecord
+from blitz.data.records import Role
+from blitz.errors import TablesError
+from blitz.io.access import Access, own_name
+from blitz.io.admission import LOCAL, Asker
+from blitz.io.refusal import ASKER
+
+AUDIT_LIMIT = 10_000
+
+_LARGEST_ID = (1 << 63) - 1
+
+
+def asker_of(request: Request) -> Asker:
+    """Return who sent a request; for use with ``Depends``."""
+    asker = request.scope.get(ASKER)
+    return asker if isinstance(asker, Asker) else Asker(LOCAL, Role.ADMIN)
+
+
+def token_calls(access: Access | None) -> APIRouter:
+    """Return the calls ``/whoami``, ``/tokens`` and ``/audit``.
+
+    :param access: None where the server has no tables: then it says so.
+    """
+    calls = APIRouter(tags=["access"])
+
+    @calls.get("/whoami")
+    def read_whoami(asker: Annotated[Asker, Depends(asker_of)]) -> WhoRecord:
+        """Say whom the server takes the asker for, and which role that one has."""
+        return WhoRecord(name=asker.name, role=asker.role)
+
+    @calls.get("/tokens", response_model_exclude_none=True)
+    def list_tokens() -> list[TokenRecord]:
+        """Return all tokens, those that were revoked, too."""
+        return _opened(access).tokens.tokens()
+
+    @calls.post("/tokens", status_code=201, response_model_exclude_none=True)
+    def create_token(wanted: TokenRequest, request: Request) -> IssuedToken:
+        """Make a token. It is told this once; the server keeps only its hash."""
+        opened = _opened(access)
+        served = opened.served_at(str(request.base_url))
+        record, token = opened.tokens.create(wanted.role, wanted.name)
+        return IssuedToken(record=record, token=token, link=served.link(token, own_name()))
+
+    @calls.delete("/tokens/{token_id}", response_model_exclude_none=True)
+    def revoke_token(token_id: Annotated[int, Path(ge=0, le=_LARGEST_ID)]) -> TokenRecord:
+        """Make a token worthless; who is connected by it is cut off within a second."""
+        return _opened(access).tokens.revoke(token_id)
+
+    @calls.get("/audit")
+    def read_audit(
+        last: Annotated[int, Query(ge=1, le=AUDIT_LIMIT, description="so many entries at most")] = 100,
+    ) -> list[AuditRecord]:
+        """Return what was changed and what was refused, oldest first."""
+        return _opened(access).audit.last(last)
+
+    return calls
+
+
+def _opened(access: Access | None) -> Access:
+    if access is None:
+        raise TablesError("This server keeps no tables, and so neither tokens nor an audit trail.")
+    return access

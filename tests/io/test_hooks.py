@@ -1,0 +1,405 @@
+"""Hooks: what is told to whom, by a real mail server, a real web server and a real program."""
+
+import base64
+import http.server
+import json
+import socketserver
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blitz.data.hook_config import HookEvent, read_hooks
+from blitz.data.records import (
+    BoardRecord,
+    Event,
+    EventKind,
+    LinkState,
+    RoomRecord,
+    SessionRecord,
+    StatusRecord,
+    StoreRecord,
+)
+from blitz.io import hooks as hooks_module
+from blitz.io.hook_watch import HookWatch
+from blitz.io.hooks import Hooks
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def _board(state: LinkState, name: str = "scale", link: str = "/dev/ttyUSB0") -> BoardRecord:
+    return BoardRecord(name=name, link=link, baud=9600, state=state)
+
+
+def _status(*boards: BoardRecord, store: StoreRecord | None = None, room: RoomRecord | None = None) -> StatusRecord:
+    return StatusRecord(
+        version="0", store_id="x", now=NOW, store=store or StoreRecord(is_up=True), boards=boards, room=room
+    )
+
+
+def _stopped(**fields: Any) -> Event:
+    session = SessionRecord(id=7, started_at=NOW, message_count=5, **fields)
+    return Event(event=EventKind.SESSION_STOPPED, session_id=7, session=session)
+
+
+# ---- what is worth telling --------------------------------------------------------------------------------------
+
+
+def test_a_source_that_stays_away_is_told_once_and_its_return_too() -> None:
+    watch = HookWatch(after_s=60)
+    there, away = _status(_board(LinkState.READY)), _status(_board(LinkState.AWAY))
+    assert watch.look(there, 0) == []
+    assert watch.look(away, 10) == []
+    assert watch.look(away, 69) == []
+    (lost,) = watch.look(away, 70)
+    assert (lost.event, lost.source) == (HookEvent.SOURCE_LOST, "scale")
+    assert "away for 1 min 0 s" in lost.text
+    assert watch.look(away, 500) == []
+    (back,) = watch.look(there, 3670)
+    assert (back.event, back.text) == (HookEvent.SOURCE_BACK, "scale on /dev/ttyUSB0 is back after 1 h 1 min.")
+
+
+def test_a_short_absence_and_a_lent_port_and_a_source_that_never_came_are_told_nobody() -> None:
+    watch = HookWatch(after_s=60)
+    watch.look(_status(_board(LinkState.READY)), 0)
+    for state, now_s in ((LinkState.AWAY, 1), (LinkState.READY, 40), (LinkState.SILENT, 50), (LinkState.RELEASED, 90)):
+        assert watch.look(_status(_board(state)), now_s) == []
+    assert watch.look(_status(_board(LinkState.RELEASED)), 900) == []
+    assert HookWatch(0).look(_status(_board(LinkState.AWAY)), 900) == []
+
+
+def test_a_session_is_told_only_if_nobody_stopped_it() -> None:
+    watch = HookWatch(0)
+    assert watch.tell(_stopped()) == []
+    (told,) = watch.tell(_stopped(stop_reason="The disk is full."))
+    assert (told.event, told.session_id) == (HookEvent.SESSION_STOPPED, 7)
+    assert "The disk is full. It has 5 messages." in told.text
+    assert "unexpectedly" in watch.tell(_stopped(interrupted=True))[0].text
+
+
+def test_room_is_told_when_it_gets_worse_and_when_it_is_well_again() -> None:
+    watch = HookWatch(0)
+    levels = ["ok", "warning", "warning", "critical", "warning", "full", "ok"]
+    told = [watch.look(_status(room=RoomRecord(level=level, text=f"{level}!")), 0) for level in levels]  # type: ignore[arg-type]
+    assert [[each.event for each in tellings] for tellings in told] == [
+        [],
+        [HookEvent.DISK_WARNING],
+        [],
+        [HookEvent.DISK_WARNING],
+        [],
+        [HookEvent.DISK_WARNING],
+        [HookEvent.DISK_OK],
+    ]
+    assert told[1][0].text == "warning!"
+
+
+def test_the_store_is_told_away_until_the_spool_is_empty_again() -> None:
+    watch = HookWatch(after_s=10)
+    away = StoreRecord(is_up=False, spooling_since=NOW, spooled_messages=12, error="Redis is away.")
+    behind = StoreRecord(is_up=True, spooled_messages=3)
+    assert watch.look(_status(store=away), 0) == []
+    (told,) = watch.look(_status(store=away), 10)
+    assert told.event is HookEvent.STORE_AWAY
+    assert "12 messages are safe" in told.text
+    assert watch.look(_status(store=behind), 20) == []
+    (told,) = watch.look(_status(), 30)
+    assert told.event is HookEvent.STORE_BACK
+    assert watch.look(_status(), 40) == []
+
+
+# ---- sending ----------------------------------------------------------------------------------------------------
+
+
+class MailServer(socketserver.ThreadingTCPServer):
+    """Takes mails as RFC 5321 says, with STARTTLS and a login; nothing else."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, context: ssl.SSLContext | None) -> None:
+        self.mails: list[tuple[list[str], bytes, bool]] = []
+        self.refusals = 0
+        self.context = context
+        super().__init__(("127.0.0.1", 0), _MailConversation)
+
+
+class _MailConversation(socketserver.StreamRequestHandler):
+    server: MailServer
+
+    def handle(self) -> None:
+        login, to, is_secure = False, [], False
+        self._say("220 test")
+        while line := self.rfile.readline().decode().strip():
+            verb, _, rest = line.partition(" ")
+            match verb.upper():
+                case "EHLO":
+                    offers = ["STARTTLS"] if self.server.context and not is_secure else ["AUTH PLAIN"]
+                    self._say("250-test", f"250 {offers[0]}")
+                case "STARTTLS":
+                    assert self.server.context is not None
+                    self._say("220 go on")
+                    self.request = self.server.context.wrap_socket(self.request, server_side=True)
+                    self.rfile, is_secure = self.request.makefile("rb"), True
+                    self.wfile = self.request.makefile("wb", buffering=0)
+                case "AUTH":
+                    given = base64.b64decode(rest.split()[1]).split(b"\0")[1:]
+                    login = given == [b"blitz", b"secret pass"]
+                    self._say("235 yes" if login else "535 no")
+                case "RCPT":
+                    to.append(rest.partition("<")[2].rstrip(">"))
+                    self._say("250 ok")
+                case "DATA":
+                    if self.server.refusals:
+                        self.server.refusals -= 1
+                        self._say("451 not now")
+                        continue
+                    self._say("354 go on")
+                    body = b""
+                    while (part := self.rfile.readline()) != b".\r\n":
+                        body += part
+                    self.server.mails.append((to, body, is_secure and login))
+                    self._say("250 ok")
+                case "QUIT":
+                    self._say("221 bye")
+                    return
+                case _:
+                    self._say("250 ok")
+
+    def finish(self) -> None:
+        super().finish()
+        self.request.close()  # of TLS, of which the server knows nothing
+
+    def _say(self, *lines: str) -> None:
+        self.wfile.write("".join(f"{line}\r\n" for line in lines).encode())
+
+
+class _WebConversation(http.server.BaseHTTPRequestHandler):
+    server: "WebServer"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.posts.append((dict(self.headers), json.loads(body)))
+        status = self.server.statuses.pop(0) if self.server.statuses else 204
+        self.send_response(status)
+        self.end_headers()
+        if status >= 400:
+            self.wfile.write(b"out of \x1b[2J order")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class WebServer(http.server.ThreadingHTTPServer):
+    """Takes posts."""
+
+    def __init__(self) -> None:
+        self.posts: list[tuple[dict[str, str], dict[str, Any]]] = []
+        self.statuses: list[int] = []
+        super().__init__(("127.0.0.1", 0), _WebConversation)
+
+
+@contextmanager
+def _serving(server: Any) -> Iterator[Any]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join(10)
+        server.server_close()
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with _serving(WebServer()) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of 127.0.0.1 and its key, in one file."""
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    command += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = subprocess.run([*command, "-keyout", "-", "-out", "-"], check=True, capture_output=True)
+    path.write_bytes(made.stdout)
+    return path
+
+
+@contextmanager
+def _hooks(*tables: dict[str, Any], retry_s: tuple[float, ...] = (0.01,)) -> Iterator[tuple[Hooks, list[str]]]:
+    notices: list[str] = []
+    hooks = Hooks(read_hooks(tables), lambda severity, text: notices.append(f"{severity}: {text}"), retry_s)
+    hooks.start()
+    try:
+        yield hooks, notices
+    finally:
+        hooks.stop()
+
+
+def _wait_until(condition: Callable[[], object]) -> None:
+    deadline_s = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+
+
+def test_an_email_goes_out_encrypted_with_a_login_from_a_file(certificate: Path, tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    password = tmp_path / "password"
+    password.write_text("secret pass\n")
+    with _serving(MailServer(context)) as server:
+        table = {
+            "name": "mail",
+            "kind": "email",
+            "host": "127.0.0.1",
+            "port": server.server_address[1],
+            "ca_file": str(certificate),
+            "sender": "blitz@lab.example",
+            "to": ["ada@lab.example", "bob@lab.example"],
+            "user": "blitz",
+            "password_file": str(password),
+        }
+        with _hooks(table) as (hooks, _):
+            hooks.tell(_stopped(name="pump\r\nBcc: eve@evil.example", stop_reason="Die Platte ist voll: 0 °."))
+            _wait_until(lambda: server.mails)
+            to, body, was_safe = server.mails[0]
+            assert (to, was_safe) == (["ada@lab.example", "bob@lab.example"], True)
+            mail = message_from_bytes(body, policy=policy.default)
+            assert "Session 7 was stopped" in mail["Subject"]
+            assert mail["Bcc"] is None
+            assert "0 °." in mail.get_content()
+            assert hooks.test("mail").is_sent  # type: ignore[union-attr]
+            password.write_text("another")
+            outcome = hooks.test("mail")
+            assert outcome is not None
+            assert not outcome.is_sent
+            assert "does not take the login of 'blitz'" in str(outcome.error)
+            assert "another" not in str(outcome.error)
+    with _hooks({**table, "timeout_s": 5}) as (hooks, _):
+        assert "Cannot send an e-mail" in str(hooks.test("mail").error)  # type: ignore[union-attr]
+
+
+def test_what_a_server_refuses_is_sent_again_and_the_operator_knows() -> None:
+    with _serving(MailServer(None)) as server:
+        server.refusals = 3
+        table = {"name": "mail", "kind": "email", "host": "127.0.0.1", "port": server.server_address[1]}
+        table |= {"security": "none", "sender": "a@b.c", "to": ["d@e.f"]}
+        with _hooks(table) as (hooks, notices):
+            hooks.tell(_stopped(interrupted=True))
+            _wait_until(lambda: server.mails and hooks.records()[0].error is None)
+            (record,) = hooks.records()
+            assert (record.sent, record.waiting) == (1, 0)
+            assert record.last_failure is not None
+            assert len(server.mails) == 1
+            _wait_until(lambda: len(notices) == 2)
+            assert "451 'not now'" in notices[0]
+            assert notices[1] == "info: Hook 'mail' works again."
+
+
+def test_a_webhook_gets_json_and_its_secret_which_is_shown_to_nobody(
+    web: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHAT_SECRET", "Bearer hush")
+    url = f"http://user:pass@127.0.0.1:{web.server_address[1]}/deep/secret-path"
+    web.statuses = [503]
+    with _hooks({"name": "chat", "kind": "webhook", "url": url, "secret_env": "CHAT_SECRET", "header": "X-Key"}) as (
+        hooks,
+        notices,
+    ):
+        hooks.tell(_stopped(stop_reason="Full."))
+        _wait_until(lambda: len(web.posts) == 2)
+        (headers, first), (_, second) = web.posts
+        assert headers["X-Key"] == "Bearer hush"
+        assert first == second  # the same id: a receiver can tell that it is no second trouble
+        assert (first["event"], first["session_id"]) == ("session_stopped_by_itself", 7)
+        _wait_until(lambda: len(notices) == 2)
+        assert "answered 503" in notices[0]
+        assert "\x1b" not in notices[0]
+        shown = " ".join([*notices, *(record.model_dump_json() for record in hooks.records())])
+        assert not any(secret in shown for secret in ("hush", "pass@", "secret-path"))
+        monkeypatch.delenv("CHAT_SECRET")
+        assert "CHAT_SECRET, which is not in the environment" in str(hooks.test("chat").error)  # type: ignore[union-attr]
+
+
+def test_a_command_is_told_by_arguments_environment_and_standard_input_and_no_shell_sees_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BLITZ_TOKEN", "0123456789abcdef")
+    script = "import sys, os, json; told = [sys.argv[2:], json.load(sys.stdin), dict(os.environ)]\n"
+    script += "with open(sys.argv[1], 'w') as out: json.dump(told, out)"
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", script, str(out), "{text}", "{event} {nothing}", "$(id)"]
+    with _hooks({"name": "run", "kind": "command", "command": command}) as (hooks, _):
+        hooks.tell(_stopped(stop_reason="$(touch /tmp/x); {event} `id`."))
+        _wait_until(lambda: hooks.records()[0].sent)
+    arguments, told, environment = json.loads(out.read_text())
+    assert "$(touch /tmp/x); {event} `id`." in arguments[0]
+    assert arguments[1:] == ["session_stopped_by_itself {nothing}", "$(id)"]
+    assert told["text"] == arguments[0] == environment["HOOK_TEXT"]
+    assert environment["HOOK_SESSION"] == "7"
+    assert "BLITZ_TOKEN" not in environment
+
+
+def test_a_command_that_fails_or_does_not_end_is_said() -> None:
+    fails = {"name": "fails", "kind": "command", "command": [sys.executable, "-c", "import sys; sys.exit('no luck')"]}
+    hangs = {"name": "hangs", "kind": "command", "command": ["sleep", "600"], "timeout_s": 0.2}
+    absent = {"name": "absent", "kind": "command", "command": ["/nowhere/program"]}
+    with _hooks(fails, hangs, absent) as (hooks, notices):
+        errors = {name: str(hooks.test(name).error) for name in ("fails", "hangs", "absent")}  # type: ignore[union-attr]
+    assert "ended with code 1: 'no luck'" in errors["fails"]
+    assert "did not end within 0.2 s" in errors["hangs"]
+    assert "Cannot start /nowhere/program" in errors["absent"]
+    assert len(notices) == 3
+
+
+def test_a_hook_that_hangs_holds_nobody_up_and_keeps_the_newest(
+    web: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hooks_module, "WAITING_LIMIT", 5)
+    held = {"name": "held", "kind": "command", "command": ["sleep", "600"], "timeout_s": 3}
+    chat = {"name": "chat", "kind": "webhook", "url": f"http://127.0.0.1:{web.server_address[1]}/"}
+    with _hooks(held, chat) as (hooks, _):
+        began_s = time.monotonic()
+        for number in range(20):
+            hooks.tell(_stopped(stop_reason=f"Reason {number}."))
+        assert time.monotonic() - began_s < 5
+        _wait_until(lambda: web.posts)
+        records = {record.name: record for record in hooks.records()}
+        assert (records["held"].waiting, records["held"].dropped, records["held"].sent) == (5, 15, 0)
+
+
+def test_only_what_a_hook_listens_for_is_told(web: WebServer) -> None:
+    table = {"name": "chat", "kind": "webhook", "url": f"http://127.0.0.1:{web.server_address[1]}/", "after_s": 0}
+    with _hooks({**table, "on": ["recovered", "server_started_after_crash"]}) as (hooks, _):
+        hooks.look(_status(_board(LinkState.READY)))
+        hooks.look(_status(_board(LinkState.AWAY)))
+        hooks.look(_status(_board(LinkState.READY)))
+        hooks.tell(_stopped(interrupted=True))
+        hooks.started_after_crash("The server was killed.")
+        _wait_until(lambda: len(web.posts) == 2)
+    assert [post["event"] for _, post in web.posts] == ["source_back", "server_started_after_crash"]
+    assert hooks.test("nobody") is None

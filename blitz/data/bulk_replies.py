@@ -1,0 +1,98 @@
+"""A Redis reply of many byte strings as one Arrow array, without a Python object for each. Pure.
+
+A reply looks like ``*2\\r\\n$3\\r\\nabc\\r\\n$1\\r\\nd\\r\\n``. Where its elements begin is guessed from what looks
+like the beginning of one, and then proved by the lengths; where the proof fails, since a message has such bytes in it,
+hiredis reads the reply.
+"""
+
+from typing import Any
+
+import hiredis
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+_CR, _LF, _DOLLAR, _ZERO = 13, 10, 36, 48
+_LONGEST_NUMBER = 10
+_LONGEST_BYTES = 1 << 31
+"""What the offsets of an Arrow binary array can tell apart."""
+
+
+def parse_array(reply: "bytes | bytearray | memoryview") -> Any:
+    """Return the elements of a whole reply as an Arrow binary array.
+
+    :raises hiredis.ReplyError: if the reply is an error.
+    :raises ValueError: if it is no array of byte strings.
+
+    >>> parse_array(b"*2\\r\\n$3\\r\\nabc\\r\\n$1\\r\\nd\\r\\n").to_pylist()
+    [b'abc', b'd']
+    """
+    view = np.frombuffer(reply, np.uint8)
+    is_array = 0 < len(view) < _LONGEST_BYTES and view[0] == ord("*")
+    parsed = _parse_quickly(view, reply) if is_array else None
+    return _parse_exactly(reply) if parsed is None else parsed
+
+
+def _parse_quickly(view: NDArray[np.uint8], reply: "bytes | bytearray | memoryview") -> Any:
+    head = bytes(view[: _LONGEST_NUMBER + 3]).partition(b"\r\n")[0]
+    count = int(head[1:])
+    begin = len(head)  # where the line end stands, as it does before each element
+    if count == 0:
+        return pa.array([], pa.binary())
+    uniform = _parse_uniform(view, begin + 2, count)
+    return _parse_varied(view, begin, count, reply) if uniform is None else uniform
+
+
+def _parse_uniform(view: NDArray[np.uint8], begin: int, count: int) -> Any:
+    """Read elements that all have the same length: then they stand in a table."""
+    stride, rest = divmod(len(view) - begin, count)
+    head = bytes(view[begin : begin + _LONGEST_NUMBER + 3]).partition(b"\r\n")[0] + b"\r\n"
+    length = int(head[1:-2]) if head[1:-2].isdigit() else -1
+    if rest or stride != len(head) + length + 2:
+        return None
+    rows = view[begin:].reshape(count, stride)
+    if not all(bool((rows[:, position] == byte).all()) for position, byte in enumerate(head)):
+        return None
+    content = np.ascontiguousarray(rows[:, len(head) : len(head) + length])
+    offsets = np.arange(count + 1, dtype=np.int32) * np.int32(length)
+    return pa.Array.from_buffers(pa.binary(), count, [None, pa.py_buffer(offsets), pa.py_buffer(content)])
+
+
+def _parse_varied(view: NDArray[np.uint8], begin: int, count: int, reply: "bytes | bytearray | memoryview") -> Any:
+    marks = np.flatnonzero((view[begin:-2] == _CR) & (view[begin + 1 : -1] == _LF) & (view[begin + 2 :] == _DOLLAR))
+    if len(marks) != count:
+        return None
+    marks += begin
+    # Behind "\r\n$": digits of the length up to "\r\n", then the bytes.
+    lengths = np.zeros(count, np.int64)
+    position = marks + 3
+    is_open = np.ones(count, bool)
+    for _ in range(_LONGEST_NUMBER):
+        digits = view[position].astype(np.int64) - _ZERO
+        is_digit = is_open & (digits >= 0) & (digits <= 9)
+        if not is_digit.any():
+            break
+        lengths = np.where(is_digit, lengths * 10 + digits, lengths)
+        position = position + is_digit
+        is_open = is_digit
+    starts = position + 2
+    stops = starts + lengths
+    expected = np.append(marks[1:], len(view) - 2)
+    if not np.array_equal(stops, expected):
+        return None
+    # Heads and elements by turns, over the reply's own bytes; the elements are then taken out in one go.
+    offsets = np.empty(2 * count + 1, np.int32)
+    offsets[0], offsets[1::2], offsets[2::2] = 0, starts, stops
+    every = pa.Array.from_buffers(pa.binary(), 2 * count, [None, pa.py_buffer(offsets), pa.py_buffer(reply)])
+    return every.take(pa.array(np.arange(1, 2 * count, 2, dtype=np.int64)))
+
+
+def _parse_exactly(reply: "bytes | bytearray | memoryview") -> Any:
+    reader = hiredis.Reader()
+    reader.feed(bytes(reply))
+    elements = reader.gets()
+    if isinstance(elements, Exception):
+        raise elements
+    if not isinstance(elements, list):
+        raise ValueError(f"This is no list of messages: {elements!r}")
+    return pa.array(elements, pa.binary())

@@ -13,6 +13,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -54,6 +55,42 @@ def redis_url(_redis_process: str) -> str:
     client.flushall()
     client.close()
     return _redis_process
+
+
+@pytest.fixture
+def load_store() -> Callable[[Any, int], None]:
+    """Put a store that an earlier version wrote into an empty one: ``load_store(store, version)``."""
+
+    def load(store: Any, version: int) -> None:
+        path = Path(__file__).parents[1] / "fixtures" / "stores" / f"v{version}.json"
+        for name, key in json.loads(path.read_text("utf-8")).items():
+            value = key["value"]
+            if key["type"] == "string":
+                store.client.set(store.keys.prefix + name, value.encode("latin-1"))
+            elif key["type"] == "list":
+                store.client.rpush(store.keys.prefix + name, *(text.encode("latin-1") for text in value))
+            else:
+                fields = {field.encode("latin-1"): text.encode("latin-1") for field, text in value.items()}
+                store.client.hset(store.keys.prefix + name, mapping=fields)
+
+    return load
+
+
+@pytest.fixture
+def as_version_1() -> Callable[[Any], None]:
+    """Turn a store back to version 1, as if an older Blitz had written it; its archive and trash must be empty."""
+
+    def turn_back(store: Any) -> None:
+        client, keys = store.client, store.keys
+        assert not client.exists(keys.trash), "version 1 had no trash"
+        sessions = store.available_sessions()
+        firsts = [keys.first(number) for number in sessions]
+        assert not any(map(int, filter(None, map(client.get, firsts)))), "version 1 had no archive"
+        client.delete(keys.schema, f"{keys.prefix}archive", *firsts)
+        for number in sessions:
+            client.hdel(keys.meta(number), "starred", "stop_reason", "resumed", "trashed_at")
+
+    return turn_back
 
 
 class ServerProcess:

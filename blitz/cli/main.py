@@ -14,7 +14,19 @@ from typing import Annotated
 import typer
 
 from blitz import __version__
-from blitz.cli import capture, configuring, copying, devices, doctor, looking, programs, recording, retention, trash
+from blitz.cli import (
+    backup,
+    capture,
+    configuring,
+    copying,
+    devices,
+    doctor,
+    looking,
+    programs,
+    recording,
+    retention,
+    trash,
+)
 from blitz.cli.faults import ExitCode, report
 from blitz.cli.options import EPILOG
 
@@ -27,7 +39,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for part in (programs, looking, recording, copying, devices, configuring, capture, doctor, trash, retention):
+for part in (programs, looking, recording, copying, devices, configuring, capture, doctor, backup, trash, retention):
     part.register(app)
 
 

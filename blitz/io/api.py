@@ -47,6 +47,7 @@ from blitz.errors import (
 )
 from blitz.io.access import Access
 from blitz.io.acquisition import Acquisition
+from blitz.io.askers import TokenName
 from blitz.io.guard import problem
 from blitz.io.lanes import RETRY_AFTER_S, Answers, Lanes
 from blitz.io.live import as_json_lines
@@ -186,10 +187,10 @@ def _session_calls(acquisition: Acquisition, store: DatabaseServer, keeper: Sess
 
     @calls.post("/sessions", status_code=201, response_model_exclude_none=True)
     @lanes.sessions
-    def start_session(request: StartRequest, response: Response) -> Any:
+    def start_session(request: StartRequest, response: Response, token: TokenName) -> Any:
         """Start recording; 409 with the running session if one runs already, or 200 with it if `join` is set."""
         try:
-            record = acquisition.start_session(request.name, request.notes, request.owner)
+            record = acquisition.start_session(request.name, request.notes, token or request.owner)
             return StartAnswer(session=record, created=True)
         except SessionRunning as error:
             acquisition.follow_store()  # another program may have started it just now

@@ -23,7 +23,7 @@ from blitz.io.refusal import ASKER, AsgiApp, Receive, Refusal, Scope, Send, prob
 from blitz.io.roles import OPEN_ON_LOOPBACK, WEBSOCKET, is_reading, may, needed_role
 from blitz.io.token_book import TokenBook
 
-__all__ = ["Guard", "problem"]
+__all__ = ["Guard", "Receive", "Scope", "Send", "problem"]
 
 _OWNER = OWNER_HEADER.lower().encode()
 _SHOWN_PATH = 200

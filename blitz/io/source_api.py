@@ -16,6 +16,7 @@ from blitz.data.records import BadFrameRecord, BoardRecord
 from blitz.data.source_changes import check_fields
 from blitz.data.source_config import SerialOptions, SourceConfig, UsbIdentity
 from blitz.data.source_records import OWNER_HEADER, CommandAnswer, CommandRequest, DefinitionVersion
+from blitz.io.askers import TokenName
 from blitz.io.lanes import Lanes
 from blitz.io.link import check_link
 
@@ -134,19 +135,19 @@ def device_calls(devices: Devices, lanes: Lanes | None = None) -> APIRouter:
 
     @calls.post("/boards/{name}/commands")
     @lanes.boards
-    def send_command(name: str, command: CommandRequest, owner: Owner) -> CommandAnswer:
+    def send_command(name: str, command: CommandRequest, owner: Owner, token: TokenName) -> CommandAnswer:
         """Send a line, or a command of the definition, and return the answer where one is waited for.
 
         A board's error is 422, silence 504.
         """
-        return devices.command(name, command, command.who or owner)
+        return devices.command(name, command, token or command.who or owner)
 
     @calls.post("/boards/{name}/release", response_model_exclude_none=True)
     @lanes.boards
-    def release_board(name: str, owner: Owner, request: ReleaseRequest | None = None) -> BoardRecord:
+    def release_board(name: str, owner: Owner, token: TokenName, request: ReleaseRequest | None = None) -> BoardRecord:
         """Lend a board's port to another program; it is taken again by itself."""
         request = request or ReleaseRequest()
-        return devices.release(name, request.for_s, request.who or owner)
+        return devices.release(name, request.for_s, token or request.who or owner)
 
     @calls.post("/boards/{name}/retake", response_model_exclude_none=True)
     @lanes.boards

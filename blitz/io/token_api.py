@@ -5,24 +5,16 @@ Thin calls on what keeps them. What they need is the role admin, but for ``/whoa
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 
 from blitz.data.access_records import AuditRecord, IssuedToken, TokenRecord, TokenRequest, WhoRecord
-from blitz.data.records import Role
 from blitz.errors import TablesError
 from blitz.io.access import Access, own_name
-from blitz.io.admission import LOCAL, Asker
-from blitz.io.refusal import ASKER
+from blitz.io.askers import AskerGiven
 
 AUDIT_LIMIT = 10_000
 
 _LARGEST_ID = (1 << 63) - 1
-
-
-def asker_of(request: Request) -> Asker:
-    """Return who sent a request; for use with ``Depends``."""
-    asker = request.scope.get(ASKER)
-    return asker if isinstance(asker, Asker) else Asker(LOCAL, Role.ADMIN)
 
 
 def token_calls(access: Access | None) -> APIRouter:
@@ -33,7 +25,7 @@ def token_calls(access: Access | None) -> APIRouter:
     calls = APIRouter(tags=["access"])
 
     @calls.get("/whoami")
-    def read_whoami(asker: Annotated[Asker, Depends(asker_of)]) -> WhoRecord:
+    def read_whoami(asker: AskerGiven) -> WhoRecord:
         """Say whom the server takes the asker for, and which role that one has."""
         return WhoRecord(name=asker.name, role=asker.role)
 

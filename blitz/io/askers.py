@@ -1,0 +1,26 @@
+"""What calls may know of who sent them, as dependencies for FastAPI: what the guard found out."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from blitz.data.records import Role
+from blitz.io.admission import LOCAL, Asker
+from blitz.io.refusal import ASKER
+
+
+async def _read_asker(request: Request) -> Asker:
+    asker = request.scope.get(ASKER)
+    return asker if isinstance(asker, Asker) else Asker(LOCAL, Role.ADMIN)
+
+
+async def _read_token_name(request: Request) -> str:
+    asker = await _read_asker(request)
+    return asker.name if asker.bearer is not None else ""
+
+
+AskerGiven = Annotated[Asker, Depends(_read_asker)]
+"""Who sent the request, and in which role."""
+
+TokenName = Annotated[str, Depends(_read_token_name)]
+"""The name of the token that came with it, which counts more than any name in the request; empty without one."""

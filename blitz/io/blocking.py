@@ -21,6 +21,7 @@ from blitz.data.records import Event, Notice, SessionRecord, StatusRecord
 from blitz.errors import RemoteError
 from blitz.io.address import Host, ServerAddress
 from blitz.io.blocking_calls import BlockingDeviceCalls
+from blitz.io.blocking_hook_calls import BlockingHookCalls
 from blitz.io.blocking_retention_calls import BlockingRetentionCalls
 from blitz.io.blocking_trash_calls import BlockingTrashCalls
 from blitz.io.connection import AsyncClient
@@ -38,7 +39,7 @@ _WAKE_S = 0.5 if sys.platform == "win32" else None
 """On Windows Ctrl-C does not interrupt a wait for a lock: wake up now and then, to see it."""
 
 
-class Client(BlockingDeviceCalls, BlockingTrashCalls, BlockingRetentionCalls):
+class Client(BlockingDeviceCalls, BlockingTrashCalls, BlockingRetentionCalls, BlockingHookCalls):
     """A connection to one Blitz server, for scripts without an event loop.
 
     ::

@@ -24,6 +24,7 @@ from blitz.io.address import Host, ServerAddress
 from blitz.io.calls import NOTHING, default_owner
 from blitz.io.device_calls import DeviceCalls
 from blitz.io.exchange import closed_error
+from blitz.io.hook_calls import HookCalls
 from blitz.io.live_cursor import LiveCursor, Wanted
 from blitz.io.live_mailbox import LiveMailbox
 from blitz.io.live_reader import LiveOptions, LiveReader
@@ -44,7 +45,7 @@ _SESSIONS = TypeAdapter(list[SessionRecord])
 _STATUS = TypeAdapter(StatusRecord)
 
 
-class AsyncClient(DeviceCalls, TrashCalls, RetentionCalls):
+class AsyncClient(DeviceCalls, TrashCalls, RetentionCalls, HookCalls):
     """A connection to one Blitz server.
 
     ::

@@ -45,6 +45,7 @@ class Server:
 
     def __init__(self, process: "subprocess.Popen[bytes]", url: str) -> None:
         self.process_id = process.pid
+        self.url = url
         self.api = blitz.Client(url)
 
 

@@ -20,8 +20,9 @@ from blitz.errors import ServerBusy, SessionNotFound
 from blitz.io.live_feed import Feed
 from blitz.io.live_frames import FRAME_BYTES, Frame, Frames, Place, within
 
-TICK_S = 0.015
-"""Viewers are woken together and at most this often, so that they share blocks; the delay it adds at the most."""
+TICK_S = 0.005
+"""Viewers are woken together and at most this often, so that they share blocks. The appender publishes every 15 ms at
+most; with as long a tick the two would beat, and messages wait for up to a tick."""
 
 _RECENT_EVENTS = 2_000
 _LOADS = 4

@@ -30,6 +30,7 @@ from blitz.data.model_faults import ended, first_fault
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_store import SourceStore
 from blitz.errors import ConfigError
+from blitz.io.access import Access
 from blitz.io.acquisition import Acquisition, AcquisitionOptions
 from blitz.io.api import create_app
 from blitz.io.devices import DeviceOptions
@@ -65,6 +66,7 @@ def _run(settings: ServerSettings) -> int:
     definitions = load_definitions(settings.definitions_dir)
     with ExitStack() as stack:
         listener = stack.enter_context(_listen(settings))
+        access = stack.enter_context(Access(settings))
         private = None if settings.redis_url else stack.enter_context(_private_redis(settings))
         store = DatabaseServer(private.url if private else settings.redis_url, settings.redis_prefix)
         stack.callback(store.close)
@@ -89,10 +91,11 @@ def _run(settings: ServerSettings) -> int:
         kept = stack.enter_context(SourceStore(settings.data_dir / "server.db"))
         acquisition = Acquisition(store, definitions, options, kept)
         hosts = (settings.host, socket.gethostname(), *settings.allowed_hosts)
-        app = Guard(Admission(create_app(acquisition, store), Limits.from_settings(settings)), hosts, settings.token)
+        limited = Admission(create_app(acquisition, store, access=access), Limits.from_settings(settings))
+        app = access.guard(limited, hosts)
         try:
             acquisition.start()
-            asyncio.run(_serve(app, acquisition, listener, settings, store, _early_signals()))
+            asyncio.run(_serve(app, acquisition, listener, settings, store, access, _early_signals()))
         finally:
             # We are ending already; cut short, this would leave Redis behind.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -153,11 +156,6 @@ def _is_worth_saying(record: logging.LogRecord) -> bool:
 @contextmanager
 def _listen(settings: ServerSettings) -> Iterator[socket.socket]:
     """Take the port first: a second server by mistake is told before it touches anything."""
-    if not settings.is_loopback and settings.token is None:
-        raise ConfigError(
-            f"--host {settings.host} can be reached from the network, and without a token anybody there could stop a "
-            "run. Give one of at least 16 characters with BLITZ_TOKEN, or listen on 127.0.0.1."
-        )
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     with contextlib.closing(listener):
@@ -235,6 +233,7 @@ async def _serve(
     listener: socket.socket,
     settings: ServerSettings,
     store: DatabaseServer,
+    access: Access,
     early_signals: list[int],
 ) -> None:
     loop = asyncio.get_running_loop()
@@ -246,6 +245,9 @@ async def _serve(
         lifespan="off",
         **Limits.from_settings(settings).uvicorn_options(),
         timeout_graceful_shutdown=_HTTP_STOP_S,
+        proxy_headers=False,  # else a program on this machine could give itself any address
+        ssl_certfile=access.certificate.certificate if access.certificate else None,
+        ssl_keyfile=access.certificate.key if access.certificate else None,
     )
     server = _Server(config)
     stopping: list[asyncio.Task[None]] = []
@@ -271,9 +273,11 @@ async def _serve(
     if early_signals:
         on_signal()
     host, port = listener.getsockname()[:2]
+    access.announce(port)
+    scheme = "https" if access.certificate else "http"
     shown_host = f"[{host}]" if ":" in host else host
     where = f"a private Redis in {settings.data_dir} (durability {settings.durability})"
     if settings.redis_url:  # may carry a password
         where = f"the Redis at {store.address} (durability as it is configured there)"
-    log.info("Blitz serves http://%s:%s, storing in %s", shown_host, port, where)
+    log.info("Blitz serves %s://%s:%s, storing in %s", scheme, shown_host, port, where)
     await server.serve(sockets=[listener])

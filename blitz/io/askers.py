@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from blitz.data.records import Role
-from blitz.io.admission import LOCAL, Asker
 from blitz.io.refusal import ASKER
+from blitz.io.token_check import LOCAL, Asker
 
 
 async def _read_asker(request: Request) -> Asker:

@@ -16,12 +16,12 @@ from blitz.data.audit import AuditEntry, Outcome, now_ms
 from blitz.data.records import Role
 from blitz.data.source_records import OWNER_HEADER
 from blitz.errors import Forbidden
-from blitz.io.admission import Admission, Asker
 from blitz.io.audit_trail import AuditTrail
 from blitz.io.page_origin import OwnNames
 from blitz.io.refusal import ASKER, AsgiApp, Receive, Refusal, Scope, Send, problem, refuse
 from blitz.io.roles import OPEN_ON_LOOPBACK, WEBSOCKET, is_reading, may, needed_role
 from blitz.io.token_book import TokenBook
+from blitz.io.token_check import Asker, TokenCheck
 
 __all__ = ["Guard", "Receive", "Scope", "Send", "problem"]
 
@@ -56,7 +56,7 @@ class Guard:
         self._book = book
         self._trail = trail
         self._is_loopback = is_loopback
-        self._admission = Admission(token, book, is_token_needed=token is not None or not is_loopback)
+        self._tokens = TokenCheck(token, book, is_token_needed=token is not None or not is_loopback)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -69,7 +69,7 @@ class Guard:
         asker: Asker | None = None
         refusal = self._names.refusal(headers)
         if refusal is None and not self._is_open(needed, is_known, scope["path"]):
-            admitted = await self._admission.admit(headers, _address(scope))
+            admitted = await self._tokens.admit(headers, _address(scope))
             if isinstance(admitted, Refusal):
                 refusal = admitted
             else:

@@ -11,7 +11,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 ASKER = "blitz.asker"
-"""Where the scope of a request that was let in says who asks: an :class:`~blitz.io.admission.Asker`."""
+"""Where the scope of a request that was let in says who asks: an :class:`~blitz.io.token_check.Asker`."""
 
 _POLICY_VIOLATION = 1008
 

@@ -35,7 +35,7 @@ class Asker(NamedTuple):
     """Of a token that was made; its name counts, whatever the asker calls itself."""
 
 
-class Admission:
+class TokenCheck:
     """Used on one event loop.
 
     :param token: the setting: one more token, of an admin.

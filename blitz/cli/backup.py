@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _STAGE = "restoring"
-_SERVERS_OWN = ("archive", "spool", "server.db", "tls.crt", "tls.key", "redis")
+_SERVERS_OWN = ("archive", "spool", "server.db", "tls", "redis")
 """What makes a data folder one that is in use; a restore moves them into place in this order."""
 
 _NICENESS = 10
@@ -104,9 +104,7 @@ def restore(
                 return restore_backup(file, store, folder, step)
 
         manifest = _patiently(bring_back, progress)
-    where = (
-        f"{settings.data_dir}" if settings.redis_url is None else f"the Redis given, and {settings.data_dir}"
-    )
+    where = f"{settings.data_dir}" if settings.redis_url is None else f"the Redis given, and {settings.data_dir}"
     out.line(f"Restored into {where}, counts and checksums compared:")
     _show(out, file, manifest)
 

@@ -22,14 +22,14 @@ from blitz.data.blocks import MessageBlock
 from blitz.errors import BackupError, BlockError
 
 FORMAT_VERSION: Final = 1
-FOLDER_FILES: Final = ("server.db", "tls.crt", "tls.key")
-"""What is saved of the data folder, besides Redis and the archive."""
+FOLDER_FILES: Final = ("server.db", "tls/certificate.pem", "tls/key.pem")
+"""What is saved of the data folder, besides Redis and the archive: with its certificate a server is known again."""
 
 _HEADER: Final = "blitz-backup.json"
 _MANIFEST: Final = "manifest.json"
 _STORE: Final = "store.json"
 _MEMBER = re.compile(
-    r"(?P<header>blitz-backup\.json)|(?P<manifest>manifest\.json)|(?P<store>store\.json)|folder/(?P<file>[a-z.]+)"
+    r"(?P<header>blitz-backup\.json)|(?P<manifest>manifest\.json)|(?P<store>store\.json)|folder/(?P<file>[a-z./]+)"
     r"|session_(?P<keys>\d+)/keys\.json|session_(?P<reads>\d+)/\d+\.reads|session_(?P<block>\d+)/\d+\.arrow"
 )
 

@@ -145,9 +145,11 @@ def _undone_after_a_fault(store: DatabaseServer, manifest: Manifest, data_dir: P
                 number = session.id
                 names = (keys.messages(number), keys.arrivals(number), keys.start(number), keys.end(number))
                 store.client.unlink(*names, keys.meta(number), keys.markers(number), keys.first(number))
-        for name in manifest.files if data_dir is not None else ():
+        for path in [] if data_dir is None else [data_dir / name for name in manifest.files]:
             with contextlib.suppress(OSError):
-                (Path(str(data_dir)) / name).unlink()
+                path.unlink()
+                if path.parent != data_dir:
+                    path.parent.rmdir()
         raise
 
 

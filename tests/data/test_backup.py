@@ -22,6 +22,7 @@ from blitz.data.restoring import restore_backup
 from blitz.data.source_store import SourceStore
 from blitz.data.store_schema import SCHEMA_VERSION, migrate
 from blitz.errors import BackupError, SessionNotFound, StoreTooNew
+from blitz.io.certificate import private_certificate
 
 Keys = dict[bytes, Any]
 
@@ -248,22 +249,25 @@ def test_messages_that_another_program_pushed_without_a_read_come_back(
     assert other.messages(number, 0, 20).checksum == store.messages(number, 0, 20).checksum
 
 
-def test_the_servers_tables_are_saved_while_they_are_open(
+def test_the_servers_tables_and_its_certificate_are_saved_while_they_are_in_use(
     store: DatabaseServer, other: DatabaseServer, tmp_path: Path
 ) -> None:
-    (tmp_path / "here").mkdir()
+    private_certificate(tmp_path / "here")
     with SourceStore(tmp_path / "here" / "server.db"):
         with sqlite3.connect(tmp_path / "here" / "server.db") as tables:
             tables.execute("INSERT INTO source (name, config) VALUES ('scale', '{}')")
         tables.close()
         saved = write_backup(store, tmp_path / "b.tar", tmp_path / "here")
-    assert list(saved.files) == ["server.db"]
+    assert list(saved.files) == ["server.db", "tls/certificate.pem", "tls/key.pem"]
     restore_backup(tmp_path / "b.tar", other, tmp_path / "there")
     SourceStore(tmp_path / "there" / "server.db").close()
     tables = sqlite3.connect(tmp_path / "there" / "server.db")
     assert tables.execute("SELECT name FROM source").fetchall() == [("scale",)]
     tables.close()
-    assert (tmp_path / "there" / "server.db").stat().st_mode & 0o77 == 0
+    before, after = (private_certificate(tmp_path / folder).fingerprint for folder in ("here", "there"))
+    assert after == before
+    for name in ("server.db", "tls", "tls/key.pem"):
+        assert (tmp_path / "there" / name).stat().st_mode & 0o77 == 0
     assert (tmp_path / "b.tar").stat().st_mode & 0o77 == 0
 
 

@@ -208,12 +208,12 @@ class Acquisition:
         self._housekeeping_stop.set()
         if self._housekeeping.is_alive():
             self._housekeeping.join(5.0)
-        session = self._session
-        if session is not None and self._options.on_stop == "keep":
-            log.info("Session %s is left running: the next server goes on with it", session.id)
+        is_kept = self._session is not None and self._options.on_stop == "keep"
+        if is_kept:
+            log.info("The session is left running: the next server goes on with it")
         else:
             self._stop_last_session()
-        self.devices.stop()
+        self.devices.stop(leaves_logging=is_kept)
         try:
             if self._session is not None:
                 self._keep_accounts()

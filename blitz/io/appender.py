@@ -306,13 +306,14 @@ class Appender:
 
     def _make_safe(self, session_id: int, reads: list[Read]) -> int | None:
         """Append, however long it takes; None if the session is not running any more."""
-        started_s = time.monotonic()
+        started_s, was_spooling = time.monotonic(), self._intake.is_spooling
         first_seq = self._insist(lambda: self._intake.append(session_id, reads))
         if first_seq is None:
             log.warning("Session %s does not run any more: %s reads were not stored", session_id, len(reads))
             self._publisher.session_lost(session_id)
             return None
-        self._note_duration((time.monotonic() - started_s) * 1000)
+        if self._intake.is_spooling == was_spooling:  # else it was waited for a store that went away
+            self._note_duration((time.monotonic() - started_s) * 1000)
         return first_seq
 
     def _note_duration(self, duration_ms: float) -> None:

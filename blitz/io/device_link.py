@@ -93,6 +93,8 @@ class DeviceLink:
         self.port = config.link
         """Where it is reached now, or was last."""
         self.candidates: tuple[str, ...] = ()
+        self.leaves_logging = False
+        """The session goes on without us: when the link is stopped the device is not told to stop."""
         self.framing = make_framing(config.rule)
         self.ledger = Ledger(self.framing)
         self.delivery = Delivery(sink, self.ledger)
@@ -496,7 +498,7 @@ class DeviceLink:
                 self._device.start(talk)
             self.run_commands(talk)
             self._device.work(talk)
-        self._device.settle(talk, goes_on=not self.stopping.is_set())
+        self._device.settle(talk, goes_on=not self.stopping.is_set() or self.leaves_logging)
         talk.abandon(is_known=self.delivery.source is not None)
 
     def _settle(self, tally: Tally) -> None:

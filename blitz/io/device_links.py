@@ -108,12 +108,16 @@ class DeviceLinks:
             self._add_named(port)
         self.find_new()
 
-    def stop(self) -> None:
-        """Close all links."""
+    def stop(self, *, leaves_logging: bool = False) -> None:
+        """Close all links.
+
+        :param leaves_logging: boards are not told to stop; what they hold is fetched when they are opened again.
+        """
         with self._lock:
             self._is_stopping = True
             links = list(self._links.values())
         for link in links:
+            link.leaves_logging = leaves_logging
             link.stopping.set()
         for link in links:
             self._end(link)

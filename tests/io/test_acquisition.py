@@ -246,9 +246,9 @@ def test_a_board_plugged_in_while_a_session_is_stopped_goes_to_the_preview(
     with SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board, acquiring(store) as acquisition:
         close_session = acquisition.appender.close_session
 
-        def close_late(session_id: int) -> object:
+        def close_late(session_id: int, reason: str) -> object:
             acquisition.devices.add_source(SourceConfig(name="late", link=board.path), "a test")
-            return close_session(session_id)
+            return close_session(session_id, reason)
 
         monkeypatch.setattr(acquisition.appender, "close_session", close_late)
         acquisition.start_session()
@@ -561,40 +561,72 @@ def test_a_crashed_servers_lease_is_waited_out_and_a_living_ones_is_not(store: D
     raw.close()
 
 
-def test_a_session_is_whole_and_closed_after_redis_was_killed_and_started_again(tmp_path: Path) -> None:
+def test_a_session_goes_on_while_redis_is_away_and_is_whole_when_it_is_back(tmp_path: Path) -> None:
     with ExitStack() as stack:
         url = f"unix://{tmp_path}/redis.sock"
         redis_server = stack.enter_context(running_redis(tmp_path))
         store = DatabaseServer(url)
         stack.callback(store.close)
         board = stack.enter_context(SimulatedBoard("08", rate_hz=200, ring=400, silence_s=0.1, baud=BAUD))
-        acquisition = stack.enter_context(acquiring(store, board.path))
+        acquisition = stack.enter_context(acquiring(store, board.path, spool_dir=tmp_path / "spool"))
         acquisition.devices.scan()
         session = acquisition.start_session()
         wait_until(lambda: acquisition.status().session.message_count > 50)
         redis_server.kill()
         wait_until(lambda: not acquisition.status().store.is_up)
-        wait_until(lambda: acquisition.status().store.waiting_messages > 50)
-        began_s = time.monotonic()
-        for _ in range(2):
-            with pytest.raises(StoreUnavailable, match="takes no more messages"):
-                acquisition.stop_session(None)
-        assert time.monotonic() - began_s < 8
+        wait_until(lambda: acquisition.status().store.spooled_messages > 100)
+        status = acquisition.status()
+        assert status.store.spooling_since is not None
+        assert status.session.message_count > 150, "what is spooled is shown"
+        end = status.session.message_count
+        live = acquisition.messages(session.id, end - 20, 20)
+        assert len(live) == 20
+        assert acquisition.session_record(session.id).message_count >= end
         stack.enter_context(running_redis(tmp_path))
-        wait_until(lambda: acquisition.status().session is None)
+        wait_until(lambda: acquisition.status().store.spooling_since is None)
         assert acquisition.status().store.is_up
         assert acquisition.status().store.append_ms < 300, "the time away is not the time of an append"
-        record = store.session(session.id)
-        assert not record.is_running
+        stopped = acquisition.stop_session(None)
         stored = numbers(store.messages(session.id, 0, 100_000))
-        assert len(stored) == record.message_count > 100
+        assert len(stored) == stopped.message_count > 150
         assert stored == list(range(stored[0], stored[0] + len(stored)))
-        assert sum(notice.text.startswith("The store answers again") for notice in acquisition.notices) == 1
+        assert "account balances" in stopped.verdict
+        assert store.messages(session.id, end - 20, 20).messages() == live.messages()
+        assert sum("has taken all" in notice.text for notice in acquisition.notices) == 1
+        assert [entry.kind for entry in stopped.timeline] == ["server", "server"]
         assert acquisition.start_session().id == session.id + 1
         acquisition.stop()  # while there is a Redis
 
 
-def test_what_is_lost_by_ending_while_redis_is_away_is_told_once(
+def test_stop_is_taken_while_redis_is_away_and_the_session_ends_when_it_is_back(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        redis_server = stack.enter_context(running_redis(tmp_path))
+        store = DatabaseServer(f"unix://{tmp_path}/redis.sock")
+        stack.callback(store.close)
+        board = stack.enter_context(SimulatedBoard("08", rate_hz=200, ring=400, silence_s=0.1, baud=BAUD))
+        acquisition = stack.enter_context(acquiring(store, board.path, spool_dir=tmp_path / "spool"))
+        acquisition.devices.scan()
+        session = acquisition.start_session()
+        wait_until(lambda: acquisition.status().session.message_count > 50)
+        redis_server.kill()
+        stopped = acquisition.stop_session(None)
+        assert not stopped.is_running
+        assert "account balances" in stopped.verdict
+        assert acquisition.status().session is None
+        with pytest.raises(StoreUnavailable):
+            acquisition.start_session()
+        stack.enter_context(running_redis(tmp_path))
+        wait_until(lambda: acquisition.status().store.spooling_since is None)
+        record = store.session(session.id)
+        assert not record.is_running
+        assert record.message_count == stopped.message_count
+        assert record.verdict == stopped.verdict
+        assert abs((record.stopped_at - stopped.stopped_at).total_seconds()) < 5, "not when Redis came back"
+        assert acquisition.start_session().id == session.id + 1
+        acquisition.stop()
+
+
+def test_what_is_spooled_when_the_server_ends_goes_into_the_store_at_the_next_start(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with ExitStack() as stack:
@@ -602,20 +634,71 @@ def test_what_is_lost_by_ending_while_redis_is_away_is_told_once(
         store = DatabaseServer(f"unix://{tmp_path}/redis.sock")
         stack.callback(store.close)
         board = stack.enter_context(SimulatedBoard("08", rate_hz=200, ring=400, silence_s=0.1, baud=BAUD))
-        acquisition = stack.enter_context(acquiring(store, board.path))
-        acquisition.devices.scan()
-        acquisition.start_session()
-        wait_until(lambda: acquisition.status().session.message_count > 50)
-        redis_server.kill()
-        wait_until(lambda: acquisition.status().store.waiting_messages > 50)
-        caplog.clear()
-        acquisition.stop()
-        acquisition.stop()
-    errors = [entry.getMessage() for entry in caplog.records if entry.levelno >= logging.ERROR]
-    left_open, lost = errors
-    assert left_open.startswith("Redis is away: the session is left open, and marked as interrupted")
-    assert "messages could not be stored and are lost" in lost
-    assert "Traceback" not in caplog.text
+        with acquiring(store, board.path, spool_dir=tmp_path / "spool") as acquisition:
+            acquisition.devices.scan()
+            session = acquisition.start_session()
+            wait_until(lambda: acquisition.status().session.message_count > 50)
+            redis_server.kill()
+            wait_until(lambda: acquisition.status().store.spooled_messages > 50)
+            stopped = acquisition.stop_session(None)
+            began_s = time.monotonic()
+            acquisition.stop()
+            assert time.monotonic() - began_s < 8
+            assert not acquisition.ended_incomplete
+        assert "stay in the spool" in caplog.text
+        assert "Traceback" not in caplog.text
+        stack.enter_context(running_redis(tmp_path))
+        assert store.running_session() == session.id
+        with acquiring(store, board.path, spool_dir=tmp_path / "spool") as acquisition:
+            assert acquisition.status().session is None, "it was stopped"
+            record = store.session(session.id)
+            assert record.message_count == stopped.message_count
+            stored = numbers(store.messages(session.id, 0, 100_000))
+            assert stored == list(range(stored[0], stored[0] + len(stored)))
+            wait_until(lambda: store.session(session.id).verdict == stopped.verdict)
+
+
+def test_a_session_that_was_left_running_is_gone_on_with_and_the_boards_ring_is_fetched_first(
+    store: DatabaseServer, tmp_path: Path
+) -> None:
+    with SimulatedBoard("08", rate_hz=100, ring=4000, own_power=True, silence_s=0.1, baud=BAUD) as board:
+        with acquiring(store, board.path, spool_dir=tmp_path, on_stop="keep") as acquisition:
+            acquisition.devices.scan()
+            session = acquisition.start_session("long")
+            wait_until(lambda: acquisition.status().session.message_count > 50)
+        assert store.running_session() == session.id
+        left = store.count_messages(session.id)
+        time.sleep(0.5)  # the board goes on by itself
+        with acquiring(store, board.path, spool_dir=tmp_path) as acquisition:
+            assert acquisition.status().session.id == session.id
+            assert any("goes on with session" in notice.text for notice in acquisition.notices)
+            wait_until(lambda: acquisition.status().session.message_count > left + 80)
+            stopped = acquisition.stop_session(None)
+    assert stopped.resumed == 1
+    stored = numbers(store.messages(session.id, 0, 100_000))
+    assert len(stored) == stopped.message_count
+    assert stored == list(range(stored[0], stored[0] + len(stored))), "nothing is missing, nothing is there twice"
+    (gap,) = stopped.gaps
+    assert gap.reason == "the server was restarted"
+    assert gap.recovered > 20
+    assert gap.lost == 0
+    assert "the server was restarted once" in stopped.verdict
+    assert "account balances" in stopped.verdict
+    arrivals = store.messages(session.id, 0, 100_000).arrived_ns
+    assert (arrivals[1:] >= arrivals[:-1]).all()
+
+
+def test_a_crashed_session_is_closed_where_it_is_configured_so(store: DatabaseServer, tmp_path: Path) -> None:
+    with SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board:
+        with acquiring(store, board.path, spool_dir=tmp_path, on_stop="keep") as acquisition:
+            acquisition.devices.scan()
+            session = acquisition.start_session()
+            wait_until(lambda: acquisition.status().session.message_count > 5)
+        with acquiring(store, board.path, spool_dir=tmp_path, after_crash="close") as acquisition:
+            assert acquisition.status().session is None
+            record = store.session(session.id)
+            assert record.interrupted
+            assert record.verdict.startswith("interrupted")
 
 
 def test_threads_and_descriptors_are_given_back(store: DatabaseServer, caplog: pytest.LogCaptureFixture) -> None:

@@ -3,14 +3,19 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from blitz.data.blocks import Read
 from blitz.data.database_server import DatabaseServer
+from blitz.data.disk import LocalDisk
 from blitz.data.records import Gap, SessionRecord, Source
+from blitz.data.spool import Spool
 from blitz.io import appender as module
 from blitz.io.appender import Appender
+from blitz.io.intake import Intake
 
 DEADLINE_S = 30.0
 FOR_EVER_S = 3600.0
@@ -32,24 +37,31 @@ class Viewer:
     def gap_recorded(self, session_id: int, gap: Gap) -> None:
         pass
 
-    def session_closed(self, record: SessionRecord, closed: "Future[SessionRecord]") -> None:
-        closed.set_result(record)
+    def session_closed(self, session_id: int, message_count: int, closed: "Future[SessionRecord]") -> None:
+        closed.set_result(SessionRecord(id=session_id, started_at=datetime.now(UTC), message_count=message_count))
 
     def session_lost(self, session_id: int) -> None:
+        pass
+
+    def intake_changed(self, error: str | None) -> None:
         pass
 
     def store_changed(self, error: str | None) -> None:
         pass
 
+    def messages_lost(self, session_id: int, seq: int, count: int, why: str) -> None:
+        raise AssertionError(why)
+
 
 class Recording:
     """An appender with a session that runs."""
 
-    def __init__(self, redis_url: str) -> None:
+    def __init__(self, redis_url: str, folder: Path) -> None:
         self.store = DatabaseServer(redis_url)
         self.viewer = Viewer()
         source = Source(index=0, name="bench", link="/dev/ttyUSB0", board_id=None)
-        self.appender = Appender(self.store, self.viewer, lambda row: source)
+        self.intake = Intake(self.store, Spool(LocalDisk(), folder), self.viewer)
+        self.appender = Appender(self.intake, self.viewer, lambda row: source)
         self.session_id = self.store.start_session("", "", "", [source])
         self.appender.open_session(self.store.session(self.session_id))
         self.put_count = 0
@@ -75,10 +87,10 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
-def recording(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recording]:
+def recording(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recording]:
     """Gathers for longer than any test waits: what gets through does not wait."""
     monkeypatch.setattr(module, "GATHER_S", FOR_EVER_S)
-    recording = Recording(redis_url)
+    recording = Recording(redis_url, tmp_path)
     recording.appender.start()
     yield recording
     recording.appender.stop()
@@ -109,9 +121,9 @@ def test_a_few_large_messages_do_not_gather_either(recording: Recording) -> None
     recording.wait_for([1, 2])
 
 
-def test_many_messages_gather_for_longer_than_a_few(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_messages_gather_for_longer_than_a_few(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "GATHER_MANY_S", FOR_EVER_S)
-    recording = Recording(redis_url)
+    recording = Recording(redis_url, tmp_path)
     recording.put(1)
     recording.appender.start()
     recording.wait_for([1])
@@ -131,8 +143,8 @@ def test_an_appender_that_is_stopped_appends_what_waits_without_gathering(record
     assert recording.stored() == [b"00000000", b"00000001"]
 
 
-def test_a_row_that_begins_with_a_gap_is_in_the_table_before_it(redis_url: str) -> None:
-    recording = Recording(redis_url)
+def test_a_row_that_begins_with_a_gap_is_in_the_table_before_it(redis_url: str, tmp_path: Path) -> None:
+    recording = Recording(redis_url, tmp_path)
     recording.appender.start()
     late = Source(index=3, name="late", link="/dev/ttyUSB1", board_id=None)
     recording.appender._find_source = lambda row: late

@@ -1,9 +1,9 @@
 """From a message's last byte on the wire to a client program: how long, with ten clients.
 
-A device prints numbered lines on a pseudo terminal, 100 a second, and notes when each line was written. Ten clients, two
-processes of five, follow the session with the client library and note when each message is in their hands. One clock
-serves both, the machine's monotonic one. A real server with a private Redis that syncs each append. Prints one line of
-JSON last: ``floor`` is what is allowed, so that a ratio of at most 1 is good.
+A device prints numbered lines on a pseudo terminal, 100 a second, and notes when each line was written. Ten clients,
+two processes of five, follow the session with the client library and note when each message is in their hands. One
+clock serves both, the machine's monotonic one. The server is a real one, and its Redis syncs each append. Prints one
+line of JSON last: ``floor`` is what is allowed, so that a ratio of at most 1 is good.
 """
 
 import argparse

@@ -161,6 +161,13 @@ class Archive:
             return False
         return True
 
+    def is_ours(self) -> bool:
+        """Say whether the folder is this store's archive: the archiving has claimed it."""
+        try:
+            return self._owner() == self.store_id
+        except ArchiveError:
+            return False
+
     # ---- writing --------------------------------------------------------------------------------------------------
 
     def claim(self) -> None:
@@ -168,17 +175,15 @@ class Archive:
 
         :raises ArchiveError: if it is another store's, or cannot be written.
         """
-        path = self.folder / _STORE_FILE
         with _told(self.folder, "use"):
             self._disk.make_folder(self.folder)
-            if _STORE_FILE in self._disk.names(self.folder):
-                owner = self._disk.read(path).decode("ascii", "replace").strip()
-                if owner == self.store_id:
-                    return
-                raise ArchiveError(
-                    f"{self.folder} is the archive of another store ({owner}). Name another folder with --archive-dir."
-                )
-            self._write_small(path, self.store_id.encode())
+            is_new = _STORE_FILE not in self._disk.names(self.folder)
+            if is_new:
+                self._write_small(self.folder / _STORE_FILE, self.store_id.encode())
+        if not is_new and (owner := self._owner()) != self.store_id:
+            raise ArchiveError(
+                f"{self.folder} is the archive of another store ({owner}). Name another folder with --archive-dir."
+            )
 
     def write(self, piece: Piece, blocks: Iterable[MessageBlock], limit_bytes: int) -> Segment | None:
         """Write messages as a segment, and read it back; it is there for good when this returns.
@@ -236,6 +241,11 @@ class Archive:
         return removed
 
     # ---- below: how -----------------------------------------------------------------------------------------------
+
+    def _owner(self) -> str:
+        path = self.folder / _STORE_FILE
+        with _told(path, "read"):
+            return self._disk.read(path).decode("ascii", "replace").strip()
 
     def _session_folder(self, session_id: int) -> Path:
         return self.folder / f"session_{session_id}"

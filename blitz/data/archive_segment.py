@@ -1,8 +1,8 @@
 """A segment of the archive as bytes: an Arrow IPC file of blocks, and an index by which one block is read alone.
 
-Each block is a record batch, compressed with zstd. Behind them stands a batch without rows, whose metadata is the index:
-where each block begins, how many bytes it has, and their checksum. Any program that reads Arrow files reads segments.
-Pure: bytes come and go through the caller.
+Each block is a record batch, compressed with zstd. Behind them stands a batch without rows, whose metadata is the
+index: where each block begins, how many bytes it has, and their checksum. Any program that reads Arrow files reads
+segments. Pure: bytes come and go through the caller.
 """
 
 import hashlib

@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import redis
@@ -18,7 +19,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from blitz.data import store_keys
-from blitz.data.blocks import MessageBlock, Read
+from blitz.data.archive_access import ArchiveAccess
+from blitz.data.archive_store import ArchiveStore
+from blitz.data.blocks import GRID_MESSAGES, MessageBlock, Read
 from blitz.data.records import Gap, SessionRecord, Source, TimelineEntry
 from blitz.data.session_trash import Condition, SessionTrash
 from blitz.data.spool_records import Batch
@@ -31,7 +34,6 @@ from blitz.errors import ConfigError, NoSession, SessionRunning, StoreInUse, Sto
 
 log = logging.getLogger(__name__)
 
-_READ_CHUNK = 10_000
 _LEASE_MS = 10_000
 
 
@@ -41,14 +43,18 @@ class DatabaseServer:
     :param url: None takes ``BLITZ_REDIS_URL``, else ``redis://localhost:6379/0``. Nothing is connected before the
         first call.
     :param prefix: put before every key; in braces, such as ``{bench1}:``, it suits a Redis Cluster.
+    :param archive_dir: where older messages lie; None takes the place that the store itself has written down.
     :param timeout_s: how long Redis may take to answer.
     :raises ConfigError: if the URL is none.
 
     Every method raises :class:`~blitz.errors.StoreUnavailable` if Redis does not answer. All may be called from
-    several threads.
+    several threads. What reads messages raises :class:`~blitz.errors.ArchiveError` if they
+    lie in the archive, and are missing or damaged there.
     """
 
-    def __init__(self, url: str | None = None, prefix: str = "", *, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self, url: str | None = None, prefix: str = "", archive_dir: Path | None = None, *, timeout_s: float = 10.0
+    ) -> None:
         self.url = url or os.environ.get("BLITZ_REDIS_URL") or "redis://localhost:6379/0"
         self.keys = StoreKeys(prefix)
         try:
@@ -63,10 +69,13 @@ class DatabaseServer:
                 f"{self.address!r} is not the address of a Redis: give one such as redis://localhost:6379/0 or "
                 "unix:///run/redis.sock."
             ) from error
-        self._reader = StoreReader(self._redis, self.keys)
+        self._archive_dir = archive_dir
+        self.archive = ArchiveAccess(self.archive_folder, lambda: self.store_id)
+        """Older messages, in files."""
+        self._reader = StoreReader(self._redis, self.keys, self.archive.read)
         self.trash = SessionTrash(self._redis, self._reader, self._remove)
         """Sessions that were deleted and can still be restored."""
-        self.sizes = StoreSizes(self._redis, self.keys, self._archived_bytes)
+        self.sizes = StoreSizes(self._redis, self.keys, self.archive.size_bytes)
         """How much Redis and each session take."""
         self._queue_lock = threading.Lock()
         self._queue_writer: SessionWriter | None = None
@@ -74,7 +83,7 @@ class DatabaseServer:
 
     def with_timeout(self, timeout_s: float) -> "DatabaseServer":
         """Return the same store, asked over connections of its own with another patience."""
-        return DatabaseServer(self.url, self.keys.prefix, timeout_s=timeout_s)
+        return DatabaseServer(self.url, self.keys.prefix, self._archive_dir, timeout_s=timeout_s)
 
     @property
     def address(self) -> str:
@@ -114,24 +123,31 @@ class DatabaseServer:
         """
         keys = self.keys
         self._script(store_keys.FLUSH_SCRIPT, [keys.session, keys.sessions, keys.trash], [keys.prefix])
+        self.archive.remove_all_but(lambda session_id: bool(self._execute("EXISTS", keys.start(session_id))))
 
     def get_all_from_session(self, session_id: int) -> list[str]:
         """Return all raw messages of a session, oldest first, one character a byte (latin-1)."""
-        key = self.keys.messages(session_id)
         messages: list[str] = []
-        while chunk := self._execute("LRANGE", key, len(messages), len(messages) + _READ_CHUNK - 1):
+        while chunk := self._reader.raw_messages(session_id, len(messages), GRID_MESSAGES):
             messages.extend(_texts(chunk))
         return messages
 
     def get_latest_from_session(self, session_id: int) -> str:
         """Return the session's last raw message; an empty string where there is none."""
         message = self._execute("LINDEX", self.keys.messages(session_id), -1)
+        if message is None and (count := self.count_messages(session_id)):
+            message = next(iter(self._reader.raw_messages(session_id, count - 1, 1)), None)
         return "" if message is None else str(message, "latin-1")
 
     def get_ten_from_session(self) -> list[str]:
         """Return the last ten raw messages of the running session, oldest first; none without a running session."""
         session_id = self.running_session()
-        return [] if session_id is None else _texts(self._execute("LRANGE", self.keys.messages(session_id), -10, -1))
+        if session_id is None:
+            return []
+        messages = self._execute("LRANGE", self.keys.messages(session_id), -10, -1)
+        if len(messages) < 10 and self._execute("EXISTS", self.keys.first(session_id)):
+            messages = self._reader.raw_messages(session_id, max(self.count_messages(session_id) - 10, 0), 10)
+        return _texts(messages)
 
     def queue(self, message: str | bytes) -> int | None:
         """Append a message to the running session and return its sequence number.
@@ -198,6 +214,21 @@ class DatabaseServer:
             self._execute("SET", self.keys.store_id, str(uuid.uuid4()), "NX")
             self._store_id = str(self._execute("GET", self.keys.store_id), "ascii")
         return self._store_id
+
+    def archive_folder(self) -> Path | None:
+        """Return where the archive of this store is; None where nobody has said."""
+        if self._archive_dir is not None:
+            return self._archive_dir
+        written = self._execute("GET", self.keys.archive)
+        return None if written is None else Path(os.fsdecode(written))
+
+    def set_archive_folder(self, folder: Path) -> None:
+        """Write down where the archive is, for all who read this store on this machine."""
+        self._execute("SET", self.keys.archive, os.fsencode(folder.absolute()))
+
+    def archive_store(self) -> ArchiveStore:
+        """Return what moves messages between Redis and the archive; for the one process that does."""
+        return ArchiveStore(self._redis, self.keys, self.store_id)
 
     def close(self) -> None:
         """Close all connections. The object may be used again."""
@@ -329,11 +360,9 @@ class DatabaseServer:
         )
         if outcome == -1:
             raise SessionRunning(f"Session {session_id} is being recorded and cannot be deleted. Stop it first.")
+        if outcome:
+            self.archive.remove(session_id)
         return bool(outcome)
-
-    def _archived_bytes(self, session_id: int) -> int:
-        """Return what a session takes in the archive."""
-        return 0
 
     def _set_meta(self, session_id: int, fields: Mapping[str, str]) -> bool:
         """Write fields of a session that exists; False if it does not."""

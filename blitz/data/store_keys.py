@@ -28,6 +28,7 @@ class StoreKeys:
         self.session_last = f"{prefix}session_last"
         self.sessions = f"{prefix}sessions"
         self.trash = f"{prefix}trash"
+        self.archive = f"{prefix}archive"
 
     def messages(self, session_id: int) -> str:
         """The list of raw messages, oldest first."""

@@ -17,7 +17,7 @@ from blitz.data.blocks import MessageBlock
 from blitz.data.records import Account, Gap, SessionRecord, Source, TimelineEntry
 from blitz.data.room import explain_refusal
 from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, QUEUE_SOURCE, StoreKeys
-from blitz.errors import SessionNotFound, StoreUnavailable
+from blitz.errors import ArchiveError, SessionNotFound, StoreUnavailable
 
 
 @contextmanager
@@ -45,6 +45,8 @@ def in_trash(session_id: int) -> SessionNotFound:
     )
 
 
+_SESSIONS_AT_ONCE: Final = 200
+
 _BRIEF: Final = (
     "name",
     "notes",
@@ -59,15 +61,23 @@ _BRIEF: Final = (
 """Fields of a session's meta hash that lists of sessions show."""
 
 
+class _ListMovedError(Exception):
+    """The list was trimmed, or deleted, between two questions."""
+
+
 class StoreReader:
-    """Reads sessions.
+    """Reads sessions, whose older messages may lie in the archive.
 
     :param client: a Redis client; may be used from several threads.
+    :param read_archive: returns archived messages, (session, first, stop) -> block, or raises ArchiveError.
     """
 
-    def __init__(self, client: "redis.Redis", keys: StoreKeys) -> None:
+    def __init__(
+        self, client: "redis.Redis", keys: StoreKeys, read_archive: Callable[[int, int, int], MessageBlock]
+    ) -> None:
         self._redis = client
         self.keys = keys
+        self._read_archive = read_archive
 
     def records(self, session_ids: Sequence[int], *, is_complete: bool) -> list[SessionRecord]:
         """Return sessions in the given order.
@@ -75,10 +85,15 @@ class StoreReader:
         :param is_complete: with sources and gaps; then a session that does not exist is an error, else it is left out.
         :raises SessionNotFound: see there; also where one that is asked for completely lies in the trash.
         """
-        if not session_ids:
-            return []
+        records: list[SessionRecord] = []
+        for begin in range(0, len(session_ids), _SESSIONS_AT_ONCE):
+            records += self._records(session_ids[begin : begin + _SESSIONS_AT_ONCE], is_complete=is_complete)
+        return records
+
+    def _records(self, session_ids: Sequence[int], *, is_complete: bool) -> list[SessionRecord]:
         keys, brief = self.keys, _BRIEF
-        pipeline = self._redis.pipeline(transaction=False)
+        # In one step: the border to the archive may move at any moment.
+        pipeline = self._redis.pipeline(transaction=True)
         pipeline.get(keys.session)
         for session_id in session_ids:
             pipeline.get(keys.start(session_id))
@@ -117,6 +132,7 @@ class StoreReader:
                     is_running=running is not None and int(running) == session_id,
                     interrupted="interrupted" in meta_texts,
                     message_count=int(first or 0) + int(length),
+                    archived_count=int(first or 0),
                     starred="starred" in meta_texts,
                     stop_reason=meta_texts.get("stop_reason", ""),
                     resumed=int(meta_texts.get("resumed", 0)),
@@ -130,6 +146,87 @@ class StoreReader:
             )
         return records
 
+    def messages(
+        self, session_id: int, first: int, count: int, store_id: str, *, even_in_trash: bool = False
+    ) -> MessageBlock:
+        """Return the messages with first <= seq < first + count that are there; perhaps none.
+
+        :param even_in_trash: for a backup, which has the trash, too.
+        :raises SessionNotFound: if there is no such session.
+        :raises ArchiveError: if they lie in the archive, and are missing or damaged there.
+        """
+        first = max(first, 0)
+        while True:
+            border, raw, started, is_trashed = self._range(session_id, first, count)
+            if started is None:
+                raise not_found(session_id)
+            if is_trashed and not even_in_trash:
+                raise in_trash(session_id)
+            begin = max(first, border)
+            arrived_ns = np.full(len(raw), int(started) * MILLISECOND_NS, np.int64)
+            source = np.full(len(raw), QUEUE_SOURCE, np.uint16)
+            try:
+                for entry in self._arrivals(session_id, begin, begin + len(raw)):
+                    start, stop = max(entry[0] - begin, 0), max(entry[0] + entry[3] - begin, 0)
+                    arrived_ns[start:stop], source[start:stop] = entry[1], entry[2]
+                block = MessageBlock(session_id, begin, arrived_ns, source, pa.array(raw, pa.binary()), store_id)
+                if first < border and count > 0:
+                    archived = self._read_archive(session_id, first, min(border, first + count))
+                    block = MessageBlock.concatenate([archived, block]) if len(block) else archived
+            except _ListMovedError:
+                continue
+            except ArchiveError:
+                if self._is_unmoved(session_id, border):
+                    raise
+                continue
+            # It may have been deleted, or the border have moved, before the arrivals were read.
+            if self._is_unmoved(session_id, border):
+                return block
+
+    def raw_messages(self, session_id: int, first: int, count: int) -> list[bytes]:
+        """Return the raw messages with first <= seq < first + count; none of a session that does not exist.
+
+        :raises ArchiveError: if they lie in the archive, and are missing or damaged there.
+        """
+        while True:
+            border, raw, _, _ = self._range(session_id, first, count)
+            if first >= border:
+                return raw
+            try:
+                return self._read_archive(session_id, first, min(border, first + count)).messages() + raw
+            except ArchiveError:
+                if self._is_unmoved(session_id, border):
+                    raise
+
+    def _range(self, session_id: int, first: int, count: int) -> tuple[int, list[bytes], bytes | None, bool]:
+        """Return, as of one moment, where Redis' messages begin and which of those that are wanted are there.
+
+        :returns: the first sequence number in Redis, the messages, the session's start, and whether it is in the trash.
+        """
+        keys = self.keys
+        border = int(self._execute("GET", keys.first(session_id)) or 0)
+        while True:
+            start, stop = max(first - border, 0), first + count - border
+            pipeline = self._redis.pipeline(transaction=True)
+            pipeline.get(keys.first(session_id))
+            pipeline.get(keys.start(session_id))
+            pipeline.hexists(keys.meta(session_id), "trashed_at")
+            pipeline.lrange(keys.messages(session_id), start, stop - 1) if stop > start else pipeline.ping()
+            with translated():
+                border_now, started, is_trashed, raw = pipeline.execute()
+            if int(border_now or 0) == border:
+                return border, raw if stop > start else [], started, bool(is_trashed)
+            border = int(border_now or 0)
+
+    def _is_unmoved(self, session_id: int, border: int) -> bool:
+        """Say whether the session still exists and Redis' messages of it still begin there."""
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.get(self.keys.first(session_id))
+        pipeline.exists(self.keys.start(session_id))
+        with translated():
+            first, exists = pipeline.execute()
+        return bool(exists) and int(first or 0) == border
+
     def _arrivals(self, session_id: int, first: int, stop: int) -> list[tuple[int, int, int, int]]:
         """Return the reads that cover first <= seq < stop, found by bisection: each is (seq, ns, source, count)."""
         key = self.keys.arrivals(session_id)
@@ -137,11 +234,17 @@ class StoreReader:
         if stop <= first or not length:
             return []
 
+        def first_seq(position: int) -> int:
+            entry = self._execute("LINDEX", key, position)
+            if entry is None:
+                raise _ListMovedError
+            return int(ARRIVAL.unpack(entry)[0])
+
         def last_at_or_before(seq: int, low: int) -> int:
             high = length
             while high - low > 1:
                 middle = (low + high) // 2
-                if ARRIVAL.unpack(self._execute("LINDEX", key, middle))[0] <= seq:
+                if first_seq(middle) <= seq:
                     low = middle
                 else:
                     high = middle
@@ -150,42 +253,6 @@ class StoreReader:
         low = last_at_or_before(first, 0)
         high = last_at_or_before(stop - 1, low)
         return [ARRIVAL.unpack(entry) for entry in self._execute("LRANGE", key, low, high)]
-
-    def messages(
-        self, session_id: int, first: int, count: int, store_id: str, *, even_in_trash: bool = False
-    ) -> MessageBlock:
-        """Return the messages with first <= seq < first + count that are there; perhaps none.
-
-        :param even_in_trash: for a backup, which has the trash, too.
-        :raises SessionNotFound: if there is no such session.
-        """
-        keys, first = self.keys, max(first, 0)
-        while True:
-            base = int(self._execute("GET", keys.first(session_id)) or 0)
-            first = max(first, base)
-            start, stop = first - base, first - base + max(count, 0) - 1
-            pipeline = self._redis.pipeline(transaction=True)
-            pipeline.get(keys.first(session_id))
-            pipeline.get(keys.start(session_id))
-            pipeline.hexists(keys.meta(session_id), "trashed_at")
-            pipeline.lrange(keys.messages(session_id), start, stop) if count > 0 else pipeline.ping()
-            with translated():
-                base_now, started, is_trashed, raw = pipeline.execute()
-            if started is None:
-                raise not_found(session_id)
-            if is_trashed and not even_in_trash:
-                raise in_trash(session_id)
-            if int(base_now or 0) == base:
-                break
-        raw = raw if count > 0 else []
-        arrived_ns = np.full(len(raw), int(started) * MILLISECOND_NS, np.int64)
-        source = np.full(len(raw), QUEUE_SOURCE, np.uint16)
-        for entry in self._arrivals(session_id, first, first + len(raw)):
-            begin, end = max(entry[0] - first, 0), max(entry[0] + entry[3] - first, 0)
-            arrived_ns[begin:end], source[begin:end] = entry[1], entry[2]
-        if not self._execute("EXISTS", keys.start(session_id)):
-            raise not_found(session_id)  # deleted meanwhile, perhaps before the arrivals were read
-        return MessageBlock(session_id, first, arrived_ns, source, pa.array(raw, pa.binary()), store_id)
 
     def _execute(self, *command: Any) -> Any:
         with translated():

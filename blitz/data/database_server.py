@@ -29,7 +29,7 @@ from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, QUEUE_SOURCE, StoreKe
 from blitz.data.store_placing import place
 from blitz.data.store_reader import StoreReader, not_found, translated
 from blitz.data.store_sizes import StoreSizes
-from blitz.data.store_writer import SessionWriter
+from blitz.data.store_writer import FENCE_SCRIPT, SessionWriter
 from blitz.errors import ConfigError, NoSession, SessionRunning, StoreInUse, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -287,6 +287,13 @@ class DatabaseServer:
         start = self._execute("GET", self.keys.start(session_id))
         stopped_ms = ARRIVAL.unpack(entry)[1] // MILLISECOND_NS if entry else int(start)
         return self.close_session(session_id, max(stopped_ms, int(start)), is_interrupted=True)
+
+    def fence(self, session_id: int) -> bool:
+        """Shut out what an earlier server may still have on its way to Redis; False if that session does not run.
+
+        A Redis that hung executes what a server sent that has been killed since: behind this call it does not.
+        """
+        return bool(self._script(FENCE_SCRIPT, [self.keys.session], [session_id]))
 
     def writer(self, session_id: int, name: str | None = None) -> SessionWriter:
         """Return what appends to the session."""

@@ -78,10 +78,20 @@ class Spool:
                 self._number = max(self._number, segment.number)
                 told += self._read_segment(segment)
                 if segment.size:
+                    self._make_last(segment)
                     self._segments.append(segment)
                 else:
                     self._disk.remove(segment.path)
+            self._disk.sync_folder(self._folder)
         return told
+
+    def _make_last(self, segment: _Segment) -> None:
+        """What a server wrote that was killed before it synchronised counts from now on."""
+        file = self._disk.open(segment.path)
+        try:
+            file.sync()
+        finally:
+            file.close()
 
     def _read_segment(self, segment: _Segment) -> list[str]:
         content = self._disk.read(segment.path)
@@ -158,6 +168,8 @@ class Spool:
             self._disk.sync_folder(self._folder)
         except BaseException:
             file.close()
+            with contextlib.suppress(OSError):
+                self._disk.remove(segment.path)
             raise
         self._file = file
         self._segments.append(segment)
@@ -237,6 +249,8 @@ class Spool:
             self._arrivals.clear()
         with self._faults("remove from"):
             self._disk.remove(segment.path)
+            if self.is_empty:  # what goes to the store directly from now on must not be replaced by what was here
+                self._disk.sync_folder(self._folder)
 
     def close(self) -> None:
         """Close the file; records stay."""

@@ -8,7 +8,7 @@ read instead. See docs/decisions/0001-watched-append.md.
 import logging
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import hiredis
 import redis
@@ -20,6 +20,14 @@ from blitz.errors import NoSession, StoreUnavailable
 log = logging.getLogger(__name__)
 
 _VALUES_A_COMMAND = 2000
+
+FENCE_SCRIPT: Final = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1])
+return 1
+"""
+"""KEYS: session. ARGV: the id of the running session. Touches what every writer watches, so that no append that was
+armed before can land any more. Returns 1, or 0 where that session does not run."""
 
 
 class SessionWriter:

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 RETRY_S = (0.1, 0.2, 0.5, 1.0)
 DRAIN_BYTES = 1 << 20
+_SESSIONS_KEPT = 8
 STOP_DRAIN_S = 1.0
 """What the store has not taken by then when the server ends stays in the spool, and goes in at the next start."""
 
@@ -182,7 +183,11 @@ class Intake:
         """Prepare for a session of which the store has that many messages; the spool may have more."""
         with self._direct, self._lock:
             self._close_writer()
-            self._next_seqs = {session_id: max(next_seq, self.spool.next_seq(session_id) or 0)}
+            # That of a session before stays: messages of it may still come, and must not begin at 0.
+            self._next_seqs.pop(session_id, None)
+            self._next_seqs[session_id] = max(next_seq, self.spool.next_seq(session_id) or 0)
+            if len(self._next_seqs) > _SESSIONS_KEPT:
+                del self._next_seqs[next(iter(self._next_seqs))]
 
     def append(self, session_id: int, reads: Sequence[Read]) -> int | None:
         """Make messages safe; return the first one's sequence number, or None if the session is over.

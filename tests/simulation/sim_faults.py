@@ -1,0 +1,99 @@
+"""What goes wrong in a world, drawn from its seed: at which call the server dies, what the disk and Redis refuse."""
+
+from collections.abc import Callable
+from random import Random
+
+DISK_FAULTS = ("refuse", "full")
+STORE_FAULTS = ("refuse", "lose", "lose", "late", "crash")
+SYNCHRONISING = ("sync", "sync_folder")
+
+
+class Crash(BaseException):
+    """The server dies here. Not an Exception: nothing in the server may survive it."""
+
+
+class Faults:
+    """Decides at each call of disk and store whether it fails. The two functions are their ``step``.
+
+    :param note: told what goes wrong, for the trace.
+    :param meanwhile: called before conversations of the server, for what other programs do just then.
+    """
+
+    def __init__(self, random: Random, note: Callable[..., None], meanwhile: Callable[[], None]) -> None:
+        self.is_dead = False
+        """The server's process has ended: whatever it still tries does not happen."""
+        self.is_calm = False
+        """Nothing fails."""
+        self.is_lying = False
+        """The disk says that it has synchronised, and has not."""
+        self.disk_rate = random.choice((0.0, 0.0, 0.0, 0.02, 0.1))
+        self.store_rate = random.choice((0.0, 0.02, 0.1, 0.3))
+        self.calls_until_death = -1
+        self._mean_life = random.choice((0, 40, 120, 400))
+        self._others_rate = random.choice((0.0, 0.0, 0.05, 0.2))
+        self._random = random
+        self._note = note
+        self._meanwhile = meanwhile
+        self._is_others = False
+
+    def new_life(self) -> None:
+        """A new process of the server begins; how many calls it lives is drawn now."""
+        self.is_dead = False
+        self.calls_until_death = self._random.randrange(2 * self._mean_life) if self._mean_life else -1
+
+    def die(self) -> None:
+        """The server's process ends here."""
+        self.is_dead = True
+        raise Crash
+
+    def _lives_on(self) -> bool:
+        if self.is_dead:
+            raise Crash
+        if self.is_calm or self.calls_until_death < 0:
+            return True
+        self.calls_until_death -= 1
+        return self.calls_until_death >= 0
+
+    def disk_step(self, call: str) -> str | None:
+        if call == "die" or not self._lives_on():
+            if call == "write" and self._random.random() < 0.7:
+                self._note("the server dies while it writes")
+                return "part"
+            self._note("the server dies before", call)
+            self.die()
+        if self.is_calm:
+            return None
+        if self.is_lying and call in SYNCHRONISING:
+            return "lie"
+        if self.disk_rate and self._random.random() < self.disk_rate:
+            fault = self._random.choice(DISK_FAULTS)
+            self._note("the disk:", call, fault)
+            return fault
+        return None
+
+    def store_step(self, call: str) -> str | None:
+        if self._is_others:
+            return None
+        if call == "die" or not self._lives_on():
+            if call != "die" and self._random.random() < 0.5:
+                self._note("the server dies when Redis has executed")
+                return "part"
+            self._note("the server dies before it asks Redis")
+            self.die()
+        if self.is_calm:
+            return None
+        if self._others_rate and self._random.random() < self._others_rate:
+            self._meanwhile()
+        if self.store_rate and self._random.random() < self.store_rate:
+            fault = self._random.choice(STORE_FAULTS)
+            self._note("Redis:", fault)
+            return fault
+        return None
+
+    def others(self, act: Callable[[], None]) -> None:
+        """Let another program do something; nothing of it fails, but for a Redis that is away."""
+        was, self._is_others = self._is_others, True
+        try:
+            act()
+        finally:
+            self._is_others = was

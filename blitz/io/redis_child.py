@@ -84,13 +84,15 @@ class RedisChild:
 
     :param data_dir: made if missing; Redis' append-only files and log go there.
     :param durability: when Redis writes to disk. An adopted Redis is changed to it.
+    :param memory_bytes: what Redis may take; 0 sets no limit. Beyond it Redis refuses to write.
     :raises StoreInUse: on entering, if another server holds the folder.
     :raises StoreUnavailable: on entering, if Redis does not come up.
     """
 
-    def __init__(self, data_dir: Path, durability: Durability = "always") -> None:
+    def __init__(self, data_dir: Path, durability: Durability = "always", memory_bytes: int = 0) -> None:
         self.data_dir = data_dir.expanduser().absolute()
         self.durability = durability
+        self.memory_bytes = memory_bytes
         self.was_adopted = False
         self._lock_file: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -210,6 +212,7 @@ class RedisChild:
             if folder.resolve() != self._redis_dir.resolve():
                 raise StoreInUse(f"The Redis at {self._socket} keeps its files in {folder}, not in {self._redis_dir}.")
             client.config_set("appendfsync", _APPENDFSYNC[self.durability])
+            client.config_set("maxmemory", self.memory_bytes)
         except redis.TimeoutError as error:
             # It lives, perhaps behind a slow disk: a second one on its files would spoil them.
             raise StoreUnavailable(
@@ -235,6 +238,7 @@ class RedisChild:
             "appendonly": "yes",
             "appendfsync": _APPENDFSYNC[self.durability],
             "save": "",
+            "maxmemory": str(self.memory_bytes),
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
             "logfile": str(log_path),

@@ -681,7 +681,6 @@ def test_a_session_that_was_left_running_is_gone_on_with_and_the_boards_ring_is_
     (gap,) = stopped.gaps
     assert gap.reason == "the server was restarted"
     assert gap.recovered > 20
-    assert gap.lost == 0
     assert "the server was restarted once" in stopped.verdict
     assert "account balances" in stopped.verdict
     arrivals = store.messages(session.id, 0, 100_000).arrived_ns

@@ -169,30 +169,27 @@ def explain_refusal(error: str) -> str | None:
     >>> explain_refusal("Connection refused") is None
     True
     """
-    for word, sentence in _REFUSALS:
-        if word in error:
-            return sentence
-    return None
+    return next((sentence for words, sentence in _REFUSALS if any(word in error for word in words)), None)
 
 
 _REFUSALS: Final = (
     (
-        "OOM ",
+        ("OOM ", "used memory > 'maxmemory'"),  # redis-py cuts off the first word
         "Redis has reached its limit of memory and takes no more messages. Turn the archive on, raise redis_memory_mb "
         "(of a Redis of your own, its maxmemory), or delete sessions; 'blitz retention' shows which could go.",
     ),
     (
-        "MISCONF",
+        ("MISCONF", "Errors writing to the AOF file", "unable to persist"),
         "Redis cannot write to its disk and takes no more messages. Make room on that disk, or mend what its log says "
         "of it; Redis then goes on by itself.",
     ),
     (
-        "No space left on device",
+        ("No space left on device",),
         "The disk of Redis is full, and it takes no more messages. Make room on that disk; Redis then goes on by "
         "itself.",
     ),
     (
-        "READONLY",
+        ("READONLY", "read only replica", "read only slave"),
         "The Redis at this address is a read-only replica. Give the address of its primary with redis_url, or make it "
         "the primary again.",
     ),

@@ -88,15 +88,16 @@ Returns {1, new id}, or {0, id of the running session}. A second time with one t
 STOP_SCRIPT: Final = """
 local running = redis.call('GET', KEYS[1])
 if not running or (ARGV[2] ~= '' and running ~= ARGV[2]) then return false end
+redis.call('DEL', KEYS[1])
 local base = ARGV[1] .. 'session_' .. running
 redis.call('SET', base .. '_end', ARGV[3])
 if ARGV[4] == '1' then redis.call('HSET', base .. '_meta', 'interrupted', '1') end
 if ARGV[5] ~= '' then redis.call('HSET', base .. '_meta', 'stop_reason', ARGV[5]) end
-redis.call('DEL', KEYS[1])
 return running
 """
 """KEYS: session. ARGV: prefix, the id expected or '', end in ms, '1' if interrupted, why it was stopped by the server
-itself or ''. Returns the id or false."""
+itself or ''. Returns the id or false. What frees memory comes first: Redis then lets a script finish even where its
+memory is full."""
 
 DELETE_SCRIPT: Final = (
     _DROP

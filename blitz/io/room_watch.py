@@ -106,6 +106,32 @@ class Load:
     is_archiving_possible: bool = True
 
 
+class FlowMeter:
+    """Counts what comes in, from any thread, and tells the rate since it was last asked."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._bytes = self._messages = 0
+        self._since_s = clock()
+
+    def add(self, messages: Sequence[bytes]) -> None:
+        """Count messages that came."""
+        size = sum(map(len, messages))
+        with self._lock:
+            self._bytes += size
+            self._messages += len(messages)
+
+    def rates(self) -> tuple[float, float]:
+        """Return bytes and messages a second since the last call."""
+        with self._lock:
+            now_s = self._clock()
+            passed_s = max(now_s - self._since_s, 1e-3)
+            rates = self._bytes / passed_s, self._messages / passed_s
+            self._bytes, self._messages, self._since_s = 0, 0, now_s
+        return rates
+
+
 class RoomWatch:
     """Measures the room and says how long it lasts. May be called from several threads.
 

@@ -33,6 +33,8 @@ _VIEWER_BYTES_PER_S = 256
 _KERNEL_BUFFER_BYTES = 256 << 10
 _SURPLUS = 4
 """So many times the largest body are read, and thrown away, so that a client can read why it was refused."""
+_HEAD_BYTES = 512 << 10
+"""More than asyncio reads at once: it is h11 that says whether a head is too large."""
 _LONGEST_PING_S = 20.0
 _LINGER_S = 0.5
 
@@ -69,6 +71,8 @@ class Limits:
             "ws_ping_interval": min(_LONGEST_PING_S, self.viewer_timeout_s / 2),
             "ws_ping_timeout": self.viewer_timeout_s,
             "backlog": 128,
+            # Else whoever is on this machine could say to come from any address.
+            "proxy_headers": False,
         }
 
 
@@ -181,7 +185,7 @@ class LimitedHttp(H11Protocol):
         if self._arrival is None and not self._is_at_work:
             self._expect_request()
         self._request_bytes += len(data)
-        if self._request_bytes > _SURPLUS * self._limits.max_request_bytes:
+        if self._request_bytes > _SURPLUS * self._limits.max_request_bytes + _HEAD_BYTES:
             self._end(problem(413, "too_large", self._too_large()))
             return
         super().data_received(data)

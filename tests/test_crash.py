@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import redis
 
 import blitz
 from blitz.data.database import DatabaseServer
@@ -24,12 +25,15 @@ def _wait_for_messages(client: blitz.Client, session_id: int, count: int) -> Non
         time.sleep(0.05)
 
 
-def test_after_kill_9_the_redis_is_adopted_and_the_session_is_whole_and_marked_as_interrupted(
-    run_server: Callable[..., object],
-) -> None:
+def _kill_redis(data_dir: Path) -> None:
+    with redis.Redis(unix_socket_path=f"{_socket_folder(data_dir)}/redis.sock") as client:
+        os.kill(int(client.info("server")["process_id"]), signal.SIGKILL)
+
+
+def test_after_kill_9_the_redis_is_adopted_and_the_session_goes_on(run_server: Callable[..., object]) -> None:
     server = run_server("--simulate", "2")
     with blitz.Client(server.url) as client:
-        session = client.start("doomed")
+        session = client.start("long")
         _wait_for_messages(client, session.id, 40)
     store = DatabaseServer(f"unix://{_socket_folder(server.data_dir)}/redis.sock")
     server.kill()
@@ -40,8 +44,57 @@ def test_after_kill_9_the_redis_is_adopted_and_the_session_is_whole_and_marked_a
     server.start()
     with blitz.Client(server.url) as client:
         assert "Adopted the running Redis" in server.log_path.read_text()
-        status = client.status()
-        assert status.session is None
+        running = client.status().session
+        assert running is not None
+        assert running.id == session.id
+        assert any("goes on with session" in notice.text for notice in client.notices())
+        _wait_for_messages(client, session.id, len(left) + 40)
+        record = client.stop()
+        assert record.resumed == 1
+        assert not record.interrupted
+        assert {gap.reason for gap in record.gaps} == {"the server was restarted"}
+        assert len(record.gaps) == 2, "one a board"
+        assert store.get_all_from_session(session.id)[: len(left)] == left
+        block = client.messages(session.id, 0, 10_000)
+        assert len(block) == record.message_count
+        assert (block.arrived_ns[1:] >= block.arrived_ns[:-1]).all()
+        assert client.start("next").id == session.id + 1
+    store.close()
+    assert server.stop() == 0
+
+
+def test_after_kill_9_of_server_and_redis_together_every_message_is_there(run_server: Callable[..., object]) -> None:
+    server = run_server("--simulate", "2")
+    with blitz.Client(server.url) as client:
+        session = client.start()
+        _wait_for_messages(client, session.id, 40)
+        seen = client.messages(session.id, 0, 10_000).messages()
+    server.kill()
+    _kill_redis(server.data_dir)
+    server.start()
+    with blitz.Client(server.url) as client:
+        _wait_for_messages(client, session.id, len(seen) + 40)
+        record = client.stop()
+        messages = client.messages(session.id, 0, 10_000).messages()
+        assert messages[: len(seen)] == seen
+        assert len(messages) == record.message_count
+    assert server.stop() == 0
+
+
+def test_after_kill_9_the_session_is_closed_as_interrupted_where_it_is_configured_so(
+    run_server: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BLITZ_AFTER_CRASH", "close")
+    server = run_server("--simulate", "2")
+    with blitz.Client(server.url) as client:
+        session = client.start("doomed")
+        _wait_for_messages(client, session.id, 40)
+    store = DatabaseServer(f"unix://{_socket_folder(server.data_dir)}/redis.sock")
+    server.kill()
+    left = store.get_all_from_session(session.id)
+    server.start()
+    with blitz.Client(server.url) as client:
+        assert client.status().session is None
         record = client.session(session.id)
         assert record.interrupted
         assert not record.is_running
@@ -57,8 +110,6 @@ def test_after_kill_9_the_redis_is_adopted_and_the_session_is_whole_and_marked_a
         _wait_for_messages(client, following.id, 10)
         client.stop()
         assert store.get_all_from_session(session.id) == left
-        block = client.messages(session.id, 0, 10_000)
-        assert [message.decode() for message in block.messages()] == left
     store.close()
     assert server.stop() == 0
 
@@ -125,6 +176,8 @@ def test_a_server_that_could_not_store_everything_ends_with_another_exit_code(
             session = client.start("Redis goes first")
             _wait_for_messages(client, session.id, 5)
         assert child._process is not None
+        (server.data_dir / "spool").rmdir()
+        (server.data_dir / "spool").write_text("no folder, so that nothing can be spooled either")
         os.kill(child._process.pid, signal.SIGKILL)
         child._process.wait(10)
         assert server.stop() == 1

@@ -21,6 +21,12 @@ def resident_bytes(process_id: int) -> int:
     return 1024 * int(status.partition("VmRSS:")[2].split(maxsplit=1)[0])
 
 
+def proportional_bytes(process_id: int) -> int:
+    """Return the memory that a process has in use; of what several share, its part."""
+    rollup = Path(f"/proc/{process_id}/smaps_rollup").read_text()
+    return 1024 * int(rollup.partition("\nPss:")[2].split(maxsplit=1)[0])
+
+
 def redis_process(client: redis.Redis) -> int:
     """Return the process of a Redis on this machine."""
     return int(client.info("server")["process_id"])

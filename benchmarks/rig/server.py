@@ -7,10 +7,11 @@ import sys
 import tempfile
 import time
 import tty
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self, TypeVar
 
 import blitz
@@ -50,19 +51,42 @@ class Server:
 
 
 @contextmanager
-def running_server(redis_url: str, devices: Sequence[tuple[Port, Format]], *options: str) -> Iterator[Server]:
-    """Run a server that has opened these ports, and end it."""
+def running_server(
+    redis_url: str | None,
+    devices: Sequence[tuple[Port, Format]],
+    *options: str,
+    wrapper: Sequence[str] = (),
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Server]:
+    """Run a server that has opened these ports, and end it.
+
+    :param redis_url: None gives it a private one.
+    :param wrapper: stands before the command.
+    """
     with tempfile.TemporaryDirectory() as folder:
         definitions, log_path = Path(folder) / "definitions", Path(folder) / "log"
         definitions.mkdir()
         for each in FORMATS.values():
             (definitions / f"{each.id}.toml").write_text(each.definition)
-        command = [sys.executable, "-m", "blitz", "serve", "--port", "0", "--data-dir", folder, "--no-scan-usb"]
-        command += ["--redis-url", redis_url, "--definitions-dir", str(definitions), *options]
+        command = [
+            *wrapper,
+            sys.executable,
+            "-m",
+            "blitz",
+            "serve",
+            "--port",
+            "0",
+            "--data-dir",
+            folder,
+            "--no-scan-usb",
+        ]
+        command += ["--definitions-dir", str(definitions), *options]
+        if redis_url is not None:
+            command += ["--redis-url", redis_url]
         for port, each in devices:
             command += ["--serial", f"{port.path}:{_BAUD}{each.serial_suffix}"]
         with log_path.open("wb") as log:
-            process = subprocess.Popen(command, stderr=log, stdout=log)
+            process = subprocess.Popen(command, stderr=log, stdout=log, env={**os.environ, **environment})
         try:
             address = wait_for(partial(_find, re.compile(rb"serves (http://\S+),"), log_path), log_path)
             for port, _ in devices:

@@ -18,7 +18,18 @@ _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 
 
 SERVER_PACKAGES = frozenset(
-    ("cobs", "fastapi", "fastapi_offline", "fastcrc", "hiredis", "redis", "serial", "starlette", "uvicorn")
+    (
+        "cobs",
+        "fastapi",
+        "fastapi_offline",
+        "fastcrc",
+        "hiredis",
+        "prometheus_client",
+        "redis",
+        "serial",
+        "starlette",
+        "uvicorn",
+    )
 )
 """What the extra `server` brings, by the names that are imported."""
 
@@ -126,7 +137,7 @@ def client(
     settings = client_settings(server, token, config_file)
     from blitz.io.address import ServerAddress
 
-    ServerAddress.parse(settings.server)
+    ServerAddress.parse(settings.server, token=settings.token, fingerprint=settings.fingerprint)
     _check_screen()
     with needing("gui", "The desktop client", {"PyQt5", "pyqtgraph"}):
         from blitz import client as program

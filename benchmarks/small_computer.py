@@ -3,7 +3,7 @@
 Eight numbered devices at 115 200 baud send to a server with its private Redis, all on that computer, durability
 "always"; four send Blitz lines, four COBS frames with a CRC-16, and none waits for its reader. Then the same server
 idles: eight ports open, nothing sent, nothing recorded, nobody connected. Counted are all its processes together,
-memory that they share once. Prints one line of JSON last; ``ours`` is the worst of the ratios to what is allowed, at most 1.
+memory that they share once. Prints one line of JSON last; ``ours`` is the worst of the ratios to what is allowed.
 
 The devices run beside it, on the rest of this machine.
 """
@@ -53,7 +53,8 @@ def run(machine: SmallMachine, seconds: float, idle_s: float, is_quiet: bool) ->
             for line in machine.missing:
                 print(f"Not played: {line}")
             print(
-                f"{sent} messages sent, {missing} missing; {busy:.1%} of a core while they came, an append took {append_ms:.0f} ms"
+                f"{sent} messages sent, {missing} missing; {busy:.1%} of a core while they came, "
+                f"an append took {append_ms:.0f} ms"
             )
             print(f"idle: {memory / 1e6:.0f} MB and {cpu:.2%} of a core; {names(machine, server)}")
     return [
@@ -130,7 +131,7 @@ def main() -> None:
     with small_machine(_CORES, _MEMORY_BYTES, _FSYNC_MS) as machine:
         cases = run(machine, arguments.seconds, arguments.idle, arguments.json)
     worst = max(cases, key=lambda case: float(str(case["ratio"])))
-    summary = {"unit": "ratio to what is allowed", "better": "lower", **worst, "name": "small_computer"}
+    summary = {"unit": "as much as is allowed", "better": "lower", **worst, "name": "small_computer"}
     print(json.dumps({**summary, "missing": machine.missing, "cases": cases}))
 
 

@@ -146,6 +146,7 @@ class Acquisition:
             running = None
         resumed: SessionRecord | None = None
         if running is not None and self._options.after_crash == "resume":
+            self._store.fence(running)
             resumed = self._resume(self._store.session(running))
         elif running is not None:
             self._empty_spool()
@@ -215,12 +216,14 @@ class Acquisition:
             self._stop_last_session()
         self.devices.stop(leaves_logging=is_kept)
         try:
-            if self._session is not None:
-                self._keep_accounts()
             self.appender.stop()
         except StoreUnavailable as error:
             self.ended_incomplete = True
             log.error("%s", error)
+        try:
+            self._keep_accounts()
+        except SpoolError as error:
+            log.warning("The accounts of the session could not be kept: %s", error)
         self._observer.stop()
         self.intake.stop()
         try:
@@ -236,7 +239,7 @@ class Acquisition:
             self.stop_session(None, drain_s=LAST_DRAIN_S)
         except NoSession:
             pass
-        except StoreUnavailable as error:
+        except (StoreUnavailable, SpoolError) as error:
             self.ended_incomplete = True
             log.error("The session is left open, and gone on with at the next start: %s", error)
 

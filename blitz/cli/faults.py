@@ -37,6 +37,7 @@ _CODES: dict[type[BaseException], ExitCode] = {
     errors.CommandRefused: ExitCode.REFUSED,
     errors.SourceExists: ExitCode.REFUSED,
     errors.AuthenticationError: ExitCode.REFUSED,
+    errors.Forbidden: ExitCode.REFUSED,
     UsageFault: ExitCode.USAGE,
     KeyboardInterrupt: ExitCode.INTERRUPTED,
 }
@@ -76,7 +77,7 @@ def _describe(error: BaseException) -> tuple[str, str]:
 
 def _usage_sentence(error: Exception) -> str:
     sentence = error.format_message() if hasattr(error, "format_message") else str(error)
-    sentence = sentence.replace(": Value error, ", ": ")
+    sentence = " ".join(sentence.replace(": Value error, ", ": ").split())  # choices come on lines of their own
     context = getattr(error, "ctx", None)
     hint = f" See '{context.command_path} --help'." if context is not None else ""
     return f"{sentence.rstrip('.')}.{hint}"

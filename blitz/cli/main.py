@@ -25,6 +25,7 @@ from blitz.cli import (
     programs,
     recording,
     retention,
+    token,
     trash,
 )
 from blitz.cli.faults import ExitCode, report
@@ -39,7 +40,20 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for part in (programs, looking, recording, copying, devices, configuring, capture, doctor, backup, trash, retention):
+for part in (
+    programs,
+    looking,
+    recording,
+    copying,
+    devices,
+    configuring,
+    capture,
+    doctor,
+    backup,
+    trash,
+    retention,
+    token,
+):
     part.register(app)
 
 

@@ -93,8 +93,19 @@ def serve(
         typer.Option("--scan-usb/--no-scan-usb", help="Open USB serial ports of known kinds. [default: scan-usb]"),
     ] = None,
     token: Annotated[
-        str | None, typer.Option(help="What clients must present; needed beyond loopback; better in BLITZ_TOKEN.")
+        str | None, typer.Option(help="One more token, of an admin; better 'blitz token create', or BLITZ_TOKEN.")
     ] = None,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Your own certificate, PEM. [default: one is made when needed]")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key, PEM, if it is not in there.")] = None,
+    insecure: Annotated[
+        bool,
+        typer.Option(
+            "--insecure",
+            help="No TLS beyond loopback: whoever can listen on the network reads all tokens and messages.",
+        ),
+    ] = False,
     log_level: Annotated[
         LogLevel | None, typer.Option(help="How much the log says. [default: info]", show_default=False)
     ] = None,
@@ -103,7 +114,10 @@ def serve(
     ] = None,
     as_json: JsonErrorsOption = False,
 ) -> None:
-    """Run the server: acquire, store and serve what boards send."""
+    """Run the server: acquire, store and serve what boards send.
+
+    Beyond loopback, as with --host 0.0.0.0, it needs a token, which 'blitz token create' makes, and uses TLS.
+    """
     from blitz import config
 
     arguments = {
@@ -119,6 +133,9 @@ def serve(
         "preview": preview,
         "scan_usb": scan_usb,
         "token": token,
+        "tls_certificate": tls_certificate,
+        "tls_key": tls_key,
+        "insecure": insecure or None,
         "log_level": log_level and log_level.value,
     }
     settings = config.load(config.ServerSettings, arguments, config_file)

@@ -1,4 +1,4 @@
-"""Where the server of a data folder was last reached: written at its start, for `blitz token` on the same machine."""
+"""Where the server of a data folder is reached while it runs: for `blitz token` on the same machine."""
 
 import contextlib
 import os
@@ -39,6 +39,12 @@ class ServedAddress(BaseModel):
         with contextlib.suppress(OSError):
             new.write_text(self.model_dump_json())
             os.replace(new, data_dir / _FILE)
+
+    @staticmethod
+    def forget(data_dir: Path) -> None:
+        """Take it away: no server runs there, or not yet."""
+        with contextlib.suppress(OSError):
+            (data_dir / _FILE).unlink(missing_ok=True)
 
     @classmethod
     def read(cls, data_dir: Path) -> Self | None:

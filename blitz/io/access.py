@@ -44,11 +44,13 @@ class Access:
         except BaseException:
             self.tokens.close()
             raise
+        ServedAddress.forget(settings.data_dir)
         self._trail = AuditTrail(self.audit)
         self._book = TokenBook(self.tokens)
 
     def close(self) -> None:
         """Write what is left of the audit trail, and release the tables."""
+        ServedAddress.forget(self._settings.data_dir)
         self._trail.stop()
         self.audit.close()
         self.tokens.close()

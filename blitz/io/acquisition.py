@@ -544,10 +544,19 @@ class Acquisition:
             record = running.model_copy(
                 update={"sources": self.hub.sources(session_id), "accounts": tuple(accounts), "gaps": tuple(gaps)}
             )
-        if is_running:
-            safe = max(record.message_count, self.intake.next_seq(session_id) or 0)
-            record = record.model_copy(update={"message_count": safe})
-        return record
+        return self._with_all_messages(record)
+
+    def session_list(self) -> list[SessionRecord]:
+        """Return all sessions, newest first, briefly.
+
+        :raises StoreUnavailable: if Redis is away.
+        """
+        return [self._with_all_messages(record) for record in self._store.sessions()]
+
+    def _with_all_messages(self, record: SessionRecord) -> SessionRecord:
+        """Count those that are in the spool, too."""
+        safe = self.intake.next_seq(record.id) if record.is_running else None
+        return record if safe is None else record.model_copy(update={"message_count": max(record.message_count, safe)})
 
     def session_lost(self, session_id: int) -> None:
         """Another program stopped the session: stop delivering to it."""

@@ -183,7 +183,7 @@ def _session_calls(acquisition: Acquisition, store: DatabaseServer, keeper: Sess
     @calls.get("/sessions", response_model_exclude_none=True)
     def list_sessions() -> list[SessionRecord]:
         """Return all sessions, newest first, without sources and gaps."""
-        return store.sessions()
+        return acquisition.session_list()
 
     @calls.post("/sessions", status_code=201, response_model_exclude_none=True)
     @lanes.sessions
@@ -213,7 +213,7 @@ def _session_calls(acquisition: Acquisition, store: DatabaseServer, keeper: Sess
     @calls.get("/sessions/{session_id}", response_model_exclude_none=True)
     def read_session(session_id: int) -> SessionRecord:
         """Return one session with its sources, their definitions, and the gaps."""
-        return store.session(session_id)
+        return acquisition.session_record(session_id)
 
     @calls.patch("/sessions/{session_id}", response_model_exclude_none=True)
     def change_session(session_id: int, changes: SessionChanges) -> SessionRecord:
@@ -256,7 +256,7 @@ def _message_calls(acquisition: Acquisition, store: DatabaseServer, answers: Ans
             if session_key == "preview":
                 block = hub.preview_block(first, count)
             else:
-                block = store.messages(int(session_key), first, count)
+                block = acquisition.messages(int(session_key), first, count)
             if "application/x-ndjson" in accept:
                 return Response(as_json_lines(block), media_type="application/x-ndjson")
             if "text/csv" in accept:
@@ -275,7 +275,7 @@ def _message_calls(acquisition: Acquisition, store: DatabaseServer, answers: Ans
         session_id = None if not session else PREVIEW_ID if session == "preview" else int(session)
         if session_id and session_id != hub.running:
             try:
-                await anyio.to_thread.run_sync(store.session, session_id)
+                await anyio.to_thread.run_sync(acquisition.session_record, session_id)
             except BlitzError as error:
                 await websocket.send_denial_response(_problem_response(error))
                 return

@@ -15,6 +15,7 @@ import typer
 
 from blitz import __version__
 from blitz.cli import (
+    archive,
     backup,
     capture,
     configuring,
@@ -50,6 +51,7 @@ for part in (
     capture,
     doctor,
     backup,
+    archive,
     trash,
     retention,
     token,

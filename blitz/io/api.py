@@ -25,6 +25,7 @@ from blitz.data.model_faults import describe_fault, ended
 from blitz.data.records import Notice, SessionRecord, StatusRecord
 from blitz.data.retention import RetentionRule
 from blitz.errors import (
+    ArchiveError,
     AuthenticationError,
     BlitzError,
     BoardTimeout,
@@ -47,6 +48,8 @@ from blitz.errors import (
 )
 from blitz.io.access import Access
 from blitz.io.acquisition import Acquisition
+from blitz.io.archive_api import archive_calls
+from blitz.io.archiver import Archiver
 from blitz.io.askers import TokenName
 from blitz.io.guard import problem
 from blitz.io.lanes import RETRY_AFTER_S, Answers, Lanes
@@ -77,6 +80,7 @@ _STATUS: dict[type[BlitzError], int] = {
     LinkError: 503,
     ServerBusy: 503,
     StoreUnavailable: 503,
+    ArchiveError: 503,
     StoreInUse: 409,
     StoreFull: 507,
 }
@@ -124,11 +128,13 @@ def create_app(
     store: DatabaseServer,
     keeper: SessionKeeper | None = None,
     access: Access | None = None,
+    archiver: Archiver | None = None,
 ) -> FastAPI:
     """Return the application; its documentation page, at ``/docs``, needs no other server.
 
     :param keeper: of trash and retention; without one, nothing goes by rule.
     :param access: tokens and audit trail; without it, there are none.
+    :param archiver: of older messages; without one, none move.
     """
     keeper = keeper or SessionKeeper(store, RetentionRule(), (), acquisition.hub.post, acquisition.notice)
     lanes = Lanes()
@@ -143,6 +149,7 @@ def create_app(
     app.include_router(source_calls(acquisition.devices, lanes), prefix="/api/v1")
     app.include_router(_session_calls(acquisition, store, keeper, lanes), prefix="/api/v1")
     app.include_router(store_calls(keeper), prefix="/api/v1")
+    app.include_router(archive_calls(archiver), prefix="/api/v1")
     app.include_router(_message_calls(acquisition, store, lanes.answers), prefix="/api/v1")
     app.include_router(token_calls(access), prefix="/api/v1")
     _handle_errors(app)

@@ -20,6 +20,7 @@ from blitz.data.blocks import MessageBlock
 from blitz.data.records import Event, Notice, SessionRecord, StatusRecord
 from blitz.errors import RemoteError
 from blitz.io.address import Host, ServerAddress
+from blitz.io.blocking_archive_calls import BlockingArchiveCalls
 from blitz.io.blocking_calls import BlockingDeviceCalls
 from blitz.io.blocking_hook_calls import BlockingHookCalls
 from blitz.io.blocking_retention_calls import BlockingRetentionCalls
@@ -39,7 +40,7 @@ _WAKE_S = 0.5 if sys.platform == "win32" else None
 """On Windows Ctrl-C does not interrupt a wait for a lock: wake up now and then, to see it."""
 
 
-class Client(BlockingDeviceCalls, BlockingTrashCalls, BlockingRetentionCalls, BlockingHookCalls):
+class Client(BlockingDeviceCalls, BlockingTrashCalls, BlockingRetentionCalls, BlockingArchiveCalls, BlockingHookCalls):
     """A connection to one Blitz server, for scripts without an event loop.
 
     ::

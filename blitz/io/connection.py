@@ -21,6 +21,7 @@ from blitz.data.records import Notice, SessionRecord, StatusRecord
 from blitz.data.versions import compare_versions
 from blitz.errors import ConfigError, NoSession
 from blitz.io.address import Host, ServerAddress
+from blitz.io.archive_calls import ArchiveCalls
 from blitz.io.calls import NOTHING, default_owner
 from blitz.io.device_calls import DeviceCalls
 from blitz.io.exchange import closed_error
@@ -45,7 +46,7 @@ _SESSIONS = TypeAdapter(list[SessionRecord])
 _STATUS = TypeAdapter(StatusRecord)
 
 
-class AsyncClient(DeviceCalls, TrashCalls, RetentionCalls, HookCalls):
+class AsyncClient(DeviceCalls, TrashCalls, RetentionCalls, ArchiveCalls, HookCalls):
     """A connection to one Blitz server.
 
     ::

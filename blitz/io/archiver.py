@@ -1,0 +1,321 @@
+"""The server's side of the archive: starts the worker when there is something to move, and asks it what operators ask.
+
+The worker (:mod:`blitz.io.worker`) is a process of its own, which is not there while Redis' memory is far from full: a
+small computer has its memory for itself. If it dies it is started again; what it was about is whole either way.
+"""
+
+import contextlib
+import itertools
+import json
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from blitz.data.archive import Archive
+from blitz.data.archive_plan import Pressure
+from blitz.data.archive_records import ArchiveCheck, ArchivedSession, ArchiveRecord, ArchiveRestored
+from blitz.data.database_server import DatabaseServer
+from blitz.data.records import SessionRecord
+from blitz.errors import ArchiveError, BlitzError, error_for_code
+
+log = logging.getLogger(__name__)
+
+Tell = Callable[[Literal["info", "warning", "error"], str, None], None]
+
+_LOOK_EACH_S = 1.0
+_START_AGAIN_S = 5.0
+_ANSWER_S = 60.0
+_IDLE_S = 30.0
+_STOP_S = 3.0
+
+
+@dataclass(frozen=True)
+class ArchiverOptions:
+    """Where the archive is, and when messages move there.
+
+    :param is_on: whether messages move by themselves; what lies in the archive is served in any case.
+    :param budget_bytes: memory for Redis; 0 takes Redis' own limit, and where there is none nothing moves.
+    :param idle_s: how long the worker stays without work.
+    """
+
+    folder: Path
+    is_on: bool = True
+    budget_bytes: int = 0
+    idle_s: float = _IDLE_S
+
+
+class Archiver:
+    """Keeps Redis within its memory. Its calls may come from any thread.
+
+    :param tell: takes what an operator should read: severity, sentence, no source.
+    """
+
+    def __init__(self, store: DatabaseServer, options: ArchiverOptions, tell: Tell) -> None:
+        self._store = store
+        self._options = replace(options, folder=options.folder.expanduser().absolute())
+        self._tell = tell
+        self._pressure = Pressure()
+        self._lock = threading.Lock()
+        self._worker: _WorkerProcess | None = None
+        self._not_before_s = 0.0
+        self._is_prepared = False
+        self._trouble: str | None = None
+        self._moved_messages = 0
+        self._moved_s = -_LOOK_EACH_S
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="archiver")
+
+    def start(self) -> None:
+        """Begin to watch the memory."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the worker, in the middle of what it does if that takes long."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        with self._lock:
+            worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.stop()
+
+    def status(self) -> ArchiveRecord:
+        """Return what is in the archive, and what is going on.
+
+        :raises StoreUnavailable: if Redis does not answer.
+        :raises ArchiveError: if the folder cannot be read.
+        """
+        memory = self._store.sizes.memory()
+        budget = self._options.budget_bytes or memory.limit_bytes
+        archive = Archive(self._options.folder, self._store.store_id)
+        sessions = [self._archived(archive, record) for record in self._store.sessions() if record.archived_count]
+        return ArchiveRecord(
+            is_on=self._options.is_on,
+            folder=str(self._options.folder),
+            is_moving=time.monotonic() - self._moved_s < 2 * _LOOK_EACH_S,
+            moved_messages=self._moved_messages,
+            redis_used_bytes=memory.used_bytes,
+            redis_budget_bytes=budget,
+            begin_bytes=int(budget * self._pressure.begin),
+            trouble=self._trouble,
+            sessions=tuple(sessions),
+        )
+
+    def verify(self, session_id: int | None = None, first: int = 0, only: int | None = None) -> ArchiveCheck:
+        """Read a part of the archive, and compare the checksums.
+
+        :param session_id: where to begin, with `first`; as the part before said.
+        :param only: verify this session, no other.
+        """
+        if only is not None:
+            self._store.session(only)
+            session_id = only
+        answer = self._ask(do="verify", session_id=session_id, first=first, only=only)
+        return ArchiveCheck.model_validate(answer)
+
+    def restore(self, session_id: int) -> ArchiveRestored:
+        """Put a part of a session's archived messages back into Redis' memory.
+
+        :raises SessionNotFound: if there is no such session.
+        :raises ArchiveError: if there is no room, or a file is missing or damaged.
+        """
+        self._store.session(session_id)
+        return ArchiveRestored.model_validate(self._ask(do="restore", session_id=session_id))
+
+    # ---- below: how -----------------------------------------------------------------------------------------------
+
+    def _archived(self, archive: Archive, record: SessionRecord) -> ArchivedSession:
+        segments = [segment for segment in archive.segments(record.id) if segment.first < record.archived_count]
+        return ArchivedSession(
+            session_id=record.id,
+            name=record.name,
+            message_count=record.message_count,
+            archived_count=record.archived_count,
+            files=len(segments),
+            file_bytes=sum(map(archive.size_bytes, segments)),
+        )
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_LOOK_EACH_S):
+            try:
+                self._prepare()
+                if self._is_due():
+                    self._present_worker()
+            except BlitzError as error:
+                log.debug("The archive waits: %s", error)  # the store is away, which is told elsewhere
+
+    def _prepare(self) -> None:
+        """Write down where the archive is; let the worker clean up what a crash has left there."""
+        if not self._is_prepared:
+            self._store.set_archive_folder(self._options.folder)
+            self._is_prepared = True
+            if Archive(self._options.folder, self._store.store_id).sessions():
+                self._present_worker()
+
+    def _is_due(self) -> bool:
+        if not self._options.is_on or self._worker is not None:
+            return False
+        memory = self._store.sizes.memory()
+        budget = self._options.budget_bytes or memory.limit_bytes
+        return self._pressure.is_due(memory.used_bytes, budget, was_due=False)
+
+    def _present_worker(self) -> "_WorkerProcess | None":
+        """Return the worker, started if need be; None just after it has failed, and at the end."""
+        with self._lock:
+            if self._worker is None and not self._stopping.is_set() and time.monotonic() >= self._not_before_s:
+                self._worker = _WorkerProcess(self._orders(), self._hear, self._worker_ended)
+            return self._worker
+
+    def _orders(self) -> dict[str, Any]:
+        return {
+            "redis_url": self._store.url,
+            "redis_prefix": self._store.keys.prefix,
+            "archive_dir": str(self._options.folder),
+            "budget_bytes": self._options.budget_bytes,
+            "is_on": self._options.is_on,
+            "idle_s": self._options.idle_s,
+        }
+
+    def _ask(self, **request: Any) -> dict[str, Any]:
+        for _ in range(2):
+            worker = self._present_worker()
+            if worker is None:
+                break
+            # It may have been about to end, having had nothing to do.
+            with contextlib.suppress(_WorkerGoneError):
+                return worker.ask(request)
+        raise ArchiveError("The archive's worker does not run; the server's log says why. It is started again soon.")
+
+    def _hear(self, line: dict[str, Any]) -> None:
+        """Take what the worker tells of its own accord."""
+        if "moved" in line:
+            self._moved_messages += line["moved"]["stop"] - line["moved"]["first"]
+            self._moved_s = time.monotonic()
+            log.debug("Archived %s", line["moved"])
+        elif "notice" in line:
+            log.info("Archive: %s", line["notice"])
+        elif "trouble" in line:
+            before, self._trouble = self._trouble, line["trouble"]
+            if self._trouble is not None:
+                self._tell("warning", f"Messages cannot move to the archive: {self._trouble}", None)
+            elif before is not None:
+                self._tell("info", "Messages move to the archive again.", None)
+
+    def _worker_ended(self, worker: "_WorkerProcess", exit_code: int) -> None:
+        with self._lock:
+            if self._worker is worker:
+                self._worker = None
+            if exit_code:
+                self._not_before_s = time.monotonic() + _START_AGAIN_S
+        if exit_code and not self._stopping.is_set():
+            log.warning("The archive's worker ended by itself (%s); it is started again when needed", exit_code)
+
+
+class _WorkerGoneError(Exception):
+    """The worker ended before it answered."""
+
+
+class _WorkerProcess:
+    """A running worker, and what it was asked.
+
+    :param hear: takes what it tells besides answers; called in a thread of its own.
+    :param ended: takes the exit code, in that thread.
+    """
+
+    def __init__(
+        self,
+        orders: dict[str, Any],
+        hear: Callable[[dict[str, Any]], None],
+        ended: Callable[["_WorkerProcess", int], None],
+    ) -> None:
+        self._hear = hear
+        self._ended = ended
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._asked: dict[int, Future[dict[str, Any]]] = {}
+        self._is_gone = False
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "blitz.io.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the server
+            text=True,
+            encoding="utf-8",
+        )
+        self._send(orders)
+        self._thread = threading.Thread(target=self._read, name="archive worker", daemon=True)
+        self._thread.start()
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer.
+
+        :raises _WorkerGoneError: if the worker is gone, and did not answer.
+        """
+        future: Future[dict[str, Any]] = Future()
+        with self._lock:
+            if self._is_gone:
+                raise _WorkerGoneError
+            number = next(self._numbers)
+            self._asked[number] = future
+        self._send(request | {"id": number})
+        try:
+            return future.result(_ANSWER_S)
+        except TimeoutError as error:
+            raise ArchiveError("The archive's worker is busy, and did not answer in a minute. Try again.") from error
+        finally:
+            with self._lock:
+                self._asked.pop(number, None)
+
+    def stop(self) -> None:
+        """Close its input, which ends it."""
+        with contextlib.suppress(OSError):
+            self._stdin.close()
+        try:
+            self._process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._thread.join()
+
+    @property
+    def _stdin(self) -> IO[str]:
+        assert self._process.stdin is not None
+        return self._process.stdin
+
+    def _send(self, line: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError, ValueError):  # it is gone: the reading thread sees that
+            self._stdin.write(json.dumps(line) + "\n")
+            self._stdin.flush()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for text in lines:
+                line = json.loads(text)
+                if "id" not in line:
+                    self._hear(line)
+                    continue
+                with self._lock:
+                    future = self._asked.get(line["id"])
+                if future is None:
+                    continue
+                if "error" in line:
+                    future.set_exception(error_for_code(line["code"], line["error"]))
+                else:
+                    future.set_result(line["answer"])
+        exit_code = self._process.wait()
+        with contextlib.suppress(OSError):
+            self._stdin.close()
+        with self._lock:
+            self._is_gone = True
+            waiting = list(self._asked.values())
+        for future in waiting:
+            if not future.done():
+                future.set_exception(_WorkerGoneError())
+        self._ended(self, exit_code)

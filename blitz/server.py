@@ -35,9 +35,12 @@ from blitz.errors import ConfigError
 from blitz.io.access import Access
 from blitz.io.acquisition import Acquisition, AcquisitionOptions
 from blitz.io.api import create_app
+from blitz.io.archiver import Archiver, ArchiverOptions
 from blitz.io.devices import DeviceOptions
 from blitz.io.guard import Guard
 from blitz.io.limits import Admission, Limits
+from blitz.io.room_watch import RoomOptions
+from blitz.io.session_keeper import SessionKeeper, folders_of, rule_of
 
 if TYPE_CHECKING:
     from blitz.io.redis_child import RedisChild
@@ -69,7 +72,8 @@ def _run(settings: ServerSettings) -> int:
     with ExitStack() as stack:
         listener = stack.enter_context(_listen(settings))
         private = None if settings.redis_url else stack.enter_context(_private_redis(settings))
-        store = DatabaseServer(private.url if private else settings.redis_url, settings.redis_prefix)
+        archive = ArchiverOptions.from_settings(settings)
+        store = DatabaseServer(private.url if private else settings.redis_url, settings.redis_prefix, archive.folder)
         stack.callback(store.close)
         store.ping()
         access = stack.enter_context(Access(settings))
@@ -92,15 +96,23 @@ def _run(settings: ServerSettings) -> int:
             spool_limit_bytes=settings.spool_limit_mb << 20,
             after_crash=settings.after_crash,
             on_stop=settings.on_stop,
+            room=RoomOptions.from_settings(settings),
         )
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         kept = stack.enter_context(SourceStore(settings.data_dir / "server.db"))
         acquisition = Acquisition(store, definitions, options, kept)
+        archiver = Archiver(store, archive, acquisition.notice)
+        stack.callback(archiver.stop)
+        post, tell = acquisition.hub.post, acquisition.notice
+        keeper = SessionKeeper(store, rule_of(settings), folders_of(settings), post, tell)
+        stack.callback(keeper.stop)
+        acquisition.chores.append(keeper.look)
         hosts = (settings.host, socket.gethostname(), *settings.allowed_hosts)
-        limited = Admission(create_app(acquisition, store, access=access), Limits.from_settings(settings))
+        limited = Admission(create_app(acquisition, store, keeper, access=access), Limits.from_settings(settings))
         app = access.guard(limited, hosts)
         try:
             acquisition.start()
+            archiver.start()
             asyncio.run(_serve(app, acquisition, listener, settings, store, access, _early_signals()))
         finally:
             # We are ending already; cut short, this would leave Redis behind.

@@ -14,15 +14,18 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from blitz.config import ServerSettings
 from blitz.data.archive import Archive
 from blitz.data.archive_plan import Pressure
 from blitz.data.archive_records import ArchiveCheck, ArchivedSession, ArchiveRecord, ArchiveRestored
 from blitz.data.database_server import DatabaseServer
+from blitz.data.machine import machine_memory_bytes
 from blitz.data.records import SessionRecord
+from blitz.data.room import redis_budget_bytes
 from blitz.errors import ArchiveError, BlitzError, error_for_code
 
 log = logging.getLogger(__name__)
@@ -40,6 +43,7 @@ _STOP_S = 3.0
 class ArchiverOptions:
     """Where the archive is, and when messages move there.
 
+    :param folder: an absolute path.
     :param is_on: whether messages move by themselves; what lies in the archive is served in any case.
     :param budget_bytes: memory for Redis; 0 takes Redis' own limit, and where there is none nothing moves.
     :param idle_s: how long the worker stays without work.
@@ -50,6 +54,15 @@ class ArchiverOptions:
     budget_bytes: int = 0
     idle_s: float = _IDLE_S
 
+    @classmethod
+    def from_settings(cls, settings: ServerSettings) -> "ArchiverOptions":
+        """Take them from the settings; of a Redis elsewhere only a limit that was set is known."""
+        budget = redis_budget_bytes(settings.redis_memory_mb, machine_memory_bytes())
+        if settings.redis_url and settings.redis_memory_mb is None:
+            budget = 0
+        folder = settings.archive_dir or settings.data_dir / "archive"
+        return cls(folder.expanduser().absolute(), settings.archive, budget)
+
 
 class Archiver:
     """Keeps Redis within its memory. Its calls may come from any thread.
@@ -59,7 +72,7 @@ class Archiver:
 
     def __init__(self, store: DatabaseServer, options: ArchiverOptions, tell: Tell) -> None:
         self._store = store
-        self._options = replace(options, folder=options.folder.expanduser().absolute())
+        self._options = options
         self._tell = tell
         self._pressure = Pressure()
         self._lock = threading.Lock()

@@ -4,6 +4,7 @@ Owns what is recorded and what the server can say of itself. Calls may come from
 devices or for the store say so. Viewers are told through the hub and never waited for.
 """
 
+import contextlib
 import json
 import logging
 import tempfile
@@ -53,6 +54,7 @@ from blitz.io.ledger import join_accounts
 from blitz.io.live import LiveHub
 from blitz.io.observer import Observer
 from blitz.io.resume import Resumption, unaccounted
+from blitz.io.room_watch import FlowMeter, Load, RoomOptions, RoomWatch
 from blitz.io.store_watch import StoreWatch
 
 log = logging.getLogger(__name__)
@@ -83,6 +85,8 @@ class AcquisitionOptions:
     spool_limit_bytes: int = 2 << 30
     after_crash: Literal["resume", "close"] = "resume"
     on_stop: Literal["close", "keep"] = "close"
+    room: RoomOptions | None = None
+    """What is watched for room; None watches nothing."""
 
 
 class Acquisition:
@@ -115,6 +119,12 @@ class Acquisition:
         self._book = AccountBook()
         self._observer = Observer(self._read_block, self.hub.next_seq, self)
         self._clock_watch = ClockWatch()
+        self.room = None if options.room is None else RoomWatch(store.sizes, options.room, self.notice)
+        self._flow = FlowMeter()
+        self.chores: list[Callable[[], None]] = []
+        """What else housekeeping calls once a second while the store answers; must be quick."""
+        self.is_archiving_possible: Callable[[], bool] = lambda: True
+        """Whether the archive can take messages out of Redis."""
         self._session: SessionRecord | None = None
         self._session_lock = threading.Lock()
         self._state_lock = threading.Lock()
@@ -250,6 +260,7 @@ class Acquisition:
 
         :raises SessionRunning: if a session runs already.
         :raises StoreUnavailable: if Redis is away.
+        :raises StoreFull: if no room is left for messages.
         :raises StoreInUse: if another server has taken over this store.
         """
         with self._session_lock:
@@ -260,6 +271,8 @@ class Acquisition:
                     f"{self.intake.spooled_messages} messages wait in the spool until Redis has taken them. "
                     "Start again when the server says that this is over."
                 )
+            if self.room is not None:
+                self.room.check_start()
             self._anchor_ns = time.time_ns() - time.monotonic_ns()
             session_id = self._store.start_session(name, notes, owner, self.devices.present_sources())
             record = self._store.session(session_id)
@@ -340,6 +353,7 @@ class Acquisition:
 
     def deliver(self, session_id: int, source: int, arrived_ns: int, messages: Sequence[bytes]) -> bool:
         """Take messages; False if they had to be dropped."""
+        self._flow.add(messages)
         return self.appender.put(session_id, Read(arrived_ns, source, messages))
 
     def report_gap(
@@ -628,6 +642,7 @@ class Acquisition:
             boards=boards,
             rate_hz=round(sum(board.rate_hz for board in boards), 1),
             preview=self._options.devices.preview,
+            room=None if self.room is None else self.room.record,
         )
 
     def _keep_house(self) -> None:
@@ -649,14 +664,39 @@ class Acquisition:
                     self.record(TimelineKind.CLOCK_STEP, step)
                 if round_number % ACCOUNTS_EVERY_S == 0:
                     self._keep_accounts()
+                self._look_at_room()
                 self._watch.look()
                 self.follow_store()
+                for chore in self.chores:
+                    chore()
                 if round_number % 3 == 0:
                     self._renew_lease()
             except (StoreUnavailable, SpoolError) as error:
                 log.debug("Housekeeping: %s", error)
             except Exception:
                 log.exception("Housekeeping failed once")
+
+    def _look_at_room(self) -> None:
+        """Measure the room, and stop the session in good order before nothing fits any more."""
+        if self.room is None:
+            return
+        session = self._session
+        bytes_per_s, messages_per_s = self._flow.rates()
+        load = Load(
+            bytes_per_s=bytes_per_s,
+            messages_per_s=messages_per_s,
+            is_recording=session is not None,
+            spool_bytes=self.intake.spool.size_bytes,
+            store_error=self._watch.error,
+            is_archiving_possible=self.is_archiving_possible(),
+        )
+        self.room.look(load)
+        reason = self.room.stop_reason
+        is_closing = self._closing is not None and not self._closing.done()
+        if reason is not None and session is not None and not is_closing:
+            self.notice("error", f"Session {session.id} is stopped by the server. {reason}", None)
+            with contextlib.suppress(NoSession):
+                self.stop_session(session.id, reason)
 
     def follow_store(self) -> None:
         """Follow what other programs do in the store: start a session, queue messages, stop it."""

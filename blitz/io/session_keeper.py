@@ -29,6 +29,12 @@ _FIRST_AFTER_S = 60.0
 _DAY_MS = 86_400_000
 
 
+def folders_of(settings: ServerSettings) -> tuple[Path, ...]:
+    """Return the folders whose disks the rule is about: those of Redis, if it is a private one, and of the archive."""
+    archive_dir = settings.archive_dir or settings.data_dir / "archive"
+    return (archive_dir,) if settings.redis_url else (settings.data_dir, archive_dir)
+
+
 def rule_of(settings: ServerSettings) -> RetentionRule:
     """Return the rule that the settings make."""
     return RetentionRule(
@@ -48,7 +54,7 @@ class SessionKeeper:
     :param clock_s: monotonic seconds.
     :param now: the time of day.
 
-    Every method raises :class:`~blitz.errors.StoreUnavailable` if Redis does not answer, but for :meth:`look`.
+    What is done by hand, and a plan, raise :class:`~blitz.errors.StoreUnavailable` if Redis does not answer.
     """
 
     def __init__(
@@ -72,6 +78,8 @@ class SessionKeeper:
         self._clock_s = clock_s
         self._now = now
         self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
         self._purge_at_s = self._retention_at_s = clock_s() + _FIRST_AFTER_S
 
     # ---- by hand --------------------------------------------------------------------------------------------------
@@ -128,7 +136,9 @@ class SessionKeeper:
         """
         with self._lock:
             plan = self.plan()
-            done = tuple(step for step in plan.steps if self._take(step.session, step.action))
+            done = tuple(
+                step for step in plan.steps if not self._stopping.is_set() and self._take(step.session, step.action)
+            )
         if any(step.action is RetentionAction.PURGE for step in done):
             self._store.sizes.shrink_files()
         for step in done:
@@ -173,7 +183,27 @@ class SessionKeeper:
         return purged
 
     def look(self) -> None:
-        """Purge and apply the rule when it is time; for the housekeeping, once a second or so."""
+        """Begin to purge and to apply the rule when it is time; for the housekeeping, once a second or so.
+
+        That is done in a thread of its own, which ends with it: it may have many files to delete.
+        """
+        if self._clock_s() < min(self._purge_at_s, self._retention_at_s if self._rule.is_set else math.inf):
+            return
+        if not self._stopping.is_set() and (self._thread is None or not self._thread.is_alive()):
+            self._thread = threading.Thread(target=self._keep, name="retention")
+            self._thread.start()
+
+    def join(self) -> None:
+        """Wait until what :meth:`look` began is done."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def stop(self) -> None:
+        """Begin nothing more, and wait for the step that is under way."""
+        self._stopping.set()
+        self.join()
+
+    def _keep(self) -> None:
         now_s = self._clock_s()
         try:
             if now_s >= self._purge_at_s:
@@ -184,6 +214,8 @@ class SessionKeeper:
                 self.apply()
         except StoreUnavailable as error:
             log.debug("Retention waits for Redis: %s", error)
+        except Exception:
+            log.exception("Retention failed; it is tried again later")
 
     def _free_bytes(self) -> int:
         return min((self._disk.free_bytes(folder) for folder in self._folders), default=0)

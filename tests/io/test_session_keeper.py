@@ -134,19 +134,23 @@ def test_it_looks_by_itself_once_an_hour_and_purges_what_was_long_in_the_trash(b
     keeper = bench.keeper(keep_days=1, trash_days=30)
     bench.passed = timedelta(days=2)
     keeper.look()
+    keeper.join()
     assert bench.store.available_sessions() == [kept, old], "not in the first minute"
     bench.now_s = 61
     keeper.look()
+    keeper.join()
     assert bench.store.available_sessions() == [kept]
     keeper.trash(kept)
 
     bench.passed = timedelta(days=31)
     bench.now_s = 61 + RETENTION_EACH_S
     keeper.look()
+    keeper.join()
     assert {record.id for record in keeper.in_trash()} == {old, kept}, "29 days are not 30"
     bench.passed = timedelta(days=33)
     bench.now_s += RETENTION_EACH_S
     keeper.look()
+    keeper.join()
     assert [record.id for record in keeper.in_trash()] == [kept], "starred"
     assert bench.told[-1].startswith(f"The trash was purged of session {old}, which frees about ")
 
@@ -171,4 +175,5 @@ def test_while_redis_is_away_retention_waits(bench: Bench) -> None:
     keeper = SessionKeeper(away, rule, (Path("/"),), bench.events.append, lambda *_: None, clock_s=lambda: bench.now_s)
     bench.now_s = 100
     keeper.look()
+    keeper.stop()
     away.close()

@@ -125,7 +125,7 @@ class ServerProcess:
             )
         deadline_s = time.monotonic() + 30
         while True:
-            found = re.search(rb"serves (http://\S+),", self.log_path.read_bytes()[begin:])
+            found = re.search(rb"serves (https?://\S+),", self.log_path.read_bytes()[begin:])
             if found:
                 self.url = found[1].decode()
                 return self

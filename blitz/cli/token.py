@@ -70,8 +70,9 @@ def create(
 ) -> None:
     """Make a token and print its link, once.
 
-    The link is what clients need: paste it into the window, or give it to --server. Run this on the server's machine, as the user whom the server runs as. It needs no running server, so that the first
-    token can be made before one is reached from the network.
+    The link is what clients need: paste it into the window, or give it to --server. Run this on the server's machine,
+    as the user whom the server runs as. It needs no running server, so that the first token can be made before the
+    server is reached from the network.
     """
     from blitz.config import ServerSettings, load
     from blitz.data.records import Role

@@ -19,8 +19,9 @@ COMMANDS = [
     "definition",
     *("record", "replay"),
     "doctor",
+    "audit",
 ]
-GROUPS = {"sources": ["list", "add", "change", "remove"]}
+GROUPS = {"sources": ["list", "add", "change", "remove"], "token": ["create", "list", "revoke"]}
 EVERY_COMMAND = [[name] for name in COMMANDS] + [[group, name] for group, names in GROUPS.items() for name in names]
 ASKING = [
     *(["status"], ["boards"], ["sessions"], ["session", "1"], ["start"], ["stop"], ["download", "1"], ["export", "1"]),

@@ -1,0 +1,159 @@
+"""Tokens on the command line, and a server that is reached from the network. 127.0.0.2 stands for the network."""
+
+import json
+import re
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from blitz.cli.main import invoke
+from blitz.config import ServerSettings
+from blitz.errors import ConfigError
+from blitz.io.access import Access, uses_tls
+
+NETWORK = "127.0.0.2"
+
+
+@pytest.fixture
+def blitz(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Any]:
+    """Run a command on a data folder; return its JSON document."""
+
+    def run(*arguments: str, folder: Path = tmp_path / "data") -> Any:
+        assert invoke([*arguments, "--data-dir", str(folder), "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def test_a_link_has_a_token_and_beyond_loopback_a_fingerprint(blitz: Callable[..., Any]) -> None:
+    made = blitz("token", "create", "--role", "admin", "--name", "ann", "--host", "lab-pi", "--port", "9000")
+    assert re.fullmatch(r"blitz://lab-pi:9000/#blz_[\w-]{43}&[0-9a-f]{64}", made["link"])
+    assert made["token"] in made["link"]
+    assert (made["record"]["name"], made["record"]["role"]) == ("ann", "admin")
+    insecure = blitz("token", "create", "--role", "viewer", "--host", "fd00::7", "--insecure")
+    assert insecure["link"] == f"blitz://[fd00::7]:8999/#{insecure['token']}"
+    local = blitz("token", "create", "--role", "viewer")
+    assert local["link"] == f"blitz://127.0.0.1:8999/#{local['token']}"
+    again = blitz("token", "create", "--role", "viewer", "--host", "10.0.0.7")
+    assert again["link"].rpartition("&")[2] == made["link"].rpartition("&")[2], "the certificate is made once"
+
+
+def test_a_revoked_token_stays_in_the_list_and_all_is_in_the_audit_trail(blitz: Callable[..., Any]) -> None:
+    made = blitz("token", "create", "--role", "operator", "--name", "bench")
+    revoked = blitz("token", "revoke", "1")["token"]
+    assert revoked["revoked_at"]
+    assert blitz("token", "list")["tokens"] == [made["record"] | {"revoked_at": revoked["revoked_at"]}]
+    trail = blitz("audit", "--last", "5")["audit"]
+    assert [row["what"] for row in trail] == ["blitz token create: 1, bench, operator", "blitz token revoke: 1, bench"]
+    assert {row["origin"] for row in trail} == {"console"}
+    assert made["token"] not in json.dumps(trail)
+
+
+def test_tables_are_shown_to_people(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = ["--data-dir", str(tmp_path)]
+    assert invoke(["token", "create", "--role", "viewer", "--name", "[red]x", "--host", "lab-pi", *folder]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("blitz://lab-pi:8999/#blz_")
+    assert "shown this once" in text
+    assert "lab-pi only if its setting allowed_hosts has it" in text
+    assert invoke(["token", "list", *folder]) == 0
+    assert "1   [red]x  viewer" in capsys.readouterr().out
+    assert invoke(["audit", *folder]) == 0
+    assert "blitz token create: 1, [red]x, viewer" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [["token", "list"], ["token", "revoke", "1"], ["audit"]])
+def test_looking_makes_no_data_folder(command: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert invoke([*command, "--data-dir", str(tmp_path / "mistyped")]) == 2
+    assert "No server has used the data folder" in capsys.readouterr().err
+    assert not (tmp_path / "mistyped").exists()
+
+
+def test_an_unknown_token_is_told(
+    capsys: pytest.CaptureFixture[str], blitz: Callable[..., Any], tmp_path: Path
+) -> None:
+    blitz("token", "create", "--role", "viewer")
+    assert invoke(["token", "revoke", "7", "--data-dir", str(tmp_path / "data")]) == 1
+    assert "There is no token 7" in capsys.readouterr().err
+
+
+def settings(folder: Path, **fields: Any) -> ServerSettings:
+    return ServerSettings(data_dir=folder, **fields)
+
+
+def test_beyond_loopback_a_server_does_not_start_without_a_token(blitz: Callable[..., Any], tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with pytest.raises(ConfigError, match=r"anybody there could stop a run\. Make one with 'blitz token create"):
+        Access(settings(folder, host=NETWORK))
+    Access(settings(folder)).close()
+    Access(settings(folder, host=NETWORK, token="one-of-16-letters-or-more")).close()
+    blitz("token", "create", "--role", "admin")
+    Access(settings(folder, host=NETWORK)).close()
+    blitz("token", "revoke", "1")
+    with pytest.raises(ConfigError):
+        Access(settings(folder, host=NETWORK))
+
+
+def test_tls_is_on_by_itself_beyond_loopback(tmp_path: Path) -> None:
+    own = {"tls_certificate": tmp_path / "own.pem"}
+    assert not uses_tls(settings(tmp_path))
+    assert uses_tls(settings(tmp_path, host=NETWORK))
+    assert uses_tls(settings(tmp_path, **own))
+    assert not uses_tls(settings(tmp_path, host=NETWORK, insecure=True))
+    with pytest.raises(ConfigError, match="insecure and tls_certificate"):
+        uses_tls(settings(tmp_path, host=NETWORK, insecure=True, **own))
+    with pytest.raises(ConfigError, match="tls_key is given without"):
+        uses_tls(settings(tmp_path, tls_key=tmp_path / "own.pem"))
+
+
+def test_a_server_on_the_network_lets_in_who_has_a_link(
+    run_server: Callable[..., Any], blitz: Callable[..., Any]
+) -> None:
+    server = run_server("--host", NETWORK, "--durability", "none", "--token", "one-of-16-letters-or-more")
+    assert server.url.startswith(f"https://{NETWORK}:")
+    made = blitz("token", "create", "--role", "operator", "--name", "bench", folder=server.data_dir)
+    host, port, token, fingerprint = re.fullmatch(r"blitz://(.*):(\d+)/#(.*)&(.*)", made["link"]).groups()  # type: ignore[union-attr]
+    assert f"https://{host}:{port}" == server.url
+    assert fingerprint in server.log_path.read_text()
+    assert token not in server.log_path.read_text()
+
+    trusting = ssl.create_default_context(cafile=str(server.data_dir / "tls" / "certificate.pem"))
+    bearing = {"authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=f"{server.url}/api/v1", verify=trusting, trust_env=False) as http:
+        assert http.get("/health").status_code == 200
+        assert http.get("/status").status_code == 401
+        assert http.get("/whoami", headers=bearing).json() == {"name": "bench", "role": "operator"}
+        assert http.get("/tokens", headers=bearing).status_code == 403
+        live = server.url.replace("https://", "wss://") + "/api/v1/live"
+        with connect(live, ssl=trusting, proxy=None, additional_headers=bearing) as connection:
+            connection.recv(10)
+            blitz("token", "revoke", str(made["record"]["id"]), folder=server.data_dir)
+            with pytest.raises(ConnectionClosed):
+                _read_on(connection)
+        assert http.get("/whoami", headers=bearing).status_code == 401
+    with pytest.raises(httpx.HTTPError):
+        httpx.get(server.url.replace("https", "http") + "/api/v1/health", trust_env=False)
+    assert server.stop() == 0
+    assert not (server.data_dir / "served.json").exists()
+
+
+def _read_on(connection: Any) -> None:
+    while True:
+        connection.recv(10)
+
+
+def test_an_insecure_server_says_what_that_means(run_server: Callable[..., Any], blitz: Callable[..., Any]) -> None:
+    server = run_server("--host", NETWORK, "--insecure", "--durability", "none", "--token", "one-of-16-letters-or-more")
+    assert server.url.startswith("http://")
+    assert "TLS is off (insecure): whoever can listen on this network" in server.log_path.read_text()
+    made = blitz("token", "create", "--role", "viewer", folder=server.data_dir)
+    assert made["link"] == f"{server.url.replace('http', 'blitz')}/#{made['token']}"
+    assert httpx.get(f"{server.url}/api/v1/status", trust_env=False).status_code == 401
+    bearing = {"authorization": f"Bearer {made['token']}"}
+    assert httpx.get(f"{server.url}/api/v1/status", headers=bearing, trust_env=False).status_code == 200

@@ -108,7 +108,7 @@ def _run(settings: ServerSettings) -> int:
         stack.callback(keeper.stop)
         acquisition.chores.append(keeper.look)
         hosts = (settings.host, socket.gethostname(), *settings.allowed_hosts)
-        limited = Admission(create_app(acquisition, store, keeper, access=access), Limits.from_settings(settings))
+        limited = Admission(create_app(acquisition, store, keeper, access, archiver), Limits.from_settings(settings))
         app = access.guard(limited, hosts)
         try:
             acquisition.start()

@@ -22,10 +22,12 @@ from blitz.cli import (
     copying,
     devices,
     doctor,
+    hooks,
     looking,
     programs,
     recording,
     retention,
+    service,
     token,
     trash,
 )
@@ -55,6 +57,8 @@ for part in (
     trash,
     retention,
     token,
+    hooks,
+    service,
 ):
     part.register(app)
 

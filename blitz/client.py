@@ -10,6 +10,7 @@ from PyQt5.QtCore import QCoreApplication, QSettings, Qt, QTimer
 from PyQt5.QtWidgets import QApplication
 
 from blitz.config import ClientSettings
+from blitz.io.address import ServerAddress
 from blitz.ui.icon import build_icon
 from blitz.ui.main_window import MainWindow
 from blitz.ui.preferences import Preferences
@@ -28,7 +29,7 @@ def run(settings: ClientSettings) -> int:
     preferences = Preferences(QSettings(QSettings.IniFormat, QSettings.UserScope, "blitz", "client"))
     feed = ServerLink(settings.cache_dir)
     window = MainWindow(feed, preferences, Appearance(application))
-    window.connect_to(settings.server, settings.token)
+    window.connect_to(ServerAddress.parse(settings.server, token=settings.token, fingerprint=settings.fingerprint))
     window.show()
     hook_before = sys.excepthook
     sys.excepthook = partial(_apologise, window)

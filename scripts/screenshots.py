@@ -35,6 +35,7 @@ from blitz.data.blocks import MessageBlock, Read
 from blitz.data.boards import load_definitions
 from blitz.data.database_server import DatabaseServer
 from blitz.data.records import Account, Gap, Source
+from blitz.io.address import ServerAddress
 from blitz.io.connection import AsyncClient
 from blitz.io.protocol import set_point
 from blitz.io.redis_child import RedisChild
@@ -102,7 +103,7 @@ def picture(url: str, folder: Path, options: argparse.Namespace) -> None:
     """Open the window, do what an operator does, and save what it shows."""
     application = make_application()
     settings = QSettings(str(folder / "client.ini"), QSettings.IniFormat)
-    feed = ServerLink(folder / "caches", lambda address, token: SlowClient(address, token=token))
+    feed = ServerLink(folder / "caches", SlowClient)
     window = MainWindow(feed, Preferences(settings), Appearance(application))
     window.choose_theme(ThemeChoice[options.theme.upper()])
     width, _, height = options.size.partition("x")
@@ -114,7 +115,7 @@ def picture(url: str, folder: Path, options: argparse.Namespace) -> None:
         widget.grab().save(str(options.out / f"{name}.png"))
         print(options.out / f"{name}.png")
 
-    window.connect_to(url)
+    window.connect_to(ServerAddress.parse(url))
     wait(application, window.header.start.isEnabled)
     name_channels(window, application, save)
     window.start_session("Pump, endurance run")

@@ -30,7 +30,7 @@ def ask(settings: "ClientSettings", question: "Callable[[AsyncClient], Awaitable
     async def run() -> _T:
         from blitz.io.connection import AsyncClient
 
-        client = AsyncClient(settings.server, token=settings.token)
+        client = AsyncClient(settings.server, token=settings.token, fingerprint=settings.fingerprint)
         try:
             return await question(client)
         finally:

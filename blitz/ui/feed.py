@@ -13,6 +13,7 @@ from PyQt5.QtCore import QObject, pyqtSignal
 
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.records import SessionRecord
+from blitz.io.address import ServerAddress
 
 
 class Connection(Enum):
@@ -40,7 +41,7 @@ class SessionList:
     records: tuple[SessionRecord, ...] = ()
     local_ids: frozenset[int] = frozenset()
     gone_ids: frozenset[int] = frozenset()
-    """Sessions that only the cache has left."""
+    """Sessions that the server has no more, or only in its trash: the cache has a copy."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,12 @@ class Feed(QObject):
     """board and tuple[BadFrameRecord, ...], oldest first"""
     request_failed = pyqtSignal(object)
     """RequestFailure"""
+    identity_received = pyqtSignal(object)
+    """WhoRecord: whom the server takes us for, and what that one may do"""
+    trash_listed = pyqtSignal(object)
+    """tuple[SessionRecord, ...], what was deleted last first; None where the server has no trash"""
+    session_trashed = pyqtSignal(object)
+    """SessionRecord: what was asked to be deleted lies in the trash now"""
     cache_opened = pyqtSignal(object)
     """Path of the cache that belongs to the server"""
 
@@ -115,7 +122,7 @@ class Feed(QObject):
         """The file of the cache; None until a server was reached."""
         return None
 
-    def connect_to(self, address: str, token: str | None = None) -> None:
+    def connect_to(self, server: ServerAddress) -> None:
         """Leave the present server and connect to another one, trying again until :meth:`disconnect_from`."""
         raise NotImplementedError
 
@@ -151,7 +158,23 @@ class Feed(QObject):
         raise NotImplementedError
 
     def delete_session(self, session_id: int) -> None:
-        """Delete a session on the server and in the cache."""
+        """Move a session to the server's trash, and delete its copy in the cache."""
+        raise NotImplementedError
+
+    def star_session(self, session_id: int, is_starred: bool) -> None:
+        """Let retention keep a session, whatever its age, or no longer."""
+        raise NotImplementedError
+
+    def restore_session(self, session_id: int) -> None:
+        """Take a session out of the trash."""
+        raise NotImplementedError
+
+    def delete_for_good(self, session_id: int) -> None:
+        """Delete a session that is in the trash."""
+        raise NotImplementedError
+
+    def refresh_trash(self) -> None:
+        """Ask for what is in the trash."""
         raise NotImplementedError
 
     def delete_local_copy(self, session_id: int) -> None:

@@ -5,10 +5,12 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from blitz.data.boards import Channel
-from blitz.data.records import Account, Gap
+from blitz.data.records import Account, Gap, RoomRecord
 
 MISSING = "–"
 """What stands where there is no value."""
+_SPANS = (("minute", 60, 90), ("hour", 3600, 48), ("day", 86_400, 730))
+"""Units of long times, in seconds, and up to how many of them are told."""
 
 
 def channel_decimals(channel: Channel) -> int:
@@ -92,6 +94,43 @@ def format_count(count: int) -> str:
 def format_rate(rate_hz: float) -> str:
     """Write a rate of messages."""
     return f"{rate_hz:.1f}/s" if rate_hz < 100 else f"{format_count(round(rate_hz))}/s"
+
+
+def format_bytes(count: int) -> str:
+    """Write a size.
+
+    >>> format_bytes(0), format_bytes(1_500_000), format_bytes(12_000_000_000)
+    ('0 kB', '1.5 MB', '12 GB')
+    """
+    for unit, size in (("GB", 10**9), ("MB", 10**6)):
+        if count >= size:
+            value = count / size
+            return f"{value:.1f} {unit}" if value < 10 else f"{format_count(round(value))} {unit}"
+    return f"{count / 1000:.0f} kB"
+
+
+def format_span(seconds: float) -> str:
+    """Write a long time roughly, as people say it.
+
+    >>> format_span(50), format_span(7000), format_span(20 * 3600), format_span(9e6), format_span(1e9)
+    ('1 minute', '2 hours', '20 hours', '104 days', '32 years')
+    """
+    unit, length_s = next(
+        ((unit, length_s) for unit, length_s, most in _SPANS if seconds < most * length_s), ("year", 31_557_600)
+    )
+    count = max(1, round(seconds / length_s))
+    return f"{format_count(count)} {unit}{'' if count == 1 else 's'}"
+
+
+def room_words(room: RoomRecord) -> str:
+    """Say how long there is room for messages; empty where no end is in sight.
+
+    >>> room_words(RoomRecord(full_in_s=30 * 3600, limited_by="disk"))
+    'room for about 30 hours'
+    """
+    if room.level == "full" or room.full_in_s == 0:
+        return "no room left"
+    return f"room for about {format_span(room.full_in_s)}" if room.full_in_s is not None else ""
 
 
 def format_moment(moment: datetime) -> str:

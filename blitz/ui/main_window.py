@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from PyQt5.QtCore import QSize, Qt, QTimer
+from PyQt5.QtCore import QSize, QTimer
 from PyQt5.QtGui import QCloseEvent, QGuiApplication
-from PyQt5.QtWidgets import QMainWindow, QPushButton, QTabBar, QTabWidget, QVBoxLayout, QWidget
+from PyQt5.QtWidgets import QMainWindow, QVBoxLayout, QWidget
 
-from blitz.data.records import SessionRecord, StatusRecord
+from blitz.data.access_records import WhoRecord
+from blitz.data.records import Role, StatusRecord
+from blitz.io.address import ServerAddress
 from blitz.ui.board_actions import BoardActions
 from blitz.ui.dialogs.closing import confirm_close
 from blitz.ui.dialogs.connect import ConnectDialog
@@ -19,13 +21,17 @@ from blitz.ui.live_follower import LiveFollower
 from blitz.ui.live_store import LiveStore
 from blitz.ui.menus import build_menus
 from blitz.ui.models.sessions import session_title
+from blitz.ui.page_tabs import PageTabs
 from blitz.ui.pages.boards_page import BoardsPage
 from blitz.ui.pages.history_page import HistoryPage
 from blitz.ui.pages.live_page import LivePage
 from blitz.ui.pages.sessions_page import SessionsPage
 from blitz.ui.preferences import Preferences
+from blitz.ui.rights import Rights
 from blitz.ui.session_actions import SessionActions
 from blitz.ui.theme import Appearance, ThemeChoice
+from blitz.ui.trash_actions import TrashActions
+from blitz.ui.widgets.condition_bar import ConditionBar
 from blitz.ui.widgets.header import Header
 from blitz.ui.widgets.notices import NoticesArea
 from blitz.ui.widgets.status_line import StatusLine
@@ -51,18 +57,21 @@ class MainWindow(QMainWindow):
         self.follower = LiveFollower(feed, self.store, self)
         self.jobs = Jobs(self)
         self.header = Header()
+        self.conditions = ConditionBar()
         self.notices = NoticesArea()
         self.live_page = LivePage(self.store, appearance)
         self.boards_page = BoardsPage(appearance)
         self.sessions_page = SessionsPage()
         self.status_line = StatusLine()
-        self.tabs = QTabWidget()
+        self.tabs = PageTabs()
         self.session_actions = SessionActions(
             feed, self.sessions_page.sessions, self.jobs, self.notices, preferences, self
         )
+        self.trash_actions = TrashActions(feed, self.notices, self)
         self.board_actions = BoardActions(feed, self.store, self)
         self._connection = ConnectionState(Connection.OFFLINE)
         self._status: StatusRecord | None = None
+        self._servers: dict[str, ServerAddress] = {}
         self._lay_out()
         self.menus = build_menus(self)
         self._listen_to_feed()
@@ -73,15 +82,19 @@ class MainWindow(QMainWindow):
         self._clock.start(CLOCK_MS)
         self._tick()
 
-    def connect_to(self, address: str, token: str | None = None) -> None:
-        """Connect to a server and remember its address."""
-        self.preferences.remember_server(address)
-        self.feed.connect_to(address, token)
+    def connect_to(self, server: ServerAddress) -> None:
+        """Connect to a server and remember its address; its token only until the window is closed."""
+        known = self._servers.get(str(server))
+        if not server.token and known is not None and known.fingerprint == server.fingerprint:
+            server = known
+        self._servers[str(server)] = server
+        self.preferences.remember_server(server)
+        self.feed.connect_to(server)
 
     def ask_for_server(self) -> None:
         """Let the operator choose a server."""
-        dialog = ConnectDialog(self.preferences.servers, self)
-        dialog.accepted.connect(lambda: self.connect_to(dialog.address, dialog.token))
+        dialog = ConnectDialog(self.preferences.servers, self.preferences.fingerprint, self)
+        dialog.accepted.connect(lambda: self.connect_to(dialog.server))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
@@ -116,18 +129,20 @@ class MainWindow(QMainWindow):
 
     def show_history(self, history: History) -> None:
         """Open a tab with a session."""
-        for place in range(self.tabs.count()):
-            page = self.tabs.widget(place)
-            if isinstance(page, HistoryPage) and page.session_id == history.record.id:
-                self._close_tab(place)
-                break
+        for old in self.tabs.pages():
+            if isinstance(old, HistoryPage) and old.session_id == history.record.id:
+                self.tabs.close_page(old)
         page = HistoryPage(history, self.appearance)
         page.export_requested.connect(self.session_actions.export)
-        place = self.tabs.addTab(page, _tab_title(history.record))
-        self.tabs.setTabToolTip(place, session_title(history.record))
-        self.tabs.tabBar().setTabButton(place, QTabBar.RightSide, self._close_button(page))
-        self.tabs.setCurrentIndex(place)
+        self.tabs.open(page, session_title(history.record))
         page.plot.setFocus()
+
+    def show_trash(self) -> None:
+        """Open a tab with what was deleted."""
+        if self.trash_actions.page is not None:
+            self.tabs.setCurrentWidget(self.trash_actions.page)
+        else:
+            self.tabs.open(self.trash_actions.make_page(), "Trash")
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Say that recording goes on; remember places; end the threads."""
@@ -143,8 +158,8 @@ class MainWindow(QMainWindow):
         super().closeEvent(event)
 
     def close_tab(self) -> None:
-        """Close the session shown, if one is."""
-        self._close_tab(self.tabs.currentIndex())
+        """Close the page shown, unless it is always there."""
+        self.tabs.close_page(self.tabs.currentWidget())
 
     def _listen_to_feed(self) -> None:
         feed = self.feed
@@ -152,6 +167,8 @@ class MainWindow(QMainWindow):
         feed.status_received.connect(self._show_status)
         feed.notice_received.connect(self.notices.add)
         feed.sessions_listed.connect(self.sessions_page.show_sessions)
+        feed.trash_listed.connect(self.sessions_page.show_trash)
+        feed.identity_received.connect(self._show_identity)
         feed.command_answered.connect(self.boards_page.show_answer)
         feed.request_failed.connect(self._show_failure)
         self.follower.followed_changed.connect(lambda _: self._show_live_words())
@@ -166,7 +183,10 @@ class MainWindow(QMainWindow):
         page.cancel_requested.connect(actions.cancel)
         page.export_requested.connect(actions.export)
         page.rename_requested.connect(actions.rename)
+        page.star_requested.connect(actions.star)
         page.delete_requested.connect(actions.delete)
+        page.trash_requested.connect(self.show_trash)
+        self.tabs.page_closed.connect(self.trash_actions.forget_page)
         actions.history_loaded.connect(self.show_history)
         for window, button in self.live_page.window_buttons.items():
             button.clicked.connect(_later(self.choose_window, window))
@@ -190,6 +210,8 @@ class MainWindow(QMainWindow):
         self._connection = state
         if state.connection is Connection.OFFLINE:
             self._status = None
+        if state.connection is not Connection.ONLINE:
+            self.conditions.show_status(None)
         self.header.show_connection(state)
         self.status_line.show_connection(state)
         self.boards_page.show_connection(state)
@@ -202,12 +224,22 @@ class MainWindow(QMainWindow):
         self._status = status
         self.live_page.set_server_clock(status.now.timestamp())
         self.header.show_status(status)
+        self.conditions.show_status(status)
         self.status_line.show_status(status)
         self.boards_page.show_status(status)
         self.notices.show_boards(status.boards)
         if status.session is not None:
             self.sessions_page.sessions.update(status.session)
         self._show_live_words()
+
+    def _show_identity(self, who: WhoRecord) -> None:
+        """Grey what the role may not do."""
+        rights = Rights.of(who)
+        pages = (self.header, self.status_line, self.live_page, self.boards_page, self.sessions_page)
+        for part in (*pages, self.trash_actions):
+            part.show_rights(rights)
+        for name in ("start", "start_notes", "stop"):
+            self.menus[name].setEnabled(not rights.refusal(Role.OPERATOR))
 
     def _show_failure(self, failure: RequestFailure) -> None:
         if failure.is_of_recording:
@@ -237,20 +269,6 @@ class MainWindow(QMainWindow):
         self.header.show_default_name(default_session_name())
         self._show_live_words()
 
-    def _close_tab(self, place: int) -> None:
-        page = self.tabs.widget(place)
-        if isinstance(page, HistoryPage):
-            self.tabs.removeTab(place)
-            page.deleteLater()
-
-    def _close_button(self, page: HistoryPage) -> QPushButton:
-        button = QPushButton("×")
-        button.setProperty("kind", "close")
-        button.setToolTip("Close this session's plot (Ctrl+W)")
-        button.setAccessibleName("Close")
-        button.clicked.connect(lambda: self._close_tab(self.tabs.indexOf(page)))
-        return button
-
     def _restore(self) -> None:
         self.appearance.choose(self.preferences.theme)
         self.live_page.set_theme(self.appearance.theme)
@@ -263,8 +281,6 @@ class MainWindow(QMainWindow):
             self.live_page.splitter.restoreState(live)
 
     def _lay_out(self) -> None:
-        self.tabs.setDocumentMode(True)
-        self.tabs.tabBar().setDrawBase(False)
         for page, title in ((self.live_page, "Live"), (self.boards_page, "Boards"), (self.sessions_page, "Sessions")):
             self.tabs.addTab(page, title)
         content = QWidget()
@@ -272,21 +288,16 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.header)
+        column.addWidget(self.conditions)
         column.addWidget(self.notices)
         column.addWidget(self.tabs, 1)
         self.setCentralWidget(content)
         self.setStatusBar(self.status_line)
-        self.tabs.setFocusPolicy(Qt.StrongFocus)
 
 
 def default_session_name() -> str:
     """Return the name of a session that no one named: date and time."""
     return datetime.now().astimezone().strftime("Session %Y-%m-%d %H:%M")
-
-
-def _tab_title(record: SessionRecord) -> str:
-    title = session_title(record)
-    return title if len(title) <= 28 else f"{title[:27]}…"
 
 
 def _later(act: Callable[[PlotWindow], None], window: PlotWindow) -> Callable[[], None]:

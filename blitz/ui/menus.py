@@ -48,7 +48,8 @@ def build_menus(window: "MainWindow") -> dict[str, QAction]:
     view = bar.addMenu("&View")
     for place, name in enumerate(("live", "boards", "sessions")):
         add(view, name, f"&{name.capitalize()}", f"Ctrl+{place + 1}", _show_tab(window, place))
-    add(view, "close_tab", "&Close the session shown", "Ctrl+W", window.close_tab)
+    add(view, "trash", "T&rash", "Ctrl+T", window.show_trash)
+    add(view, "close_tab", "&Close the page shown", "Ctrl+W", window.close_tab)
     view.addSeparator()
     _add_themes(view.addMenu("&Theme"), window, actions)
     add(view, "dismiss", "&Dismiss all notices", "Ctrl+Shift+D", window.notices.dismiss_all)

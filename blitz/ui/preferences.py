@@ -2,6 +2,7 @@
 
 from PyQt5.QtCore import QByteArray, QSettings
 
+from blitz.io.address import ServerAddress
 from blitz.ui.theme import ThemeChoice
 from blitz.ui.windows import DEFAULT_WINDOW, PlotWindow
 
@@ -39,10 +40,19 @@ class Preferences:
         """Addresses connected to before, the last one first."""
         return tuple(part for part in self._text("servers").split("\n") if part)
 
-    def remember_server(self, address: str) -> None:
-        """Put an address at the head of :attr:`servers`."""
-        others = [known for known in self.servers if known != address]
-        self._settings.setValue("servers", "\n".join([address, *others][:MOST_SERVERS]))
+    def remember_server(self, server: ServerAddress) -> None:
+        """Put an address at the head of :attr:`servers`, and keep its certificate's fingerprint; never a token."""
+        address = str(server)
+        kept = [address, *(known for known in self.servers if known != address)][:MOST_SERVERS]
+        self._settings.setValue("servers", "\n".join(kept))
+        fingerprints = {known: self.fingerprint(known) for known in kept} | {address: server.fingerprint}
+        lines = (f"{known} {fingerprint}" for known, fingerprint in fingerprints.items() if fingerprint)
+        self._settings.setValue("fingerprints", "\n".join(lines))
+
+    def fingerprint(self, address: str) -> str:
+        """Return by which fingerprint a server's certificate was known last; empty where none was needed."""
+        known = (line.partition(" ") for line in self._text("fingerprints").split("\n"))
+        return next((fingerprint for server, _, fingerprint in known if server == address), "")
 
     @property
     def export_folder(self) -> str:

@@ -9,6 +9,7 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -17,12 +18,14 @@ from blitz.data.cache_engine import cache_path
 from blitz.data.database_client import DatabaseClient
 from blitz.data.models import Session
 from blitz.data.records import Event, EventKind, Notice, StatusRecord
-from blitz.errors import AuthenticationError, BlitzError, ConfigError
+from blitz.errors import AuthenticationError, BlitzError, CertificateMismatch, ConfigError, Forbidden, ServerBusy
+from blitz.io.address import ServerAddress
 from blitz.io.connection import AsyncClient
 from blitz.ui.board_desk import BoardDesk
 from blitz.ui.downloads import Downloads, Progress
 from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure, SessionList
 from blitz.ui.report import report
+from blitz.ui.trash_desk import TrashDesk
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +39,13 @@ _LIST_CHANGES = (
     EventKind.SESSION_STOPPED,
     EventKind.SESSION_CHANGED,
     EventKind.SESSION_DELETED,
+    EventKind.SESSION_RESTORED,
 )
+_TRASH_CHANGES = (EventKind.SESSION_DELETED, EventKind.SESSION_RESTORED)
+_HOPELESS = (AuthenticationError, CertificateMismatch, ConfigError, Forbidden)
+"""What waiting does not mend."""
 
-MakeClient = Callable[[str, str | None], AsyncClient]
+MakeClient = Callable[[ServerAddress], AsyncClient]
 
 
 class ServerDesk:
@@ -60,12 +67,14 @@ class ServerDesk:
         self.cache_path: Path | None = None
         self.boards = BoardDesk(feed, self._known_client, self._ask_status)
         """What is asked of boards."""
+        self.trash = TrashDesk(feed, self._known_client, self.list_sessions)
+        """What is asked about the trash, and stars."""
 
-    async def connect(self, address: str, token: str | None) -> None:
+    async def connect(self, server: ServerAddress) -> None:
         """Leave the present server and go on trying to reach another one."""
         async with self._switching:
             await self._leave()
-            self._begin_serving(address, token)
+            self._begin_serving(server)
 
     async def disconnect(self) -> None:
         """Leave the server."""
@@ -97,13 +106,14 @@ class ServerDesk:
         await self.list_sessions()
 
     async def delete(self, session_id: int) -> None:
-        """Delete a session on the server, then here."""
+        """Move a session to the server's trash, then delete it here."""
         # No list in between: it would show the session as one that only the cache has left.
         async with self._listing:
             await self._known_client().delete(session_id)
             if self._cache is not None:
                 self._cache.delete_session(session_id)
         await self.list_sessions()
+        await self.trash.tell_deleted(session_id)
 
     async def delete_local(self, session_id: int) -> None:
         """Delete what is cached of a session."""
@@ -148,14 +158,15 @@ class ServerDesk:
             raise ConfigError("There is no cache to download into: connect to the server first.")
         await client.download(session_id, cache, progress)
 
-    def _begin_serving(self, address: str, token: str | None) -> None:
+    def _begin_serving(self, server: ServerAddress) -> None:
         self._serving = asyncio.create_task(
-            report(self._feed, f"The connection to {address} ended", self._serve(address, token)), name="blitz server"
+            report(self._feed, f"The connection to {server} ended", self._serve(server)), name="blitz server"
         )
 
-    async def _serve(self, address: str, token: str | None) -> None:
+    async def _serve(self, server: ServerAddress) -> None:
+        address = str(server)
         try:
-            client = self._client = self._make_client(address, token)
+            client = self._client = self._make_client(server)
         except BlitzError as error:
             self._give_up(address, error)
             return
@@ -164,18 +175,22 @@ class ServerDesk:
             self._tell(Connection.CONNECTING, address, reason)
             try:
                 status = (await client.connect(timeout=5))[0]
+                who = await client.whoami()
                 self._open_cache(status.store_id)
                 self._tell(Connection.ONLINE, address)
+                self._feed.identity_received.emit(who)
                 self._feed.status_received.emit(status)
                 wait_s = 1.0
                 await self._follow_all(client, address)
                 return
-            except (AuthenticationError, ConfigError) as error:
+            except _HOPELESS as error:
                 self._give_up(address, error)
                 return
+            except ServerBusy as error:
+                reason, asked_s = str(error), error.retry_after_s or 0.0
             except BlitzError as error:
-                reason = str(error)
-            await asyncio.sleep(wait_s)
+                reason, asked_s = str(error), 0.0
+            await asyncio.sleep(max(wait_s, asked_s))
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
     def _give_up(self, address: str, error: BlitzError) -> None:
@@ -183,8 +198,10 @@ class ServerDesk:
         self._feed.request_failed.emit(RequestFailure(f"Not connected to {address}", error))
 
     async def _follow_all(self, client: AsyncClient, address: str) -> None:
+        self._tell_version(client)
         await self._tell_notices(client)
         await self.list_sessions()
+        await self.trash.tell()
         preview = asyncio.create_task(self._follow(client, "preview", -PREVIEW_MESSAGES, None), name="blitz preview")
         try:
             await self._follow(client, None, -CATCH_UP_MESSAGES, address)
@@ -242,15 +259,28 @@ class ServerDesk:
             feed.session_stopped.emit(event.session)
         if event.event in _LIST_CHANGES:
             await self._list_again()
+        if event.event in _TRASH_CHANGES:
+            with contextlib.suppress(BlitzError):
+                await self.trash.tell()
 
     async def _come_back(self) -> None:
         try:
             status = await self._ask_status()
             self._open_cache(status.store_id)
-            await self._tell_notices(self._known_client())
+            client = self._known_client()
+            self._tell_version(client)
+            self._feed.identity_received.emit(await client.whoami())
+            await self._tell_notices(client)
+            await self.trash.tell()
         except BlitzError as error:
             log.info("Cannot ask the server that came back: %s", error)
         await self._list_again()
+
+    def _tell_version(self, client: AsyncClient) -> None:
+        if client.version_words:
+            self._feed.notice_received.emit(
+                Notice(severity="warning", text=client.version_words, time=datetime.now(UTC))
+            )
 
     async def _tell_notices(self, client: AsyncClient) -> None:
         """Pass on what the server noted meanwhile."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from PyQt5.QtCore import QObject
 
 from blitz.data.board_definition import BoardDefinition
+from blitz.io.address import ServerAddress
 from blitz.io.connection import AsyncClient
 from blitz.ui.feed import BoardCommand, Feed, RequestFailure
 from blitz.ui.report import report
@@ -23,7 +24,7 @@ class ServerLink(Feed):
     """Owns the thread; requests are begun in the order asked, and carried out beside each other.
 
     :param cache_dir: the folder of the caches, one a server.
-    :param make_client: makes a client from address and token; tests give another.
+    :param make_client: makes a client of a server; tests give another.
     """
 
     def __init__(self, cache_dir: Path, make_client: MakeClient | None = None, parent: QObject | None = None) -> None:
@@ -43,9 +44,9 @@ class ServerLink(Feed):
         """The file of the cache; None until a server was reached."""
         return self._desk.cache_path if self._desk else None
 
-    def connect_to(self, address: str, token: str | None = None) -> None:
+    def connect_to(self, server: ServerAddress) -> None:
         """Leave the present server and connect to another one."""
-        self._ask(f"Not connected to {address}", lambda desk: desk.connect(address, token))
+        self._ask(f"Not connected to {server}", lambda desk: desk.connect(server))
 
     def disconnect_from(self) -> None:
         """Leave the server."""
@@ -76,8 +77,26 @@ class ServerLink(Feed):
         self._ask(f"Session {session_id} was not renamed", lambda desk: desk.rename(session_id, name, notes))
 
     def delete_session(self, session_id: int) -> None:
-        """Delete a session on the server and here."""
+        """Move a session to the trash, and delete the copy here."""
         self._ask(f"Session {session_id} was not deleted", lambda desk: desk.delete(session_id))
+
+    def star_session(self, session_id: int, is_starred: bool) -> None:
+        """Star a session, or no longer."""
+        self._ask(
+            f"The star of session {session_id} is as before", lambda desk: desk.trash.star(session_id, is_starred)
+        )
+
+    def restore_session(self, session_id: int) -> None:
+        """Take a session out of the trash."""
+        self._ask(f"Session {session_id} was not restored", lambda desk: desk.trash.restore(session_id))
+
+    def delete_for_good(self, session_id: int) -> None:
+        """Delete a session that is in the trash."""
+        self._ask(f"Session {session_id} is still in the trash", lambda desk: desk.trash.delete_for_good(session_id))
+
+    def refresh_trash(self) -> None:
+        """Ask for what is in the trash."""
+        self._ask("The list of the trash is not up to date", lambda desk: desk.trash.tell())
 
     def delete_local_copy(self, session_id: int) -> None:
         """Delete a session from the cache only."""
@@ -155,5 +174,5 @@ class ServerLink(Feed):
         await asyncio.gather(*self._requests, return_exceptions=True)
 
 
-def _make_client(address: str, token: str | None) -> AsyncClient:
-    return AsyncClient(address, token=token, max_wait_retry=_LONGEST_RETRY_S)
+def _make_client(server: ServerAddress) -> AsyncClient:
+    return AsyncClient(server, max_wait_retry=_LONGEST_RETRY_S)

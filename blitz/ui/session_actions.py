@@ -58,9 +58,11 @@ class SessionActions(QObject):
         self._preferences = preferences
         self._window = window
         self._wishes: dict[int, _Wish] = {}
+        self._has_trash = False
         feed.download_progressed.connect(sessions.set_progress)
         feed.download_finished.connect(self._after_download)
         feed.download_cancelled.connect(self._after_cancel)
+        feed.trash_listed.connect(self._take_trash)
 
     def view(self, session_id: int) -> None:
         """Plot a session."""
@@ -133,6 +135,12 @@ class SessionActions(QObject):
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
+    def star(self, session_id: int) -> None:
+        """Star a session, or no longer."""
+        record = self._sessions.find(session_id)
+        if record is not None:
+            self._feed.star_session(session_id, not record.starred)
+
     def delete(self, session_id: int) -> None:
         """Ask, naming the session and what will be gone, then delete it."""
         record = self._sessions.find(session_id)
@@ -143,11 +151,11 @@ class SessionActions(QObject):
         box.setIcon(QMessageBox.Warning)
         box.setWindowTitle("Delete a session")
         box.setText(f"Delete “{session_title(record)}”?")
-        box.setInformativeText(_what_goes(record, is_local, is_gone))
+        box.setInformativeText(_what_goes(record, is_local, is_gone, self._has_trash))
         everywhere = local = None
         if not is_gone:
             words = "Delete on server and here" if is_local else "Delete on the server"
-            everywhere = box.addButton(words, QMessageBox.DestructiveRole)
+            everywhere = box.addButton("Move to the trash" if self._has_trash else words, QMessageBox.DestructiveRole)
         if is_local:
             local = box.addButton("Delete only the copy here", QMessageBox.DestructiveRole)
         cancel = box.addButton(QMessageBox.Cancel)
@@ -166,6 +174,9 @@ class SessionActions(QObject):
         box.open()
         # A default button alone does not have the focus: Enter would press the first one.
         cancel.setFocus()
+
+    def _take_trash(self, records: tuple[SessionRecord, ...] | None) -> None:
+        self._has_trash = records is not None
 
     def _is_here(self, session_id: int, wish: _Wish) -> bool:
         """Whether a session can be read now; otherwise it is fetched and the wish kept."""
@@ -202,12 +213,16 @@ class SessionActions(QObject):
         return session_title(record) if record else f"Session {session_id}"
 
 
-def _what_goes(record: SessionRecord, is_local: bool, is_gone: bool) -> str:
+def _what_goes(record: SessionRecord, is_local: bool, is_gone: bool, has_trash: bool) -> str:
     what = (
         f"Session {record.id} of {format_moment(record.started_at)} has {format_count(record.message_count)} messages."
     )
     if is_gone:
         return f"{what} The server no longer has it: the copy on this computer is the last one."
+    if has_trash:
+        star = " It is starred." if record.starred else ""
+        here = " The copy on this computer is deleted; it can be deleted alone, too." if is_local else ""
+        return f"{what}{star} It goes to the server's trash, from which it can be restored.{here}"
     if is_local:
         return f"{what} Deleted on the server, it is gone for everyone; the copy here can be deleted alone."
     return f"{what} There is no copy on this computer: deleted on the server, it is gone for everyone."

@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.boards import Readings, load_definitions
 from blitz.data.records import BoardRecord, LinkState, SessionRecord, Source, StatusRecord, StoreRecord
+from blitz.io.address import ServerAddress
 from blitz.ui.feed import BoardCommand, Connection, ConnectionState, Feed
 from blitz.ui.main_window import MainWindow
 from blitz.ui.preferences import Preferences
@@ -34,8 +35,8 @@ class FakeFeed(Feed):
     def cache_path(self) -> Path | None:
         return self.path
 
-    def connect_to(self, address: str, token: str | None = None) -> None:
-        self.requests.append(("connect", address, token))
+    def connect_to(self, server: ServerAddress) -> None:
+        self.requests.append(("connect", str(server), server.token, server.fingerprint))
 
     def disconnect_from(self) -> None:
         self.requests.append(("disconnect",))
@@ -63,6 +64,18 @@ class FakeFeed(Feed):
 
     def delete_session(self, session_id: int) -> None:
         self.requests.append(("delete", session_id))
+
+    def star_session(self, session_id: int, is_starred: bool) -> None:
+        self.requests.append(("star", session_id, is_starred))
+
+    def restore_session(self, session_id: int) -> None:
+        self.requests.append(("restore", session_id))
+
+    def delete_for_good(self, session_id: int) -> None:
+        self.requests.append(("delete for good", session_id))
+
+    def refresh_trash(self) -> None:
+        self.requests.append(("trash",))
 
     def delete_local_copy(self, session_id: int) -> None:
         self.requests.append(("delete here", session_id))

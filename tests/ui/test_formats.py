@@ -2,16 +2,13 @@
 
 import doctest
 
-import pytest
-
 from blitz.data.boards import Channel, load_definitions
-from blitz.ui import formats
-from blitz.ui.dialogs import connect
+from blitz.ui import formats, rights
 from blitz.ui.plots import curves
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    for module in (formats, connect, curves):
+    for module in (formats, rights, curves):
         assert doctest.testmod(module).failed == 0
 
 
@@ -21,20 +18,6 @@ def test_decimals_follow_the_smallest_step_of_a_channel() -> None:
     assert formats.channel_decimals(Channel(name="adc", bit=0, bits=12)) == 0
     assert formats.channel_decimals(Channel(name="volt", bit=0, bits=12, scale=5, divisor=4096)) == 3
     assert formats.channel_decimals(Channel(name="tenth", bit=0, bits=12, divisor=10)) == 1
-
-
-@pytest.mark.parametrize(
-    ("typed", "address"),
-    [
-        ("lab-pi", "http://lab-pi:8999"),
-        ("10.0.0.3:9000", "http://10.0.0.3:9000"),
-        ("[::1]", "http://[::1]:8999"),
-        ("[::1]:80", "http://[::1]:80"),
-        (" https://lab.example/ ", "https://lab.example"),
-    ],
-)
-def test_an_address_is_completed(typed: str, address: str) -> None:
-    assert connect.complete_address(typed) == address
 
 
 def test_numbers_that_come_as_text_show_the_decimals_that_they_have() -> None:

@@ -212,7 +212,7 @@ def test_delete_names_the_session_and_says_from_where(window: MainWindow, feed: 
 def test_a_running_session_cannot_be_deleted_or_downloaded(window: MainWindow, feed: Any, make: Any) -> None:
     feed.sessions_listed.emit(SessionList((make.session(9, running=True),)))
     actions = window.sessions_page.actions_by_name
-    assert [name for name in actions if actions[name].isEnabled()] == ["rename"]
+    assert [name for name in actions if actions[name].isEnabled()] == ["rename", "star"]
 
 
 def test_a_download_can_be_cancelled_in_its_row(window: MainWindow, feed: Any, make: Any) -> None:
@@ -270,7 +270,7 @@ def test_connecting_asks_for_an_address_and_remembers_it(window: MainWindow, fee
     dialog = open_dialog(window, QDialog)
     dialog._address.setEditText("lab-pi")
     dialog.accept()
-    assert feed.requests[-1] == ("connect", "http://lab-pi:8999", None)
+    assert feed.requests[-1] == ("connect", "http://lab-pi:8999", "", "")
     assert window.preferences.servers == ("http://lab-pi:8999",)
     window.menus["disconnect"].trigger()
     assert feed.requests[-1] == ("disconnect",)

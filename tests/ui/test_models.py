@@ -111,7 +111,7 @@ def test_sessions_show_where_they_are_and_how_far_a_download_is(make: Any) -> No
 def test_a_running_session_has_no_length_and_counts_on(make: Any) -> None:
     model = sessions.SessionsModel()
     model.show(SessionList((make.session(running=True, name=""),)))
-    assert texts(model, 0)[1] == "Session 7"
+    assert model.index(0, sessions.NAME).data() == "Session 7"
     assert model.index(0, sessions.LENGTH).data() == "–"
     model.update(make.session(running=True, name="", count=1234567))
     assert model.index(0, sessions.MESSAGES).data().split() == ["1", "234", "567"]

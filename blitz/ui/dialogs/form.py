@@ -1,5 +1,6 @@
 """The form that all dialogs are: a sentence, labelled fields, two buttons."""
 
+from PyQt5.QtCore import Qt
 from PyQt5.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from blitz.ui.theme import SPACE
@@ -24,6 +25,11 @@ class Form(QDialog):
         self.buttons.addButton(QDialogButtonBox.Cancel)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
+        self.wrong = QLabel()
+        self.wrong.setWordWrap(True)
+        self.wrong.setTextFormat(Qt.PlainText)
+        self.wrong.setProperty("state", "bad")
+        self.wrong.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(2 * SPACE, 2 * SPACE, 2 * SPACE, 2 * SPACE)
         column.setSpacing(2 * SPACE)
@@ -33,7 +39,13 @@ class Form(QDialog):
             words.setProperty("kind", "muted")
             column.addWidget(words)
         column.addLayout(self._fields)
+        column.addWidget(self.wrong)
         column.addWidget(self.buttons)
+
+    def say_wrong(self, sentence: str) -> None:
+        """Say above the buttons what is wrong with the fields; nothing: nothing is."""
+        self.wrong.setText(sentence)
+        self.wrong.setVisible(bool(sentence))
 
     def add(self, label: str, field: QWidget) -> None:
         """Put a field below the others."""

@@ -11,8 +11,8 @@ from blitz.ui.feed import SessionList
 from blitz.ui.formats import MISSING, format_count, format_duration, format_moment
 from blitz.ui.models.columns import ColumnsModel
 
-COLUMNS = ("No.", "Name", "Started", "Length", "Messages", "State", "Copy", "Owner")
-NUMBER, NAME, STARTED, LENGTH, MESSAGES, STATE, COPY, OWNER = range(8)
+COLUMNS = ("★", "No.", "Name", "Started", "Length", "Messages", "State", "Copy", "Owner")
+STAR, NUMBER, NAME, STARTED, LENGTH, MESSAGES, STATE, COPY, OWNER = range(9)
 SORT_ROLE = Qt.UserRole
 PROGRESS_ROLE = Qt.UserRole + 1
 """Share of a download that is done, 0 to 1; None without one."""
@@ -109,13 +109,29 @@ class SessionsModel(ColumnsModel):
             return download.share if download else None
         if role == Qt.TextAlignmentRole and column in _NUMBERS:
             return int(Qt.AlignRight | Qt.AlignVCenter)
+        if role == Qt.TextAlignmentRole and column == STAR:
+            return int(Qt.AlignCenter)
+        if role == Qt.AccessibleTextRole and column == STAR:
+            return "starred" if record.starred else "not starred"
         if role == Qt.FontRole and column in (*_NUMBERS, STARTED):
             return self.number_font
         if role == Qt.ToolTipRole:
-            return record.notes or None if column == NAME else self._text(record, column)
+            return self._tip(record, column)
         return None
 
+    def _tip(self, record: SessionRecord, column: int) -> str | None:
+        if column == NAME:
+            return record.notes or None
+        if column == STAR:
+            kept = "Starred: kept, whatever its age" if record.starred else "Not starred"
+            return f"{kept}. Click to change it."
+        if column == STATE:
+            return record.stop_reason or self._text(record, column)
+        return self._text(record, column)
+
     def _text(self, record: SessionRecord, column: int) -> str:
+        if column == STAR:
+            return "★" if record.starred else "☆"
         if column == NUMBER:
             return str(record.id)
         if column == NAME:
@@ -166,11 +182,11 @@ def session_title(record: SessionRecord) -> str:
 
 def state_words(record: SessionRecord) -> str:
     """Say how a session is, or how it went: gaps, losses, and whether the account balances."""
+    resumed = f"resumed {'once' if record.resumed == 1 else f'{record.resumed} times'}" if record.resumed else ""
     if record.is_running:
-        return "recording"
-    if record.interrupted:
-        return f"interrupted, {record.verdict}" if record.verdict else "interrupted"
-    return record.verdict or "complete"
+        return ", ".join(part for part in ("recording", resumed) if part)
+    how = "interrupted" if record.interrupted else "stopped by itself" if record.stop_reason else ""
+    return ", ".join(part for part in (how, resumed, record.verdict) if part) or "complete"
 
 
 def session_length_s(record: SessionRecord) -> float | None:

@@ -3,14 +3,16 @@
 from PyQt5.QtCore import QModelIndex, Qt, pyqtSignal
 from PyQt5.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
-from blitz.data.records import BoardRecord, LinkState, StatusRecord
+from blitz.data.records import BoardRecord, LinkState, Role, StatusRecord
 from blitz.ui.feed import Connection, ConnectionState
 from blitz.ui.models.boards import ERROR, BoardsModel
 from blitz.ui.pages.hints import NO_BOARDS, OFFLINE
+from blitz.ui.rights import Rights
 from blitz.ui.theme import SPACE, Appearance, Theme, number_font
 from blitz.ui.widgets.account_view import AccountView
 from blitz.ui.widgets.command_panel import CommandPanel
 from blitz.ui.widgets.offer_bar import Offer, OfferBar, place_offers
+from blitz.ui.widgets.permitted import permit
 from blitz.ui.widgets.table import Table
 
 _RELEASE = "Lends the port, for flashing a sketch or another program; it is taken again by itself."
@@ -32,6 +34,7 @@ class BoardsPage(QWidget):
 
     def __init__(self, appearance: Appearance, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._rights = Rights()
         self.boards = BoardsModel(self)
         self.boards.number_font = number_font(self.font())
         self.table = Table(self.boards, OFFLINE)
@@ -90,7 +93,14 @@ class BoardsPage(QWidget):
         names = [board.name for board in status.boards]
         if selected in names and selected != self.selected_board:
             self.table.selectRow(names.index(selected))
-        self.offers.show_offers(place_offers(status.boards))
+        can_say = not self._rights.refusal(Role.OPERATOR)
+        self.offers.show_offers(place_offers(status.boards) if can_say else [])
+        self._show_target()
+
+    def show_rights(self, rights: Rights) -> None:
+        """Take over what the operator may do."""
+        self._rights = rights
+        self.commands.show_rights(rights)
         self._show_target()
 
     def show_answer(self, board: str, sent: str, answer: str) -> None:
@@ -124,11 +134,13 @@ class BoardsPage(QWidget):
         self.account.show_account(board.account if board else None)
         self.account_title.setText(f"Account of {board.name}" if board else "Account")
         is_lent = board is not None and board.state is LinkState.RELEASED
-        self.channels.setEnabled(board is not None and board.definition is not None)
+        refusal = self._rights.refusal(Role.OPERATOR)
+        permit(self.channels, refusal, is_enabled=board is not None and board.definition is not None)
         bad = board.bad_frames if board else 0
         self.bad_frames.setText(f"&Bad frames ({bad})…" if bad else "&Bad frames…")
         self.bad_frames.setEnabled(board is not None)
-        self.release.setEnabled(board is not None)
+        permit(self.release, refusal, is_enabled=board is not None)
+        permit(self.retake, refusal)
         self.release.setVisible(not is_lent)
         self.retake.setVisible(is_lent)
         self.port_words.setText(_lent_words(board) if board is not None and is_lent else _RELEASE)

@@ -15,13 +15,14 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
-from blitz.data.records import BoardRecord, LinkState, StatusRecord
+from blitz.data.records import BoardRecord, LinkState, Role, StatusRecord
 from blitz.ui.feed import Connection, ConnectionState
 from blitz.ui.live_store import LiveStore
 from blitz.ui.models.last_readings import LastReadingsModel
 from blitz.ui.models.variables import CHANNEL, VariablesModel
 from blitz.ui.pages.hints import NO_BOARDS, OFFLINE
 from blitz.ui.plots.live_plot import LivePlot
+from blitz.ui.rights import Rights
 from blitz.ui.theme import SPACE, Appearance, Theme, number_font
 from blitz.ui.widgets.channel_delegate import ChannelDelegate
 from blitz.ui.widgets.offer_bar import NAME_CHANNELS, Offer, OfferBar, channel_offers, place_offers
@@ -48,6 +49,7 @@ class LivePage(QWidget):
         self._store = store
         self._seen_version = -1
         self._clock_offset_s = 0.0
+        self._rights = Rights()
         self.variables = VariablesModel(store, lambda index: appearance.theme.channel_colour(index), self)
         self.last_readings = LastReadingsModel(store, self)
         self.plot = LivePlot(store, self.variables)
@@ -72,6 +74,10 @@ class LivePage(QWidget):
     def server_now_s(self) -> float:
         """The server's clock, in seconds since the Unix epoch, as far as it is known."""
         return time.time() + self._clock_offset_s
+
+    def show_rights(self, rights: Rights) -> None:
+        """Take over what the operator may do: nothing is offered that would be refused."""
+        self._rights = rights
 
     def set_server_clock(self, now_s: float) -> None:
         """Take over the server's clock: ages are counted by it."""
@@ -98,7 +104,8 @@ class LivePage(QWidget):
             hint = f"Connecting to {state.address} …"
         else:
             hint = _waiting_words(status)
-        boards = status.boards if status is not None and state.connection is Connection.ONLINE else ()
+        can_answer = state.connection is Connection.ONLINE and not self._rights.refusal(Role.OPERATOR)
+        boards = status.boards if status is not None and can_answer else ()
         self.offers.show_offers([*self._place_offers(boards), *channel_offers(boards)])
         self.plot.show_badge(badge)
         self.plot.show_hint(hint)

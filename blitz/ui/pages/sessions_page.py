@@ -5,7 +5,7 @@ from typing import Any
 from PyQt5.QtCore import QModelIndex, QPoint, QSortFilterProxyModel, Qt, pyqtSignal
 from PyQt5.QtWidgets import QAction, QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
 
-from blitz.data.records import SessionRecord
+from blitz.data.records import Role, SessionRecord
 from blitz.ui.feed import Connection, ConnectionState, SessionList
 from blitz.ui.models.sessions import (
     COPY,
@@ -13,12 +13,15 @@ from blitz.ui.models.sessions import (
     NUMBER,
     PROGRESS_ROLE,
     SORT_ROLE,
+    STAR,
     SessionsModel,
     session_title,
     state_words,
 )
 from blitz.ui.pages.hints import NO_SESSIONS, OFFLINE
+from blitz.ui.rights import Rights
 from blitz.ui.theme import SPACE, number_font
+from blitz.ui.widgets.permitted import permit
 from blitz.ui.widgets.table import ProgressDelegate, Table
 
 
@@ -30,10 +33,14 @@ class SessionsPage(QWidget):
     cancel_requested = pyqtSignal(int)
     export_requested = pyqtSignal(int)
     rename_requested = pyqtSignal(int)
+    star_requested = pyqtSignal(int)
+    trash_requested = pyqtSignal()
+    """The trash is to be shown."""
     delete_requested = pyqtSignal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._rights = Rights()
         self.sessions = SessionsModel(self)
         self.sessions.number_font = number_font(self.font())
         self.proxy = _SortedSessions(self)
@@ -47,11 +54,12 @@ class SessionsPage(QWidget):
         self.table.setSortingEnabled(True)
         # Qt's arrow lies on right-aligned titles; the proxy writes one.
         self.table.horizontalHeader().setSortIndicatorShown(False)
-        self.table.set_widths(64, 220, 172, 84, 104, 300, 150, 130, stretched=NAME)
+        self.table.set_widths(40, 64, 220, 172, 84, 104, 300, 150, 130, stretched=NAME)
         self.table.setItemDelegateForColumn(COPY, ProgressDelegate(PROGRESS_ROLE, self.table))
         self.table.setContextMenuPolicy(Qt.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._show_menu)
         self.table.activated.connect(self._activate)
+        self.table.clicked.connect(self._click)
         self.table.selectionModel().selectionChanged.connect(self._show_actions)
         self.sessions.dataChanged.connect(self._show_actions)
         self.sessions.modelReset.connect(self._show_actions)
@@ -65,6 +73,10 @@ class SessionsPage(QWidget):
         self.about.setTextFormat(Qt.PlainText)
         self.about.setWordWrap(True)
         self.about.setTextInteractionFlags(Qt.TextSelectableByMouse)
+        self.trash = QPushButton("Trash…")
+        self.trash.setToolTip("Sessions that were deleted, and can be restored")
+        self.trash.clicked.connect(lambda: self.trash_requested.emit())
+        self.trash.hide()
         self.actions_by_name = self._make_actions()
         self._lay_out()
         self._show_actions()
@@ -91,9 +103,24 @@ class SessionsPage(QWidget):
         elif sessions.records:
             self.select(sessions.records[0].id)
 
+    def show_rights(self, rights: Rights) -> None:
+        """Take over what the operator may do."""
+        self._rights = rights
+        self._show_actions()
+
+    def show_trash(self, records: tuple[SessionRecord, ...] | None) -> None:
+        """Offer to look into the trash, where the server has one."""
+        self.trash.setVisible(records is not None)
+        self.trash.setText(f"Trash ({len(records)})…" if records else "Trash…")
+        words = "Move the session to the trash; asks first" if records is not None else "Delete the session; asks first"
+        permit(self.actions_by_name["delete"], "")
+        self.actions_by_name["delete"].setToolTip(f"{words} (Del)")
+        self._show_actions()
+
     def show_connection(self, state: ConnectionState) -> None:
         """The list of a server that was left is no longer true."""
         if state.connection is Connection.OFFLINE:
+            self.trash.hide()
             self.table.set_hint(OFFLINE)
             self.sessions.show(SessionList())
         self._show_actions()
@@ -105,6 +132,7 @@ class SessionsPage(QWidget):
             ("cancel", "&Cancel download", "", "Stop; what has come is kept for going on later", self.cancel_requested),
             ("export", "&Export CSV…", "Ctrl+E", "Write the session to a CSV file", self.export_requested),
             ("rename", "&Rename…", "F2", "Change name and notes", self.rename_requested),
+            ("star", "&Star", "*", "Keep the session, whatever its age", self.star_requested),
             ("delete", "De&lete…", "Del", "Delete the session; asks first", self.delete_requested),
         )
         actions = {}
@@ -123,7 +151,13 @@ class SessionsPage(QWidget):
         if self.selected is not None:
             signal.emit(self.selected.id)  # type: ignore[attr-defined]  # a bound signal
 
+    def _click(self, index: QModelIndex) -> None:
+        if index.column() == STAR and self.actions_by_name["star"].isEnabled():
+            self._ask(self.star_requested)
+
     def _activate(self, index: QModelIndex) -> None:
+        if index.column() == STAR:
+            return  # a double click is two clicks
         if self.actions_by_name["view"].isEnabled():
             self._ask(self.view_requested)
 
@@ -147,13 +181,19 @@ class SessionsPage(QWidget):
         self.actions_by_name["download"].setVisible(not is_loading)
         self.actions_by_name["cancel"].setVisible(is_loading)
         self.actions_by_name["export"].setEnabled(is_done and not is_loading)
-        self.actions_by_name["rename"].setEnabled(record is not None)
-        self.actions_by_name["delete"].setEnabled(is_done and not is_loading)
+        refusal = self._rights.refusal(Role.OPERATOR)
+        is_there = record is not None and not self.sessions.is_gone(record.id)
+        permit(self.actions_by_name["rename"], refusal, is_enabled=record is not None)
+        permit(self.actions_by_name["star"], refusal, is_enabled=is_there)
+        self.actions_by_name["star"].setText("Un&star" if record is not None and record.starred else "&Star")
+        # The copy here is everybody's own to delete.
+        is_mine = is_local and record is not None and self.sessions.is_gone(record.id)
+        permit(self.actions_by_name["delete"], "" if is_mine else refusal, is_enabled=is_done and not is_loading)
 
     def _show_about(self) -> None:
         """Say of the selected session what its row has no room for."""
         record = self.selected
-        words = [session_title(record), state_words(record), record.notes] if record else []
+        words = [session_title(record), state_words(record), record.stop_reason, record.notes] if record else []
         self.about.setText("  ·  ".join(part for part in words if part))
 
     def _lay_out(self) -> None:
@@ -163,6 +203,7 @@ class SessionsPage(QWidget):
             row.addWidget(_button(action))
         row.addStretch(1)
         row.addWidget(self.search, 1)
+        row.addWidget(self.trash)
         page = QVBoxLayout(self)
         page.setContentsMargins(2 * SPACE, 2 * SPACE, 2 * SPACE, SPACE)
         page.setSpacing(SPACE)

@@ -15,10 +15,12 @@ from PyQt5.QtWidgets import (
 )
 
 from blitz.data.board_definition import Command
-from blitz.data.records import BoardRecord
+from blitz.data.records import BoardRecord, Role
 from blitz.ui.feed import BoardCommand
+from blitz.ui.rights import Rights
 from blitz.ui.theme import SPACE
 from blitz.ui.widgets.choice import Choice
+from blitz.ui.widgets.permitted import permit
 
 _ENDINGS = (("LF", "\n"), ("CR LF", "\r\n"), ("CR", "\r"), ("no ending", ""))
 _A_ROW = 5
@@ -34,6 +36,8 @@ class CommandPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._rights = Rights()
+        self._board: BoardRecord | None = None
         self._shown: tuple[str | None, tuple[Command, ...]] = (None, ())
         self.buttons: list[QPushButton] = []
         self._grid = QGridLayout()
@@ -66,16 +70,19 @@ class CommandPanel(QWidget):
 
     def show_board(self, board: BoardRecord | None) -> None:
         """Show what can be sent to this board."""
+        self._board = board
         is_blitz = board is not None and board.format in ("", "blitz")
         self.target.setText(f"Send to {board.name}" if board else "Send")
         self.line.setPlaceholderText("such as 0985000000000014 – motor to 20" if is_blitz else "a line of text")
+        permit(self.line, "")
         self.line.setToolTip(
             "A line of the serial protocol in hex digits; the server sends it between two polls"
             if is_blitz
             else "Sent as it stands, with the ending chosen"
         )
+        refusal = self._rights.refusal(Role.OPERATOR)
         for widget in (self.line, self.send):
-            widget.setEnabled(board is not None)
+            permit(widget, refusal, is_enabled=board is not None)
         for option in (self.ending, self.hexadecimal):
             option.setVisible(board is not None and not is_blitz)
         commands = board.definition.commands if board is not None and board.definition is not None else ()
@@ -83,6 +90,13 @@ class CommandPanel(QWidget):
         if shown != self._shown:
             self._shown = shown
             self._show_buttons(commands)
+        for button in self.buttons:
+            permit(button, refusal)
+
+    def show_rights(self, rights: Rights) -> None:
+        """Take over what the operator may do."""
+        self._rights = rights
+        self.show_board(self._board)
 
     def show_answer(self, board: str, sent: str, answer: str) -> None:
         """Add an answer, or the sentence that says why there is none."""

@@ -7,11 +7,13 @@ from PyQt5.QtCore import pyqtSignal
 from PyQt5.QtGui import QFont
 from PyQt5.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from blitz.data.records import SessionRecord, StatusRecord
+from blitz.data.records import Role, SessionRecord, StatusRecord
 from blitz.ui.feed import Connection, ConnectionState
-from blitz.ui.formats import MISSING, format_count, format_duration, format_rate
+from blitz.ui.formats import MISSING, format_count, format_duration, format_rate, room_words
 from blitz.ui.models.sessions import session_title
+from blitz.ui.rights import Rights
 from blitz.ui.theme import LIGHT, SPACE, Theme, number_font
+from blitz.ui.widgets.permitted import permit
 from blitz.ui.widgets.recording_light import RecordingLight
 
 
@@ -31,6 +33,8 @@ class Header(QFrame):
         self._session_address = ""
         self._has_status = False
         self._is_preview = False
+        self._room = ""
+        self._rights = Rights()
         self._is_waiting = False
         self.light = RecordingLight()
         self.state = QLabel()
@@ -86,6 +90,7 @@ class Header(QFrame):
         self._session = status.session
         self._session_address = self._connection.address
         self._is_preview = status.preview
+        self._room = room_words(status.room) if status.room is not None else ""
         self.messages.show_text(format_count(status.session.message_count) if status.session else MISSING)
         self.rate.show_text(format_rate(status.rate_hz))
         self._show()
@@ -98,6 +103,11 @@ class Header(QFrame):
     def show_default_name(self, name: str) -> None:
         """Show the name that a session gets when none is typed."""
         self.name.setPlaceholderText(name)
+
+    def show_rights(self, rights: Rights) -> None:
+        """Take over what the operator may do."""
+        self._rights = rights
+        self._show()
 
     def stop_waiting(self) -> None:
         """The server refused or did not answer: Start and Stop can be pressed again."""
@@ -137,9 +147,11 @@ class Header(QFrame):
             figure.setVisible(is_online and self._session is not None)
         self.rate.setVisible(is_online)
         self.name.setVisible(self._session is None)
-        self.name.setEnabled(is_online and not self._is_waiting)
-        self.start.setEnabled(is_online and self._session is None and not self._is_waiting)
-        self.stop.setEnabled(is_online and self._session is not None and not self._is_waiting)
+        refusal = self._rights.refusal(Role.OPERATOR)
+        can_act = is_online and not self._is_waiting
+        permit(self.name, refusal, is_enabled=can_act)
+        permit(self.start, refusal, is_enabled=can_act and self._session is None)
+        permit(self.stop, refusal, is_enabled=can_act and self._session is not None)
 
     def _words(self) -> tuple[str, str, str]:
         state = self._connection
@@ -153,11 +165,8 @@ class Header(QFrame):
         if self._session is not None:
             by = f" · by {self._session.owner}" if self._session.owner else ""
             return "recording", "Recording", f"{session_title(self._session)}{by}"
-        return (
-            "preview",
-            "Not recording",
-            "Preview: values are shown, not kept" if self._is_preview else "Preview is off",
-        )
+        preview = "Preview: values are shown, not kept" if self._is_preview else "Preview is off"
+        return "preview", "Not recording", " · ".join(part for part in (preview, self._room) if part)
 
     def _lay_out(self) -> None:
         font = QFont(self.font())

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from PyQt5.QtCore import Qt
+from PyQt5.QtCore import Qt, QTimer
 from PyQt5.QtGui import QResizeEvent
 from PyQt5.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
@@ -24,6 +24,8 @@ class NoticeAction:
 
     label: str
     run: Callable[[], object]
+    is_final: bool = False
+    """Whether the notice has nothing more to say once it is pressed."""
 
 
 class NoticesArea(QWidget):
@@ -76,9 +78,19 @@ class NoticesArea(QWidget):
             self._remove(old)
         self._fit()
 
-    def tell(self, severity: str, text: str, action: NoticeAction | None = None) -> None:
-        """Show a notice of this program's own."""
-        self.add(Notice.model_validate({"severity": severity, "text": text, "time": datetime.now(UTC)}), action)
+    def tell(self, severity: str, text: str, action: NoticeAction | None = None, for_ms: int = 0) -> None:
+        """Show a notice of this program's own.
+
+        :param for_ms: after so long it goes by itself; 0: it stays.
+        """
+        notice = Notice.model_validate({"severity": severity, "text": text, "time": datetime.now(UTC)})
+        self.add(notice, action)
+        if for_ms:
+            timer = QTimer(self)
+            timer.setSingleShot(True)
+            timer.timeout.connect(lambda: self._withdraw(notice))
+            timer.timeout.connect(timer.deleteLater)
+            timer.start(for_ms)
 
     def show_boards(self, boards: Iterable[BoardRecord]) -> None:
         """Mark the warnings of boards that were away and are back: what they say is over."""
@@ -92,6 +104,10 @@ class NoticesArea(QWidget):
         for row in list(self._rows):
             self._remove(row)
         self._fit()
+
+    def _withdraw(self, notice: Notice) -> None:
+        for row in [row for row in self._rows if row.notice is notice]:
+            self._dismiss(row)
 
     def _dismiss(self, row: "_Row") -> None:
         self._remove(row)
@@ -144,6 +160,8 @@ class _Row(QFrame):
             button = QPushButton(action.label)
             button.setStyleSheet("padding: 2px 10px;")
             button.clicked.connect(lambda: action.run())
+            if action.is_final:
+                button.clicked.connect(lambda: dismiss(self))
             line.addWidget(button)
         close = QPushButton("Dismiss")
         close.setProperty("kind", "quiet")

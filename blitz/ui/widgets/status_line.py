@@ -3,9 +3,10 @@
 from PyQt5.QtCore import pyqtSignal
 from PyQt5.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QStatusBar, QWidget
 
-from blitz.data.records import LinkState, StatusRecord, StoreRecord
+from blitz.data.records import LinkState, Role, RoomRecord, StatusRecord, StoreRecord
 from blitz.ui.feed import Connection, ConnectionState
-from blitz.ui.formats import format_count, loss_words
+from blitz.ui.formats import format_bytes, format_count, loss_words, room_words
+from blitz.ui.rights import Rights
 from blitz.ui.theme import SPACE
 
 MANY_WAITING = 100
@@ -24,6 +25,7 @@ class StatusLine(QStatusBar):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._role = ""
         self.setSizeGripEnabled(False)
         self.connection = QLabel()
         self.boards = QLabel()
@@ -64,8 +66,13 @@ class StatusLine(QStatusBar):
         self.store.setToolTip(
             f"Durability: {status.store.durability}. An append takes {status.store.append_ms:.1f} ms. "
             f"Waiting to be stored: {format_count(status.store.waiting_messages)} messages."
+            f"{_room_tip(status.room)}"
         )
-        _say(self.version, f"Server {status.version}", "")
+        _say(self.version, " · ".join(part for part in (self._role, f"Server {status.version}") if part), "")
+
+    def show_rights(self, rights: Rights) -> None:
+        """Say, from the next status on, as whom the operator works, where not everything is allowed."""
+        self._role = "" if rights.role is Role.ADMIN else " ".join(part for part in (rights.role, rights.name) if part)
 
     def _show_account(self, status: StatusRecord) -> None:
         """Say in a line, while a session runs, whether all that was sent is in it."""
@@ -116,11 +123,29 @@ class Activity(QWidget):
 
 
 def _store_words(store: StoreRecord) -> str:
+    if not store.is_up and store.spooling_since is not None:
+        return f"Store is away, {format_count(store.spooled_messages)} messages safe on disk"
     if not store.is_up:
         return f"Store is away: {store.error or 'no answer'}"
     if store.waiting_messages >= MANY_WAITING:
         return f"Store is up, {format_count(store.waiting_messages)} messages waiting"
     return f"Store is up, {_DURABILITY[store.durability]}"
+
+
+def _room_tip(room: RoomRecord | None) -> str:
+    if room is None:
+        return ""
+    budget = f" of {format_bytes(room.redis_budget_bytes)}" if room.redis_budget_bytes else ""
+    lines = [
+        f"Redis: {format_bytes(room.redis_used_bytes)}{budget}",
+        f"Archive: {format_bytes(room.archive_bytes)}",
+        f"Free on disk: {format_bytes(room.disk_free_bytes)}, and {format_bytes(room.disk_reserve_bytes)} in reserve",
+    ]
+    if room_words(room):
+        lines.append(
+            f"{room_words(room).capitalize()}{f', until the {room.limited_by} is full' if room.limited_by else ''}"
+        )
+    return "\n" + "\n".join(lines)
 
 
 def _say(label: QLabel, text: str, state: str) -> None:

@@ -62,7 +62,7 @@ class DatabaseServer:
                 self.url,
                 socket_timeout=timeout_s,
                 socket_connect_timeout=min(timeout_s, 5.0),
-                retry=Retry(NoBackoff(), 1),
+                retry=Retry(NoBackoff(), 1, (redis.ConnectionError,)),
             )
         except ValueError as error:
             raise ConfigError(

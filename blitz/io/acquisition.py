@@ -135,7 +135,10 @@ class Acquisition:
         self.beat_s = time.monotonic()
         """When housekeeping began its last round, by the monotonic clock."""
         self._watch = StoreWatch(
-            store, is_private=options.is_private_store, revive=options.revive_store, changed=self._store_changed
+            self._intake_store,
+            is_private=options.is_private_store,
+            revive=options.revive_store,
+            changed=self._store_changed,
         )
         self._anchor_ns = time.time_ns() - time.monotonic_ns()
         self._housekeeping_stop = threading.Event()
@@ -218,7 +221,7 @@ class Acquisition:
             return
         self._housekeeping_stop.set()
         if self._housekeeping.is_alive():
-            self._housekeeping.join(5.0)
+            self._housekeeping.join(INTAKE_TIMEOUT_S)
         is_kept = self._session is not None and self._options.on_stop == "keep"
         if is_kept:
             log.info("The session is left running: the next server goes on with it")
@@ -237,7 +240,8 @@ class Acquisition:
         self._observer.stop()
         self.intake.stop()
         try:
-            self._watch.release_lease()
+            if not self.intake.is_spooling:  # else it runs out by itself
+                self._watch.release_lease()
         except StoreUnavailable as error:
             log.warning("The lease could not be given up: %s", error)
         self._intake_store.close()
@@ -549,15 +553,13 @@ class Acquisition:
         """
         running = self._session
         is_running = running is not None and running.id == session_id
-        try:
-            record = self._store.session(session_id)
-        except StoreUnavailable:
-            if running is None or not is_running:
-                raise
+        if running is not None and is_running and self.intake.is_spooling:
             accounts, gaps = self._accounts(session_id), self._observer.gaps()
             record = running.model_copy(
                 update={"sources": self.hub.sources(session_id), "accounts": tuple(accounts), "gaps": tuple(gaps)}
             )
+        else:
+            record = self._store.session(session_id)
         return self._with_all_messages(record)
 
     def session_list(self) -> list[SessionRecord]:
@@ -703,7 +705,7 @@ class Acquisition:
         if self._watch.is_standing_by or self.intake.is_spooling or not self._session_lock.acquire(blocking=False):
             return  # not ours, or behind the spool, or a session is being started or stopped right now
         try:
-            session, running = self._session, self._store.running_session()
+            session, running = self._session, self._intake_store.running_session()
             if self._closing is not None and not self._closing.done():
                 pass  # the appender is about to stop it
             elif session is None and running is not None:
@@ -712,7 +714,7 @@ class Acquisition:
             elif session is not None and running != session.id:
                 self.session_lost(session.id)
             elif session is not None:
-                end = self.intake.look(session.id, self._store.count_messages)
+                end = self.intake.look(session.id, self._intake_store.count_messages)
                 if end is not None:
                     self.hub.advance(session.id, end)
         finally:

@@ -80,4 +80,5 @@ def _usage_sentence(error: Exception) -> str:
     sentence = " ".join(sentence.replace(": Value error, ", ": ").split())  # choices come on lines of their own
     context = getattr(error, "ctx", None)
     hint = f" See '{context.command_path} --help'." if context is not None else ""
-    return f"{sentence.rstrip('.')}.{hint}"
+    sentence = sentence.rstrip(".")
+    return f"{sentence}{'' if sentence.endswith('?') else '.'}{hint}"

@@ -21,9 +21,8 @@ _TABLES = "server.db"
 
 tokens = typer.Typer(
     name="token",
-    help="Who may use the server beyond loopback: make, list and revoke tokens.",
+    help="Make, list or revoke tokens: who may use the server.",
     epilog=EPILOG,
-    no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -48,6 +47,17 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(tokens)
     app.command(epilog=EPILOG)(audit)
+
+
+@tokens.callback(invoke_without_command=True)
+def _tokens(
+    context: typer.Context,
+    data_dir: DataDirOption = None,
+    config_file: ServerConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        list_tokens(data_dir, config_file, as_json)
 
 
 @tokens.command(epilog=EPILOG)
@@ -141,9 +151,9 @@ def audit(
     config_file: ServerConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show who changed what on the server, and what was refused.
+    """Show what was changed on the server, by whom.
 
-    Run it on the server's machine, as the user whom the server runs as.
+    And what was refused. Run it on the server's machine, as the user whom the server runs as.
     """
     from blitz.data.audit import AuditStore
 

@@ -96,7 +96,7 @@ def test_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["paint"], "No such command 'paint'. See 'blitz --help'.\n"),
+        (["xyz"], "No such command 'xyz'. See 'blitz --help'.\n"),
         (["start", "--color"], "No such option: --color. See 'blitz start --help'.\n"),
         (["download"], "Missing argument 'SESSION'. See 'blitz download --help'.\n"),
         (["serve", "--port", "99999"], "--port is 99999: input should be less than or equal to 65535.\n"),

@@ -94,14 +94,17 @@ def restore(
     The server must not be running. A session that was being recorded comes back closed, marked as interrupted.
     """
     with needing("server", "A restore", SERVER_PACKAGES):
+        from blitz.data.machine import machine_memory_bytes
         from blitz.data.restoring import restore_backup
+        from blitz.data.room import redis_budget_bytes
     out = Output(as_json)
     settings = _settings(data_dir, redis_url, redis_prefix, config_file)
     with out.progress("Restoring") as progress:
 
         def bring_back(step: Progress | None) -> "Manifest":
-            with _empty_store(settings, file) as (store, folder):
-                return restore_backup(file, store, folder, step)
+            with _empty_store(settings) as (store, folder):
+                budget = redis_budget_bytes(settings.redis_memory_mb, machine_memory_bytes())
+                return restore_backup(file, store, folder, step, memory_bytes=budget if settings.archive else None)
 
         manifest = _patiently(bring_back, progress)
     where = f"{settings.data_dir}" if settings.redis_url is None else f"the Redis given, and {settings.data_dir}"
@@ -156,26 +159,28 @@ def _store_as_it_is(settings: "ServerSettings") -> "Iterator[DatabaseServer]":
 
 
 @contextlib.contextmanager
-def _empty_store(settings: "ServerSettings", file: Path) -> "Iterator[tuple[DatabaseServer, Path]]":
+def _empty_store(settings: "ServerSettings") -> "Iterator[tuple[DatabaseServer, Path]]":
     """Give an empty store, and the folder for the server's files."""
     from blitz.data.database_server import DatabaseServer
 
     data_dir = settings.data_dir.expanduser()
     if settings.redis_url is not None:
-        store = DatabaseServer(settings.redis_url, settings.redis_prefix)
-        with contextlib.closing(store):
+        archive = (settings.archive_dir or data_dir / "archive").absolute()
+        with contextlib.closing(DatabaseServer(settings.redis_url, settings.redis_prefix, archive)) as store:
             store.ping()
             yield store, data_dir
+            if archive.exists():
+                store.set_archive_folder(archive)
         return
     _needs_unix()
-    from blitz.data.backup import verify_backup
     from blitz.io.redis_child import RedisChild, locked_folder
 
-    verify_backup(file)  # before a folder is made
     with _staged(data_dir, locked_folder) as stage, RedisChild(stage, "none") as child:
-        store = DatabaseServer(child.url, settings.redis_prefix)
-        with contextlib.closing(store):
+        archive = (settings.archive_dir or stage / "archive").absolute()
+        with contextlib.closing(DatabaseServer(child.url, settings.redis_prefix, archive)) as store:
             yield store, stage
+            if archive.exists():
+                store.set_archive_folder(settings.archive_dir or data_dir / "archive")
 
 
 @contextlib.contextmanager

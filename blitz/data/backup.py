@@ -162,7 +162,9 @@ def _write(
         except SessionNotFound:
             left_out.append(LeftOut(id=number, reason="it was deleted meanwhile", is_deleted=True))
         except (ArchiveError, BackupError, BlockError) as error:
-            left_out.append(LeftOut(id=number, reason=str(error).rstrip("."), is_deleted=False))
+            is_deleted = not store.client.exists(store.keys.start(number))
+            reason = "it was deleted meanwhile" if is_deleted else str(error).rstrip(".")
+            left_out.append(LeftOut(id=number, reason=reason, is_deleted=is_deleted))
     kept = {session.id for session in saved}
     snapshot = snapshot.model_copy(
         update={

@@ -6,18 +6,18 @@ backup, the lists that make them known last and in one moment: a restore that is
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from blitz.data import store_schema
+from blitz.data.archive import Archive
+from blitz.data.archive_filling import SegmentFilling, beyond_memory
 from blitz.data.backup import Account, Progress, verify_backup
 from blitz.data.backup_format import (
     BackupReader,
     Manifest,
     SavedBlock,
     SavedFile,
-    SavedSession,
-    SessionDigest,
     SessionSnapshot,
     StoreSnapshot,
 )
@@ -27,6 +27,7 @@ from blitz.data.store_copying import (
     closed,
     digest_of,
     put_block,
+    put_end,
     put_session,
     put_store,
     session_snapshot,
@@ -36,12 +37,18 @@ from blitz.errors import BackupError, StoreTooNew
 
 
 def restore_backup(
-    path: Path, store: DatabaseServer, data_dir: Path | None = None, progress: Progress | None = None
+    path: Path,
+    store: DatabaseServer,
+    data_dir: Path | None = None,
+    progress: Progress | None = None,
+    *,
+    memory_bytes: int | None = None,
 ) -> Manifest:
     """Put all that a backup holds into an empty store and folder; return what it holds.
 
     :param store: a Redis without sessions under the store's prefix, which nobody else uses meanwhile.
     :param data_dir: where the server's files go; None leaves them out.
+    :param memory_bytes: what Redis may take; older sessions go to the store's archive. None: all go to Redis.
     :raises BackupError: if the backup is damaged or from a newer Blitz, if there is something already, or if what
         was put there does not compare. Nothing is left behind then.
     """
@@ -56,7 +63,10 @@ def restore_backup(
         if data_dir is not None and (data_dir / name).exists():
             raise BackupError(f"{data_dir / name} is there already. Restore into another data folder, or move it away.")
     with _undone_after_a_fault(store, manifest, data_dir):
-        _put(path, store, data_dir, manifest, progress)
+        with translated():
+            store.client.set(store.keys.store_id, manifest.store.store_id)
+        archived = () if memory_bytes is None else beyond_memory(manifest.sessions, memory_bytes)
+        _put(path, _Target(store, data_dir, manifest, archived), progress)
     return manifest
 
 
@@ -78,57 +88,105 @@ def check_empty(store: DatabaseServer) -> None:
         )
 
 
-def _put(
-    path: Path, store: DatabaseServer, data_dir: Path | None, manifest: Manifest, progress: Progress | None
-) -> None:
+def _put(path: Path, target: "_Target", progress: Progress | None) -> None:
     """Write everything, compare it, and make it known."""
-    with translated():
-        store.client.set(store.keys.store_id, manifest.store.store_id)
-    wanted = {session.id: session for session in manifest.sessions}
     account = Account()
     reader, total = BackupReader(path), path.stat().st_size
-    keys: SessionSnapshot | None = None
-    last_ns: int | None = None
     for part in reader.parts():
-        if not isinstance(part, Manifest):
+        if isinstance(part, Manifest):
+            target.finish_session()
+            account.compared(target.manifest, path)  # it is the same file as before
+            target.finish()
+        else:
             account.take(part)
-        if isinstance(part, SavedBlock):
-            if keys is not None:
-                put_block(store, part)
-                last_ns = int(part.block.arrived_ns[-1])
-        elif isinstance(part, SavedFile):
-            if data_dir is not None:
-                _write_file(data_dir / part.name, part.content)
-        elif not isinstance(part, StoreSnapshot):
-            if keys is not None:
-                _finish_session(store, keys, last_ns, wanted[keys.id])
-            # One that was deleted while the backup was made has a beginning there, and no end.
-            keys, last_ns = (part if isinstance(part, SessionSnapshot) and part.id in wanted else None), None
-            if keys is not None:
-                put_session(store, keys)
+            target.take(part)
         if progress is not None:
             progress(reader.done_bytes, total)
-    account.compared(manifest, path)  # it is the same file as before
-    with translated():
-        given = int(store.client.get(store.keys.session_last) or 0)
-    put_store(store, manifest.store.model_copy(update={"session_last": max(given, manifest.store.session_last)}))
 
 
-def _finish_session(store: DatabaseServer, keys: SessionSnapshot, last_ns: int | None, expected: SavedSession) -> None:
-    """Close a session that ran, and compare what stands in the store with what the backup holds."""
-    whole: SessionDigest = digest_of(store, keys)
-    keys_there = session_snapshot(store, keys.id)
-    found = whole.saved(keys_there.model_copy(update={"is_running": keys.is_running}))
-    if found != expected:
-        raise BackupError(
-            f"Session {keys.id} does not stand in the store as in the backup: {found.message_count} messages of "
-            f"{expected.message_count}. Nothing was restored."
-        )
-    store_closed = closed(keys, last_ns)
-    if store_closed is not keys:
+class _Target:
+    """Where a backup is brought back to."""
+
+    def __init__(
+        self, store: DatabaseServer, data_dir: Path | None, manifest: Manifest, archived: Collection[int]
+    ) -> None:
+        self.manifest = manifest
+        self._store = store
+        self._data_dir = data_dir
+        self._wanted = {session.id: session for session in manifest.sessions}
+        self._archived = archived
+        self._archive = _claimed_archive(store) if archived else None
+        self._keys: SessionSnapshot | None = None
+        self._filling: SegmentFilling | None = None
+        self._last_ns: int | None = None
+
+    def take(self, part: StoreSnapshot | SessionSnapshot | SavedBlock | SavedFile) -> None:
+        """Write the next part."""
+        if isinstance(part, SessionSnapshot):
+            self.finish_session()
+            self._begin_session(part)
+        elif isinstance(part, SavedBlock):
+            if self._keys is None:
+                return
+            if self._filling is None:
+                put_block(self._store, part)
+            else:
+                self._filling.take(part.block)
+            self._last_ns = int(part.block.arrived_ns[-1])
+        elif isinstance(part, SavedFile) and self._data_dir is not None:
+            _write_file(self._data_dir / part.name, part.content)
+
+    def finish_session(self) -> None:
+        """Compare what stands in the store with what the backup holds, and close a session that ran.
+
+        :raises BackupError: if it differs.
+        """
+        keys, store = self._keys, self._store
+        self._keys = None
+        if keys is None:
+            return
+        if self._filling is not None:
+            self._filling.finish()
+            with translated():
+                store.client.set(store.keys.first(keys.id), keys.message_count)
+        there = session_snapshot(store, keys.id).model_copy(update={"is_running": keys.is_running})
+        found = digest_of(store, keys).saved(there)
+        if found != self._wanted[keys.id]:
+            raise BackupError(
+                f"Session {keys.id} does not stand in the store as in the backup: {found.message_count} messages of "
+                f"{keys.message_count}. Nothing was restored."
+            )
+        put_end(store, closed(keys, self._last_ns))
+
+    def finish(self) -> None:
+        """Make the sessions known."""
+        store, snapshot = self._store, self.manifest.store
         with translated():
-            store.client.set(store.keys.end(keys.id), str(store_closed.end))
-            store.client.hset(store.keys.meta(keys.id), "interrupted", "1")
+            given = int(store.client.get(store.keys.session_last) or 0)
+        put_store(store, snapshot.model_copy(update={"session_last": max(given, snapshot.session_last)}))
+
+    def _begin_session(self, keys: SessionSnapshot) -> None:
+        if keys.id not in self._wanted:
+            return  # it was deleted while the backup was made: the file has its beginning, and no end
+        self._keys, self._last_ns = keys, None
+        is_archived = self._archive is not None and keys.id in self._archived
+        self._filling = SegmentFilling(self._archive, keys.id) if self._archive and is_archived else None
+        put_session(self._store, keys)
+
+
+def _claimed_archive(store: DatabaseServer) -> Archive:
+    """Return the store's archive, which must be empty.
+
+    :raises BackupError: if it is not, or if there is none.
+    """
+    folder = store.archive_folder()
+    if folder is None:
+        raise BackupError("The sessions do not fit into Redis' memory, and there is no archive for them.")
+    archive = Archive(folder, store.store_id)
+    if archive.sessions():
+        raise BackupError(f"The archive {folder} has sessions already. Name another with archive_dir.")
+    archive.claim()
+    return archive
 
 
 @contextlib.contextmanager
@@ -141,10 +199,10 @@ def _undone_after_a_fault(store: DatabaseServer, manifest: Manifest, data_dir: P
     except BaseException:
         with contextlib.suppress(Exception):
             store.client.delete(keys.store_id) if store_id is None else store.client.set(keys.store_id, store_id)
-            for session in manifest.sessions:
-                number = session.id
+            for number in [session.id for session in manifest.sessions]:
                 names = (keys.messages(number), keys.arrivals(number), keys.start(number), keys.end(number))
                 store.client.unlink(*names, keys.meta(number), keys.markers(number), keys.first(number))
+                store.archive.remove(number)
         for path in [] if data_dir is None else [data_dir / name for name in manifest.files]:
             with contextlib.suppress(OSError):
                 path.unlink()

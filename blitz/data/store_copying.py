@@ -131,6 +131,18 @@ def put_block(store: "DatabaseServer", saved: SavedBlock) -> None:
         pipeline.execute()
 
 
+def put_end(store: "DatabaseServer", keys: SessionSnapshot) -> None:
+    """Write down how a session ended."""
+    if keys.end is None:
+        return
+    pipeline = store.client.pipeline(transaction=True)
+    pipeline.set(store.keys.end(keys.id), _bytes(keys.end))
+    if "interrupted" in keys.meta:
+        pipeline.hset(store.keys.meta(keys.id), "interrupted", _bytes(keys.meta["interrupted"]))
+    with translated():
+        pipeline.execute()
+
+
 def put_store(store: "DatabaseServer", snapshot: StoreSnapshot) -> None:
     """Write the keys that belong to no session, all in one moment: with that the sessions are there."""
     keys = store.keys

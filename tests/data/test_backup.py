@@ -491,3 +491,70 @@ def test_memory_does_not_grow_with_the_file(store: DatabaseServer, tmp_path: Pat
     reader = BackupReader(tmp_path / "b.tar")
     sizes = [len(part.block) for part in reader.parts() if isinstance(part, SavedBlock)]
     assert sizes == [GRID_MESSAGES] * 4
+
+
+def test_sessions_beyond_memory_go_to_the_archive_and_read_the_same(
+    store: DatabaseServer, redis_url: str, tmp_path: Path
+) -> None:
+    first = record(store, 18 * GRID_MESSAGES + 5)
+    second = record(store, 300, seed=2)
+    store.trash.put(record(store, 700, seed=3), 1_800_000_000_000)
+    third = record(store, 3000, seed=4)
+    write_backup(store, tmp_path / "b.tar")
+    target = DatabaseServer(redis_url, "two:", tmp_path / "archive")
+    try:
+        restore_backup(tmp_path / "b.tar", target, memory_bytes=2 * 3000 * 70)
+        assert target.client.llen(target.keys.messages(first)) == 0
+        assert [target.session(number).archived_count for number in (first, second, third)] == [
+            18 * GRID_MESSAGES + 5,
+            300,
+            0,
+        ]
+        assert len(list((tmp_path / "archive" / f"session_{first}").iterdir())) == 2
+        for number in (first, second, third):
+            assert target.get_all_from_session(number) == store.get_all_from_session(number)
+        again = write_backup(target, tmp_path / "again.tar")
+        assert again.sessions == verify_backup(tmp_path / "b.tar").sessions
+        assert target.start_session() == 5
+    finally:
+        target.close()
+
+
+def test_a_restore_into_the_archive_that_is_broken_off_leaves_nothing(
+    backup: Path, redis_url: str, tmp_path: Path
+) -> None:
+    target = DatabaseServer(redis_url, "two:", tmp_path / "archive")
+
+    def stop_late(done: int, total: int) -> None:
+        if target.client.exists(target.keys.start(2)):
+            raise KeyboardInterrupt
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            restore_backup(backup, target, None, stop_late, memory_bytes=1)
+        assert dump(target) == {}
+        assert not list((tmp_path / "archive").glob("session_*"))
+        restore_backup(backup, target, memory_bytes=1)
+        with pytest.raises(BackupError, match="has sessions already"):
+            restore_backup(backup, target, memory_bytes=1)
+    finally:
+        target.close()
+
+
+def test_a_session_whose_archive_is_damaged_is_left_out_and_named(backup: Path, redis_url: str, tmp_path: Path) -> None:
+    target = DatabaseServer(redis_url, "two:", tmp_path / "archive")
+    try:
+        restore_backup(backup, target, memory_bytes=1)
+        target.close()
+        (segment,) = (tmp_path / "archive" / "session_1").iterdir()
+        content = segment.read_bytes()
+        segment.write_bytes(content[: len(content) // 2])
+        target = DatabaseServer(redis_url, "two:", tmp_path / "archive")  # it has read nothing of it yet
+        saved = write_backup(target, tmp_path / "again.tar")
+        assert [session.id for session in saved.sessions] == [2]
+        (left,) = saved.left_out
+        assert (left.id, left.is_deleted) == (1, False)
+        assert "is damaged" in left.reason
+        assert saved.store.sessions == (2,)
+    finally:
+        target.close()

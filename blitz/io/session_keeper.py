@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 
 RETENTION_EACH_S = 3600.0
 PURGE_EACH_S = 600.0
-_FIRST_AFTER_S = 60.0
+_FIRST_AFTER_S = 300.0
+"""After a start there is time to see what is planned."""
 _DAY_MS = 86_400_000
 
 

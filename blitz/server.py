@@ -24,6 +24,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from blitz.config import SerialPort, ServerSettings
+from blitz.data import store_schema
 from blitz.data.boards import load_definitions
 from blitz.data.database_server import DatabaseServer
 from blitz.data.machine import machine_memory_bytes
@@ -49,6 +50,8 @@ log = logging.getLogger("blitz.server")
 
 _SIMULATOR_START_S = 20.0
 _HTTP_STOP_S = 2
+ARCHIVE_TIMEOUT_S = 2.0
+"""A Redis that hangs must not hold up the server's end."""
 
 
 def run(settings: ServerSettings) -> int:
@@ -76,6 +79,7 @@ def _run(settings: ServerSettings) -> int:
         store = DatabaseServer(private.url if private else settings.redis_url, settings.redis_prefix, archive.folder)
         stack.callback(store.close)
         store.ping()
+        store_schema.migrate(store)
         access = stack.enter_context(Access(settings))
         names = stack.enter_context(_simulated_boards(settings.simulate))
         devices = DeviceOptions(
@@ -101,7 +105,7 @@ def _run(settings: ServerSettings) -> int:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         kept = stack.enter_context(SourceStore(settings.data_dir / "server.db"))
         acquisition = Acquisition(store, definitions, options, kept)
-        archiver = Archiver(store, archive, acquisition.notice)
+        archiver = Archiver(store.with_timeout(ARCHIVE_TIMEOUT_S), archive, acquisition.notice)
         stack.callback(archiver.stop)
         post, tell = acquisition.hub.post, acquisition.notice
         keeper = SessionKeeper(store, rule_of(settings), folders_of(settings), post, tell)

@@ -111,6 +111,9 @@ def _run(settings: ServerSettings) -> int:
         keeper = SessionKeeper(store, rule_of(settings), folders_of(settings), post, tell)
         stack.callback(keeper.stop)
         acquisition.chores.append(keeper.look)
+        acquisition.is_archiving_possible = lambda: archiver.is_possible
+        if acquisition.room is not None:
+            acquisition.room.archived = archiver.totals
         hosts = (settings.host, socket.gethostname(), *settings.allowed_hosts)
         limited = Admission(create_app(acquisition, store, keeper, access, archiver), Limits.from_settings(settings))
         app = access.guard(limited, hosts)

@@ -121,6 +121,19 @@ class Archiver:
             sessions=tuple(sessions),
         )
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether messages can move to the archive: it is on, and the last ones could."""
+        return self._options.is_on and self._trouble is None
+
+    def totals(self) -> tuple[int, int]:
+        """Return how many bytes the archive takes, and how many messages lie in it.
+
+        :raises BlitzError: see :meth:`status`.
+        """
+        sessions = self.status().sessions
+        return sum(session.file_bytes for session in sessions), sum(session.archived_count for session in sessions)
+
     def verify(self, session_id: int | None = None, first: int = 0, only: int | None = None) -> ArchiveCheck:
         """Read a part of the archive, and compare the checksums.
 

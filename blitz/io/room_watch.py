@@ -33,7 +33,7 @@ from blitz.data.room import (
     stop_sentence,
 )
 from blitz.data.store_sizes import StoreMemory
-from blitz.errors import StoreFull, StoreUnavailable
+from blitz.errors import BlitzError, StoreFull, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +137,6 @@ class RoomWatch:
 
     :param memory: ``DatabaseServer.sizes``.
     :param tell: told of each change: severity, sentence, None.
-    :param archived: returns bytes and messages in the archive; asked once a minute.
     :param total_bytes: returns how large the disk of a folder is.
     :param disk_of: returns what is the same for two folders on one disk.
     :param clock: monotonic seconds.
@@ -150,7 +149,6 @@ class RoomWatch:
         tell: Tell,
         *,
         disk: Disk | None = None,
-        archived: Callable[[], tuple[int, int]] = lambda: (0, 0),
         total_bytes: Callable[[Path], int] | None = None,
         disk_of: Callable[[Path], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -159,7 +157,8 @@ class RoomWatch:
         self._options = options
         self._tell = tell
         self._disk = disk or LocalDisk()
-        self._archived = archived
+        self.archived: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        """Returns how many bytes and messages are in the archive; asked once a minute."""
         self._total_bytes = total_bytes or _total_bytes
         self._disk_of = disk_of or _device
         self._clock = clock
@@ -239,7 +238,11 @@ class RoomWatch:
             else:
                 self._spool_growth.measure(load.spool_bytes, self._recorded_bytes)
         if self._archive_at_s is None or now_s - self._archive_at_s >= _ARCHIVE_EACH_S:
-            self._archive, self._archive_at_s = self._archived(), now_s
+            self._archive_at_s = now_s
+            try:
+                self._archive = self.archived()
+            except BlitzError as error:
+                log.debug("The size of the archive is not known: %s", error)
 
     def _redis_limit(self) -> int:
         limits = [n for n in (self._options.redis_budget_bytes, self._memory.limit_bytes) if n > 0]

@@ -56,16 +56,17 @@ class Bench:
             reserve_bytes=512 * MB,
             spool_limit_bytes=100 * MB,
         )
-        return RoomWatch(
+        watch = RoomWatch(
             self,
             replace(options, **changes),
             lambda severity, text, source: self.told.append((severity, text)),
             disk=SmallDisk(self.free),
-            archived=lambda: self.archive,
             total_bytes=lambda folder: 100 * GB,
             disk_of=lambda folder: 1 if self.is_one_disk else folder.parts[1],
             clock=lambda: self.now_s,
         )
+        watch.archived = lambda: self.archive
+        return watch
 
 
 @pytest.fixture

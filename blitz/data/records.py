@@ -249,16 +249,16 @@ class RoomRecord(Record):
     """How much room there is for messages, and how long it lasts at the present rate."""
 
     redis_used_bytes: int = 0
-    redis_budget_bytes: int = Field(0, description="what Redis may take; 0 where nobody limits it")
+    redis_budget_bytes: int = Field(default=0, description="what Redis may take; 0 where nobody limits it")
     archive_bytes: int = 0
-    disk_free_bytes: int = Field(0, description="of the fullest of the disks in use, the reserve not counted")
+    disk_free_bytes: int = Field(default=0, description="of the fullest of the disks in use, the reserve not counted")
     disk_reserve_bytes: int = 0
     spool_limit_bytes: int = 0
-    bytes_per_s: float = Field(0.0, description="what messages take on disk at the present rate, a second")
-    full_in_s: float | None = Field(None, description="seconds until something is full; absent: not in sight")
-    limited_by: Literal["redis", "disk", "spool"] | None = Field(None, description="what is full first")
+    bytes_per_s: float = Field(default=0.0, description="what messages take on disk at the present rate, a second")
+    full_in_s: float | None = Field(default=None, description="seconds until something is full; absent: not in sight")
+    limited_by: Literal["redis", "disk", "spool"] | None = Field(default=None, description="what is full first")
     level: Literal["ok", "warning", "critical", "full"] = "ok"
-    text: str = Field("", description="a sentence for operators; empty while all is well")
+    text: str = Field(default="", description="a sentence for operators; empty while all is well")
 
 
 class StatusRecord(Record):

@@ -80,5 +80,5 @@ class StoreSizes:
 
     def _info(self, section: str) -> dict[str, Any]:
         with translated():
-            answer: dict[str, Any] = self._redis.info(section)  # type: ignore[assignment]
+            answer: dict[str, Any] = self._redis.info(section)
         return answer

@@ -18,6 +18,8 @@ from blitz.errors import ConfigError
 from blitz.io.audit_trail import AuditTrail
 from blitz.io.certificate import Certificate, own_certificate, private_certificate
 from blitz.io.guard import Guard
+from blitz.io.link import check_link
+from blitz.io.link_rule import LinkRule, network_rule
 from blitz.io.refusal import AsgiApp
 from blitz.io.token_book import TokenBook
 
@@ -45,6 +47,8 @@ class Access:
             self.tokens.close()
             raise
         ServedAddress.forget(settings.data_dir)
+        self.check_link: LinkRule = check_link if settings.is_loopback else network_rule(settings.data_dir)
+        """Which links may be named in a request."""
         self._trail = AuditTrail(self.audit)
         self._book = TokenBook(self.tokens)
 

@@ -53,6 +53,7 @@ from blitz.io.archiver import Archiver
 from blitz.io.askers import TokenName
 from blitz.io.guard import problem
 from blitz.io.lanes import RETRY_AFTER_S, Answers, Lanes
+from blitz.io.link import check_link
 from blitz.io.live import as_json_lines
 from blitz.io.session_keeper import SessionKeeper
 from blitz.io.source_api import Owner, device_calls, source_calls
@@ -146,7 +147,8 @@ def create_app(
     )
     app.include_router(_system_calls(acquisition, lanes), prefix="/api/v1")
     app.include_router(device_calls(acquisition.devices, lanes), prefix="/api/v1")
-    app.include_router(source_calls(acquisition.devices, lanes), prefix="/api/v1")
+    check = access.check_link if access else check_link
+    app.include_router(source_calls(acquisition.devices, lanes, check), prefix="/api/v1")
     app.include_router(_session_calls(acquisition, store, keeper, lanes), prefix="/api/v1")
     app.include_router(store_calls(keeper), prefix="/api/v1")
     app.include_router(archive_calls(archiver), prefix="/api/v1")

@@ -19,6 +19,7 @@ from blitz.data.source_records import OWNER_HEADER, CommandAnswer, CommandReques
 from blitz.io.askers import TokenName
 from blitz.io.lanes import Lanes
 from blitz.io.link import check_link
+from blitz.io.link_rule import LinkRule
 
 _OWNER_LENGTH = 200
 
@@ -170,10 +171,12 @@ def device_calls(devices: Devices, lanes: Lanes | None = None) -> APIRouter:
     return calls
 
 
-def source_calls(devices: Devices, lanes: Lanes | None = None) -> APIRouter:
+def source_calls(devices: Devices, lanes: Lanes | None = None, check: LinkRule = check_link) -> APIRouter:
     """Return the calls about what is configured, ``/sources`` and ``/definitions``.
 
     Fields without a value are part of these answers: in a definition they can mean something.
+
+    :param check: which links may be named.
     """
     lanes = lanes or Lanes()
     calls = APIRouter(tags=["sources"])
@@ -188,7 +191,7 @@ def source_calls(devices: Devices, lanes: Lanes | None = None) -> APIRouter:
     @lanes.boards
     def add_source(config: NewSource, owner: Owner) -> SourceConfig:
         """Configure a source, which is kept over restarts; 409 if there is one of that name."""
-        check_link(config.link)
+        check(config.link)
         return devices.add_source(SourceConfig(**dict(config)), owner)
 
     @calls.patch("/sources/{name}")
@@ -200,7 +203,7 @@ def source_calls(devices: Devices, lanes: Lanes | None = None) -> APIRouter:
     ) -> SourceConfig:
         """Change some fields of a source; what is absent stays."""
         if isinstance(changes.get("link"), str):
-            check_link(changes["link"])
+            check(changes["link"])
         return devices.update_source(name, changes, owner)
 
     @calls.delete("/sources/{name}", status_code=204)

@@ -130,6 +130,8 @@ def test_a_server_on_the_network_lets_in_who_has_a_link(
         assert http.get("/status").status_code == 401
         assert http.get("/whoami", headers=bearing).json() == {"name": "bench", "role": "operator"}
         assert http.get("/tokens", headers=bearing).status_code == 403
+        spying = http.post("/sources", headers=bearing, json={"name": "spy", "link": "replay:/etc/passwd"})
+        assert (spying.status_code, spying.json()["code"]) == (422, "config")
         live = server.url.replace("https://", "wss://") + "/api/v1/live"
         with connect(live, ssl=trusting, proxy=None, additional_headers=bearing) as connection:
             connection.recv(10)

@@ -1,0 +1,71 @@
+"""Which links somebody may name over the network: no file of the server but recordings in its data folder, no device
+but serial ports.
+
+What is named in settings, and on a server that only programs of its own machine reach, is nobody else's business.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from blitz.errors import ConfigError
+from blitz.io.link import check_link
+
+RECORDINGS = "recordings"
+"""The folder in the data folder."""
+
+_PORT = re.compile(r"/dev/(tty|pts/|rfcomm|cu\.)[\w.:+@-]*")
+_NAMED_BY_SYSTEM = re.compile(r"/dev/(serial/by-(id|path)/)?[\w.:+@-]+")
+"""What udev calls a port is a link in /dev that only the system can make."""
+_WINDOWS_PORT = re.compile(r"(\\\\\.\\)?COM\d{1,3}", re.IGNORECASE)
+
+LinkRule = Callable[[str], None]
+"""Checks a link that comes in a request; raises ConfigError if it may not be named."""
+
+
+def network_rule(data_dir: Path) -> LinkRule:
+    """Return the rule for a server that is reached from the network."""
+    recordings = data_dir / RECORDINGS
+
+    def check(link: str) -> None:
+        check_link(link)
+        if link.startswith("replay:"):
+            _check_recording(link, recordings)
+        elif "://" not in link:
+            _check_port(link)
+
+    return check
+
+
+def _check_recording(link: str, folder: Path) -> None:
+    from blitz.io.replay_link import parse_replay
+
+    path = parse_replay(link)[0]
+    try:
+        is_inside = path.is_absolute() and path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):  # a name that is none, or a loop of symbolic links
+        is_inside = False
+    if not is_inside:
+        raise ConfigError(
+            f"{link!r} cannot be played: over the network only recordings in the server's folder {folder} can be "
+            "named, by their whole path. Put the file there, or name it in the server's settings."
+        )
+
+
+def _check_port(link: str) -> None:
+    if _WINDOWS_PORT.fullmatch(link):
+        return
+    real = os.path.realpath(link) if "\0" not in link else ""
+    is_port = _PORT.fullmatch(real) if os.path.exists(real) else True
+    if (not _NAMED_BY_SYSTEM.fullmatch(link) and not _PORT.fullmatch(link)) or not is_port:
+        raise ConfigError(
+            f"{link!r} is no serial port: over the network only ports in /dev, such as /dev/ttyUSB0, can be named. "
+            "Name others in the server's settings."
+        )
+
+
+def _leads_to_port(link: str) -> bool:
+    """Say whether it is a serial port; what is not plugged in yet may become one."""
+    real = os.path.realpath(link)
+    return not os.path.exists(real) or _PORT.fullmatch(real) is not None

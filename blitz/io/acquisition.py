@@ -119,7 +119,7 @@ class Acquisition:
         self._book = AccountBook()
         self._observer = Observer(self._read_block, self.hub.next_seq, self)
         self._clock_watch = ClockWatch()
-        self.room = None if options.room is None else RoomWatch(store.sizes, options.room, self.notice)
+        self.room = None if options.room is None else RoomWatch(self._intake_store.sizes, options.room, self.notice)
         self._flow = FlowMeter()
         self.chores: list[Callable[[], None]] = []
         """What else housekeeping calls once a second while the store answers; must be quick."""

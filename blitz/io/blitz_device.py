@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from blitz.io.device_link import DeviceLink
 
 LISTEN_S = 2.0
+LISTEN_KNOWN_S = 0.25
+"""To a port at which a Blitz board is expected: one that streams says so by itself within that, or answers."""
 ASK_S = 1.2
 REASK_S = 10.0
 IDLE_S = 0.5
@@ -58,7 +60,8 @@ class BlitzDevice:
             self._become(talk, found)
             return
         asked_s = time.monotonic()
-        waits_s = [LISTEN_S, ASK_S, ASK_S]
+        listen_s = LISTEN_S if owner.config.board_id is None and owner.board_id is None else LISTEN_KNOWN_S
+        waits_s = [listen_s, ASK_S, ASK_S]
         begun = talk.tally()
         while not owner.is_leaving:
             talk.settle()

@@ -19,6 +19,8 @@ MEGABYTE: Final = 1 << 20
 _BUDGET_SHARE = 4
 _BUDGET_LIMIT_MB = 2048
 _WARNING_S, _CRITICAL_S = 24 * 3600.0, 3600.0
+_FULL_S = 10.0
+"""What is full so soon counts as full: fetching what boards still hold, and closing the session, take that long."""
 _WARNING_SHARE, _CRITICAL_SHARE = 0.10, 0.02
 _RELIEF = 1.5
 """A level is left for a better one only where there is half as much again as the limit of that level."""
@@ -99,7 +101,8 @@ def judge(stock: Stock, before: Level = "ok") -> Level:
 
 def _holds(stock: Stock, level: Level, *, eased: bool) -> bool:
     if level == "full":
-        return stock.left_bytes <= 0 or (eased and stock.share < _RELIEF_SHARE)
+        is_short = stock.full_in_s < _FULL_S * (_RELIEF if eased else 1.0)
+        return stock.left_bytes <= 0 or is_short or (eased and stock.share < _RELIEF_SHARE)
     seconds, share = (_CRITICAL_S, _CRITICAL_SHARE) if level == "critical" else (_WARNING_S, _WARNING_SHARE)
     factor = _RELIEF if eased else 1.0
     return stock.full_in_s < seconds * factor or stock.share < share * factor

@@ -76,6 +76,7 @@ def test_files_of_redis_grow_to_three_times_the_memory_at_most() -> None:
         (10 * GB, 10 * GB / (0.9 * HOUR), "critical"),
         (1.9 * GB, 0.0, "warning"),
         (0.3 * GB, 0.0, "critical"),
+        (5e6, 1e6, "full"),
         (0.0, 0.0, "full"),
         (-1.0, 1e6, "full"),
     ],

@@ -32,7 +32,9 @@ def ask(settings: "ClientSettings", question: "Callable[[AsyncClient], Awaitable
 
         client = AsyncClient(settings.server, token=settings.token, fingerprint=settings.fingerprint)
         try:
-            return await question(client)
+            answer = await question(client)
+            await client.compare_versions()
+            return answer
         finally:
             await client.close()
 

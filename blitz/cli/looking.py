@@ -1,5 +1,6 @@
 """Commands that look, and change nothing: status, boards, sessions, session."""
 
+import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,12 +10,16 @@ from blitz.cli.accounts import print_accounts, print_gaps, print_timeline
 from blitz.cli.asking import ask, client_settings
 from blitz.cli.kinds import print_types
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, SessionArgument, TokenOption
-from blitz.cli.output import Output, duration, local_time
+from blitz.cli.output import Output, duration, local_time, plural
+from blitz.cli.room import describe_room, describe_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from blitz.data.access_records import WhoRecord
     from blitz.data.records import BoardRecord, SessionRecord, StatusRecord
+    from blitz.io.address import ServerAddress
+    from blitz.io.connection import AsyncClient
 
 
 def register(app: typer.Typer) -> None:
@@ -25,6 +30,16 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=EPILOG)(session)
 
 
+async def _look(client: "AsyncClient") -> "tuple[ServerAddress, StatusRecord, WhoRecord, int]":
+    """Return where the server is, how it is, who asks, and how many sessions are in its trash."""
+    from blitz.errors import ServerError
+
+    trashed = 0
+    with contextlib.suppress(ServerError):  # an older server has no trash
+        trashed = len(await client.trash())
+    return client.address, await client.status(), await client.whoami(), trashed
+
+
 def status(
     server: ServerOption = None,
     token: TokenOption = None,
@@ -33,14 +48,21 @@ def status(
 ) -> None:
     """Show what the server does: session, store, boards, accounts."""
     settings = client_settings(server, token, config_file)
-    record = ask(settings, lambda client: client.status())
+    address, record, who, trashed = ask(settings, _look)
     out = Output(as_json)
     if as_json:
         out.document(**record.model_dump(mode="json", exclude_none=True))
         return
-    out.line(f"Blitz {record.version} at {settings.server}, store {record.store_id}")
+    out.line(f"Blitz {record.version} at {address}, store {record.store_id}")
+    if who.role != "admin":
+        out.line(f"You are {who.name or 'somebody'} with the role {who.role.value}.")
     out.line(_describe_session(record))
-    out.line(_describe_store(record))
+    for sentence in describe_store(record.store):
+        out.line(sentence)
+    for sentence in describe_room(record.room):
+        out.line(sentence)
+    if trashed:
+        out.line(f"Trash: {plural(trashed, 'session')}. See 'blitz trash list'.")
     _print_boards(out, record.boards)
     _print_board_accounts(out, record.boards)
 
@@ -81,7 +103,7 @@ def sessions(
     out = Output(as_json)
     out.document(sessions=records)
     if records:
-        headers = ("ID", "Name", "Started", "Took", "Messages", "State", "Owner", "Account")
+        headers = ("ID", "Star", "Name", "Started", "Took", "Messages", "State", "Owner", "Account")
         out.table(headers, [_session_row(record) for record in records])
     else:
         out.line("No sessions yet. Start one with 'blitz start'.")
@@ -105,7 +127,10 @@ def session(
     out.line(
         f"Session {record.id}{name}, {_state(record)}: {count} from {local_time(record.started_at)} on{took}{owner}."
     )
-    for text in (record.notes, record.verdict):
+    archived = f"{plural(record.archived_count, 'message')} of it lie in the archive." if record.archived_count else ""
+    starred = "Starred: retention keeps it." if record.starred else ""
+    stopped = f"It was stopped by the server: {record.stop_reason}" if record.stop_reason else ""
+    for text in (record.notes, stopped, record.verdict, starred, archived):
         if text:
             out.line(text)
     names = {source.index: source.name for source in record.sources}
@@ -120,11 +145,15 @@ def session(
 def _session_row(record: "SessionRecord") -> tuple[str, ...]:
     count = str(record.message_count)
     started = local_time(record.started_at)
-    return str(record.id), record.name, started, _took(record), count, _state(record), record.owner, record.verdict
+    star = "*" if record.starred else ""
+    took, state = _took(record), _state(record)
+    return str(record.id), star, record.name, started, took, count, state, record.owner, record.verdict
 
 
 def _state(record: "SessionRecord") -> str:
-    return "running" if record.is_running else "interrupted" if record.interrupted else "stopped"
+    how = "running" if record.is_running else "interrupted" if record.interrupted else "stopped"
+    how += " by the server" if record.stop_reason else ""
+    return how + (f", resumed {'once' if record.resumed == 1 else f'{record.resumed} times'}" if record.resumed else "")
 
 
 def _took(record: "SessionRecord") -> str:
@@ -141,16 +170,8 @@ def _describe_session(status: "StatusRecord") -> str:
     owner = f", started by {session.owner}" if session.owner else ""
     runs = duration(status.now - session.started_at)
     rate = f"{status.rate_hz:.1f} a second"
-    return f"Session {session.id}{name} has run for {runs}{owner}: {session.message_count} messages, {rate}."
-
-
-def _describe_store(status: "StatusRecord") -> str:
-    store = status.store
-    kind = "its own Redis" if store.is_private else "Redis"
-    if not store.is_up:
-        return f"Store: {kind} is away{f': {store.error}' if store.error else '.'}"
-    waiting = f", {store.waiting_messages} messages waiting" if store.waiting_messages else ""
-    return f"Store: {kind}, durability {store.durability}, {store.append_ms:.1f} ms an append{waiting}."
+    resumed = f" It was resumed {plural(session.resumed, 'time')} after a restart." if session.resumed else ""
+    return f"Session {session.id}{name} has run for {runs}{owner}: {session.message_count} messages, {rate}.{resumed}"
 
 
 def _print_boards(out: "Output", records: "Sequence[BoardRecord]") -> None:

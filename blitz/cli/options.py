@@ -7,8 +7,8 @@ import typer
 
 EPILOG = """\b
 Exit codes: 0 done; 1 error; 2 wrong usage or setting; 3 the server cannot be
-reached; 4 refused, such as a session that runs already or none that runs, or
-a wrong token; 130 ended with Ctrl-C."""
+reached, is busy, or is another one; 4 refused, such as a session that runs
+already or none that runs, or a wrong token or role; 130 ended with Ctrl-C."""
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document; errors as JSON, too, on the standard error.")
@@ -16,7 +16,13 @@ JsonOption = Annotated[
 JsonErrorsOption = Annotated[bool, typer.Option("--json", help="Errors as JSON on the standard error.")]
 ServerOption = Annotated[
     str | None,
-    typer.Option("--server", "-s", metavar="URL", help="Address of the server. [default: http://127.0.0.1:8999]"),
+    typer.Option(
+        "--server",
+        "-s",
+        metavar="URL",
+        help="Address of the server, or the link of 'blitz token create' in quotes; better in BLITZ_SERVER. "
+        "[default: http://127.0.0.1:8999]",
+    ),
 ]
 TokenOption = Annotated[
     str | None, typer.Option("--token", metavar="TOKEN", help="What the server asks for; better in BLITZ_TOKEN.")

@@ -92,6 +92,15 @@ def duration(span: timedelta) -> str:
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
+def plural(count: int, what: str) -> str:
+    """Return how many there are of something.
+
+    >>> plural(1, "message"), plural(12340, "message")
+    ('1 message', '12 340 messages')
+    """
+    return f"{count:,}".replace(",", " ") + f" {what}{'' if count == 1 else 's'}"
+
+
 def _rich_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

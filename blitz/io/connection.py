@@ -6,6 +6,7 @@ there is :class:`blitz.Client`. Imports nothing of the server's and nothing that
 """
 
 import asyncio
+import contextlib
 import logging
 import weakref
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ from blitz.config import DEFAULT_HOST, DEFAULT_PORT
 from blitz.data.blocks import MessageBlock
 from blitz.data.records import Notice, SessionRecord, StatusRecord
 from blitz.data.versions import compare_versions
-from blitz.errors import ConfigError, NoSession
+from blitz.errors import ConfigError, NoSession, RemoteError
 from blitz.io.address import Host, ServerAddress
 from blitz.io.archive_calls import ArchiveCalls
 from blitz.io.calls import NOTHING, default_owner
@@ -305,6 +306,12 @@ class AsyncClient(DeviceCalls, TrashCalls, RetentionCalls, ArchiveCalls, HookCal
 
     async def _newer_sessions(self, session_id: int) -> list[SessionRecord]:
         return sorted((s for s in await self.sessions() if s.id > session_id), key=lambda s: s.id)
+
+    async def compare_versions(self) -> None:
+        """Let the log say it if the server's version is another one, unless that is known; connecting does it, too."""
+        if self._version_words is None:
+            with contextlib.suppress(RemoteError):
+                await self._status()
 
     @property
     def version_words(self) -> str:

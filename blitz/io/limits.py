@@ -9,8 +9,9 @@ import asyncio
 import json
 import logging
 import socket
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
@@ -48,6 +49,8 @@ class Limits:
     max_request_bytes: int = 1 << 20
     request_timeout_s: float = 30.0
     viewer_timeout_s: float = 600.0
+    refused: Counter[str] = field(default_factory=Counter, compare=False)
+    """Connections refused for want of room, since these limits hold."""
 
     @classmethod
     def from_settings(cls, settings: ServerSettings) -> "Limits":
@@ -152,6 +155,7 @@ class LimitedHttp(H11Protocol):
         _bound_kernel_buffer(transport)
         self._watch = StallWatch(transport, self.loop, self._limits.request_timeout_s, transport.abort)
         if len(self.connections) > self._limits.max_connections and not self._displace_another():
+            self._limits.refused["connections"] += 1
             self._end(busy(f"All {self._limits.max_connections} connections of this server are in use."))
             return
         self._expect_request()
@@ -323,6 +327,7 @@ class Admission:
     async def _admit_viewer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.viewer_count >= self._limits.max_viewers:
             await receive()
+            self._limits.refused["viewers"] += 1
             refusal = busy(f"{self._limits.max_viewers} live connections are open already, and no more are allowed.")
             await refuse(send, refusal, kind="websocket.http.response")
             return

@@ -47,6 +47,8 @@ class LiveHub:
         self.running: int | None = None
         """The session that viewers follow now. Set together with its ``session_started`` event."""
         self.viewer_count = 0
+        self.listeners: list[Callable[[Event], None]] = []
+        """Told each event in the thread that posts it, besides viewers; must be quick."""
         self._store_id = store_id
         self._load = load
         self._read_record = read_record
@@ -110,6 +112,8 @@ class LiveHub:
             self._events.append(event)
             self._event_count += 1
         self._schedule()
+        for listen in self.listeners:
+            listen(event)
 
     def _schedule(self) -> None:
         if self.viewer_count and not self._is_scheduled and self._loop is not None:

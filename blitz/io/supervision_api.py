@@ -6,14 +6,16 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Response
 
 from blitz.io.health import Health
+from blitz.io.lanes import Lanes
 from blitz.io.metrics import Metrics
 
 
-def supervision_calls(health: Callable[[], Health], metrics: Metrics) -> APIRouter:
-    """Return the calls. Plain functions run in worker threads: gathering holds up nobody."""
+def supervision_calls(health: Callable[[], Health], metrics: Metrics, lanes: Lanes) -> APIRouter:
+    """Return the calls, which are answered from memory."""
     calls = APIRouter(tags=["supervision"])
 
     @calls.get("/health", response_model_exclude_none=True, responses={503: {"model": Health}})
+    @lanes.memory
     def read_health(response: Response) -> Health:
         """Say whether messages are stored, and whether that will last."""
         found = health()
@@ -22,6 +24,7 @@ def supervision_calls(health: Callable[[], Health], metrics: Metrics) -> APIRout
         return found
 
     @calls.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+    @lanes.memory
     def read_metrics(accept: Annotated[str, Header()] = "") -> Response:
         """Return the server's numbers for Prometheus."""
         body, content_type = metrics.render(accept)

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 LIMIT_S = 120.0
 """A part without a sign of life for so long hangs; where systemd watches, three quarters of its time at the most."""
 STATUS_EVERY_S = 10.0
+ROUND_S = 1.0
 _SAY_EVERY_S = 10.0
 
 
@@ -66,14 +67,14 @@ class Supervisor:
         self._describe = describe
         watchdog_s = notifier.watchdog_s
         self._limit_s = LIMIT_S if watchdog_s is None else min(LIMIT_S, 0.75 * watchdog_s)
-        self._round_s = 1.0 if watchdog_s is None else min(1.0, watchdog_s / 8)
         self._pulses: list[Pulse] = []
 
-    def pulse(self, name: str) -> Pulse:
-        """Return the pulse of a part: it has to beat at least every few seconds from now on."""
-        pulse = Pulse(name, self._limit_s)
-        self._pulses.append(pulse)
-        return pulse
+    def watch(self, name: str, beat_s: Callable[[], float]) -> None:
+        """Watch a part, which does something at least every few seconds.
+
+        :param beat_s: tells when it last did, by ``time.monotonic``.
+        """
+        self._pulses.append(Pulse(name, beat_s, self._limit_s))
 
     def troubles(self) -> list[str]:
         """Return a sentence for each part that hangs."""
@@ -84,7 +85,7 @@ class Supervisor:
         self._notifier.tell(READY="1", STATUS=self._describe())
         said_s = status_s = time.monotonic()
         while True:
-            await asyncio.sleep(self._round_s)
+            await asyncio.sleep(min(ROUND_S, self._limit_s / 3))
             now_s = time.monotonic()
             troubles = self.troubles()
             if not troubles:

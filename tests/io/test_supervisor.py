@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from blitz.data.hook_records import HookRecord
 from blitz.data.records import Account, BoardRecord, LinkState, RoomRecord, SessionRecord, StatusRecord, StoreRecord
 from blitz.io import supervisor as supervisor_module
 from blitz.io.health import examine
+from blitz.io.lanes import Lanes
 from blitz.io.metrics import Metrics, MetricSources
 from blitz.io.supervision_api import supervision_calls
 from blitz.io.supervisor import Notifier, Supervisor, describe_status
@@ -69,14 +71,13 @@ def test_an_abstract_address_is_understood() -> None:
         assert sock.recv(100) == b"STOPPING=1"
 
 
-def test_pings_come_only_while_every_part_lives(manager: socket.socket, caplog: pytest.LogCaptureFixture) -> None:
-    notifier = Notifier(manager.getsockname(), watchdog_s=0.4)
+def test_pings_come_only_while_every_part_lives(manager: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    notifier = Notifier(manager.getsockname(), watchdog_s=100)
+    monkeypatch.setattr(supervisor_module, "ROUND_S", 0.05)
     supervisor = Supervisor(notifier, lambda: "Recording")
-    clock = [0.0]
-    appender, housekeeping = supervisor.pulse("appender"), supervisor.pulse("housekeeping")
-    for pulse in (appender, housekeeping):
-        pulse._now_s = lambda: clock[0]
-        pulse.beat()
+    beats = {"appender": time.monotonic(), "housekeeping": time.monotonic() + 3600}
+    supervisor.watch("appender", lambda: beats["appender"])
+    supervisor.watch("housekeeping", lambda: beats["housekeeping"])
 
     async def run() -> None:
         task = asyncio.create_task(supervisor.run())
@@ -84,24 +85,23 @@ def test_pings_come_only_while_every_part_lives(manager: socket.socket, caplog: 
             assert await asyncio.to_thread(manager.recv, 1000) == b"READY=1\nSTATUS=Recording"
             for _ in range(3):
                 assert await asyncio.to_thread(manager.recv, 1000) == b"WATCHDOG=1"
-            clock[0] = 100.0
-            housekeeping.beat()
-            assert supervisor.troubles() == ["The appender has shown no sign of life for 100 s."]
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(supervisor_module, "STATUS_EVERY_S", 0.0)
-                while (told := await asyncio.to_thread(manager.recv, 1000)) == b"WATCHDOG=1":
-                    pass  # sent before
-                assert told.startswith(b"STATUS=The appender has shown no sign of life")
-                assert (await asyncio.to_thread(manager.recv, 1000)).startswith(b"STATUS=The appender")
-            appender.beat()
+            beats["appender"] -= 100
+            (trouble,) = supervisor.troubles()
+            assert trouble.startswith("The appender has shown no sign of life for 10")
+            monkeypatch.setattr(supervisor_module, "STATUS_EVERY_S", 0.0)
+            while (told := await asyncio.to_thread(manager.recv, 1000)) == b"WATCHDOG=1":
+                pass  # sent before
+            assert told.startswith(b"STATUS=The appender has shown no sign of life")
+            assert (await asyncio.to_thread(manager.recv, 1000)).startswith(b"STATUS=The appender")
+            beats["appender"] += 3700
             while (told := await asyncio.to_thread(manager.recv, 1000)) != b"WATCHDOG=1":
                 assert told.startswith(b"STATUS=")
         finally:
             task.cancel()
         supervisor.stopping()
-        while (told := await asyncio.to_thread(manager.recv, 1000)) == b"WATCHDOG=1":
+        while not (told := await asyncio.to_thread(manager.recv, 1000)).startswith(b"STOPPING=1"):
             pass
-        assert told.startswith(b"STOPPING=1\nSTATUS=Stopping")
+        assert b"STATUS=Stopping" in told
 
     asyncio.run(run())
 
@@ -179,7 +179,7 @@ def test_metrics_are_read_by_prometheus_own_parsers() -> None:
 def test_the_calls_answer_with_status_and_content_type() -> None:
     healths = [examine(_status()), examine(_status(store=StoreRecord(is_up=False)))]
     app = FastAPI()
-    app.include_router(supervision_calls(lambda: healths.pop(0), _metrics()))
+    app.include_router(supervision_calls(lambda: healths.pop(0), _metrics(), Lanes()))
 
     async def ask(path: str) -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:

@@ -128,12 +128,17 @@ class ArchiveStore:
                 end = seq + sum(map(len, parts))
                 if end % GRID_MESSAGES and end != stop:
                     continue
-                array = parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
-                arrived_ns, source = arrivals.columns(seq, end)
-                yield MessageBlock(session_id, seq, arrived_ns, source, array, self._store_id)
+                yield self._block(session_id, seq, parts, arrivals)
                 seq, parts = end, []
+            if parts:
+                yield self._block(session_id, seq, parts, arrivals)
         finally:
             arrivals.close()
+
+    def _block(self, session_id: int, first: int, parts: Sequence[Any], arrivals: "_Arrivals") -> MessageBlock:
+        raw = parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
+        arrived_ns, source = arrivals.columns(first, first + len(raw))
+        return MessageBlock(session_id, first, arrived_ns, source, raw, self._store_id)
 
     def trim(self, session_id: int, first: int, stop: int) -> bool:
         """Drop messages that lie in the archive, with their arrivals, and move the border, in one step."""

@@ -162,7 +162,7 @@ class StoreReader:
                 raise not_found(session_id)
             if is_trashed and not even_in_trash:
                 raise in_trash(session_id)
-            begin = max(first, border)
+            begin = max(first, border) if count > 0 else first
             arrived_ns = np.full(len(raw), int(started) * MILLISECOND_NS, np.int64)
             source = np.full(len(raw), QUEUE_SOURCE, np.uint16)
             try:

@@ -1,0 +1,41 @@
+"""Redis' replies as Arrow arrays: exactly what hiredis reads, whatever the messages have in them."""
+
+import hiredis
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blitz.data.bulk_replies import parse_array
+
+_NASTY = st.sampled_from([b"\r\n$3\r\nabc", b"$1\r\n", b"\r\n$", b"\r\n", b"*1\r\n", b"$-1\r\n", b""])
+_MESSAGES = st.lists(st.one_of(st.binary(max_size=12), _NASTY, st.binary(min_size=95, max_size=110)), max_size=40)
+
+
+def reply_of(messages: list[bytes]) -> bytes:
+    return b"*%d\r\n" % len(messages) + b"".join(b"$%d\r\n%s\r\n" % (len(message), message) for message in messages)
+
+
+@given(_MESSAGES)
+def test_any_messages_are_read_as_they_are(messages: list[bytes]) -> None:
+    assert parse_array(reply_of(messages)).to_pylist() == messages
+
+
+@given(st.integers(0, 300), st.integers(0, 130), st.binary(min_size=1, max_size=1))
+def test_messages_of_one_length_are_read_as_they_are(count: int, length: int, byte: bytes) -> None:
+    messages = [byte * length] * count
+    assert parse_array(memoryview(bytearray(reply_of(messages)))).to_pylist() == messages
+
+
+def test_a_message_that_looks_like_the_next_one_does_not_shift_the_rest() -> None:
+    messages = [b"a" * 5, b"\r\n$5\r\nbbbbb\r\n", b"c" * 5]
+    assert parse_array(reply_of(messages)).to_pylist() == messages
+
+
+def test_an_error_of_redis_is_raised() -> None:
+    with pytest.raises(hiredis.ReplyError, match="WRONGTYPE"):
+        parse_array(b"-WRONGTYPE not a list\r\n")
+
+
+def test_another_reply_is_refused() -> None:
+    with pytest.raises(ValueError, match="no list"):
+        parse_array(b":5\r\n")

@@ -39,7 +39,8 @@ def place(client: "redis.Redis", keys: StoreKeys, batches: Sequence[Batch]) -> i
                 return 0
             first = int(pipe.get(keys.first(session_id)) or 0)
             end = first + int(pipe.llen(messages))
-            at = min(left[0].first_seq, end)
+            # Not below the border to the archive: that is moved only past what programs queued behind a session's end.
+            at = max(min(left[0].first_seq, end), first)
             behind = pipe.lrange(messages, at - first, -1) if at < end else []
             behind_reads = _arrivals_from(pipe, keys.arrivals(session_id), at, len(behind))
             pipe.multi()

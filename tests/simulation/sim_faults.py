@@ -1,6 +1,7 @@
 """What goes wrong in a world, drawn from its seed: at which call the server dies, what the disk and Redis refuse."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from random import Random
 
 DISK_FAULTS = ("refuse", "full")
@@ -29,6 +30,7 @@ class Faults:
         self.disk_rate = random.choice((0.0, 0.0, 0.0, 0.02, 0.1))
         self.store_rate = random.choice((0.0, 0.02, 0.1, 0.3))
         self.calls_until_death = -1
+        self.disk_has_failed = False
         self._mean_life = random.choice((0, 40, 120, 400))
         self._others_rate = random.choice((0.0, 0.0, 0.05, 0.2))
         self._random = random
@@ -68,6 +70,7 @@ class Faults:
         if self.disk_rate and self._random.random() < self.disk_rate:
             fault = self._random.choice(DISK_FAULTS)
             self._note("the disk:", call, fault)
+            self.disk_has_failed = True
             return fault
         return None
 
@@ -89,6 +92,15 @@ class Faults:
             self._note("Redis:", fault)
             return fault
         return None
+
+    @contextlib.contextmanager
+    def nothing_fails(self) -> Iterator[None]:
+        """For a look at the disk that is not the server's."""
+        was, self.is_dead, self.is_calm = (self.is_dead, self.is_calm), False, True
+        try:
+            yield
+        finally:
+            self.is_dead, self.is_calm = was
 
     def others(self, act: Callable[[], None]) -> None:
         """Let another program do something; nothing of it fails, but for a Redis that is away."""

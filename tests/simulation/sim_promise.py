@@ -9,16 +9,20 @@ import functools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from sim_disk import SimDisk
 from sim_redis import SimRedis
 
-from blitz.data.spool_records import Batch, Change, SpoolRecord, scan
+from blitz.data.records import Gap
+from blitz.data.spool_records import Batch, SpoolRecord, scan
 from blitz.data.store_keys import ARRIVAL, QUEUE_SOURCE, StoreKeys
 
 SPOOL = Path("/lab/spool")
 KEYS = StoreKeys("")
+
+
+ReadArchive = Callable[[int, int, int], Sequence[bytes]]
+"""Gives archived messages of a session: first <= seq < stop."""
 
 
 class Broken(AssertionError):  # noqa: N818 - reads as what happened
@@ -38,10 +42,11 @@ class Promise:
         self.published: dict[int, dict[int, bytes]] = {}
         """By session and sequence number."""
         self.changes: list[tuple[int, str, str]] = []
-        """Gaps, entries and ends that were said to be safe: session, kind, and a part of their text."""
-        self.stored: dict[int, list[bytes]] = {}
-        """Archived messages by session, as the world reads them."""
-        self._checked: dict[int, tuple[Any, ...]] = {}
+        """Entries and ends that were said to be safe: session, kind, and a part of their text."""
+        self.gaps: dict[tuple[int, int], int] = {}
+        """How much was known at least of each gap, by session and beginning."""
+        self.archived: dict[int, list[bytes]] = {}
+        """Archived messages by session, as they were last read from the files."""
 
     def publish(self, session_id: int, first_seq: int, messages: Sequence[bytes]) -> None:
         shown = self.published.setdefault(session_id, {})
@@ -50,17 +55,14 @@ class Promise:
                 raise Broken(f"seq {seq} of session {session_id} was {shown[seq]!r} and is {message!r} now")
             shown[seq] = message
 
-    def check(
-        self, redis: SimRedis, disk: SimDisk, read_archive: Callable[[int, int], Sequence[bytes]] | None = None
-    ) -> None:
+    def check(self, redis: SimRedis, disk: SimDisk, read_archive: ReadArchive) -> None:
         """Check what can be checked at any moment.
 
-        :param read_archive: gives a session's messages below a sequence number.
         :raises Broken: if the promise is broken.
         """
         spooled = self._spooled(disk)
-        for session_id in sorted({*self.published, *spooled}):
-            self.check_session(session_id, redis, spooled.get(session_id, ()), read_archive)
+        for session_id in sorted({*self.published, *spooled, *self.queued_safely.values()}):
+            self._check_session(session_id, redis, spooled.get(session_id, ()), read_archive)
 
     def _spooled(self, disk: SimDisk) -> dict[int, list[Batch]]:
         batches: dict[int, list[Batch]] = {}
@@ -70,22 +72,18 @@ class Promise:
                     batches.setdefault(record.session_id, []).append(record)
         return batches
 
-    def check_session(
-        self,
-        session_id: int,
-        redis: SimRedis,
-        batches: Iterable[Batch],
-        read_archive: Callable[[int, int], Sequence[bytes]] | None,
+    def _check_session(
+        self, session_id: int, redis: SimRedis, batches: Iterable[Batch], read_archive: ReadArchive
     ) -> None:
         keys = redis.keys
-        if KEYS.start(session_id).encode() not in keys:
+        if not _exists(redis, session_id):
             return  # deleted
         first = int(keys.get(KEYS.first(session_id).encode(), b"0"))
         listed: list[bytes] = keys.get(KEYS.messages(session_id).encode(), [])
         meta: Mapping[bytes, bytes] = keys.get(KEYS.meta(session_id).encode(), {})
-        archived = self.stored.get(session_id, [])
-        if first > len(archived) and read_archive is not None:
-            archived = self.stored[session_id] = [*archived, *read_archive(len(archived), first)]
+        archived = self.archived.get(session_id, [])
+        if first > len(archived):
+            archived = self.archived[session_id] = [*archived, *read_archive(session_id, len(archived), first)]
         stored = [*archived[:first], *listed]
         self._check_content(session_id, stored)
         _check_arrivals(session_id, first, listed, keys.get(KEYS.arrivals(session_id).encode(), []))
@@ -118,24 +116,33 @@ class Promise:
             last[source] = number
 
     def check_settled(self, redis: SimRedis) -> None:
-        """Check the end, when all is repaired and the spool is empty."""
-        stored = {
-            session_id: [*self.stored.get(session_id, []), *redis.keys.get(KEYS.messages(session_id).encode(), [])]
-            for session_id in {*self.published, *self.queued_safely.values()}
-        }
+        """Check the end, when all is repaired and the spool is empty.
+
+        :raises Broken: if something is missing that was safe.
+        """
+        keys = redis.keys
         for message, session_id in self.queued_safely.items():
-            if message not in stored[session_id]:
+            archived, listed = self.archived.get(session_id, []), keys.get(KEYS.messages(session_id).encode(), [])
+            if _exists(redis, session_id) and message not in listed and message not in archived:
                 raise Broken(f"{message!r}, which was queued, is not in session {session_id}")
         for session_id, kind, text in self.changes:
-            meta = redis.keys.get(KEYS.meta(session_id).encode(), {})
-            places = {
-                "gap": [value for field, value in meta.items() if field.startswith(b"gap:")],
-                "entry": redis.keys.get(KEYS.markers(session_id).encode(), []),
-                "close": [b"closed"] if KEYS.end(session_id).encode() in redis.keys else [],
-            }
-            found = sum(text.encode() in value for value in places[kind])
+            if not _exists(redis, session_id):
+                continue
+            if kind == "entry":
+                entries = keys.get(KEYS.markers(session_id).encode(), [])
+                found = sum(text.encode() in entry for entry in entries)
+            else:
+                found = int(KEYS.end(session_id).encode() in keys)
             if found != 1:
                 raise Broken(f"session {session_id} has the {kind} {text!r} {found} times")
+        for (session_id, from_ns), known in self.gaps.items():
+            stored = keys.get(KEYS.meta(session_id).encode(), {}).get(b"gap:%d:0" % from_ns, b"")
+            if _exists(redis, session_id) and (not stored or Gap.model_validate_json(stored).recovered < known):
+                raise Broken(f"session {session_id} has {stored!r} instead of version {known} of that gap")
+
+
+def _exists(redis: SimRedis, session_id: int) -> bool:
+    return KEYS.start(session_id).encode() in redis.keys
 
 
 def _check_arrivals(session_id: int, first: int, listed: Sequence[bytes], entries: Sequence[bytes]) -> None:
@@ -158,8 +165,3 @@ def _check_arrivals(session_id: int, first: int, listed: Sequence[bytes], entrie
 @functools.lru_cache(256)
 def _records(content: bytes) -> tuple[SpoolRecord, ...]:
     return tuple(found.record for found in scan(content))
-
-
-def change_count(disk: SimDisk) -> int:
-    """Return how many changes the spool's files hold."""
-    return sum(isinstance(record, Change) for content in disk.contents(SPOOL) for record in _records(content))

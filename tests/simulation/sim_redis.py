@@ -6,14 +6,15 @@ a real Redis, and compares all keys.
 
 import fnmatch
 import functools
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import redis
 from lupa import lua51
 
-
-_LUA = lua51.LuaRuntime(encoding=None, register_eval=False)
+_LUA = lua51.LuaRuntime(encoding=None, register_eval=False, unpack_returned_tuples=True)
+_PACKED = {b"I8": "Q", b"i8": "q", b"I4": "I", b"i4": "i", b"I2": "H", b"I1": "B"}
 
 
 class SortedSet(dict[bytes, float]):
@@ -24,11 +25,11 @@ _KINDS = {bytes: b"string", list: b"list", dict: b"hash", SortedSet: b"zset"}
 
 WRITES = frozenset(
     b"SET SETNX INCR INCRBY DECRBY LPUSH RPUSH LTRIM LREM LSET HSET HSETNX HDEL HINCRBY DEL UNLINK ZADD ZREM SADD SREM "
-    b"PEXPIRE EXPIRE PERSIST RENAME EVAL".split()
+    b"PEXPIRE EXPIRE PERSIST RENAME".split()
 )
-"""What is refused where Redis refuses to write. (A script is; all of ours write.)"""
+"""What is refused where Redis refuses to write; a script that has written something may finish."""
 
-TAKES_MEMORY = WRITES - frozenset(b"LTRIM LREM HDEL DEL UNLINK ZREM SREM PEXPIRE EXPIRE PERSIST RENAME EVAL".split())
+TAKES_MEMORY = WRITES - frozenset(b"LTRIM LREM HDEL DEL UNLINK ZREM SREM PEXPIRE EXPIRE PERSIST RENAME".split())
 """What is refused where Redis has no memory left."""
 
 
@@ -299,11 +300,22 @@ class SimRedis:
     def _do_eval(self, script: bytes, key_count: bytes, *arguments: bytes) -> Any:
         count = int(key_count)
         keys, rest = _LUA.table_from(arguments[:count]), _LUA.table_from(arguments[count:])
-        return _from_lua(_compiled(script)(keys, rest, self._call))
+        refused = self.refused
+        _running.append(self)
+        try:
+            return _from_lua(_compiled(script)(keys, rest))
+        except lua51.LuaError as error:
+            raise redis.ResponseError(str(error)) from error
+        finally:
+            _running.pop()
+            self.refused = refused
 
-    def _call(self, name: bytes, *arguments: Any) -> Any:
+    def call(self, name: bytes, *arguments: Any) -> Any:
+        """Execute a command of a script; a script that has written something may finish, whatever is refused."""
         texts = (b"%d" % a if isinstance(a, int) else b"%.17g" % a if isinstance(a, float) else a for a in arguments)
         reply = self.execute(name.upper(), *texts)
+        if self.refused and name.upper() in WRITES:
+            self.refused = frozenset()
         if reply is None:
             return False
         if isinstance(reply, list):
@@ -311,9 +323,41 @@ class SimRedis:
         return reply
 
 
+_running: list[SimRedis] = []
+
+
+def _call(*command: Any) -> tuple[bool, Any]:
+    """Execute a script's command on the Redis that runs it.
+
+    A function for all, and errors as values: Lua keeps what it is given from Python, and may take another object that
+    Python put in its place later for it.
+    """
+    try:
+        return True, _running[-1].call(*command)
+    except redis.ResponseError as error:
+        return False, str(error).encode()
+
+
 @functools.cache
 def _compiled(script: bytes) -> Any:
-    return _LUA.execute(b"return function(KEYS, ARGV, call) local redis = {call = call}\n" + script + b"\nend")
+    return _LUA.execute(b"return function(KEYS, ARGV)\n" + script + b"\nend")
+
+
+@functools.cache
+def _layout(text: bytes) -> struct.Struct:
+    return struct.Struct(text[:1].decode() + "".join(_PACKED[text[i : i + 2]] for i in range(1, len(text), 2)))
+
+
+def _unpack_struct(layout: bytes, packed: bytes) -> tuple[int, ...]:
+    return (*_layout(layout).unpack_from(packed), _layout(layout).size + 1)
+
+
+_LUA.globals()[b"call_redis"], _LUA.globals()[b"struct"] = _call, _LUA.table_from({b"unpack": _unpack_struct})
+_LUA.execute(b"""redis = {call = function(...)
+  local is_done, reply = call_redis(...)
+  if is_done then return reply end
+  error(reply, 0)
+end}""")
 
 
 def _from_lua(value: Any) -> Any:

@@ -12,22 +12,25 @@ from concurrent.futures import Future
 from random import Random
 from typing import Any
 
+from sim_archive import archiving, read_archive
 from sim_clock import SimClock, governed
 from sim_disk import SimDisk
 from sim_faults import Crash, Faults
-from sim_promise import SPOOL, Broken, Promise
+from sim_promise import KEYS, SPOOL, Broken, Promise
 from sim_redis import TAKES_MEMORY, WRITES
 from sim_store import OUT_OF_MEMORY, READ_ONLY, SimStore, connect
 
+from blitz.data.archiving import Archiving
 from blitz.data.blocks import Read
 from blitz.data.database_server import DatabaseServer
 from blitz.data.records import Gap, SessionRecord, Source, TimelineEntry, TimelineKind
 from blitz.data.spool import Spool
-from blitz.errors import BlitzError, NoSession, SpoolError, StoreUnavailable
+from blitz.errors import ArchiveError, BlitzError, SessionNotFound, SessionRunning, SpoolError, StoreUnavailable
 from blitz.io.appender import Appender
 from blitz.io.intake import Intake
 
 SOURCES = 3
+_OF_THE_SERVER = ("deliver", "append", "drain", "report", "look", "start_session", "stop_session", "archive")
 LONGEST_SLEEPS = 12
 """How often the appender tries again before this world repairs what keeps it from getting on."""
 
@@ -45,6 +48,9 @@ class World:
         self.clock = SimClock()
         self.faults = Faults(random, self.note, self._meanwhile)
         self.is_lying = seed % 10 == 9
+        """A world whose disk says that it has synchronised and has not, at times."""
+        self.has_archive = seed % 5 == 3
+        self.resumes = random.random() < 0.8
         self.disk = SimDisk(self.faults.disk_step, random)
         self.sim_store = SimStore(self.faults.store_step, random, self.clock.now_ms)
         self.promise = Promise()
@@ -53,13 +59,19 @@ class World:
         self._numbers = [0] * SOURCES
         self._queued = 0
         self._changed = 0
+        self._gap: Gap | None = None
         self._sleeps = 0
-        self._ends: dict[int, "Future[SessionRecord]"] = {}
+        self._ends: dict[int, Future[SessionRecord]] = {}
+        self._is_overtaken = False
+        """Other programs queued messages that what is in the spool comes before: they are not archived before that."""
+        self._acting = ""
+        """What the server is doing: where its other thread may come in between."""
         self.session: int | None = None
         """What the server records, as it knows."""
         self.store: DatabaseServer
         self.intake: Intake
         self.appender: Appender
+        self.archiving: Archiving | None = None
         self.is_up = False
 
     def note(self, *words: Any) -> None:
@@ -69,7 +81,7 @@ class World:
     # ---- the run ------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        with governed(self.clock, self.random), _quiet(self._tell is None):
+        with governed(self.clock, self.random), _quiet():
             self.clock.on_sleep = self._slept
             self._step(self.boot)
             self._step(self.start_session)
@@ -97,23 +109,35 @@ class World:
             (self.repair_redis, 8),
             (self.fill_disk, 0 if calm else 1),
             (self.repair_disk, 4),
+            (self.archive, 12 if self.has_archive else 0),
+            (self.restore, 1 if self.has_archive else 0),
+            (self.others_delete, 1),
+            (self.end_server, 1),
             (self.kill_server, 0 if calm else 2),
             (self.fail_power, 0 if calm else 2),
         ]
 
     def _step(self, step: Callable[[], None]) -> None:
-        if not self.is_up and step.__name__ in ("deliver", "append", "drain", "report", "look", "stop_session"):
+        if not self.is_up and step.__name__ in _OF_THE_SERVER:
             step = self.boot
         self.note(step.__name__)
         try:
             step()
         except Crash:
             self._server_is_gone()
-        except (StoreUnavailable, SpoolError) as error:
+        except (StoreUnavailable, SpoolError, ArchiveError, SessionNotFound) as error:
             self.note("  ", type(error).__name__, error)
-        self.promise.check(self.sim_store.redis, self.disk)
+        self._check()
         if self.is_lying and not self.disk.has_unsynchronised:
             self._honest = {session_id: len(shown) for session_id, shown in self.promise.published.items()}
+
+    def _check(self) -> None:
+        self.promise.check(self.sim_store.redis, self.disk, self._read_archive)
+
+    def _read_archive(self, session_id: int, first: int, stop: int) -> Sequence[bytes]:
+        store_id = self.sim_store.redis.keys[b"store_id"].decode()
+        with self.faults.nothing_fails():
+            return read_archive(self.disk, store_id, session_id, first, stop)
 
     def settle(self) -> None:
         """Repair everything and let the server finish."""
@@ -130,9 +154,12 @@ class World:
                 break
         else:
             raise Broken("the spool does not become empty")
-        if any(self.disk.contents(SPOOL)) and not self.faults.disk_rate:
+        if any(self.disk.contents(SPOOL)) and not self.faults.disk_has_failed:
             raise Broken("the spool is empty, and files are left")
-        self.promise.check(self.sim_store.redis, self.disk)
+        self.promise.archived.clear()
+        if self.has_archive:
+            self.archive()
+        self._check()
         self.promise.check_settled(self.sim_store.redis)
 
     # ---- the server's life --------------------------------------------------------------------------------------
@@ -145,8 +172,10 @@ class World:
         self.faults.new_life()
         self.session = None
         self._ends = {}
+        self.archiving = None
         self.store = connect(self.sim_store)
-        spool = Spool(self.disk, SPOOL, segment_bytes=self.random.choice((200, 1000, 8 << 20)))
+        limit_bytes = self.random.choice((2 << 30, 2 << 30, 2000))
+        spool = Spool(self.disk, SPOOL, limit_bytes, segment_bytes=self.random.choice((200, 1000, 8 << 20)))
         self.intake = Intake(self.store, spool, self)
         self.appender = Appender(self.intake, self, _source)
         self.intake.recover()
@@ -154,8 +183,11 @@ class World:
         if running is not None and self.intake.spool.is_closed(running):
             self._empty_spool()
             running = None
-        if running is not None:
+        if running is not None and self.resumes:
             self._take_up(running)
+        elif running is not None:
+            self._empty_spool()
+            self.store.close_interrupted()
         self.is_up = True
 
     def _empty_spool(self) -> None:
@@ -178,11 +210,19 @@ class World:
         if self.is_up:
             self._server_is_gone()
 
+    def end_server(self) -> None:
+        """SIGTERM, the session being left for the next one."""
+        if self.is_up:
+            self.append()
+            self.intake.stop()
+            self._server_is_gone()
+
     def fail_power(self) -> None:
         """Server and Redis die, and what was not synchronised is in doubt."""
         self._server_is_gone()
         self.sim_store.die()
         self.disk.fail_power()
+        self.promise.archived.clear()
         if self.is_lying:
             self._forget_what_was_lied_about()
         self.sim_store.start()
@@ -192,6 +232,7 @@ class World:
             kept = self._honest.get(session_id, 0)
             self.promise.published[session_id] = dict(list(shown.items())[:kept])
         self.promise.changes.clear()
+        self.promise.gaps.clear()
 
     def redis_dies(self) -> None:
         self.sim_store.die()
@@ -232,11 +273,56 @@ class World:
     def append(self) -> None:
         self._sleeps = 0
         if self.appender._items:
-            self.appender._work(self.appender._take())
+            with self._as("append"):
+                self.appender._work(self.appender._take())
 
     def drain(self) -> None:
         if self.intake.is_spooling:
-            self.intake.drain()
+            with self._as("drain"):
+                self.intake.drain()
+
+    @contextlib.contextmanager
+    def _as(self, acting: str) -> Iterator[None]:
+        was, self._acting = self._acting, acting
+        try:
+            yield
+        finally:
+            self._acting = was
+
+    def archive(self) -> None:
+        """The archive's process takes a step; it may die alone."""
+        spooled = any(self.disk.contents(SPOOL))
+        self._is_overtaken = self._is_overtaken and spooled
+        if not self.is_up or self._is_overtaken:
+            return
+        try:
+            with self._as("archive"):
+                if self.archiving is None:
+                    begun = archiving(self.store, self.disk)
+                    begun.begin()
+                    self.archiving = begun
+                moved = self.archiving.step(is_tight=self.random.random() < 0.5)
+                if moved is not None:
+                    self.note("  archived", moved)
+        except Crash:
+            self.archiving = None
+            if self.random.random() < 0.5:
+                raise
+            self.note("  only the archive's process died")
+            self.faults.new_life()
+
+    def restore(self) -> None:
+        """Somebody wants archived messages in memory again."""
+        keys = self.sim_store.redis.keys
+        borders = {
+            session_id: int(keys.get(KEYS.first(session_id).encode(), 0)) for session_id in self.promise.published
+        }
+        archived = [session_id for session_id, border in borders.items() if border]
+        if self.archiving is not None and archived:
+            session_id = self.random.choice(archived)
+            with self._as("archive"):
+                first = self.archiving.restore_step(session_id, borders[session_id])
+            self.note("  restored session", session_id, "from", first)
 
     def look(self) -> None:
         """Housekeeping: follow what other programs did."""
@@ -263,16 +349,19 @@ class World:
             self.session = None
 
     def report(self) -> None:
-        """A gap, or an entry of the time line."""
+        """A gap, more of one that is known, or an entry of the time line."""
         if self.session is None:
             return
         self._changed += 1
+        at_ns = self.clock.time_ns() + self._changed
         if self.random.random() < 0.5:
-            text, at_ns = f"gap {self._changed};", self.clock.time_ns() + self._changed
-            self.appender.put_gap(self.session, Gap(source=0, seq=0, from_ns=at_ns, to_ns=at_ns, reason=text))
+            self._gap = Gap(source=0, seq=0, from_ns=at_ns, to_ns=at_ns, reason="away")
+            self.appender.put_gap(self.session, self._gap)
+        elif self._gap is not None and self.random.random() < 0.5:
+            self._gap = self._gap.model_copy(update={"recovered": self._gap.recovered + 1})
+            self.appender.put_gap(self.session, self._gap)
         else:
-            text, at_ns = f"entry {self._changed};", self.clock.time_ns()
-            entry = TimelineEntry(kind=TimelineKind.SERVER, time_ns=at_ns, text=text)
+            entry = TimelineEntry(kind=TimelineKind.SERVER, time_ns=at_ns, text=f"entry {self._changed};")
             self.appender.put_entry(self.session, entry)
 
     def wait(self) -> None:
@@ -288,11 +377,39 @@ class World:
             self.faults.disk_rate = 0.0
         elif self.random.random() < 0.3:
             self.repair_redis()
+        elif self.random.random() < 0.5:
+            self.note("    meanwhile")
+            with contextlib.suppress(BlitzError):
+                self.drain()
 
     # ---- other programs -----------------------------------------------------------------------------------------
 
     def _meanwhile(self) -> None:
-        self.faults.others(self.random.choice((self.others_queue, self.others_queue, self.others_stop, self.catch_up)))
+        """What comes in between two steps of a thread: other programs, another thread, another process."""
+        if self._acting and self.random.random() < 0.5:
+            acting, self._acting = self._acting, ""
+            self.note("    meanwhile")
+            try:
+                self._other_thread(acting)
+            except BlitzError as error:
+                self.note("    ", type(error).__name__, error)
+            finally:
+                self._acting = acting
+        else:
+            acts = (self.others_queue, self.others_queue, self.others_stop, self.others_delete, self.catch_up)
+            self.faults.others(self.random.choice(acts))
+
+    def _other_thread(self, acting: str) -> None:
+        """Let a thread do a step that would not have to wait for a lock."""
+        intake = self.intake
+        if intake._lock._is_owned() or intake.spool._lock._is_owned():
+            return
+        if acting == "drain":
+            self.append()
+        elif acting == "append":
+            self.drain()
+        elif acting == "archive":
+            self.random.choice((self.append, self.drain))()
 
     def others_queue(self) -> None:
         self._queued += 1
@@ -303,6 +420,7 @@ class World:
 
     def _queue(self, message: bytes) -> None:
         running = self._others.running_session()
+        self._is_overtaken = self._is_overtaken or any(self.disk.contents(SPOOL))
         if self._others.queue(message) is not None and running is not None:
             self.note("  another program queued", message)
             self.promise.queued_safely[message] = running
@@ -310,6 +428,18 @@ class World:
     def others_stop(self) -> None:
         with contextlib.suppress(StoreUnavailable):
             self.faults.others(self._others.stop_session)
+
+    def others_delete(self) -> None:
+        self.faults.others(self._delete)
+
+    def _delete(self) -> None:
+        with contextlib.suppress(StoreUnavailable, SessionRunning):
+            closed = [session_id for session_id in self._others.available_sessions() if session_id != self.session]
+            if closed:
+                session_id = self.random.choice(closed)
+                self._others.delete_session(session_id)
+                self.note("  another program deleted session", session_id)
+                self.promise.archived.pop(session_id, None)
 
     # ---- what appender and intake tell --------------------------------------------------------------------------
 
@@ -322,7 +452,8 @@ class World:
         pass
 
     def gap_recorded(self, session_id: int, gap: Gap) -> None:
-        self.promise.changes.append((session_id, "gap", gap.reason))
+        known = self.promise.gaps.get((session_id, gap.from_ns), 0)
+        self.promise.gaps[session_id, gap.from_ns] = max(known, gap.recovered)
 
     def entry_recorded(self, session_id: int, entry: TimelineEntry) -> None:
         self.promise.changes.append((session_id, "entry", entry.text))
@@ -352,14 +483,10 @@ def _source(index: int) -> Source:
 
 
 @contextlib.contextmanager
-def _quiet(is_quiet: bool) -> Iterator[None]:
+def _quiet() -> Iterator[None]:
     before = logging.root.manager.disable
-    if is_quiet:
-        logging.disable(logging.CRITICAL)
+    logging.disable(logging.CRITICAL)
     try:
         yield
     finally:
         logging.disable(before)
-
-
-__all__ = ["Broken", "BlitzError", "NoSession", "World"]

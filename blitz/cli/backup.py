@@ -76,6 +76,9 @@ def backup(
             folder = settings.data_dir.expanduser()
             manifest = _patiently(lambda step: write_backup(store, file, folder, force=force, progress=step), progress)
         out.line(f"Saved and verified in {file} ({file.stat().st_size / 1e6:.1f} MB):")
+        spooled = _spooled_bytes(folder)
+        if spooled:
+            out.line(f"Not in it: {spooled} bytes in the server's spool, which are on their way to the store.")
     _show(out, file, manifest)
     if any(not left.is_deleted for left in manifest.left_out):
         raise typer.Exit(ExitCode.ERROR)
@@ -127,6 +130,10 @@ def _show(out: Output, file: Path, manifest: "Manifest") -> None:
         out.line(f"Session {left.id} is not in the backup: {left.reason}.")
 
 
+def _spooled_bytes(data_dir: Path) -> int:
+    return sum(path.stat().st_size for path in (data_dir / "spool").glob("*") if path.is_file())
+
+
 def _settings(
     data_dir: Path | None, redis_url: str | None, redis_prefix: str | None, config_file: Path | None
 ) -> "ServerSettings":
@@ -173,9 +180,9 @@ def _empty_store(settings: "ServerSettings") -> "Iterator[tuple[DatabaseServer, 
                 store.set_archive_folder(archive)
         return
     _needs_unix()
-    from blitz.io.redis_child import RedisChild, locked_folder
+    from blitz.io.redis_child import RedisChild
 
-    with _staged(data_dir, locked_folder) as stage, RedisChild(stage, "none") as child:
+    with _staged(data_dir) as stage, RedisChild(stage, "none") as child:
         archive = (settings.archive_dir or stage / "archive").absolute()
         with contextlib.closing(DatabaseServer(child.url, settings.redis_prefix, archive)) as store:
             yield store, stage
@@ -184,24 +191,29 @@ def _empty_store(settings: "ServerSettings") -> "Iterator[tuple[DatabaseServer, 
 
 
 @contextlib.contextmanager
-def _staged(data_dir: Path, lock: "Callable[[Path], contextlib.AbstractContextManager[None]]") -> Iterator[Path]:
+def _staged(data_dir: Path) -> Iterator[Path]:
     """Give a folder inside an empty data folder; when all went well its content is moved into place."""
     from blitz.data.disk import LocalDisk
     from blitz.errors import BackupError
+    from blitz.io.redis_child import RedisChild, locked_folder
 
     disk = LocalDisk()
     is_new = not data_dir.exists()
     try:
         disk.make_folder(data_dir)
         stage = data_dir / _STAGE
-        with lock(data_dir):
+        with locked_folder(data_dir):
             for name in _SERVERS_OWN:
                 if _is_in_use(data_dir / name):
                     raise BackupError(
                         f"The data folder {data_dir} is in use: {name} is there. Restore into another one with "
                         "--data-dir, or move that away first."
                     )
-            shutil.rmtree(stage, ignore_errors=True)  # of a restore that was broken off
+            if stage.exists():  # of a restore that was killed, whose Redis may have outlived it
+                if (stage / "redis").is_dir():
+                    with RedisChild(stage, "none"):
+                        pass
+                shutil.rmtree(stage)
             try:
                 disk.make_folder(stage)
                 yield stage

@@ -1,6 +1,8 @@
 """`blitz backup` and `blitz restore` against a real server, as an operator uses them."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -126,3 +128,45 @@ def test_a_folder_that_is_in_use_is_not_restored_into(shell: Callable[..., str],
     assert sorted(path.name for path in (tmp_path / "used").iterdir()) == ["archive", "lock"]
     (tmp_path / "used" / "archive" / "session_1").rmdir()
     shell("restore", tmp_path / "b.tar", "--data-dir", tmp_path / "used")
+
+
+def test_after_a_restore_that_was_killed_the_next_one_begins_anew(shell: Callable[..., str], tmp_path: Path) -> None:
+    with RedisChild(tmp_path / "data", "none") as child:
+        store = DatabaseServer(child.url)
+        store.start_session("by a script")
+        store.queue("hello")
+        store.stop_session()
+        store.close()
+    shell("backup", tmp_path / "b.tar", "--data-dir", tmp_path / "data")
+    killed = """
+import os, sys
+from pathlib import Path
+from blitz.data.database import DatabaseServer
+from blitz.io.redis_child import RedisChild
+child = RedisChild(Path(sys.argv[1]), "none").__enter__()
+DatabaseServer(child.url).client.rpush("session_1", "half", "a", "session")
+os.kill(os.getpid(), 9)
+"""
+    stage = tmp_path / "new" / "restoring"
+    assert subprocess.run([sys.executable, "-c", killed, str(stage)], timeout=60).returncode == -9
+    assert running_redis(stage) is not None
+    shell("restore", tmp_path / "b.tar", "--data-dir", tmp_path / "new")
+    assert running_redis(stage) is None
+    assert not stage.exists()
+    with RedisChild(tmp_path / "new", "none") as child:
+        store = DatabaseServer(child.url)
+        assert store.get_all_from_session(1) == ["hello"]
+        store.close()
+
+
+def test_what_waits_in_the_spool_is_said_not_to_be_in_the_backup(shell: Callable[..., str], tmp_path: Path) -> None:
+    with RedisChild(tmp_path / "data", "none") as child:
+        store = DatabaseServer(child.url)
+        store.start_session("by a script")
+        store.close()
+    (tmp_path / "data" / "spool").mkdir()
+    assert "server's spool" not in shell("backup", tmp_path / "one.tar", "--data-dir", tmp_path / "data")
+    (tmp_path / "data" / "spool" / "1.spool").write_bytes(b"seven..")
+    assert "Not in it: 7 bytes in the server's spool" in shell(
+        "backup", tmp_path / "two.tar", "--data-dir", tmp_path / "data"
+    )

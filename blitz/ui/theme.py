@@ -12,6 +12,8 @@ from PyQt5.QtCore import QObject, QSettings, pyqtSignal
 from PyQt5.QtGui import QColor, QFont, QFontDatabase, QFontMetrics, QPalette
 from PyQt5.QtWidgets import QApplication
 
+from blitz.ui.plain_style import PlainStyle
+
 SPACE = 8
 """The step of all distances, in device-independent pixels."""
 
@@ -107,7 +109,7 @@ class Appearance(QObject):
         super().__init__(parent)
         self._application = application
         self._system_is_dark = _system_is_dark(application)
-        application.setStyle("Fusion")
+        application.setStyle(PlainStyle())
         self.choice = ThemeChoice.SYSTEM
         self.theme = LIGHT
 

@@ -27,12 +27,14 @@ from blitz.config import SerialPort, ServerSettings
 from blitz.data import store_schema
 from blitz.data.boards import load_definitions
 from blitz.data.database_server import DatabaseServer
+from blitz.data.hook_config import read_hooks
 from blitz.data.machine import machine_memory_bytes
 from blitz.data.model_faults import ended, first_fault
 from blitz.data.room import redis_budget_bytes
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_store import SourceStore
 from blitz.errors import ConfigError
+from blitz.io import log_files
 from blitz.io.access import Access
 from blitz.io.acquisition import Acquisition, AcquisitionOptions
 from blitz.io.api import create_app
@@ -42,6 +44,8 @@ from blitz.io.guard import Guard
 from blitz.io.limits import Admission, Limits
 from blitz.io.room_watch import RoomOptions
 from blitz.io.session_keeper import SessionKeeper, folders_of, rule_of
+from blitz.io.supervision import Supervision
+from blitz.io.supervisor import Notifier
 
 if TYPE_CHECKING:
     from blitz.io.redis_child import RedisChild
@@ -61,17 +65,20 @@ def run(settings: ServerSettings) -> int:
 
     :raises BlitzError: if it cannot start, as one sentence.
     """
-    _set_up_logging(settings.log_level)
+    notifier = Notifier.from_environment()
+    _set_up_logging(settings)
     try:
         with _sigterm_raises():
-            return _run(settings)
+            return _run(settings, notifier)
     except _Terminated:
         log.info("Stopped while starting")
         return 0
 
 
-def _run(settings: ServerSettings) -> int:
+def _run(settings: ServerSettings, notifier: Notifier) -> int:
     definitions = load_definitions(settings.definitions_dir)
+    hooks = read_hooks(settings.hooks)
+    limits = Limits.from_settings(settings)
     with ExitStack() as stack:
         listener = stack.enter_context(_listen(settings))
         private = None if settings.redis_url else stack.enter_context(_private_redis(settings))
@@ -110,21 +117,26 @@ def _run(settings: ServerSettings) -> int:
         post, tell = acquisition.hub.post, acquisition.notice
         keeper = SessionKeeper(store, rule_of(settings), folders_of(settings), post, tell)
         stack.callback(keeper.stop)
-        acquisition.chores.append(keeper.look)
+        acquisition.housekeeping.add(keeper.look)
         acquisition.is_archiving_possible = lambda: archiver.is_possible
         if acquisition.room is not None:
             acquisition.room.archived = archiver.totals
+        supervision = Supervision(acquisition, settings.data_dir, hooks, notifier, lambda: limits.refused.total())
         hosts = (settings.host, socket.gethostname(), *settings.allowed_hosts)
-        limited = Admission(create_app(acquisition, store, keeper, access, archiver), Limits.from_settings(settings))
+        limited = Admission(create_app(acquisition, store, keeper, access, archiver, supervision), limits)
         app = access.guard(limited, hosts)
         try:
             acquisition.start()
             archiver.start()
-            asyncio.run(_serve(app, acquisition, listener, settings, store, access, _early_signals()))
+            supervision.start()
+            asyncio.run(
+                _serve(app, acquisition, listener, settings, store, access, supervision, limits, _early_signals())
+            )
         finally:
             # We are ending already; cut short, this would leave Redis behind.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             acquisition.stop()
+            supervision.stop()
         return int(acquisition.ended_incomplete)
 
 
@@ -166,8 +178,9 @@ def _sigterm_raises() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _set_up_logging(level: str) -> None:
-    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
+def _set_up_logging(settings: ServerSettings) -> None:
+    log_files.set_up(settings)
+    level = settings.log_level
     for noisy in ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING if level != "debug" else logging.DEBUG)
     logging.getLogger("uvicorn.error").addFilter(_is_worth_saying)
@@ -260,6 +273,8 @@ async def _serve(
     settings: ServerSettings,
     store: DatabaseServer,
     access: Access,
+    supervision: Supervision,
+    limits: Limits,
     early_signals: list[int],
 ) -> None:
     loop = asyncio.get_running_loop()
@@ -269,7 +284,7 @@ async def _serve(
         log_config=None,
         access_log=False,
         lifespan="off",
-        **Limits.from_settings(settings).uvicorn_options(),
+        **limits.uvicorn_options(),
         timeout_graceful_shutdown=_HTTP_STOP_S,
         ssl_certfile=access.certificate.certificate if access.certificate else None,
         ssl_keyfile=access.certificate.key if access.certificate else None,
@@ -279,6 +294,7 @@ async def _serve(
 
     async def stop() -> None:
         log.info("Stopping: draining the boards")
+        supervision.supervisor.stopping()
         try:
             await asyncio.to_thread(acquisition.stop)
         finally:
@@ -305,4 +321,8 @@ async def _serve(
     if settings.redis_url:  # may carry a password
         where = f"the Redis at {store.address} (durability as it is configured there)"
     log.info("Blitz serves %s://%s:%s, storing in %s", scheme, shown_host, port, where)
-    await server.serve(sockets=[listener])
+    watching = loop.create_task(supervision.supervisor.run())
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        watching.cancel()

@@ -58,6 +58,7 @@ from blitz.io.live import as_json_lines
 from blitz.io.session_keeper import SessionKeeper
 from blitz.io.source_api import Owner, device_calls, source_calls
 from blitz.io.store_api import store_calls
+from blitz.io.supervision import Supervision
 from blitz.io.token_api import token_calls
 
 log = logging.getLogger(__name__)
@@ -117,27 +118,23 @@ class SessionChanges(_Request):
     starred: bool | None = None
 
 
-class Health(BaseModel):
-    """For supervisors: 200 and ok, or 503 and why not."""
-
-    status: Literal["ok", "degraded"]
-    reason: str | None = None
-
-
 def create_app(
     acquisition: Acquisition,
     store: DatabaseServer,
     keeper: SessionKeeper | None = None,
     access: Access | None = None,
     archiver: Archiver | None = None,
+    supervision: Supervision | None = None,
 ) -> FastAPI:
     """Return the application; its documentation page, at ``/docs``, needs no other server.
 
     :param keeper: of trash and retention; without one, nothing goes by rule.
     :param access: tokens and audit trail; without it, there are none.
     :param archiver: of older messages; without one, none move.
+    :param supervision: of the whole; without one, only its calls are there.
     """
     keeper = keeper or SessionKeeper(store, RetentionRule(), (), acquisition.hub.post, acquisition.notice)
+    supervision = supervision or Supervision(acquisition)
     lanes = Lanes()
     app = FastAPIOffline(
         title="Blitz",
@@ -154,6 +151,8 @@ def create_app(
     app.include_router(archive_calls(archiver), prefix="/api/v1")
     app.include_router(_message_calls(acquisition, store, lanes.answers), prefix="/api/v1")
     app.include_router(token_calls(access), prefix="/api/v1")
+    for calls in supervision.calls(lanes):
+        app.include_router(calls, prefix="/api/v1")
     _handle_errors(app)
     return app
 
@@ -172,16 +171,6 @@ def _system_calls(acquisition: Acquisition, lanes: Lanes) -> APIRouter:
     def read_notices() -> list[Notice]:
         """Return the last notices, oldest first."""
         return acquisition.notices
-
-    @calls.get("/health", response_model_exclude_none=True, responses={503: {"model": Health}})
-    @lanes.memory
-    def read_health(response: Response) -> Health:
-        """Say whether messages are stored."""
-        error = acquisition.status().store.error
-        if error is None:
-            return Health(status="ok")
-        response.status_code = 503
-        return Health(status="degraded", reason=error)
 
     return calls
 

@@ -13,8 +13,8 @@ class Health(BaseModel):
 
     status: Literal["ok", "degraded"]
     reason: str | None = Field(default=None, description="all reasons, in one text")
-    reasons: dict[str, str] = Field(
-        default_factory=dict, description="a sentence by what is wrong: store, spool, disk, parts, links"
+    reasons: dict[str, str] | None = Field(
+        default=None, description="a sentence by what is wrong: store, spool, disk, parts, links"
     )
 
 

@@ -31,21 +31,21 @@ LOG_LOOK_S = 60.0
 class Supervision:
     """What watches over one server.
 
-    :param data_dir: held by this server alone.
+    :param data_dir: held by this server alone; without one it is not known how the server before ended.
     :param refused: tells how many connections were refused since the server started.
     """
 
     def __init__(
         self,
         acquisition: Acquisition,
-        data_dir: Path,
+        data_dir: Path | None = None,
         hooks: Sequence[Hook] = (),
         notifier: Notifier | None = None,
         refused: Callable[[], int] = lambda: 0,
     ) -> None:
         self._acquisition = acquisition
-        self._redis_log = data_dir / "redis.log"
-        self._mark = RunMark(data_dir)
+        self._redis_log = None if data_dir is None else data_dir / "redis.log"
+        self._mark = None if data_dir is None else RunMark(data_dir)
         self.hooks = Hooks(hooks, lambda severity, text: acquisition.notice(severity, text, None))
         self.supervisor = Supervisor(notifier or Notifier(), lambda: describe_status(acquisition.status()))
         self._beat_s = time.monotonic()
@@ -74,7 +74,7 @@ class Supervision:
         acquisition = self._acquisition
         self.hooks.start()
         acquisition.hub.listeners.append(self.hooks.tell)
-        crash = self._mark.set()
+        crash = None if self._mark is None else self._mark.set()
         if crash is not None:
             log.warning("%s", crash)
             session = acquisition.status().session
@@ -92,7 +92,8 @@ class Supervision:
         if self._thread.is_alive():
             self._thread.join(5.0)
         self.hooks.stop()
-        self._mark.clear()
+        if self._mark is not None:
+            self._mark.clear()
 
     def _run(self) -> None:
         next_log_s = 0.0
@@ -101,7 +102,7 @@ class Supervision:
             try:
                 self._acquisition.devices.revive_dead()
                 self.hooks.look(self._acquisition.status())
-                if self._beat_s >= next_log_s:
+                if self._redis_log is not None and self._beat_s >= next_log_s:
                     next_log_s = self._beat_s + LOG_LOOK_S
                     bound_redis_log(self._redis_log)
             except Exception:

@@ -125,7 +125,7 @@ def test_health_names_each_reason() -> None:
         ["scale"],
     )
     assert found.status == "degraded"
-    assert list(found.reasons) == ["store", "spool", "disk", "parts", "links"]
+    assert list(found.reasons or ()) == ["store", "spool", "disk", "parts", "links"]
     assert str(found.reason).startswith("Redis is away. 3 messages are in the spool")
 
 
@@ -185,7 +185,7 @@ def test_the_calls_answer_with_status_and_content_type() -> None:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
             return await client.get(path)
 
-    assert asyncio.run(ask("/health")).json() == {"status": "ok", "reasons": {}}
+    assert asyncio.run(ask("/health")).json() == {"status": "ok"}
     degraded = asyncio.run(ask("/health"))
     assert (degraded.status_code, degraded.json()["reasons"]) == (503, {"store": "The store is away."})
     answer = asyncio.run(ask("/metrics"))

@@ -1,0 +1,85 @@
+"""A real server under supervision: it tells the service manager and a hook what becomes of it."""
+
+import json
+import re
+import socket
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+NOTE = """
+import sys
+with open(sys.argv[1], "a") as file:
+    file.write(sys.argv[2] + "\\n")
+"""
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[socket.socket]:
+    """What systemd listens at."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(tmp_path / "notify"))
+        sock.settimeout(30)
+        yield sock
+
+
+def _ask(url: str, path: str, method: str = "GET") -> Any:
+    request = urllib.request.Request(f"{url}/api/v1{path}", method=method)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        body = answer.read()
+    return json.loads(body) if answer.headers["content-type"] == "application/json" else body.decode()
+
+
+def test_a_server_tells_its_manager_and_a_hook_what_becomes_of_it(
+    run_server: Callable[..., Any], manager: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = tmp_path / "notes"
+    command = json.dumps([sys.executable, "-c", NOTE, str(notes), "{event}: {text}"])
+    settings = tmp_path / "blitz.toml"
+    settings.write_text(f'[[server.hooks]]\nname = "note"\nkind = "command"\ncommand = {command}\n')
+    monkeypatch.setenv("BLITZ_CONFIG", str(settings))
+    monkeypatch.setenv("NOTIFY_SOCKET", manager.getsockname())
+    monkeypatch.setenv("WATCHDOG_USEC", "60000000")
+    server = run_server("--simulate", "1", "--durability", "none")
+    assert manager.recv(1000).startswith(b"READY=1\nSTATUS=Not recording; ")
+    assert manager.recv(1000) == b"WATCHDOG=1"
+
+    assert _ask(server.url, "/health") == {"status": "ok"}
+    values = {
+        sample.name
+        for family in text_string_to_metric_families(_ask(server.url, "/metrics"))
+        for sample in family.samples
+    }
+    assert {"blitz_build_info", "blitz_source_up", "blitz_store_up", "blitz_disk_free_bytes"} <= values
+    assert _ask(server.url, "/hooks/note/test", "POST")["is_sent"]
+    (record,) = _ask(server.url, "/hooks")
+    assert (record["name"], record["kind"], record["sent"]) == ("note", "command", 1)
+    assert notes.read_text().startswith("test: This is a test of the hook 'note'.")
+
+    server.kill()
+    server.start()
+    deadline_s = time.monotonic() + 30
+    while "server_started_after_crash" not in notes.read_text():
+        assert time.monotonic() < deadline_s, server.log_path.read_text()
+        time.sleep(0.02)
+    assert re.search(r"started at 20\S+ had ended unexpectedly", notes.read_text())
+
+    assert server.stop() == 0
+    manager.setblocking(False)
+    told = []
+    while True:
+        try:
+            told.append(manager.recv(1000))
+        except BlockingIOError:
+            break
+    assert told[-1].startswith(b"STOPPING=1")
+    assert not (server.data_dir / "running").exists()
+    log = (server.data_dir / "blitz.log").read_text()
+    assert "Blitz serves" in log
+    assert "Stopping: draining the boards" in log

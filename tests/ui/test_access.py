@@ -98,7 +98,7 @@ def test_a_viewer_sees_greyed_buttons_that_say_why(window: MainWindow, feed: Any
     assert not window.menus["start"].isEnabled()
     for allowed in ("view", "download", "export"):
         assert actions[allowed].isEnabled()
-    assert "viewer wall screen" in window.status_line.version.text()
+    assert "wall screen, viewer" in window.status_line.version.text()
 
     feed.identity_received.emit(WhoRecord(name="bench", role=Role.OPERATOR))
     assert window.header.start.isEnabled()

@@ -44,8 +44,11 @@ class Form(QDialog):
 
     def say_wrong(self, sentence: str) -> None:
         """Say above the buttons what is wrong with the fields; nothing: nothing is."""
+        if sentence == self.wrong.text():
+            return
         self.wrong.setText(sentence)
         self.wrong.setVisible(bool(sentence))
+        self.resize(self.width(), self.layout().heightForWidth(self.width()))
 
     def add(self, label: str, field: QWidget) -> None:
         """Put a field below the others."""

@@ -91,6 +91,12 @@ class SessionsModel(ColumnsModel):
         """Whether the session is on its way."""
         return session_id in self._downloads
 
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.DisplayRole) -> Any:
+        """Return the name of a column; the star stands above its stars."""
+        if role == Qt.TextAlignmentRole and section == STAR and orientation == Qt.Horizontal:
+            return int(Qt.AlignCenter)
+        return super().headerData(section, orientation, role)
+
     def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
         """One row a session."""
         return 0 if parent.isValid() else len(self._records)

@@ -11,7 +11,7 @@ from blitz.ui.widgets.permitted import permit
 from blitz.ui.widgets.table import Table
 
 _EMPTY = "The trash is empty."
-_ABOUT = "The server deletes what lies here for good when its time is over. Nobody sees its messages until then."
+_ABOUT = "The server deletes these sessions for good when their time in the trash is over."
 
 
 class TrashPage(QWidget):

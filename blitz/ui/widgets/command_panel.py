@@ -81,6 +81,8 @@ class CommandPanel(QWidget):
             else "Sent as it stands, with the ending chosen"
         )
         refusal = self._rights.refusal(Role.OPERATOR)
+        if refusal:
+            self.line.setPlaceholderText(refusal)
         for widget in (self.line, self.send):
             permit(widget, refusal, is_enabled=board is not None)
         for option in (self.ending, self.hexadecimal):

@@ -72,7 +72,8 @@ class StatusLine(QStatusBar):
 
     def show_rights(self, rights: Rights) -> None:
         """Say, from the next status on, as whom the operator works, where not everything is allowed."""
-        self._role = "" if rights.role is Role.ADMIN else " ".join(part for part in (rights.role, rights.name) if part)
+        words = [part for part in (rights.name, rights.role.value) if part]
+        self._role = "" if rights.role is Role.ADMIN else ", ".join(words)
 
     def _show_account(self, status: StatusRecord) -> None:
         """Say in a line, while a session runs, whether all that was sent is in it."""

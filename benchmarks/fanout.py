@@ -4,8 +4,8 @@ Ten devices print 5 000 Blitz lines a second each, on pseudo terminals, paced by
 hundred clients follow the session from its beginning to its end: raw sockets in one process of their own, which count
 frames and see that each client got as far as the last message. All must be stored. How late a message is: from its
 arrival to one more client, with the client library, in yet another process; the server's queue is a part of that.
-Counted is the CPU of the server's process and of its Redis, from /proc, while the devices send; what the clients and the
-kernel take for them is not the server's. Prints one line of JSON last: CPU with clients (``ours``), without (``floor``).
+Counted is the CPU of the server's process and of its Redis, from /proc, while the devices send; what the clients take
+is not the server's. Prints one line of JSON last: CPU with clients (``ours``), without (``floor``).
 """
 
 import argparse
@@ -136,7 +136,7 @@ def main() -> None:
     case = {"name": f"{arguments.clients} clients", "ours": round(with_clients, 1), "floor": round(without, 1)}
     case["ratio"] = round(with_clients / without, 3)
     late = {
-        "name": "99 % late, ms",
+        "name": "99 % within, ms",
         "ours": round(late_ms, 1),
         "floor": _LATE_MS,
         "ratio": round(late_ms / _LATE_MS, 3),

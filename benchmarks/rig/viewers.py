@@ -78,7 +78,7 @@ class _Viewer:
 
 
 def watch(url: str, session_id: int, count: int, clients: int, ready: int) -> None:
-    """Follow a session with many clients until each has seen all; SystemExit if one has not in half a minute of silence.
+    """Follow a session with many clients until each has seen all; SystemExit if nothing comes for half a minute.
 
     :param ready: a pipe that is told when all are connected.
     """

@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 
 from blitz.data import backup_format, store_copying
+from blitz.data.archive import Archive
+from blitz.data.archive_plan import Limits
+from blitz.data.archiving import Archiving
 from blitz.data.backup import verify_backup, write_backup
 from blitz.data.backup_format import BackupReader, SavedBlock
 from blitz.data.blocks import GRID_MESSAGES, Read
@@ -518,6 +521,41 @@ def test_sessions_beyond_memory_go_to_the_archive_and_read_the_same(
         assert target.start_session() == 5
     finally:
         target.close()
+
+
+def test_what_moves_to_the_archive_meanwhile_is_saved_all_the_same(
+    redis_url: str, other: DatabaseServer, tmp_path: Path
+) -> None:
+    store = DatabaseServer(redis_url, "one:", tmp_path / "archive")
+    try:
+        migrate(store)
+        closed = record(store, 5 * GRID_MESSAGES + 40)
+        running = record(store, 4 * GRID_MESSAGES + 3, seed=2, stop=False)
+        before = {number: store.get_all_from_session(number) for number in (closed, running)}
+        limits = Limits(keep_messages=GRID_MESSAGES, segment_blocks=2, least_blocks=1)
+        archiving = Archiving(store.archive_store(), Archive(tmp_path / "archive", store.store_id), limits)
+        archiving.begin()
+        moved = []
+
+        def move(done: int, total: int) -> None:
+            store.queue("and on")
+            moved.append(archiving.step())
+
+        saved = write_backup(store, tmp_path / "b.tar", progress=move)
+        assert len([each for each in moved if each is not None]) >= 5
+        assert store.session(closed).archived_count == 5 * GRID_MESSAGES + 40
+        assert store.session(running).archived_count >= 2 * GRID_MESSAGES
+        assert [session.id for session in saved.sessions] == [closed, running]
+        restore_backup(tmp_path / "b.tar", other)
+        assert other.get_all_from_session(closed) == before[closed]
+        back = other.get_all_from_session(running)
+        assert back[: len(before[running])] == before[running]
+        assert set(back[len(before[running]) :]) == {"and on"}
+        for number, messages in before.items():
+            whole = store.messages(number, 0, len(messages))
+            assert other.messages(number, 0, len(messages)).checksum == whole.checksum
+    finally:
+        store.close()
 
 
 def test_a_restore_into_the_archive_that_is_broken_off_leaves_nothing(

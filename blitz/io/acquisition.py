@@ -7,9 +7,11 @@ devices or for the store say so. Viewers are told through the hub and never wait
 import contextlib
 import json
 import logging
+import shutil
 import tempfile
 import threading
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -43,17 +45,16 @@ from blitz.data.source_store import SourceStore
 from blitz.data.spool import Spool
 from blitz.data.spool_records import Change, ChangeKind
 from blitz.errors import NoSession, SessionNotFound, SpoolError, StoreInUse, StoreUnavailable
-from blitz.io.account_book import AccountBook, verdict
+from blitz.io.accounting import Accounting
 from blitz.io.appender import Appender
 from blitz.io.clock_watch import ClockWatch
 from blitz.io.delivery import Identified, Severity
 from blitz.io.device_link import DeviceLink
 from blitz.io.devices import DeviceOptions, Devices
+from blitz.io.housekeeping import Housekeeping
 from blitz.io.intake import Intake
-from blitz.io.ledger import join_accounts
 from blitz.io.live import LiveHub
-from blitz.io.observer import Observer
-from blitz.io.resume import Resumption, unaccounted
+from blitz.io.resume import Resumption
 from blitz.io.room_watch import FlowMeter, Load, RoomOptions, RoomWatch
 from blitz.io.store_watch import StoreWatch
 
@@ -65,6 +66,7 @@ LAST_DRAIN_S = 2.5
 """For the boards when the server ends: all of it takes five seconds at most."""
 INTAKE_TIMEOUT_S = 2.0
 """A store that takes longer than that to take messages is away: they go to the spool."""
+LEASE_EVERY_S = 3
 ACCOUNTS_EVERY_S = 10
 """How often accounts are written down: what a restarted server goes on from."""
 _NOTICES_KEPT = 200
@@ -109,20 +111,17 @@ class Acquisition:
         self.hub = LiveHub(self.store_id, self.messages, self.session_record, self.status)
         self._store = store
         self._options = options
-        self._own_folder = None if options.spool_dir else tempfile.TemporaryDirectory(prefix="blitz-spool-")
-        folder = options.spool_dir or Path(self._own_folder.name if self._own_folder else "")
+        folder = options.spool_dir or Path(tempfile.gettempdir()) / f"blitz-spool-{uuid.uuid4().hex}"
+        self._own_folder = None if options.spool_dir else folder
         self._intake_store = store.with_timeout(INTAKE_TIMEOUT_S)
         self.intake = Intake(self._intake_store, Spool(LocalDisk(), folder, options.spool_limit_bytes), self)
         kept = kept or SourceStore(":memory:")
         self.devices = Devices(definitions, kept, options.devices, self, self.record, self._account)
         self.appender = Appender(self.intake, self, self.devices.source)
-        self._book = AccountBook()
-        self._observer = Observer(self._read_block, self.hub.next_seq, self)
+        self._accounting = Accounting(self.devices, self.intake, self._read_block, self.hub.next_seq, self)
         self._clock_watch = ClockWatch()
         self.room = None if options.room is None else RoomWatch(self._intake_store.sizes, options.room, self.notice)
         self._flow = FlowMeter()
-        self.chores: list[Callable[[], None]] = []
-        """What else housekeeping calls once a second while the store answers; must be quick."""
         self.is_archiving_possible: Callable[[], bool] = lambda: True
         """Whether the archive can take messages out of Redis."""
         self._session: SessionRecord | None = None
@@ -130,10 +129,6 @@ class Acquisition:
         self._state_lock = threading.Lock()
         self._notices: deque[Notice] = deque(maxlen=_NOTICES_KEPT)
         self._closing: Future[SessionRecord] | None = None
-        self._unaccounted = 0
-        """Messages of a session that an earlier server began which came behind its last account."""
-        self.beat_s = time.monotonic()
-        """When housekeeping began its last round, by the monotonic clock."""
         self._watch = StoreWatch(
             self._intake_store,
             is_private=options.is_private_store,
@@ -141,8 +136,13 @@ class Acquisition:
             changed=self._store_changed,
         )
         self._anchor_ns = time.time_ns() - time.monotonic_ns()
-        self._housekeeping_stop = threading.Event()
-        self._housekeeping = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
+        self.housekeeping = Housekeeping()
+        for chore in (self._tell_status, self.devices.find_new, self._look_at_clock):
+            self.housekeeping.add(chore)
+        self.housekeeping.add(self._keep_accounts, ACCOUNTS_EVERY_S)
+        for chore in (self._look_at_room, self._watch.look, self.follow_store):
+            self.housekeeping.add(chore)
+        self.housekeeping.add(self._renew_lease, LEASE_EVERY_S)
 
     # ---- life -------------------------------------------------------------------------------------------------
 
@@ -166,11 +166,11 @@ class Acquisition:
             self._close_interrupted()
         self.intake.start()
         self.appender.start()
-        self._observer.start()
+        self._accounting.observer.start()
         if resumed is not None:
             self._tell_resumed(resumed)
         self.devices.start()
-        self._housekeeping.start()
+        self.housekeeping.start()
 
     def _empty_spool(self) -> None:
         while self.intake.is_spooling and self.intake.drain():
@@ -217,11 +217,9 @@ class Acquisition:
 
         It takes five seconds at most. With the option ``on_stop="keep"`` the session is left running in the store.
         """
-        if self._housekeeping_stop.is_set():
+        if self.housekeeping.is_stopping:
             return
-        self._housekeeping_stop.set()
-        if self._housekeeping.is_alive():
-            self._housekeeping.join(INTAKE_TIMEOUT_S)
+        self.housekeeping.stop(INTAKE_TIMEOUT_S)
         is_kept = self._session is not None and self._options.on_stop == "keep"
         if is_kept:
             log.info("The session is left running: the next server goes on with it")
@@ -237,7 +235,7 @@ class Acquisition:
             self._keep_accounts()
         except SpoolError as error:
             log.warning("The accounts of the session could not be kept: %s", error)
-        self._observer.stop()
+        self._accounting.observer.stop()
         self.intake.stop()
         try:
             if not self.intake.is_spooling:  # else it runs out by itself
@@ -246,7 +244,7 @@ class Acquisition:
             log.warning("The lease could not be given up: %s", error)
         self._intake_store.close()
         if self._own_folder is not None:
-            self._own_folder.cleanup()
+            shutil.rmtree(self._own_folder, ignore_errors=True)
 
     def _stop_last_session(self) -> None:
         try:
@@ -288,14 +286,7 @@ class Acquisition:
         """Record into a session that runs in the store."""
         self.hub.open_session(record.id, record.sources)
         self.hub.advance(record.id, record.message_count)
-        accounts = [] if resumption is None else resumption.accounts()
-        self._book.open(record.id, accounts)
-        self._unaccounted = 0 if resumption is None else unaccounted(accounts, record.message_count)
-        self._observer.open_session(record.id, record.message_count if resumption is None else resumption.examined_from)
-        for source in record.sources:
-            self._observer.add_source(source)
-        for gap in record.gaps:
-            self._observer.add_gap(record.id, gap)
+        self._accounting.open(record, resumption)
         self.appender.open_session(record, 0 if resumption is None else resumption.last_ns)
         with self._state_lock:
             self._session = record
@@ -369,7 +360,7 @@ class Acquisition:
 
     def close_account(self, session_id: int, account: Account) -> None:
         """Take the account of what a session got of a source."""
-        self._book.close(session_id, account)
+        self._accounting.book.close(session_id, account)
 
     def notice(self, severity: Severity, text: str, source: str | None) -> None:
         """Tell the operator, and the log."""
@@ -421,18 +412,18 @@ class Acquisition:
 
     def publish(self, session_id: int, first_seq: int, reads: Sequence[Read], count: int) -> None:
         """Show what became durable."""
-        self._book.append(session_id, reads)
+        self._accounting.append(session_id, reads)
         self.hub.publish(session_id, first_seq, reads, count)
 
     def add_source(self, session_id: int, source: Source) -> None:
         """Show a new row of a source table."""
         if session_id != PREVIEW_ID:
-            self._observer.add_source(source)
+            self._accounting.observer.add_source(source)
         self.hub.add_source(session_id, source)
 
     def gap_recorded(self, session_id: int, gap: Gap) -> None:
         """Show a gap."""
-        self._observer.add_gap(session_id, gap)
+        self._accounting.observer.add_gap(session_id, gap)
         self.hub.post(Event(event=EventKind.GAP, session_id=session_id, gap=gap))
 
     def entry_recorded(self, session_id: int, entry: TimelineEntry) -> None:
@@ -449,7 +440,7 @@ class Acquisition:
         if record.is_running:  # its end waits in the spool
             end = {"is_running": False, "stopped_at": datetime.now(UTC), "message_count": message_count}
             record = record.model_copy(update=end)
-        self._observer.finish(record, closed.set_result)
+        self._accounting.observer.finish(record, closed.set_result)
 
     def intake_changed(self, error: str | None) -> None:
         """Neither store nor spool takes anything, or one does again."""
@@ -475,62 +466,24 @@ class Acquisition:
 
     def finish_session(self, record: SessionRecord) -> SessionRecord:
         """The session is over, and all that can be known of it is known: write it down and tell viewers."""
-        accounts = self._accounts(record.id)
-        line = verdict(accounts, self._observer.gaps(), record)
-        if record.resumed:
-            line += f", the server was restarted {'once' if record.resumed == 1 else f'{record.resumed} times'}"
-        if self._unaccounted:
-            line += f" ({self._unaccounted} messages before that are in no account)"
-        try:
-            self._put_accounts(record.id, accounts, {"verdict": line})
-        except SpoolError as error:
-            log.warning("The accounts of session %s could not be stored: %s", record.id, error)
-        record = record.model_copy(update={"accounts": tuple(accounts), "verdict": line})
+        record = self._accounting.finish(record)
         with self._state_lock:
             if self._session is not None and self._session.id == record.id:
                 self._session = None
             for link in self.devices.links():
                 if link.delivery.wanted == record.id:  # it was plugged in while the others were drained
                     self.devices.deliver_to(PREVIEW_ID)
-        log.info("Session %s stopped with %s messages: %s", record.id, record.message_count, line)
+        log.info("Session %s stopped with %s messages: %s", record.id, record.message_count, record.verdict)
         self.hub.post(Event(event=EventKind.SESSION_STOPPED, session_id=record.id, session=record.brief()))
         return record
 
-    def _put_accounts(self, session_id: int, accounts: Sequence[Account], more: Mapping[str, str]) -> None:
-        fields = {f"account:{account.source}": account.model_dump_json(exclude_none=True) for account in accounts}
-        self.intake.put(Change(session_id, ChangeKind.FIELDS, json.dumps(fields | dict(more))))
-
     def _keep_accounts(self) -> None:
-        """Write down how accounts stand, for a server that may have to go on with the session."""
-        session = self._session
-        if session is not None:
-            self._put_accounts(session.id, self._accounts(session.id), {})
-
-    def _accounts(self, session_id: int, name: str | None = None) -> list[Account]:
-        """Return the accounts by row: of one device in the running session, or of all when it is over."""
-        live = {link.delivery.row: link for link in self.devices.links() if link.delivery.active == session_id}
-        rows = self._book.rows(session_id) | {row for row in live if row is not None}
-        accounts = []
-        for row in sorted(rows):
-            owner = self.devices.name_of(row)
-            if owner is None:
-                continue  # messages of other programs
-            if name is not None and owner != name:
-                continue
-            open_account = live[row].delivery.account() if row in live else None
-            account = self._book.account(session_id, owner, row, open_account, is_running=name is not None)
-            accounts.append(self._observer.complete(account))
-        return accounts
+        if self._session is not None:
+            self._accounting.keep(self._session.id)
 
     def _account(self, link: DeviceLink) -> Account | None:
-        row, active, session = link.delivery.row, link.delivery.active, self._session
-        if row is None:
-            return None
-        if active is None and session is not None:  # a recording at its end
-            active = session.id
-        if active and (accounts := self._accounts(active, link.name)):
-            return join_accounts(accounts)
-        return self._book.account(active or PREVIEW_ID, link.name, row, link.delivery.account())
+        session = self._session
+        return self._accounting.of_link(link, None if session is None else session.id)
 
     def _read_block(self, session_id: int, first: int, stop: int) -> MessageBlock:
         recent = self.hub.recent_block(session_id, first, stop)
@@ -554,7 +507,7 @@ class Acquisition:
         running = self._session
         is_running = running is not None and running.id == session_id
         if running is not None and is_running and self.intake.is_spooling:
-            accounts, gaps = self._accounts(session_id), self._observer.gaps()
+            accounts, gaps = self._accounting.of_session(session_id), self._accounting.observer.gaps()
             record = running.model_copy(
                 update={"sources": self.hub.sources(session_id), "accounts": tuple(accounts), "gaps": tuple(gaps)}
             )
@@ -647,36 +600,19 @@ class Acquisition:
             room=None if self.room is None else self.room.record,
         )
 
-    def _keep_house(self) -> None:
-        """Once a second: rates, status for viewers, new ports; every third: the lease."""
-        round_number = 0
-        self.beat_s = time.monotonic()
-        while not self._housekeeping_stop.wait(1.0):
-            round_number += 1
-            self.beat_s = time.monotonic()
-            try:
-                for link in self.devices.links():
-                    link.measure_rate()
-                if self.hub.viewer_count:
-                    self.hub.post(Event(event=EventKind.STATUS, status=self.status()))
-                self.devices.find_new()
-                step = self._clock_watch.look()
-                if step is not None:
-                    self.notice("warning", step, None)
-                    self.record(TimelineKind.CLOCK_STEP, step)
-                if round_number % ACCOUNTS_EVERY_S == 0:
-                    self._keep_accounts()
-                self._look_at_room()
-                self._watch.look()
-                self.follow_store()
-                for chore in self.chores:
-                    chore()
-                if round_number % 3 == 0:
-                    self._renew_lease()
-            except (StoreUnavailable, SpoolError) as error:
-                log.debug("Housekeeping: %s", error)
-            except Exception:
-                log.exception("Housekeeping failed once")
+    # ---- housekeeping ---------------------------------------------------------------------------------------------
+
+    def _tell_status(self) -> None:
+        for link in self.devices.links():
+            link.measure_rate()
+        if self.hub.viewer_count:
+            self.hub.post(Event(event=EventKind.STATUS, status=self.status()))
+
+    def _look_at_clock(self) -> None:
+        step = self._clock_watch.look()
+        if step is not None:
+            self.notice("warning", step, None)
+            self.record(TimelineKind.CLOCK_STEP, step)
 
     def _look_at_room(self) -> None:
         """Measure the room, and stop the session in good order before nothing fits any more."""

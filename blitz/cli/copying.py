@@ -66,6 +66,9 @@ def export(
         typer.Option("--output", "-o", metavar="FILE", help="File to write or replace. [default: session-ID.csv]"),
     ] = None,
     layout: Annotated[Layout, typer.Option(help="A row a message, or a row a reading.")] = Layout.WIDE,
+    defuse: Annotated[
+        bool, typer.Option("--defuse", help="For spreadsheets: an apostrophe before names that look like formulas.")
+    ] = False,
     cache: CacheOption = None,
     server: ServerOption = None,
     token: TokenOption = None,
@@ -89,7 +92,7 @@ def export(
         out.progress(f"Exporting session {session_id}") as progress,
     ):
         session = database.session_record(session_id)
-        written = export_csv(database, session_id, target, layout=layout.value, progress=progress)
+        written = export_csv(database, session_id, target, layout=layout.value, defuse=defuse, progress=progress)
     out.document(path=str(written), layout=layout.value, session=session)
     out.line(str(written))
 

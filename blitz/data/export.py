@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from blitz.data.blocks import MessageBlock
 from blitz.data.boards import Channel, Readings, SessionDecoder, channel_labels
+from blitz.data.csv_formulas import as_it_is, defused
 from blitz.data.csv_times import iso_times, seconds_since
 from blitz.data.database_client import DatabaseClient
 from blitz.data.export_rows import Part, long_parts, wide_parts
@@ -35,6 +36,7 @@ def export_csv(
     path: Path,
     *,
     layout: Layout = "wide",
+    defuse: bool = False,
     progress: Callable[[int, int], None] | None = None,
     is_cancelled: Callable[[], bool] | None = None,
 ) -> Path:
@@ -46,6 +48,7 @@ def export_csv(
     ``time_utc,seconds,source,channel,unit,value``. A session whose readings were added one by one has no
     messages: there a wide row is what was read at one time.
 
+    :param defuse: for spreadsheets: names and units that one would take for a formula begin with an apostrophe.
     :param progress: called with (messages written, messages in all), first with none.
     :param is_cancelled: asked once a block.
     :returns: the absolute path.
@@ -56,7 +59,7 @@ def export_csv(
     """
     path = path.expanduser().absolute()
     record = cache.session_record(session_id)
-    parts, total = _parts(cache, record, layout)
+    parts, total = _parts(cache, record, layout, defused if defuse else as_it_is)
     with _replacing(path) as file:
         for text, written in parts:
             if is_cancelled is not None and is_cancelled():
@@ -67,7 +70,9 @@ def export_csv(
     return path
 
 
-def _parts(cache: DatabaseClient, record: SessionRecord, layout: Layout) -> tuple[Iterator[Part], int]:
+def _parts(
+    cache: DatabaseClient, record: SessionRecord, layout: Layout, word: Callable[[str], str]
+) -> tuple[Iterator[Part], int]:
     """Return the file's text, part by part, and how many messages, or readings, there are in all."""
     try:
         blocks = cache.session_blocks(record.id)
@@ -76,8 +81,9 @@ def _parts(cache: DatabaseClient, record: SessionRecord, layout: Layout) -> tupl
         if not total:
             raise
         parts = wide_parts if layout == "wide" else long_parts
-        return parts(cache, record.id, _nanoseconds(record)), total
-    return _message_parts(blocks, record, _Wide(record) if layout == "wide" else _Long(record)), record.message_count
+        return parts(cache, record.id, _nanoseconds(record), word), total
+    kind = _Wide if layout == "wide" else _Long
+    return _message_parts(blocks, record, kind(record, word)), record.message_count
 
 
 def _message_parts(blocks: Iterator[MessageBlock], record: SessionRecord, layout: "_Layout") -> Iterator[Part]:
@@ -113,7 +119,7 @@ class _Layout(Protocol):
 
 
 class _Wide:
-    def __init__(self, record: SessionRecord) -> None:
+    def __init__(self, record: SessionRecord, word: Callable[[str], str]) -> None:
         self._started_ns = _nanoseconds(record)
         labels = channel_labels(record.sources)
         # A device whose definition was changed has two rows in the source table; its channels go on in their columns.
@@ -123,7 +129,7 @@ class _Wide:
             label, unit = labels[column.source.index, column.channel.name], column.channel.unit
             place = columns.setdefault(f"{label} [{unit}]" if unit else label, len(columns))
             self._places.setdefault(column.source.index, []).append(place)
-        self.header = ["time_utc", "seconds", *columns]
+        self.header = ["time_utc", "seconds", *map(word, columns)]
 
     def lines(self, block: MessageBlock, decoded: list[Readings]) -> Any:
         values = np.full((len(self.header) - 2, len(block)), np.nan)
@@ -137,7 +143,7 @@ class _Wide:
 class _Long:
     header: list[str]
 
-    def __init__(self, record: SessionRecord) -> None:
+    def __init__(self, record: SessionRecord, word: Callable[[str], str]) -> None:
         self.header = ["time_utc", "seconds", "source", "channel", "unit", "value"]
         self._started_ns = _nanoseconds(record)
         columns = _Column.of(record.sources)
@@ -145,7 +151,8 @@ class _Long:
         for number, column in enumerate(columns):
             self._first.setdefault(column.source.index, number)
         # The three cells that are the same for each reading of a channel, quoted once.
-        names = [_csv_line((c.source.name, c.channel.name, c.channel.unit)).decode() for c in columns]
+        texts = [(c.source.name, c.channel.name, c.channel.unit) for c in columns]
+        names = [_csv_line([word(text) for text in three]).decode() for three in texts]
         self._names = pa.array(names, pa.string())
 
     def lines(self, block: MessageBlock, decoded: list[Readings]) -> Any:
@@ -203,8 +210,8 @@ def _bytes_of(lines: Any) -> bytes:
 
 def _csv_line(cells: Sequence[str]) -> bytes:
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(cells)
-    return line.getvalue().encode()
+    csv.writer(line, lineterminator="\r\n").writerow(cells)  # which makes it quote both characters
+    return line.getvalue().removesuffix("\r\n").encode()
 
 
 @contextmanager

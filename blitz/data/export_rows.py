@@ -3,7 +3,7 @@
 import csv
 import io
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -17,11 +17,11 @@ Part = tuple[bytes, int]
 """Text of a CSV file, and how many readings were written when it is."""
 
 
-def wide_parts(cache: DatabaseClient, session_id: int, started_ns: int) -> Iterator[Part]:
+def wide_parts(cache: DatabaseClient, session_id: int, started_ns: int, word: Callable[[str], str]) -> Iterator[Part]:
     """Give a row a time, with a column a variable; a second value of a variable at one time begins another row."""
     variables = [reading.category for reading in cache.get_session_variables(session_id)]
     places = {category.id: place for place, category in enumerate(variables)}
-    yield _lines([["time_utc", "seconds", *(category.variable_name for category in variables)]]), 0
+    yield _lines([["time_utc", "seconds", *(word(category.variable_name) for category in variables)]]), 0
     written = 0
     rows = _rows_by_time(cache.iterate_rows(session_id), places)
     while page := list(itertools.islice(rows, _PAGE_ROWS)):
@@ -33,7 +33,7 @@ def wide_parts(cache: DatabaseClient, session_id: int, started_ns: int) -> Itera
         )
 
 
-def long_parts(cache: DatabaseClient, session_id: int, started_ns: int) -> Iterator[Part]:
+def long_parts(cache: DatabaseClient, session_id: int, started_ns: int, word: Callable[[str], str]) -> Iterator[Part]:
     """Give a row a reading. Source and unit are not known, and left empty."""
     yield _lines([["time_utc", "seconds", "source", "channel", "unit", "value"]]), 0
     written = 0
@@ -43,7 +43,7 @@ def long_parts(cache: DatabaseClient, session_id: int, started_ns: int) -> Itera
         heads = _heads([reading.time_logged for reading in page], started_ns)
         yield (
             _lines(
-                [*head, "", reading.category.variable_name, "", _text(reading.value)]
+                [*head, "", word(reading.category.variable_name), "", _text(reading.value)]
                 for head, reading in zip(heads, page, strict=True)
             ),
             written,
@@ -77,5 +77,5 @@ def _text(value: float | None) -> str:
 
 def _lines(rows: Iterable[Iterable[str]]) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
+    csv.writer(text, lineterminator="\r\n").writerows(rows)  # which makes it quote both characters
+    return text.getvalue().replace("\r\n", "\n").encode()

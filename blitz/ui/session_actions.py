@@ -28,6 +28,7 @@ from blitz.ui.widgets.notices import NoticeAction, NoticesArea
 Layout = Literal["wide", "long"]
 WIDE_FILTER = "CSV, a row a message (*.csv)"
 LONG_FILTER = "CSV, a row a reading (*.csv)"
+SHEET_FILTER = "CSV for a spreadsheet, names never taken for formulas (*.csv)"
 
 
 class _Wish(Enum):
@@ -91,7 +92,7 @@ class SessionActions(QObject):
             return
         dialog = QFileDialog(self._window, f"Export {self._title(session_id)}")
         dialog.setAcceptMode(QFileDialog.AcceptSave)
-        dialog.setNameFilters([WIDE_FILTER, LONG_FILTER])
+        dialog.setNameFilters([WIDE_FILTER, LONG_FILTER, SHEET_FILTER])
         dialog.setDefaultSuffix("csv")
         folder = self._preferences.export_folder or str(Path.home())
         dialog.setDirectory(folder)
@@ -101,12 +102,13 @@ class SessionActions(QObject):
                 session_id,
                 Path(dialog.selectedFiles()[0]),
                 "long" if dialog.selectedNameFilter() == LONG_FILTER else "wide",
+                defuse=dialog.selectedNameFilter() == SHEET_FILTER,
             )
         )
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
-    def export_to(self, session_id: int, path: Path, layout: Layout = "wide") -> None:
+    def export_to(self, session_id: int, path: Path, layout: Layout = "wide", defuse: bool = False) -> None:
         """Write a session that is here into a file."""
         cache_path = self._feed.cache_path
         assert cache_path is not None
@@ -115,7 +117,15 @@ class SessionActions(QObject):
         def work(progress: Callable[[int, int], None], is_cancelled: Callable[[], bool]) -> Path:
             cache = DatabaseClient(path=str(cache_path))
             try:
-                return export_csv(cache, session_id, path, layout=layout, progress=progress, is_cancelled=is_cancelled)
+                return export_csv(
+                    cache,
+                    session_id,
+                    path,
+                    layout=layout,
+                    defuse=defuse,
+                    progress=progress,
+                    is_cancelled=is_cancelled,
+                )
             finally:
                 cache.close()
 

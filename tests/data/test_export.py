@@ -231,3 +231,34 @@ def test_times_are_written_as_python_would(times: list[int], start_s: int) -> No
         micros = (time_ns - start_s * 10**9) // 1000
         whole, rest = divmod(abs(micros), 10**6)
         assert seconds == f"{'-' if micros < 0 else ''}{whole}.{rest:06d}"
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_on_request_no_name_is_a_formula_and_numbers_stay_numbers(
+    cache: DatabaseClient, tmp_path: Path, start: str
+) -> None:
+    evil = f"{start}cmd|' /C calc'!A0"
+    channels = (Channel(name=evil, column=0, unit=f"{start}1"), Channel(name="flow", column=1, unit="-"))
+    definition = BoardDefinition(id="x", name="x", format=Format.COLUMNS, channels=channels)
+    sources = (Source(index=0, name=f"{start}A1", link="", definition=definition),)
+    record = SessionRecord(id=1, started_at=EPOCH, message_count=1, sources=sources)
+    cache.begin_download(record)
+    cache.store_block(1, MessageBlock.from_reads(1, 0, [Read(0, 0, [b"-1.5,2"])]))
+    cache.finish_download(record)
+
+    header, row = rows_of(export_csv(cache, 1, tmp_path / "wide.csv", defuse=True))
+    assert header[2:] == [f"'{evil} [{start}1]", "flow [-]"]
+    assert row[2:] == ["-1.5", "2"]
+    _, first, second = rows_of(export_csv(cache, 1, tmp_path / "long.csv", layout="long", defuse=True))
+    assert first[2:] == [f"'{start}A1", f"'{evil}", f"'{start}1", "-1.5"]
+    assert second[2:] == [f"'{start}A1", "flow", "'-", "2"]
+    assert rows_of(export_csv(cache, 1, tmp_path / "plain.csv"))[0][2] == f"{evil} [{start}1]"
+
+
+def test_names_of_readings_that_were_added_one_by_one_are_defused_too(cache: DatabaseClient, tmp_path: Path) -> None:
+    cache.update_session_list([[1, 1000, 9000, 1]])
+    cache.add_reading(1, 1000, cache.get_or_create_category("@SUM(1)"), -1)
+    wide = rows_of(export_csv(cache, 1, tmp_path / "wide.csv", defuse=True))
+    assert [row[2:] for row in wide] == [["'@SUM(1)"], ["-1"]]
+    long = rows_of(export_csv(cache, 1, tmp_path / "long.csv", layout="long", defuse=True))
+    assert long[1][2:] == ["", "'@SUM(1)", "", "-1"]

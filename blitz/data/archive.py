@@ -7,7 +7,6 @@ business of :mod:`blitz.data.archiving`.
 """
 
 import bisect
-import hashlib
 import re
 import threading
 from collections import OrderedDict
@@ -30,7 +29,6 @@ _SEGMENT = re.compile(r"(\d+)-(\d+)\.arrow")
 _SESSION = re.compile(r"session_(\d+)")
 _STORE_FILE = "store_id"
 _UNFINISHED = ".part"
-_READ_BACK_BYTES = 4 << 20
 _KEPT_BLOCKS = 4
 _KEPT_INDEXES = 64
 
@@ -254,32 +252,29 @@ class Archive:
         """Write the file under its temporary name; return where its messages end, None if some are not there."""
         self._disk.remove(part)
         encoder, stop = SegmentEncoder(self.store_id, piece.session_id), piece.first
-        digest = hashlib.blake2b()
+        written: list[bytes] = []
         file = self._disk.open(part)
         try:
             for block in blocks:
                 if not len(block):
                     continue
-                chunk = encoder.add(block)
-                digest.update(chunk)
-                file.write(chunk)
+                written.append(encoder.add(block))
+                file.write(written[-1])
                 stop = block.next_seq
                 if encoder.raw_bytes >= limit_bytes:
                     break
             if stop != piece.stop and (stop == piece.first or encoder.raw_bytes < limit_bytes):
                 return None
-            chunk = encoder.finish()
-            digest.update(chunk)
-            file.write(chunk)
+            written.append(encoder.finish())
+            file.write(written[-1])
             file.sync()
-            size = file.size
         finally:
             file.close()
-        read_back = hashlib.blake2b()
-        for offset in range(0, size, _READ_BACK_BYTES):
-            read_back.update(self._disk.read(part, offset, _READ_BACK_BYTES))
-        if read_back.digest() != digest.digest():
-            raise ArchiveError(f"{part} does not hold what was written to it. Is the disk failing?")
+        offset = 0
+        for chunk in written:
+            if self._disk.read(part, offset, len(chunk)) != chunk:
+                raise ArchiveError(f"{part} does not hold what was written to it. Is the disk failing?")
+            offset += len(chunk)
         return stop
 
     def _write_small(self, path: Path, content: bytes) -> None:

@@ -44,6 +44,7 @@ class SegmentIndex:
     store_id: str
     session_id: int
     raw_bytes: int
+    """Of all messages, with four more each."""
     places: tuple[BlockPlace, ...]
 
     @property
@@ -90,7 +91,7 @@ class SegmentEncoder:
         place = BlockPlace(block.first_seq, block.next_seq, self._offset + begin, len(encoded) - begin, checksum)
         self._places.append(place)
         self._offset += len(encoded)
-        self.raw_bytes += len(block.bytes_and_offsets()[0])
+        self.raw_bytes += int(block.raw.nbytes)
         return encoded
 
     def finish(self) -> bytes:

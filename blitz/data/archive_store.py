@@ -299,8 +299,8 @@ class _Arrivals:
         """Return when messages arrived and from which source; those without an entry were queued by programs."""
         entries = self._covering(first, stop)
         count = stop - first
-        starts = np.clip(entries["first"].astype(np.int64) - first, 0, count)
-        stops = np.clip(entries["first"].astype(np.int64) + entries["count"] - first, 0, count)
+        begins = entries["first"].astype(np.int64) - first
+        starts, stops = np.clip(begins, 0, count), np.clip(begins + entries["count"], 0, count)
         if len(entries) and starts[0] == 0 and stops[-1] == count and np.array_equal(starts[1:], stops[:-1]):
             lengths = stops - starts
             return np.repeat(entries["ns"], lengths), np.repeat(entries["source"], lengths)
@@ -311,17 +311,23 @@ class _Arrivals:
         return arrived_ns, source
 
     def _covering(self, first: int, stop: int) -> NDArray[Any]:
-        known = self._entries
-        while not self._is_at_end and (not len(known) or int(known[-1]["first"]) + int(known[-1]["count"]) < stop):
+        """Return the entries that messages of this range may belong to; those before it are forgotten."""
+        while not self._is_at_end and self._reaches() < stop:
             self._lane.ask("LRANGE", self._key, self._position, self._position + self._count - 1)
             replied = self._lane.take()
             self._position += len(replied)
             self._is_at_end = len(replied) < self._count
             self._count = min(2 * self._count, GRID_MESSAGES)
-            known = np.concatenate([known, np.frombuffer(_bytes(replied), _ARRIVAL_DTYPE)])
-        ends = known["first"].astype(np.int64) + known["count"]
-        self._entries = known[ends > first]
-        return self._entries[self._entries["first"].astype(np.int64) < stop]
+            self._entries = np.concatenate([self._entries, np.frombuffer(_bytes(replied), _ARRIVAL_DTYPE)])
+        # Entries follow each other: all that end by here stand before the first one that begins behind here.
+        begin = max(int(np.searchsorted(self._entries["first"], first, "right")) - 1, 0)
+        self._entries = self._entries[begin:]
+        return self._entries[: int(np.searchsorted(self._entries["first"], stop))]
+
+    def _reaches(self) -> int:
+        """Return the message behind the last one of the entries."""
+        last = self._entries[-1:]
+        return int(last["first"][0]) + int(last["count"][0]) if len(last) else 0
 
 
 def _bytes(array: Any) -> Any:

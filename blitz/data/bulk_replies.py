@@ -59,10 +59,10 @@ def _parse_uniform(view: NDArray[np.uint8], begin: int, count: int) -> Any:
 
 
 def _parse_varied(view: NDArray[np.uint8], begin: int, count: int, reply: "bytes | bytearray | memoryview") -> Any:
-    marks = np.flatnonzero((view[begin:-2] == _CR) & (view[begin + 1 : -1] == _LF) & (view[begin + 2 :] == _DOLLAR))
+    marks = np.flatnonzero(view[begin + 2 :] == _DOLLAR) + begin
+    marks = marks[(view[marks + 1] == _LF) & (view[marks] == _CR)]
     if len(marks) != count:
         return None
-    marks += begin
     # Behind "\r\n$": digits of the length up to "\r\n", then the bytes.
     lengths = np.zeros(count, np.int64)
     position = marks + 3

@@ -60,7 +60,7 @@ def test_any_program_that_reads_arrow_files_reads_a_segment(archive: Archive) ->
 
 
 def test_segments_end_at_the_limit_of_bytes(archive: Archive) -> None:
-    segment = archive.write(Piece(1, 0, 64), blocks(0, 64), limit_bytes=38)
+    segment = archive.write(Piece(1, 0, 64), blocks(0, 64), limit_bytes=38 + 4 * GRID)
     assert segment is not None
     assert (segment.first, segment.stop) == (0, GRID)
 

@@ -6,6 +6,7 @@ backup, the lists that make them known last and in one moment: a restore that is
 
 import contextlib
 import os
+import threading
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -33,7 +34,9 @@ from blitz.data.store_copying import (
     session_snapshot,
 )
 from blitz.data.store_reader import translated
-from blitz.errors import BackupError, StoreTooNew
+from blitz.errors import BackupError, StoreTooNew, StoreUnavailable
+
+_RENEW_S = 3.0
 
 
 def restore_backup(
@@ -62,7 +65,7 @@ def restore_backup(
     for name in manifest.files:
         if data_dir is not None and (data_dir / name).exists():
             raise BackupError(f"{data_dir / name} is there already. Restore into another data folder, or move it away.")
-    with _undone_after_a_fault(store, manifest, data_dir):
+    with _without_a_server(store), _undone_after_a_fault(store, manifest, data_dir):
         with translated():
             store.client.set(store.keys.store_id, manifest.store.store_id)
         archived = () if memory_bytes is None else beyond_memory(manifest.sessions, memory_bytes)
@@ -187,6 +190,28 @@ def _claimed_archive(store: DatabaseServer) -> Archive:
         raise BackupError(f"The archive {folder} has sessions already. Name another with archive_dir.")
     archive.claim()
     return archive
+
+
+@contextlib.contextmanager
+def _without_a_server(store: DatabaseServer) -> Iterator[None]:
+    """Hold the lease of the store, so that no server begins to record into it meanwhile."""
+    lease = store.take_lease("blitz restore")
+    is_over = threading.Event()
+
+    def renew() -> None:
+        while not is_over.wait(_RENEW_S):
+            with contextlib.suppress(StoreUnavailable):  # then the restore fails, too
+                store.renew_lease(lease)
+
+    renewing = threading.Thread(target=renew, name="restore lease")
+    renewing.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        renewing.join()
+        with contextlib.suppress(StoreUnavailable):
+            store.release_lease(lease)
 
 
 @contextlib.contextmanager

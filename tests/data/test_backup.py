@@ -24,7 +24,7 @@ from blitz.data.records import TimelineEntry, TimelineKind
 from blitz.data.restoring import restore_backup
 from blitz.data.source_store import SourceStore
 from blitz.data.store_schema import SCHEMA_VERSION, migrate
-from blitz.errors import BackupError, SessionNotFound, StoreTooNew
+from blitz.errors import BackupError, SessionNotFound, StoreInUse, StoreTooNew
 from blitz.io.certificate import private_certificate
 
 Keys = dict[bytes, Any]
@@ -453,6 +453,20 @@ def test_a_store_with_a_server_is_not_restored_into(backup: Path, other: Databas
         restore_backup(backup, other)
     other.release_lease(lease)
     restore_backup(backup, other)
+
+
+def test_no_server_can_take_the_store_while_it_is_restored_into(backup: Path, other: DatabaseServer) -> None:
+    refusals = []
+
+    def try_it(done: int, total: int) -> None:
+        if other.client.exists(other.keys.start(1)):
+            with pytest.raises(StoreInUse, match="blitz restore"):
+                other.take_lease("bench 4")
+            refusals.append(done)
+
+    restore_backup(backup, other, progress=try_it)
+    assert refusals
+    other.release_lease(other.take_lease("bench 4"))
 
 
 def test_tables_that_are_there_are_not_replaced(backup: Path, other: DatabaseServer, tmp_path: Path) -> None:

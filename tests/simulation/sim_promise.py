@@ -89,8 +89,7 @@ class Promise:
         _check_arrivals(session_id, first, listed, keys.get(KEYS.arrivals(session_id).encode(), []))
         waiting: dict[int, bytes] = {}
         for batch in batches:
-            landed = meta.get(b"batch:" + batch.writer.encode(), b"0").partition(b":")[0]
-            if batch.number > int(landed):
+            if not _has_landed(meta, batch):
                 messages = [message for read in batch.reads for message in read.messages]
                 waiting.update(enumerate(messages, batch.first_seq))
         count = len(stored)
@@ -98,6 +97,19 @@ class Promise:
             there = waiting.get(seq) or (stored[seq] if seq < count else None)
             if there != message:
                 raise Broken(f"seq {seq} of session {session_id} was shown as {message!r}; there is {there!r}")
+
+    def is_overtaken(self, redis: SimRedis, disk: SimDisk) -> bool:
+        """Say whether other programs queued messages that what is in the spool comes before.
+
+        What is archived of them meanwhile keeps its place, and what is in the spool comes later than it was shown.
+        """
+        for session_id, batches in self._spooled(disk).items():
+            first = int(redis.keys.get(KEYS.first(session_id).encode(), b"0"))
+            end = first + len(redis.keys.get(KEYS.messages(session_id).encode(), ()))
+            meta = redis.keys.get(KEYS.meta(session_id).encode(), {})
+            if any(batch.first_seq < end and not _has_landed(meta, batch) for batch in batches):
+                return True
+        return False
 
     def _check_content(self, session_id: int, stored: Sequence[bytes]) -> None:
         if len(set(stored)) != len(stored):
@@ -139,6 +151,10 @@ class Promise:
             stored = keys.get(KEYS.meta(session_id).encode(), {}).get(b"gap:%d:0" % from_ns, b"")
             if _exists(redis, session_id) and (not stored or Gap.model_validate_json(stored).recovered < known):
                 raise Broken(f"session {session_id} has {stored!r} instead of version {known} of that gap")
+
+
+def _has_landed(meta: Mapping[bytes, bytes], batch: Batch) -> bool:
+    return batch.number <= int(meta.get(b"batch:" + batch.writer.encode(), b"0").partition(b":")[0])
 
 
 def _exists(redis: SimRedis, session_id: int) -> bool:

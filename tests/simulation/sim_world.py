@@ -62,8 +62,9 @@ class World:
         self._gap: Gap | None = None
         self._sleeps = 0
         self._ends: dict[int, Future[SessionRecord]] = {}
-        self._is_overtaken = False
-        """Other programs queued messages that what is in the spool comes before: they are not archived before that."""
+        self._is_draining = False
+        self._is_server_dead = False
+        """The server died, although the archive's process was acting."""
         self._acting = ""
         """What the server is doing: where its other thread may come in between."""
         self.session: int | None = None
@@ -170,6 +171,7 @@ class World:
             return
         self.disk.reboot()
         self.faults.new_life()
+        self._is_server_dead = False
         self.session = None
         self._ends = {}
         self.archiving = None
@@ -277,9 +279,13 @@ class World:
                 self.appender._work(self.appender._take())
 
     def drain(self) -> None:
-        if self.intake.is_spooling:
-            with self._as("drain"):
-                self.intake.drain()
+        if self.intake.is_spooling and not self._is_draining:
+            self._is_draining = True
+            try:
+                with self._as("drain"):
+                    self.intake.drain()
+            finally:
+                self._is_draining = False
 
     @contextlib.contextmanager
     def _as(self, acting: str) -> Iterator[None]:
@@ -291,10 +297,11 @@ class World:
 
     def archive(self) -> None:
         """The archive's process takes a step; it may die alone."""
-        spooled = any(self.disk.contents(SPOOL))
-        self._is_overtaken = self._is_overtaken and spooled
-        if not self.is_up or self._is_overtaken:
+        redis = self.sim_store.redis
+        if not self.is_up or self.promise.is_overtaken(redis, self.disk):
             return
+        if self.session is not None and redis.keys.get(b"session") != b"%d" % self.session:
+            return  # another program has stopped it this very second, which the server has yet to find out
         try:
             with self._as("archive"):
                 if self.archiving is None:
@@ -306,7 +313,7 @@ class World:
                     self.note("  archived", moved)
         except Crash:
             self.archiving = None
-            if self.random.random() < 0.5:
+            if self._is_server_dead or self.random.random() < 0.5:
                 raise
             self.note("  only the archive's process died")
             self.faults.new_life()
@@ -314,9 +321,7 @@ class World:
     def restore(self) -> None:
         """Somebody wants archived messages in memory again."""
         keys = self.sim_store.redis.keys
-        borders = {
-            session_id: int(keys.get(KEYS.first(session_id).encode(), 0)) for session_id in self.promise.published
-        }
+        borders = {n: int(keys.get(KEYS.first(n).encode(), 0)) for n in self.promise.published}
         archived = [session_id for session_id, border in borders.items() if border]
         if self.archiving is not None and archived:
             session_id = self.random.choice(archived)
@@ -393,6 +398,9 @@ class World:
                 self._other_thread(acting)
             except BlitzError as error:
                 self.note("    ", type(error).__name__, error)
+            except Crash:
+                self._is_server_dead = True
+                raise
             finally:
                 self._acting = acting
         else:
@@ -420,7 +428,6 @@ class World:
 
     def _queue(self, message: bytes) -> None:
         running = self._others.running_session()
-        self._is_overtaken = self._is_overtaken or any(self.disk.contents(SPOOL))
         if self._others.queue(message) is not None and running is not None:
             self.note("  another program queued", message)
             self.promise.queued_safely[message] = running

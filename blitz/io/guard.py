@@ -5,6 +5,7 @@ of its own (DNS rebinding). So a request must name a host that is ours, and one 
 our own page. Then comes the token, and what its role allows. Holds for HTTP and WebSocket alike.
 """
 
+import json
 from collections.abc import Iterable, MutableMapping
 from contextlib import suppress
 from typing import Any
@@ -15,7 +16,7 @@ import anyio
 from blitz.data.audit import AuditEntry, Outcome, now_ms
 from blitz.data.records import Role
 from blitz.data.source_records import OWNER_HEADER
-from blitz.errors import Forbidden
+from blitz.errors import AuthenticationError, Forbidden
 from blitz.io.audit_trail import AuditTrail
 from blitz.io.page_origin import OwnNames
 from blitz.io.refusal import ASKER, AsgiApp, Receive, Refusal, Scope, Send, problem, refuse
@@ -28,6 +29,8 @@ __all__ = ["Guard", "Receive", "Scope", "Send", "problem"]
 _OWNER = OWNER_HEADER.lower().encode()
 _SHOWN_PATH = 200
 _POLICY_VIOLATION = 1008
+_REVOKED = json.dumps({"code": AuthenticationError.code, "detail": "The token was revoked."})
+"""Problem details, as short as the reason of a WebSocket's end must be."""
 
 
 class Guard:
@@ -102,7 +105,7 @@ class Guard:
             await self._app(scope, receive, send)
         if watched.cancelled_caught:
             with suppress(RuntimeError):  # it was closed already
-                await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": "the token was revoked"})
+                await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": _REVOKED})
 
     async def _serve_change(self, scope: Scope, receive: Receive, send: Send, asker: Asker | None) -> None:
         """Pass a call on that may change something, and note it."""

@@ -82,7 +82,7 @@ class Supervision:
             self.hooks.started_after_crash(f"{crash} It was started again. {going_on}")
         self._beat_s = time.monotonic()
         self.supervisor.watch("appender", lambda: acquisition.appender.beat_s)
-        self.supervisor.watch("housekeeping", lambda: acquisition.beat_s)
+        self.supervisor.watch("housekeeping", lambda: acquisition.housekeeping.beat_s)
         self.supervisor.watch("supervision", lambda: self._beat_s)
         self._thread.start()
 

@@ -78,11 +78,15 @@ class Supervisor:
 
     def troubles(self) -> list[str]:
         """Return a sentence for each part that hangs."""
-        return [trouble for pulse in self._pulses if (trouble := pulse.trouble) is not None]
+        try:
+            return [trouble for pulse in self._pulses if (trouble := pulse.trouble) is not None]
+        except Exception as error:
+            log.exception("The parts of the server cannot be watched")
+            return [f"The parts of the server cannot be watched, by a fault of ours: {error!r}."]
 
     async def run(self) -> None:
         """Say that the server is ready, and then, until cancelled, that it lives: as long as all its parts do."""
-        self._notifier.tell(READY="1", STATUS=self._describe())
+        self._notifier.tell(READY="1", STATUS=self._line())
         said_s = status_s = time.monotonic()
         while True:
             await asyncio.sleep(min(ROUND_S, self._limit_s / 3))
@@ -95,7 +99,14 @@ class Supervisor:
                 log.error("%s", " ".join(troubles))
             if now_s - status_s >= STATUS_EVERY_S:
                 status_s = now_s
-                self._notifier.tell(STATUS=" ".join(troubles) or self._describe())
+                self._notifier.tell(STATUS=" ".join(troubles) or self._line())
+
+    def _line(self) -> str:
+        try:
+            return self._describe()
+        except Exception:  # no reason to be taken for dead
+            log.exception("What the server does could not be told")
+            return "Running"
 
     def stopping(self) -> None:
         """Say that the server ends."""

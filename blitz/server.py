@@ -42,7 +42,7 @@ from blitz.io.archiver import Archiver, ArchiverOptions
 from blitz.io.devices import DeviceOptions
 from blitz.io.guard import Guard
 from blitz.io.limits import Admission, Limits
-from blitz.io.room_watch import RoomOptions
+from blitz.io.room_options import RoomOptions
 from blitz.io.session_keeper import SessionKeeper, folders_of, rule_of
 from blitz.io.supervision import Supervision
 from blitz.io.supervisor import Notifier

@@ -55,7 +55,8 @@ from blitz.io.housekeeping import Housekeeping
 from blitz.io.intake import Intake
 from blitz.io.live import LiveHub
 from blitz.io.resume import Resumption
-from blitz.io.room_watch import FlowMeter, Load, RoomOptions, RoomWatch
+from blitz.io.room_options import FlowMeter, Load, RoomOptions
+from blitz.io.room_watch import RoomWatch
 from blitz.io.store_watch import StoreWatch
 
 log = logging.getLogger(__name__)

@@ -10,13 +10,10 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
-from blitz.config import ServerSettings
 from blitz.data.disk import Disk, LocalDisk
-from blitz.data.machine import machine_memory_bytes
 from blitz.data.records import RoomRecord
 from blitz.data.room import (
     LEVELS,
@@ -27,13 +24,13 @@ from blitz.data.room import (
     appraise,
     disk_spare_bytes,
     explain_refusal,
-    redis_budget_bytes,
     refusal_sentence,
     size_words,
     stop_sentence,
 )
 from blitz.data.store_sizes import StoreMemory
 from blitz.errors import BlitzError, StoreFull, StoreUnavailable
+from blitz.io.room_options import Load, RoomOptions
 
 log = logging.getLogger(__name__)
 
@@ -43,93 +40,19 @@ Tell = Callable[[Severity, str, str | None], None]
 _FRAME_BYTES = 30
 """Beside its own bytes a message takes about that much in a file: lengths, and its part of the read's entry."""
 _SMOOTHING_S = 10.0
+_SHRINK_RATIO, _SHRINK_LEAST_BYTES = 2, 8 * MEGABYTE
 _ARCHIVE_EACH_S = 60.0
 _SEVERITIES: Final[dict[Level, Severity]] = {"ok": "info", "warning": "warning", "critical": "error", "full": "error"}
 
 
 class MemorySource(Protocol):
-    """What tells how large Redis is; ``DatabaseServer.sizes``."""
+    """What tells how large Redis is, and makes it smaller; ``DatabaseServer.sizes``."""
 
     def memory(self) -> StoreMemory:
         """Return what Redis takes at present."""
 
-
-@dataclass(frozen=True)
-class RoomOptions:
-    """Which folders there are and what may be used; from the settings of these names."""
-
-    data_dir: Path
-    archive_dir: Path | None
-    """None where nothing is moved to an archive."""
-    spool_dir: Path
-    redis_budget_bytes: int
-    """0: only Redis' own limit counts."""
-    is_private_store: bool
-    """Whether Redis' files lie in the data folder."""
-    reserve_bytes: int
-    spool_limit_bytes: int
-
-    @classmethod
-    def from_settings(cls, settings: ServerSettings, spool_dir: Path | None = None) -> "RoomOptions":
-        """Take them from the settings; of Redis elsewhere only a limit that was set is known."""
-        budget = redis_budget_bytes(settings.redis_memory_mb, machine_memory_bytes())
-        if settings.redis_url and settings.redis_memory_mb is None:
-            budget = 0
-        archive_dir = settings.archive_dir or settings.data_dir / "archive"
-        return cls(
-            data_dir=settings.data_dir,
-            archive_dir=archive_dir if settings.archive else None,
-            spool_dir=spool_dir or settings.data_dir / "spool",
-            redis_budget_bytes=budget,
-            is_private_store=settings.redis_url is None,
-            reserve_bytes=settings.disk_reserve_mb * MEGABYTE,
-            spool_limit_bytes=settings.spool_limit_mb * MEGABYTE,
-        )
-
-
-@dataclass(frozen=True)
-class Load:
-    """What comes in, and where it can go, at one moment.
-
-    :ivar bytes_per_s: of messages; of the preview's while nothing is recorded.
-    :ivar is_recording: messages are stored, so that what grows can be measured.
-    :ivar spool_bytes: what the spool takes on disk.
-    :ivar store_error: why Redis takes nothing at present; None while it does.
-    :ivar is_archiving_possible: the archive runs, and its last file could be written.
-    """
-
-    bytes_per_s: float = 0.0
-    messages_per_s: float = 0.0
-    is_recording: bool = False
-    spool_bytes: int = 0
-    store_error: str | None = None
-    is_archiving_possible: bool = True
-
-
-class FlowMeter:
-    """Counts what comes in, from any thread, and tells the rate since it was last asked."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._bytes = self._messages = 0
-        self._since_s = clock()
-
-    def add(self, messages: Sequence[bytes]) -> None:
-        """Count messages that came."""
-        size = sum(map(len, messages))
-        with self._lock:
-            self._bytes += size
-            self._messages += len(messages)
-
-    def rates(self) -> tuple[float, float]:
-        """Return bytes and messages a second since the last call."""
-        with self._lock:
-            now_s = self._clock()
-            passed_s = max(now_s - self._since_s, 1e-3)
-            rates = self._bytes / passed_s, self._messages / passed_s
-            self._bytes, self._messages, self._since_s = 0, 0, now_s
-        return rates
+    def shrink_files(self) -> None:
+        """Let Redis write its files anew, without what was deleted or moved away."""
 
 
 class RoomWatch:
@@ -213,8 +136,20 @@ class RoomWatch:
         if record.level == before:
             return
         is_worse = LEVELS.index(record.level) > LEVELS.index(before)
+        if is_worse and record.level in ("critical", "full"):
+            self._shrink_files()
         text = record.text or "There is room for messages again."
         self._tell(_SEVERITIES[record.level] if is_worse else "info", text, None)
+
+    def _shrink_files(self) -> None:
+        """Get back what Redis' files hold of messages that are no longer there, where that is much."""
+        memory = self._memory
+        if memory.file_bytes < _SHRINK_RATIO * memory.used_bytes + _SHRINK_LEAST_BYTES:
+            return
+        try:
+            self._memory_source.shrink_files()
+        except StoreUnavailable as error:
+            log.debug("Redis cannot write its files anew: %s", error)
 
     # ---- measuring ------------------------------------------------------------------------------------------------
 

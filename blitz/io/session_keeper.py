@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 RETENTION_EACH_S = 3600.0
 PURGE_EACH_S = 600.0
+_SHRINK_AFTER_S = 5.0
+"""Who empties the trash deletes many: Redis' files are written anew once, behind the last."""
 _FIRST_AFTER_S = 300.0
 """After a start there is time to see what is planned."""
 _DAY_MS = 86_400_000
@@ -82,6 +84,7 @@ class SessionKeeper:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._purge_at_s = self._retention_at_s = clock_s() + _FIRST_AFTER_S
+        self._shrink_at_s = math.inf
 
     # ---- by hand --------------------------------------------------------------------------------------------------
 
@@ -112,6 +115,7 @@ class SessionKeeper:
         :raises SessionNotFound: if it is not in the trash.
         """
         self._store.trash.delete(session_id)
+        self._shrink_at_s = self._clock_s() + _SHRINK_AFTER_S
         log.info("Session %s was deleted from the trash for good%s", session_id, _by(who))
         self._post(Event(event=EventKind.SESSION_DELETED, session_id=session_id))
 
@@ -188,7 +192,8 @@ class SessionKeeper:
 
         That is done in a thread of its own, which ends with it: it may have many files to delete.
         """
-        if self._clock_s() < min(self._purge_at_s, self._retention_at_s if self._rule.is_set else math.inf):
+        retention_at_s = self._retention_at_s if self._rule.is_set else math.inf
+        if self._clock_s() < min(self._purge_at_s, retention_at_s, self._shrink_at_s):
             return
         if not self._stopping.is_set() and (self._thread is None or not self._thread.is_alive()):
             self._thread = threading.Thread(target=self._keep, name="retention")
@@ -207,6 +212,9 @@ class SessionKeeper:
     def _keep(self) -> None:
         now_s = self._clock_s()
         try:
+            if now_s >= self._shrink_at_s:
+                self._shrink_at_s = math.inf
+                self._store.sizes.shrink_files()
             if now_s >= self._purge_at_s:
                 self._purge_at_s = now_s + PURGE_EACH_S
                 self.purge(self._now())

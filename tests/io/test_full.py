@@ -16,7 +16,8 @@ from blitz.errors import StoreFull
 from blitz.io.acquisition import Acquisition, AcquisitionOptions
 from blitz.io.devices import DeviceOptions
 from blitz.io.redis_child import running_redis
-from blitz.io.room_watch import RoomOptions, RoomWatch
+from blitz.io.room_options import RoomOptions
+from blitz.io.room_watch import RoomWatch
 from blitz.io.simulator import SimulatedBoard, message_number
 
 BAUD = 921_600

@@ -13,7 +13,8 @@ from blitz.data.database_server import DatabaseServer
 from blitz.data.disk import LocalDisk
 from blitz.data.store_sizes import StoreMemory
 from blitz.errors import StoreFull, StoreUnavailable
-from blitz.io.room_watch import FlowMeter, Load, RoomOptions, RoomWatch
+from blitz.io.room_options import FlowMeter, Load, RoomOptions
+from blitz.io.room_watch import RoomWatch
 
 MB = 1 << 20
 GB = 1 << 30
@@ -40,11 +41,15 @@ class Bench:
     archive: tuple[int, int] = (0, 0)
     now_s: float = 0.0
     told: list[tuple[str, str]] = field(default_factory=list)
+    shrunk: int = 0
 
     def memory(self) -> StoreMemory:
         if self.is_away:
             raise StoreUnavailable("Redis does not answer.")
         return self.memory_now
+
+    def shrink_files(self) -> None:
+        self.shrunk += 1
 
     def watch(self, **changes: object) -> RoomWatch:
         options = RoomOptions(
@@ -107,6 +112,22 @@ def test_a_disk_that_fills_is_told_once_a_level_and_stops_the_session_at_the_res
     watch.check_start()
     assert bench.told[-1] == ("info", "There is room for messages again.")
     assert watch.record.level == "ok"
+
+
+def test_files_of_redis_that_hold_what_is_gone_are_written_anew_when_matters_are_critical(bench: Bench) -> None:
+    watch = bench.watch()
+    for left, file_bytes, expected in (
+        (1.9, 900, 0),
+        (0.3, 900, 1),
+        (0.2, 900, 1),
+        (0, 900, 2),
+        (9, 20, 2),
+        (0.1, 20, 2),
+    ):
+        bench.free[Path("/data")] = int(left * GB) + 512 * MB
+        bench.memory_now = StoreMemory(used_bytes=10 * MB, file_bytes=file_bytes * MB)
+        watch.look(Load())
+        assert bench.shrunk == expected
 
 
 def test_time_is_told_beforehand_at_the_rate_of_the_preview(bench: Bench) -> None:

@@ -89,6 +89,24 @@ def test_viewers_are_told_of_what_goes_and_comes_back(bench: Bench) -> None:
         keeper.restore(session_id)
 
 
+def test_room_on_disk_comes_back_once_behind_many_deletions(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    shrunk: list[float] = []
+    monkeypatch.setattr(bench.store.sizes, "shrink_files", lambda: shrunk.append(bench.now_s))
+    keeper = bench.keeper()
+    for second in range(4):
+        session_id = bench.record()
+        keeper.trash(session_id)
+        keeper.delete(session_id)
+        bench.now_s = second
+        keeper.look()
+        keeper.join()
+    for second in range(4, 20):
+        bench.now_s = second
+        keeper.look()
+        keeper.join()
+    assert shrunk == [7]
+
+
 def test_a_running_session_is_not_deleted(bench: Bench) -> None:
     session_id = bench.store.start_session()
     with pytest.raises(SessionRunning):

@@ -8,6 +8,7 @@ from enum import IntEnum
 import typer
 
 from blitz import errors
+from blitz.cli.output import printable
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,8 @@ def report(error: BaseException, *, as_json: bool) -> ExitCode:
         document = {"error": {"code": code, "message": sentence, "exit_code": int(exit_code)}}
         print(json.dumps(document), file=sys.stderr)  # noqa: T201
     elif sentence:
-        print(sentence, file=sys.stderr)  # noqa: T201
+        lines = (printable(line) for line in sentence.split("\n"))  # they may come from a server
+        print(*lines, sep="\n", file=sys.stderr)  # noqa: T201
     return exit_code
 
 

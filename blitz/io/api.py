@@ -303,7 +303,7 @@ def _message_calls(acquisition: Acquisition, store: DatabaseServer, answers: Ans
 
 def _as_csv(block: MessageBlock) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text)  # lines end as in RFC 4180: only so are both of these characters quoted in a message
     writer.writerow(["seq", "arrived_ns", "source", "raw"])
     for seq, (arrived_ns, source, raw) in enumerate(
         zip(block.arrived_ns.tolist(), block.source.tolist(), block.messages(), strict=True), block.first_seq

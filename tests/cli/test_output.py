@@ -3,7 +3,9 @@ import sys
 
 import pytest
 
+from blitz.cli.faults import report
 from blitz.cli.output import Output
+from blitz.errors import ServerError
 
 
 def test_text_table_is_aligned_and_without_escapes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,3 +34,8 @@ def test_reader_that_leaves_early_is_no_error() -> None:
     assert process.stderr.read() == ""
     process.stderr.close()
     assert process.wait(30) == 1
+
+
+def test_an_error_from_a_server_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    report(ServerError("no\x1b[2J such\nrun\x07"), as_json=False)
+    assert capsys.readouterr().err == "no?[2J such\nrun?\n"

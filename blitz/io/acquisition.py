@@ -506,15 +506,17 @@ class Acquisition:
         :raises StoreUnavailable: if Redis is away.
         """
         running = self._session
-        is_running = running is not None and running.id == session_id
-        if running is not None and is_running and self.intake.is_spooling:
-            accounts, gaps = self._accounting.of_session(session_id), self._accounting.observer.gaps()
-            record = running.model_copy(
-                update={"sources": self.hub.sources(session_id), "accounts": tuple(accounts), "gaps": tuple(gaps)}
-            )
-        else:
-            record = self._store.session(session_id)
-        return self._with_all_messages(record)
+        if running is None or running.id != session_id:
+            return self._with_all_messages(self._store.session(session_id))
+        if not self.intake.is_spooling:
+            with contextlib.suppress(StoreUnavailable):
+                return self._with_all_messages(self._intake_store.session(session_id))
+        update = {
+            "sources": self.hub.sources(session_id),
+            "accounts": tuple(self._accounting.of_session(session_id)),
+            "gaps": tuple(self._accounting.observer.gaps()),
+        }
+        return self._with_all_messages(running.model_copy(update=update))
 
     def session_list(self) -> list[SessionRecord]:
         """Return all sessions, newest first, briefly.
@@ -550,12 +552,16 @@ class Acquisition:
         self._watch.report("spool", error)
 
     def _store_changed(self, error: str | None) -> None:
+        is_recording = self._session is not None or self.intake.is_spooling
         if error is not None:
             hint = " Its own words stand in redis.log in the data folder." if self._options.is_private_store else ""
-            text = f"{error}{hint} What boards send is kept on disk, in the spool, and enters the session later."
+            kept = (
+                " What boards send is kept on disk, in the spool, and enters the session later." if is_recording else ""
+            )
+            text = f"{error}{hint}{kept}"
             self.notice("error", text, None)
         else:
-            text = "Redis has taken all that was in the spool."
+            text = "Redis answers again and has everything." if is_recording else "Redis answers again."
             self.notice("info", text, None)
         if self._session is not None:
             self.record(TimelineKind.SERVER, text)

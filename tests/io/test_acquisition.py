@@ -592,7 +592,7 @@ def test_a_session_goes_on_while_redis_is_away_and_is_whole_when_it_is_back(tmp_
         assert stored == list(range(stored[0], stored[0] + len(stored)))
         assert "account balances" in stopped.verdict
         assert store.messages(session.id, end - 20, 20).messages() == live.messages()
-        assert sum("has taken all" in notice.text for notice in acquisition.notices) == 1
+        assert sum("answers again and has everything" in notice.text for notice in acquisition.notices) == 1
         assert [entry.kind for entry in stopped.timeline] == ["server", "server"]
         assert acquisition.start_session().id == session.id + 1
         acquisition.stop()  # while there is a Redis

@@ -285,6 +285,8 @@ class DatabaseServer:
             return None
         entry = self._execute("LINDEX", self.keys.arrivals(session_id), -1)
         start = self._execute("GET", self.keys.start(session_id))
+        if start is None:
+            return None  # another program has stopped and deleted it in this very moment
         stopped_ms = ARRIVAL.unpack(entry)[1] // MILLISECOND_NS if entry else int(start)
         return self.close_session(session_id, max(stopped_ms, int(start)), is_interrupted=True)
 

@@ -640,6 +640,8 @@ class Acquisition:
         is_closing = self._closing is not None and not self._closing.done()
         if reason is not None and session is not None and not is_closing:
             self.notice("error", f"Session {session.id} is stopped by the server. {reason}", None)
+            with contextlib.suppress(StoreUnavailable):
+                self._renew_lease()  # which must not run out meanwhile
             with contextlib.suppress(NoSession):
                 self.stop_session(session.id, reason)
 

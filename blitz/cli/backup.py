@@ -92,9 +92,9 @@ def restore(
     config_file: ServerConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring a backup back, into a data folder or a Redis without sessions.
+    """Bring a backup back into an empty data folder.
 
-    The server must not be running. A session that was being recorded comes back closed, marked as interrupted.
+    Or into a Redis without sessions. The server must not be running. A session that was being recorded comes back closed, marked as interrupted.
     """
     with needing("server", "A restore", SERVER_PACKAGES):
         from blitz.data.machine import machine_memory_bytes

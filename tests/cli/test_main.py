@@ -19,6 +19,7 @@ COMMANDS = [
     "definition",
     *("record", "replay"),
     "doctor",
+    *("backup", "restore"),
     "audit",
 ]
 GROUPS = {"sources": ["list", "add", "change", "remove"], "token": ["create", "list", "revoke"]}

@@ -261,6 +261,7 @@ class AsyncClient(DeviceCalls, TrashCalls, RetentionCalls, ArchiveCalls, HookCal
         options = LiveOptions(
             headers=self._exchange.headers,
             tls=self._exchange.tls,
+            sound=self._exchange.sound,
             keepalive=self._keepalive,
             timeout_s=self._timeout_s,
             inactive_s=self._inactive_s,

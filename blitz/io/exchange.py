@@ -6,6 +6,7 @@ Knows no call of the interface by name.
 
 import asyncio
 import json
+import logging
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from urllib.parse import quote
 
 import httpx
 
+from blitz.config import LOOPBACK_HOSTS
 from blitz.data.source_records import OWNER_HEADER
 from blitz.errors import (
     BlitzError,
@@ -27,6 +29,8 @@ from blitz.errors import (
 )
 from blitz.io.address import API_PATH, ServerAddress
 from blitz.io.pinning import client_context, tls_fault
+
+log = logging.getLogger(__name__)
 
 ARROW = "application/vnd.apache.arrow.stream"
 _JSON = "application/json"
@@ -51,10 +55,12 @@ class HttpExchange:
         self._timeout_s = timeout_s
         self.tls = client_context(address)
         self.headers = {"Authorization": f"Bearer {address.token}"} if address.token else {}
+        is_exposed = bool(address.token) and not address.is_tls and address.host not in LOOPBACK_HOSTS
+        self._must_sound = is_exposed
         # A laboratory's server is reached directly: proxies of the environment are for the world outside.
         self._http = httpx.AsyncClient(
             base_url=f"{address.http_url}{API_PATH}",
-            headers=self.headers | {"Accept": _JSON, OWNER_HEADER: quote(owner, safe="@")},
+            headers={"Accept": _JSON, OWNER_HEADER: quote(owner, safe="@")},
             timeout=timeout_s,
             verify=self.tls or False,  # False: without TLS there is nothing to verify
             trust_env=False,
@@ -64,6 +70,24 @@ class HttpExchange:
     async def close(self) -> None:
         """Close the connections; a second time is allowed."""
         await self._http.aclose()
+
+    async def sound(self) -> None:
+        """Before a token goes over the network as it is: see that the server means to speak plain HTTP.
+
+        A link whose fingerprint was cut off, as a shell does where the quotes are missing, looks like one to such a
+        server; but its server waits for TLS, and hangs up on a question that bears no token.
+
+        :raises RemoteError: if no HTTP comes back.
+        """
+        if not self._must_sound:
+            return
+        try:
+            await self._request("GET", "/health")
+        except (ServerUnreachable, RequestTimeout):
+            raise
+        except BlitzError as error:
+            log.debug("%s answers without a token: %s", self._address, error)
+        self._must_sound = False
 
     async def fetch_json(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, timeout_s: float | None = None
@@ -103,7 +127,13 @@ class HttpExchange:
             status=status,
         )
 
-    async def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+    async def _send(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **request: Any
+    ) -> httpx.Response:
+        await self.sound()
+        return await self._request(method, path, headers=self.headers | dict(headers or {}), **request)
+
+    async def _request(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
             answer = await self._send_again_if_stale(method, path, **request)
         except RuntimeError as error:
@@ -192,8 +222,8 @@ def broken_remedy(address: ServerAddress) -> str:
     if address.is_tls:
         return "Check that the server still runs, then try again."
     return (
-        "Check that the server still runs, then try again; if it uses TLS, connect with the link that "
-        "'blitz token create' prints there."
+        "Check that the server still runs, then try again; if it uses TLS, connect with all of the link that "
+        "'blitz token create' prints there, on a command line in quotes."
     )
 
 

@@ -55,6 +55,8 @@ class LiveOptions:
 
     headers: dict[str, str]
     tls: ssl.SSLContext | None
+    sound: Callable[[], Awaitable[None]]
+    """Makes sure, before the headers go out, that they go to whom they are for."""
     keepalive: bool
     timeout_s: float
     inactive_s: float
@@ -154,6 +156,7 @@ class LiveReader:
     async def _open(self, query: dict[str, str]) -> ClientConnection:
         options = self._options
         self._status_count = 0
+        await options.sound()
         try:
             websocket = await connect(
                 self._address.live_url(query),

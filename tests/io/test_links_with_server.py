@@ -12,7 +12,7 @@ import pytest
 
 import blitz
 from blitz.data.records import Role
-from blitz.errors import AuthenticationError, CertificateMismatch, Forbidden, SessionNotFound
+from blitz.errors import AuthenticationError, CertificateMismatch, Forbidden, ServerUnreachable, SessionNotFound
 from blitz.io.connection import AsyncClient
 
 pytestmark = pytest.mark.anyio
@@ -104,6 +104,32 @@ async def test_who_has_no_right_certificate_or_token_is_told(server: Any, make_l
     with pytest.raises(AuthenticationError):
         await anext(client.live())
     await client.close()
+
+
+async def test_a_link_that_lost_its_fingerprint_gives_no_token_away() -> None:
+    """As where a shell has cut it at the `&`: the server waits for TLS, and must see no token in the clear."""
+    heard: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(listen, NETWORK, 0) as tls_server:
+        port = tls_server.sockets[0].getsockname()[1]
+        client = AsyncClient(f"blitz://{NETWORK}:{port}/#blz_precious")
+        for ask in (client.status(), anext(client.live())):
+            with pytest.raises(ServerUnreachable, match="all of the link that 'blitz token create' prints"):
+                await ask
+        await client.close()
+    assert heard
+    assert b"precious" not in b"".join(heard)
+
+
+def test_an_insecure_server_is_connected_to_with_its_link(run_server: Callable[..., Any]) -> None:
+    server = run_server("--host", NETWORK, "--insecure", "--durability", "none", "--token", FIRST_TOKEN)
+    with blitz.Client(f"{server.url.replace('http', 'blitz')}/#{FIRST_TOKEN}") as client:
+        assert client.whoami().role is Role.ADMIN
 
 
 async def test_a_live_view_ends_when_its_token_is_revoked(server: Any, make_link: Callable[[str], str]) -> None:

@@ -202,7 +202,7 @@ async def test_tls_where_none_is_and_none_where_it_is_are_told(
         await client.close()
     serve_with(make_certificate())
     client = AsyncClient(f"http://127.0.0.1:{scripted.port}")
-    with pytest.raises(ServerUnreachable, match="if it uses TLS, connect with the link"):
+    with pytest.raises(ServerUnreachable, match="if it uses TLS, connect with all of the link"):
         await client.status()
     await client.close()
 

@@ -94,7 +94,8 @@ def restore(
 ) -> None:
     """Bring a backup back into an empty data folder.
 
-    Or into a Redis without sessions. The server must not be running. A session that was being recorded comes back closed, marked as interrupted.
+    Or into a Redis without sessions. The server must not be running. A session
+    that was being recorded comes back closed, marked as interrupted.
     """
     with needing("server", "A restore", SERVER_PACKAGES):
         from blitz.data.machine import machine_memory_bytes

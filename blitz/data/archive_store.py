@@ -23,10 +23,10 @@ from blitz.data.bulk_replies import parse_array
 from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, QUEUE_SOURCE, StoreKeys
 from blitz.data.store_reader import translated
 
-_LANES = 3
+_LANES = 4
 _BLOCKS_AHEAD = 2
 _BUFFER_BYTES = 1 << 20
-_REPLY_BYTES = 1 << 20
+_REPLY_BYTES = 1 << 18
 _FIRST_COUNT = 1024
 _SESSIONS_AT_ONCE = 500
 _VALUES_A_COMMAND = 2000

@@ -1,29 +1,22 @@
 """The client library: what a server offers, as calls with typed answers.
 
-Owns the calls about sessions and live views; those about devices are in :mod:`blitz.io.device_calls`, those about the
-trash in :mod:`blitz.io.trash_calls`. One :class:`AsyncClient` belongs to one event loop; for plain blocking scripts
-there is :class:`blitz.Client`. Imports nothing of the server's and nothing that only Unix has.
+Owns live views and downloads; the calls that are a request and an answer stand in the modules ``*_calls`` beside it.
+One :class:`AsyncClient` belongs to one event loop; for plain blocking scripts there is :class:`blitz.Client`. Imports
+nothing of the server's and nothing that only Unix has.
 """
 
 import asyncio
-import contextlib
-import logging
 import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
-from pydantic import TypeAdapter
-
-from blitz import __version__
 from blitz.config import DEFAULT_HOST, DEFAULT_PORT
 from blitz.data.blocks import MessageBlock
-from blitz.data.records import Notice, SessionRecord, StatusRecord
-from blitz.data.versions import compare_versions
-from blitz.errors import ConfigError, NoSession, RemoteError
+from blitz.data.records import SessionRecord, StatusRecord
+from blitz.errors import ConfigError
 from blitz.io.address import Host, ServerAddress
 from blitz.io.archive_calls import ArchiveCalls
-from blitz.io.calls import NOTHING, default_owner
 from blitz.io.device_calls import DeviceCalls
 from blitz.io.exchange import closed_error
 from blitz.io.hook_calls import HookCalls
@@ -32,22 +25,15 @@ from blitz.io.live_mailbox import LiveMailbox
 from blitz.io.live_reader import LiveOptions, LiveReader
 from blitz.io.live_stream import Decoding, LiveStream, Translation, Untranslated
 from blitz.io.retention_calls import RetentionCalls
+from blitz.io.session_calls import SessionCalls
 from blitz.io.trash_calls import TrashCalls
 
 if TYPE_CHECKING:
     from blitz.data.boards import Readings
     from blitz.data.database_client import DatabaseClient
 
-log = logging.getLogger(__name__)
 
-_ANSWER = TypeAdapter(dict[str, Any])
-_NOTICES = TypeAdapter(list[Notice])
-_SESSION = TypeAdapter(SessionRecord)
-_SESSIONS = TypeAdapter(list[SessionRecord])
-_STATUS = TypeAdapter(StatusRecord)
-
-
-class AsyncClient(DeviceCalls, TrashCalls, RetentionCalls, ArchiveCalls, HookCalls):
+class AsyncClient(SessionCalls, DeviceCalls, TrashCalls, RetentionCalls, ArchiveCalls, HookCalls):
     """A connection to one Blitz server.
 
     ::
@@ -91,7 +77,6 @@ class AsyncClient(DeviceCalls, TrashCalls, RetentionCalls, ArchiveCalls, HookCal
             if not seconds > 0:
                 raise ConfigError(f"{name} is {seconds!r}: give a number of seconds above 0.")
         super().__init__(ServerAddress.parse(hostlist, token=token, fingerprint=fingerprint), float(timeout))
-        self._version_words: str | None = None
         self._keepalive = keepalive
         self._inactive_s = float(inactive_time)
         self._max_wait_s = float(max_wait_retry)
@@ -127,88 +112,6 @@ class AsyncClient(DeviceCalls, TrashCalls, RetentionCalls, ArchiveCalls, HookCal
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
-
-    async def status(self) -> StatusRecord:
-        """Return the server in one look: its session, store and boards."""
-        return await self._status()
-
-    async def notices(self) -> list[Notice]:
-        """Return what an operator should have read, oldest first."""
-        return await self._ask(_NOTICES, "GET", "/events")
-
-    async def sessions(self) -> list[SessionRecord]:
-        """Return all sessions, newest first, without their sources and gaps."""
-        return await self._ask(_SESSIONS, "GET", "/sessions")
-
-    async def session(self, session_id: int) -> SessionRecord:
-        """Return one session, with sources and gaps.
-
-        :raises SessionNotFound: if there is none with that id.
-        """
-        return await self._ask(_SESSION, "GET", f"/sessions/{int(session_id)}")
-
-    async def start(
-        self, name: str = "", notes: str = "", owner: str | None = None, join: bool = False
-    ) -> SessionRecord:
-        """Start a session.
-
-        :param owner: who starts it; user and machine when not given.
-        :param join: where a session runs already, return that one.
-        :raises SessionRunning: if a session runs already, and `join` is False.
-        """
-        return (await self.start_or_join(name, notes, owner, join=join))[0]
-
-    async def start_or_join(
-        self, name: str = "", notes: str = "", owner: str | None = None, *, join: bool = True
-    ) -> tuple[SessionRecord, bool]:
-        """Do as :meth:`start` and tell, too, whether the session is a new one."""
-        body = {"name": name, "notes": notes, "owner": default_owner() if owner is None else owner, "join": join}
-        answer = await self._ask(_ANSWER, "POST", "/sessions", body)
-        session = self._read(_SESSION, answer.get("session"), "POST /sessions", 200)
-        return session, bool(answer.get("created", True))
-
-    async def stop(self, session_id: int | None = None) -> SessionRecord:
-        """Stop the running session, or the one named if it is the one that runs, and return it.
-
-        :raises NoSession: if it does not run.
-        """
-        if session_id is None:
-            running = (await self._status()).session
-            if running is None:
-                raise NoSession(f"No session runs on {self.address}.")
-            session_id = running.id
-        return await self._ask(_SESSION, "POST", f"/sessions/{int(session_id)}/stop")
-
-    async def update_session(
-        self, session_id: int, *, name: str | None = None, notes: str | None = None, starred: bool | None = None
-    ) -> SessionRecord:
-        """Change a session's name, notes or star; None leaves them as they are.
-
-        :param starred: whether retention keeps it, whatever its age.
-        :raises SessionNotFound: if there is none with that id.
-        """
-        wishes = {"name": name, "notes": notes, "starred": starred}
-        body = {key: value for key, value in wishes.items() if value is not None}
-        return await self._ask(_SESSION, "PATCH", f"/sessions/{int(session_id)}", body)
-
-    async def delete(self, session_id: int) -> None:
-        """Move a session to the server's trash, out of which :meth:`restore` takes it; copies in caches stay.
-
-        :raises SessionRunning: if it still runs.
-        :raises SessionNotFound: if there is none with that id.
-        """
-        await self._ask(NOTHING, "DELETE", f"/sessions/{int(session_id)}")
-
-    async def messages(self, session_id: int | Literal["preview"], first: int = 0, count: int = 16384) -> MessageBlock:
-        """Return messages of a session as one block; it is shorter, or empty, at the session's end.
-
-        :param first: sequence number of the first.
-        :param count: at most 65536 come at once.
-        :raises SessionNotFound: if there is none with that id.
-        :raises BlockError: if the block was damaged on its way.
-        """
-        encoded = await self._exchange.fetch_block(f"/sessions/{session_id}/messages", {"first": first, "count": count})
-        return MessageBlock.decode(encoded)
 
     @overload
     def live(
@@ -307,22 +210,3 @@ class AsyncClient(DeviceCalls, TrashCalls, RetentionCalls, ArchiveCalls, HookCal
 
     async def _newer_sessions(self, session_id: int) -> list[SessionRecord]:
         return sorted((s for s in await self.sessions() if s.id > session_id), key=lambda s: s.id)
-
-    async def compare_versions(self) -> None:
-        """Let the log say it if the server's version is another one, unless that is known; connecting does it, too."""
-        if self._version_words is None:
-            with contextlib.suppress(RemoteError):
-                await self._status()
-
-    @property
-    def version_words(self) -> str:
-        """What there is to say about a server of another version; empty where it is alike, or was not asked yet."""
-        return self._version_words or ""
-
-    async def _status(self, timeout_s: float | None = None) -> StatusRecord:
-        status = await self._ask(_STATUS, "GET", "/status", timeout_s=timeout_s)
-        if self._version_words is None:
-            self._version_words = compare_versions(__version__, status.version)
-            if self._version_words:
-                log.warning("%s", self._version_words)
-        return status

@@ -1,0 +1,132 @@
+"""The client library's calls about the server as a whole, and about sessions and their messages."""
+
+import contextlib
+import logging
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+from blitz import __version__
+from blitz.data.blocks import MessageBlock
+from blitz.data.records import Notice, SessionRecord, StatusRecord
+from blitz.data.versions import compare_versions
+from blitz.errors import NoSession, RemoteError
+from blitz.io.address import ServerAddress
+from blitz.io.calls import NOTHING, Calls, default_owner
+
+log = logging.getLogger(__name__)
+
+_ANSWER = TypeAdapter(dict[str, Any])
+_NOTICES = TypeAdapter(list[Notice])
+_SESSION = TypeAdapter(SessionRecord)
+_SESSIONS = TypeAdapter(list[SessionRecord])
+_STATUS = TypeAdapter(StatusRecord)
+
+
+class SessionCalls(Calls):
+    """Status and notices; listing, starting, stopping, changing and deleting sessions, and their messages."""
+
+    def __init__(self, address: ServerAddress, timeout_s: float) -> None:
+        super().__init__(address, timeout_s)
+        self._version_words: str | None = None
+
+    @property
+    def version_words(self) -> str:
+        """What there is to say about a server of another version; empty where it is alike, or was not asked yet."""
+        return self._version_words or ""
+
+    async def status(self) -> StatusRecord:
+        """Return the server in one look: its session, store and boards."""
+        return await self._status()
+
+    async def notices(self) -> list[Notice]:
+        """Return what an operator should have read, oldest first."""
+        return await self._ask(_NOTICES, "GET", "/events")
+
+    async def sessions(self) -> list[SessionRecord]:
+        """Return all sessions, newest first, without their sources and gaps."""
+        return await self._ask(_SESSIONS, "GET", "/sessions")
+
+    async def session(self, session_id: int) -> SessionRecord:
+        """Return one session, with sources and gaps.
+
+        :raises SessionNotFound: if there is none with that id.
+        """
+        return await self._ask(_SESSION, "GET", f"/sessions/{int(session_id)}")
+
+    async def start(
+        self, name: str = "", notes: str = "", owner: str | None = None, join: bool = False
+    ) -> SessionRecord:
+        """Start a session.
+
+        :param owner: who starts it; user and machine when not given.
+        :param join: where a session runs already, return that one.
+        :raises SessionRunning: if a session runs already, and `join` is False.
+        """
+        return (await self.start_or_join(name, notes, owner, join=join))[0]
+
+    async def start_or_join(
+        self, name: str = "", notes: str = "", owner: str | None = None, *, join: bool = True
+    ) -> tuple[SessionRecord, bool]:
+        """Do as :meth:`start` and tell, too, whether the session is a new one."""
+        body = {"name": name, "notes": notes, "owner": default_owner() if owner is None else owner, "join": join}
+        answer = await self._ask(_ANSWER, "POST", "/sessions", body)
+        session = self._read(_SESSION, answer.get("session"), "POST /sessions", 200)
+        return session, bool(answer.get("created", True))
+
+    async def stop(self, session_id: int | None = None) -> SessionRecord:
+        """Stop the running session, or the one named if it is the one that runs, and return it.
+
+        :raises NoSession: if it does not run.
+        """
+        if session_id is None:
+            running = (await self._status()).session
+            if running is None:
+                raise NoSession(f"No session runs on {self.address}.")
+            session_id = running.id
+        return await self._ask(_SESSION, "POST", f"/sessions/{int(session_id)}/stop")
+
+    async def update_session(
+        self, session_id: int, *, name: str | None = None, notes: str | None = None, starred: bool | None = None
+    ) -> SessionRecord:
+        """Change a session's name, notes or star; None leaves them as they are.
+
+        :param starred: whether retention keeps it, whatever its age.
+        :raises SessionNotFound: if there is none with that id.
+        """
+        wishes = {"name": name, "notes": notes, "starred": starred}
+        body = {key: value for key, value in wishes.items() if value is not None}
+        return await self._ask(_SESSION, "PATCH", f"/sessions/{int(session_id)}", body)
+
+    async def delete(self, session_id: int) -> None:
+        """Move a session to the server's trash, out of which :meth:`restore` takes it; copies in caches stay.
+
+        :raises SessionRunning: if it still runs.
+        :raises SessionNotFound: if there is none with that id.
+        """
+        await self._ask(NOTHING, "DELETE", f"/sessions/{int(session_id)}")
+
+    async def messages(self, session_id: int | Literal["preview"], first: int = 0, count: int = 16384) -> MessageBlock:
+        """Return messages of a session as one block; it is shorter, or empty, at the session's end.
+
+        :param first: sequence number of the first.
+        :param count: at most 65536 come at once.
+        :raises SessionNotFound: if there is none with that id.
+        :raises BlockError: if the block was damaged on its way.
+        """
+        encoded = await self._exchange.fetch_block(f"/sessions/{session_id}/messages", {"first": first, "count": count})
+        return MessageBlock.decode(encoded)
+
+    async def compare_versions(self) -> None:
+        """Let the log say it if the server's version is another one, unless that is known; connecting does it, too."""
+        if self._version_words is None:
+            with contextlib.suppress(RemoteError):
+                await self._status()
+
+    async def _status(self, timeout_s: float | None = None) -> StatusRecord:
+        status = await self._ask(_STATUS, "GET", "/status", timeout_s=timeout_s)
+        if self._version_words is None:
+            self._version_words = compare_versions(__version__, status.version)
+            if self._version_words:
+                log.warning("%s", self._version_words)
+        return status

@@ -66,13 +66,14 @@ def run(settings: ServerSettings) -> int:
     :raises BlitzError: if it cannot start, as one sentence.
     """
     notifier = Notifier.from_environment()
-    _set_up_logging(settings)
-    try:
-        with _sigterm_raises():
-            return _run(settings, notifier)
-    except _Terminated:
-        log.info("Stopped while starting")
-        return 0
+    _quieten(settings.log_level)
+    with log_files.to_stderr(settings):
+        try:
+            with _sigterm_raises():
+                return _run(settings, notifier)
+        except _Terminated:
+            log.info("Stopped while starting")
+            return 0
 
 
 def _run(settings: ServerSettings, notifier: Notifier) -> int:
@@ -81,6 +82,7 @@ def _run(settings: ServerSettings, notifier: Notifier) -> int:
     limits = Limits.from_settings(settings)
     with ExitStack() as stack:
         listener = stack.enter_context(_listen(settings))
+        stack.enter_context(log_files.to_file(settings))
         private = None if settings.redis_url else stack.enter_context(_private_redis(settings))
         archive = ArchiverOptions.from_settings(settings)
         store = DatabaseServer(private.url if private else settings.redis_url, settings.redis_prefix, archive.folder)
@@ -178,9 +180,8 @@ def _sigterm_raises() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _set_up_logging(settings: ServerSettings) -> None:
-    log_files.set_up(settings)
-    level = settings.log_level
+def _quieten(level: str) -> None:
+    """Let libraries say only what is worth saying."""
     for noisy in ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING if level != "debug" else logging.DEBUG)
     logging.getLogger("uvicorn.error").addFilter(_is_worth_saying)

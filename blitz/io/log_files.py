@@ -30,22 +30,42 @@ _SECRETS = re.compile(
 )
 
 
-def set_up(settings: ServerSettings) -> Path:
-    """Send the log of the whole program to the standard error and into its file; return the file.
+@contextmanager
+def to_stderr(settings: ServerSettings) -> Iterator[None]:
+    """Send the log of the whole program to the standard error."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(settings.log_level.upper())
+    try:
+        if sys.stderr is None:  # there is none where a service has no console
+            yield
+            return
+        with _handled_by(logging.StreamHandler(sys.stderr), settings):
+            yield
+    finally:
+        root.setLevel(before)
+
+
+@contextmanager
+def to_file(settings: ServerSettings) -> Iterator[Path]:
+    """Send it into its file, too, and give the file; its folder is made.
 
     :raises ConfigError: if the file cannot be written.
     """
     path = (settings.log_file or settings.data_dir / "blitz.log").expanduser().absolute()
-    formatter = BlottingFormatter(FORMAT, _known_secrets(settings))
-    handlers: list[logging.Handler] = [_rotating(path, settings)]
-    if sys.stderr is not None:  # there is none where a service has no console
-        handlers.append(logging.StreamHandler(sys.stderr))
-    root = logging.getLogger()
-    for handler in handlers:
-        handler.setFormatter(formatter)
-        root.addHandler(handler)
-    root.setLevel(settings.log_level.upper())
-    return path
+    with _handled_by(_rotating(path, settings), settings):
+        yield path
+
+
+@contextmanager
+def _handled_by(handler: logging.Handler, settings: ServerSettings) -> Iterator[None]:
+    handler.setFormatter(BlottingFormatter(FORMAT, _known_secrets(settings)))
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
 
 
 def _rotating(path: Path, settings: ServerSettings) -> logging.Handler:

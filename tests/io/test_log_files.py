@@ -4,7 +4,6 @@ import logging
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,42 +14,33 @@ from blitz.errors import ConfigError
 from blitz.io import log_files
 
 
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    for handler in set(root.handlers) - set(handlers):
-        root.removeHandler(handler)
-        handler.close()
-    root.setLevel(level)
-
-
 def test_the_log_is_rotated_and_bounded_and_only_its_owner_reads_it(tmp_path: Path) -> None:
     settings = ServerSettings(data_dir=tmp_path / "data", log_file_mb=1, log_files=2)
-    path = log_files.set_up(settings)
-    assert path == tmp_path / "data" / "blitz.log"
     log = logging.getLogger("blitz.test")
-    for number in range(450):
-        log.info("%s %s", number, "x" * 10_000)
+    with log_files.to_stderr(settings), log_files.to_file(settings) as path:
+        assert path == tmp_path / "data" / "blitz.log"
+        for number in range(450):
+            log.info("%s %s", number, "x" * 10_000)
+    log.error("behind the end")
     files = sorted(path.parent.iterdir())
     assert [file.name for file in files] == ["blitz.log", "blitz.log.1", "blitz.log.2"]
     assert all(file.stat().st_size <= 1 << 20 for file in files)
     assert all(file.stat().st_mode & 0o077 == 0 for file in files)
     assert "INFO    449 x" in path.read_text()
+    assert "behind the end" not in path.read_text()
 
 
 def test_what_is_secret_never_gets_into_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hooks = ({"name": "mail", "kind": "email", "password": "mail-hush"}, {"kind": "webhook", "secret": "hook-hush"})
     settings = ServerSettings(data_dir=tmp_path, token="token-hush-0123456", hooks=hooks)
-    path = log_files.set_up(settings)
     log = logging.getLogger("blitz.test")
-    log.warning("token-hush-0123456 mail-hush hook-hush redis://me:url-hush@bench1 Bearer header-hush")
-    log.warning("blitz://bench1:8999/#link-hush&aabb password=field-hush")
-    try:
-        raise ValueError("token='traceback-hush'")
-    except ValueError:
-        log.exception("failed")
+    with log_files.to_stderr(settings), log_files.to_file(settings) as path:
+        log.warning("token-hush-0123456 mail-hush hook-hush redis://me:url-hush@bench1 Bearer header-hush")
+        log.warning("blitz://bench1:8999/#link-hush&aabb password=field-hush")
+        try:
+            raise ValueError("token='traceback-hush'")
+        except ValueError:
+            log.exception("failed")
     for text in (path.read_text(), capsys.readouterr().err):
         assert "hush" not in text
         assert "redis://…@bench1" in text
@@ -60,8 +50,8 @@ def test_what_is_secret_never_gets_into_the_log(tmp_path: Path, capsys: pytest.C
 def test_a_log_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     settings = ServerSettings(data_dir=tmp_path, log_file=tmp_path / "file" / "blitz.log")
-    with pytest.raises(ConfigError, match="Cannot write the log file"):
-        log_files.set_up(settings)
+    with pytest.raises(ConfigError, match="Cannot write the log file"), log_files.to_file(settings):
+        pass
 
 
 def test_a_full_disk_does_not_make_the_program_noisy(tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def fill_store(data_dir: Path) -> None:
                 verdict = f"1 gap, about {gap.lost} lost, account balances"
             else:
                 account, verdict = Account(source=0, name=source.name), "no gaps, nothing lost, account balances"
-            store.set_accounts(session_id, [account], verdict)
+            store.set_fields(session_id, {"account:0": account.model_dump_json(exclude_none=True), "verdict": verdict})
             raw_redis.set(store.keys.start(session_id), start_ns // 1_000_000)
             store.close_session(session_id, start_ns // 1_000_000 + minutes * 60_000)
             began += timedelta(hours=7, minutes=13)

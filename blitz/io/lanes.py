@@ -17,7 +17,7 @@ import anyio.to_thread
 from fastapi import Response
 
 from blitz.errors import ServerBusy
-from blitz.io.guard import Receive, Scope, Send
+from blitz.io.refusal import Receive, Scope, Send
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

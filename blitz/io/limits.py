@@ -6,7 +6,6 @@ sizes of bodies and the number of viewers. Everything runs on the event loop.
 """
 
 import asyncio
-import json
 import logging
 import socket
 from collections import Counter
@@ -22,8 +21,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from blitz.config import ServerSettings
 from blitz.errors import ServerBusy
-from blitz.io.guard import AsgiApp, Receive, Scope, Send, problem
 from blitz.io.lanes import DROP, RETRY_AFTER_S
+from blitz.io.refusal import AsgiApp, Receive, Refusal, Scope, Send, encode, refuse
 
 log = logging.getLogger(__name__)
 
@@ -79,9 +78,9 @@ class Limits:
         }
 
 
-def busy(detail: str) -> dict[str, Any]:
-    """Return the problem details of a refusal for want of room."""
-    return problem(503, ServerBusy.code, detail)
+def busy(detail: str) -> Refusal:
+    """Return the refusal of a client for which there is no room."""
+    return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, ServerBusy.code, detail, RETRY_AFTER_S)
 
 
 class StallWatch:
@@ -190,7 +189,7 @@ class LimitedHttp(H11Protocol):
             self._expect_request()
         self._request_bytes += len(data)
         if self._request_bytes > _SURPLUS * self._limits.max_request_bytes + _HEAD_BYTES:
-            self._end(problem(413, "too_large", self._too_large()))
+            self._end(Refusal(413, "too_large", self._too_large()))
             return
         super().data_received(data)
         if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
@@ -216,7 +215,7 @@ class LimitedHttp(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, or whose head is too large."""
-        self._end(problem(400, "invalid", "This is not a valid HTTP request, or its head is too large."))
+        self._end(Refusal(400, "invalid", "This is not a valid HTTP request, or its head is too large."))
 
     def _expect_request(self) -> None:
         self._request_bytes = 0
@@ -230,12 +229,12 @@ class LimitedHttp(H11Protocol):
 
     def _too_slow(self) -> None:
         self._arrival = None
-        self._end(problem(408, "too_slow", f"The request did not arrive in {self._limits.request_timeout_s:g} s."))
+        self._end(Refusal(408, "too_slow", f"The request did not arrive in {self._limits.request_timeout_s:g} s."))
 
     def _too_large(self) -> str:
         return f"A request's body may have {self._limits.max_request_bytes // 1024} kB at most."
 
-    def _end(self, refusal: dict[str, Any]) -> None:
+    def _end(self, refusal: Refusal) -> None:
         """Say why, if nothing was said yet, and close: a little later, or the reason would go under with the rest."""
         self._request_arrived()
         self._is_ended = True
@@ -326,10 +325,9 @@ class Admission:
 
     async def _admit_viewer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.viewer_count >= self._limits.max_viewers:
-            await receive()
             self._limits.refused["viewers"] += 1
             refusal = busy(f"{self._limits.max_viewers} live connections are open already, and no more are allowed.")
-            await refuse(send, refusal, kind="websocket.http.response")
+            await refuse(scope, receive, send, refusal)
             return
         self.viewer_count += 1
         try:
@@ -340,9 +338,9 @@ class Admission:
     async def _admit_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         limit = self._limits.max_request_bytes
         length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        too_large = problem(413, "too_large", f"A request's body may have {limit // 1024} kB at most.")
+        too_large = Refusal(413, "too_large", f"A request's body may have {limit // 1024} kB at most.")
         if not length.isdigit() or int(length[:20]) > limit:
-            await refuse(send, too_large)
+            await refuse(scope, receive, send, too_large)
             return
         received, has_begun, is_refused = 0, False, False
 
@@ -363,29 +361,14 @@ class Admission:
 
         await self._app(scope, bounded_receive, bounded_send)
         if is_refused and not has_begun:
-            await refuse(send, too_large)
+            await refuse(scope, receive, send, too_large)
 
 
-async def refuse(send: Send, refusal: dict[str, Any], *, kind: str = "http.response") -> None:
-    """Send problem details as the whole answer."""
-    body = json.dumps(refusal).encode()
-    headers = [*_headers(refusal), (b"content-length", b"%d" % len(body))]
-    await send({"type": f"{kind}.start", "status": refusal["status"], "headers": headers})
-    await send({"type": f"{kind}.body", "body": body})
-
-
-def _headers(refusal: dict[str, Any]) -> list[tuple[bytes, bytes]]:
-    headers = [(b"content-type", b"application/problem+json")]
-    if refusal["status"] == 503:
-        headers.append((b"retry-after", b"%d" % RETRY_AFTER_S))
-    return headers
-
-
-def _as_http(refusal: dict[str, Any]) -> bytes:
+def _as_http(refusal: Refusal) -> bytes:
     """Return an answer for a connection that has no request, as it goes over the wire."""
-    body = json.dumps(refusal).encode()
-    headers = [*_headers(refusal), (b"content-length", b"%d" % len(body)), (b"connection", b"close")]
-    status = HTTPStatus(refusal["status"])
+    body, headers = encode(refusal)
+    headers.append((b"connection", b"close"))
+    status = HTTPStatus(refusal.status)
     lines = [b"HTTP/1.1 %d %s" % (status, status.phrase.encode()), *(b"%s: %s" % pair for pair in headers)]
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 

@@ -48,11 +48,17 @@ async def refuse(scope: Scope, receive: Receive, send: Send, refusal: Refusal) -
             await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": refusal.code})
             return
         start, body = "websocket.http.response.start", "websocket.http.response.body"
-    headers = [(b"content-type", b"application/problem+json")]
+    encoded, headers = encode(refusal)
+    await send({"type": start, "status": refusal.status, "headers": headers})
+    await send({"type": body, "body": encoded})
+
+
+def encode(refusal: Refusal) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """Return the body and the headers of the answer."""
+    encoded = json.dumps(problem(refusal.status, refusal.code, refusal.detail)).encode()
+    headers = [(b"content-type", b"application/problem+json"), (b"content-length", b"%d" % len(encoded))]
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b"Bearer"))
     if refusal.retry_s:
         headers.append((b"retry-after", b"%d" % max(1, round(refusal.retry_s + 0.5))))
-    await send({"type": start, "status": refusal.status, "headers": headers})
-    details = problem(refusal.status, refusal.code, refusal.detail)
-    await send({"type": body, "body": json.dumps(details).encode()})
+    return encoded, headers

@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 Tell = Callable[[Literal["info", "warning", "error"], str, None], None]
 
 _LOOK_EACH_S = 1.0
-_START_AGAIN_S = 5.0
 _ANSWER_S = 60.0
 _IDLE_S = 30.0
 _STOP_S = 3.0
@@ -47,12 +46,14 @@ class ArchiverOptions:
     :param is_on: whether messages move by themselves; what lies in the archive is served in any case.
     :param budget_bytes: memory for Redis; 0 takes Redis' own limit, and where there is none nothing moves.
     :param idle_s: how long the worker stays without work.
+    :param again_s: time from a failure to the next try.
     """
 
     folder: Path
     is_on: bool = True
     budget_bytes: int = 0
     idle_s: float = _IDLE_S
+    again_s: float = 5.0
 
     @classmethod
     def from_settings(cls, settings: ServerSettings) -> "ArchiverOptions":
@@ -207,6 +208,7 @@ class Archiver:
             "budget_bytes": self._options.budget_bytes,
             "is_on": self._options.is_on,
             "idle_s": self._options.idle_s,
+            "again_s": self._options.again_s,
         }
 
     def _ask(self, **request: Any) -> dict[str, Any]:
@@ -239,7 +241,7 @@ class Archiver:
             if self._worker is worker:
                 self._worker = None
             if exit_code:
-                self._not_before_s = time.monotonic() + _START_AGAIN_S
+                self._not_before_s = time.monotonic() + self._options.again_s
         if exit_code and not self._stopping.is_set():
             log.warning("The archive's worker ended by itself (%s); it is started again when needed", exit_code)
 

@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 
 _NICENESS = 10
 _LOOK_EACH_S = 1.0
-_TROUBLE_PAUSE_S = 5.0
 _PART_S = 2.0
 _LAST_WORK_S = 2.0
 
@@ -36,7 +35,8 @@ class Worker:
     """Archives while memory is full, and answers requests in between. One thread.
 
     :param orders: what the server sends first: ``redis_url``, ``redis_prefix``, ``archive_dir``, ``budget_bytes`` (0:
-        Redis' own limit), ``is_on`` (whether messages move by themselves), ``idle_s`` (how long to stay without work).
+        Redis' own limit), ``is_on`` (whether messages move by themselves), ``idle_s`` (how long to stay without work),
+        ``again_s`` (time from a failure to the next try).
     :param say: sends a line to the server.
     """
 
@@ -67,7 +67,7 @@ class Worker:
             except queue.Empty:
                 pass
             has_moved = self._look()
-            pause_s = 0.0 if has_moved else _TROUBLE_PAUSE_S if self._trouble else _LOOK_EACH_S
+            pause_s = 0.0 if has_moved else self._orders["again_s"] if self._trouble else _LOOK_EACH_S
             if has_moved or self._is_due or self._trouble:
                 worked_s = time.monotonic()
             elif time.monotonic() - worked_s > self._orders["idle_s"]:

@@ -24,9 +24,9 @@ def retention(
     config_file: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show which sessions would go by the server's rule now, and why; with --apply, let them go.
+    """Show which sessions the server's rule would let go now.
 
-    The rule is set on the server: keep_days, keep_starred, keep_free_gb and trash_days.
+    With --apply, let them go. The rule is set on the server: keep_days, keep_starred, keep_free_gb and trash_days.
     """
     from blitz.data.room import size_words
 

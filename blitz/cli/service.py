@@ -35,9 +35,9 @@ def service(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Let systemd run the server: print its unit and the udev rule, or install them.
+    """Print or install what lets systemd run the server.
 
-    Files that are there and differ are replaced only if you agree.
+    That is its unit and a udev rule for serial ports. Files that are there and differ are replaced only if you agree.
     """
     from blitz.cli import service_files
 

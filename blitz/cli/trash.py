@@ -31,7 +31,10 @@ def star(
     config_file: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Star a session: retention keeps it, and the trash is never purged of it."""
+    """Star a session: it is kept, whatever its age.
+
+    Retention spares it, and the trash is never purged of it.
+    """
     settings = client_settings(server, token, config_file)
     record = ask(settings, lambda client: client.update_session(session_id, starred=not off))
     out = Output(as_json)

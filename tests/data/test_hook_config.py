@@ -1,5 +1,8 @@
 """What a hook's table in the settings may say."""
 
+import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,3 +63,10 @@ def test_what_may_be_secret_is_not_in_a_sentence(table: dict[str, Any]) -> None:
 def test_two_hooks_of_one_name_are_refused() -> None:
     with pytest.raises(ConfigError, match="another hook of that name"):
         read_hooks([CHAT, CHAT])
+
+
+def test_the_examples_of_the_documentation_are_right() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "operation.md").read_text()
+    examples = [block for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "[[server.hooks]]" in block]
+    hooks = [hook for example in examples for hook in read_hooks(tomllib.loads(example)["server"]["hooks"])]
+    assert {hook.kind for hook in hooks} == {"email", "webhook", "command"}

@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from blitz.data.records import LinkState
 from blitz.io.address import ServerAddress
 from blitz.io.connection import AsyncClient
+from blitz.io.redis_child import RedisChild
 from blitz.io.simulated_device import SimulatedDevice
 from blitz.ui.dialogs.channels import ChannelsDialog
 from blitz.ui.feed import Connection, ConnectionState, RequestFailure
@@ -367,3 +368,28 @@ def test_a_server_killed_while_recording_is_seen_and_found_again(
     server.start()
     desk.wait(lambda: window.header.is_recording)
     desk.wait(lambda: "recording, resumed once" in [state_words(r) for r in window.sessions_page.sessions._records])
+
+
+def test_messages_that_are_spooled_while_redis_is_away_are_told_and_enter_the_session(
+    run_server: Callable[..., Any], open_window: Callable[..., Desk], tmp_path: Path
+) -> None:
+    with RedisChild(tmp_path / "redis", "always") as child:
+        server = run_server("--simulate", "1", "--redis-url", child.url)
+        desk = open_window(server.url)
+        window = desk.window
+        desk.wait(window.header.start.isEnabled)
+        window.menus["start"].trigger()
+        desk.wait(lambda: window.header.is_recording and desk.shown() > 10)
+    desk.wait(lambda: any("Redis is away" in condition.text for condition in window.conditions.conditions))
+    desk.wait(lambda: "messages safe on disk" in window.status_line.store.text())
+    seen = desk.shown()
+    desk.wait(lambda: desk.shown() > seen + 10)  # what is safe on disk is shown
+    with RedisChild(tmp_path / "redis", "always"):
+        desk.wait(lambda: window.conditions.conditions == ())
+        window.menus["stop"].trigger()
+        desk.wait(lambda: not window.header.is_recording)
+        desk.wait(lambda: [record for record in window.sessions_page.sessions._records if not record.is_running])
+        (record,) = window.sessions_page.sessions._records
+        assert record.message_count >= seen + 10
+        assert "nothing lost" in record.verdict
+        server.stop()

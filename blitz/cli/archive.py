@@ -84,7 +84,8 @@ def verify(
     for fault in check.faults:
         out.line(fault.text)
     files = f"{check.files} file{'s' if check.files != 1 else ''} with {check.messages} messages"
-    out.line(f"{files} read: {f'{len(check.faults)} faults' if check.faults else 'all is well'}.")
+    faults = f"{len(check.faults)} fault{'s' if len(check.faults) != 1 else ''}"
+    out.line(f"{files} read: {faults if check.faults else 'all is well'}.")
     if check.faults:
         raise typer.Exit(ExitCode.ERROR)
 

@@ -92,11 +92,10 @@ def watch(url: str, session_id: int, count: int, clients: int, ready: int) -> No
             selector.register(viewer.socket, selectors.EVENT_READ, viewer)
         looked_s = time.monotonic()
         while behind:
-            for key, _ in selector.select(30.0) or [(None, 0)]:
-                if key is None or not key.data.read():
-                    raise SystemExit(
-                        f"{len(behind)} of {clients} clients did not get all: {min(v.next_seq for v in behind)}"
-                    )
+            ready = [key.data for key, _ in selector.select(30.0)]
+            if not ready or not all([viewer.read() for viewer in ready]):
+                least = min(each.next_seq for each in behind)
+                raise SystemExit(f"{len(behind)} of {clients} clients did not get all, one only {least}")
             if time.monotonic() - looked_s > 1.0:
                 looked_s = time.monotonic()
                 behind = {viewer for viewer in behind if viewer.next_seq < count}

@@ -2,6 +2,9 @@
 
 import asyncio
 import csv
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -393,3 +396,28 @@ def test_messages_that_are_spooled_while_redis_is_away_are_told_and_enter_the_se
         assert record.message_count >= seen + 10
         assert "nothing lost" in record.verdict
         server.stop()
+
+
+def test_a_viewer_of_a_server_on_the_network_sees_why_start_is_grey_and_when_the_token_is_revoked(
+    run_server: Callable[..., Any], open_window: Callable[..., Desk]
+) -> None:
+    server = run_server("--simulate", "1", "--host", "127.0.0.2", "--token", "one-of-16-letters-or-more")
+
+    def command(*words: str) -> Any:
+        where = ("--data-dir", str(server.data_dir), "--json")
+        run = subprocess.run(
+            [sys.executable, "-m", "blitz", *words, *where], capture_output=True, timeout=60, check=True
+        )
+        return json.loads(run.stdout)
+
+    made = command("token", "create", "--role", "viewer", "--name", "wall screen")
+    desk = open_window(made["link"])
+    window = desk.window
+    desk.wait(lambda: window.store.newest_time() is not None)
+    assert not window.header.start.isEnabled()
+    assert "“wall screen”: its role is viewer, and this needs operator" in window.header.start.toolTip()
+    command("token", "revoke", str(made["record"]["id"]))
+    desk.wait(lambda: window.header.state.text() == "Not connected")
+    shown = "".join((*window.notices.texts, window.windowTitle(), window.status_line.connection.text()))
+    assert "The token was revoked." in shown
+    assert made["token"] not in shown

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from blitz.config import ServerSettings
 from blitz.data.audit import AuditStore
 from blitz.data.served_address import ServedAddress
-from blitz.data.tokens import TokenStore
+from blitz.data.tokens import PREFIX, TokenStore
 from blitz.errors import ConfigError
 from blitz.io.audit_trail import AuditTrail
 from blitz.io.certificate import Certificate, own_certificate, private_certificate
@@ -37,6 +37,11 @@ class Access:
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
+        if settings.token is not None and settings.token.startswith(PREFIX):
+            raise ConfigError(
+                "The setting token (BLITZ_TOKEN) is one that 'blitz token create' made for a client; as a setting it "
+                "would be an admin's. Take it away: the server knows its tokens."
+            )
         tables = settings.data_dir / TABLES
         self.tokens = TokenStore(tables)
         try:

@@ -50,7 +50,7 @@ from blitz.io.access import Access
 from blitz.io.acquisition import Acquisition
 from blitz.io.archive_api import archive_calls
 from blitz.io.archiver import Archiver
-from blitz.io.askers import TokenName
+from blitz.io.askers import NoteSubject, TokenName
 from blitz.io.guard import problem
 from blitz.io.lanes import RETRY_AFTER_S, Answers, Lanes
 from blitz.io.link import check_link
@@ -185,10 +185,11 @@ def _session_calls(acquisition: Acquisition, store: DatabaseServer, keeper: Sess
 
     @calls.post("/sessions", status_code=201, response_model_exclude_none=True)
     @lanes.sessions
-    def start_session(request: StartRequest, response: Response, token: TokenName) -> Any:
+    def start_session(request: StartRequest, response: Response, token: TokenName, note_subject: NoteSubject) -> Any:
         """Start recording; 409 with the running session if one runs already, or 200 with it if `join` is set."""
         try:
             record = acquisition.start_session(request.name, request.notes, token or request.owner)
+            note_subject(record.id)
             return StartAnswer(session=record, created=True)
         except SessionRunning as error:
             acquisition.follow_store()  # another program may have started it just now

@@ -8,6 +8,7 @@ our own page. Then comes the token, and what its role allows. Holds for HTTP and
 import json
 from collections.abc import Iterable, MutableMapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -19,7 +20,7 @@ from blitz.data.source_records import OWNER_HEADER
 from blitz.errors import AuthenticationError, Forbidden
 from blitz.io.audit_trail import AuditTrail
 from blitz.io.page_origin import OwnNames
-from blitz.io.refusal import ASKER, AsgiApp, Receive, Refusal, Scope, Send, problem, refuse
+from blitz.io.refusal import ASKER, SUBJECT, AsgiApp, Receive, Refusal, Scope, Send, problem, refuse
 from blitz.io.roles import OPEN_ON_LOOPBACK, WEBSOCKET, is_reading, may, needed_role
 from blitz.io.token_book import TokenBook
 from blitz.io.token_check import Asker, TokenCheck
@@ -118,12 +119,15 @@ class Guard:
             await send(message)
 
         begun_ms = now_ms()
+        subject: list[str] = []
+        scope[SUBJECT] = subject
         try:
             await self._app(scope, receive, send_and_look)
         finally:
             if self._trail is not None:
                 outcome = Outcome.DONE if 0 < status < 400 else Outcome.FAILED
-                self._trail.note(_entry(begun_ms, scope, scope["method"], asker, status, outcome))
+                entry = _entry(begun_ms, scope, scope["method"], asker, status, outcome)
+                self._trail.note(replace(entry, what=" ".join((entry.what, *subject))))
 
     def _note_refusal(self, scope: Scope, method: str, asker: Asker | None, refusal: Refusal) -> None:
         if self._trail is None or refusal.status == 404:

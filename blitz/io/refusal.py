@@ -13,6 +13,9 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 ASKER = "blitz.asker"
 """Where the scope of a request that was let in says who asks: an :class:`~blitz.io.token_check.Asker`."""
 
+SUBJECT = "blitz.subject"
+"""Where that scope has a list for the name of what the call has made, for the audit trail: it is not in the path."""
+
 _POLICY_VIOLATION = 1008
 
 

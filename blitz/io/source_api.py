@@ -16,7 +16,7 @@ from blitz.data.records import BadFrameRecord, BoardRecord
 from blitz.data.source_changes import check_fields
 from blitz.data.source_config import SerialOptions, SourceConfig, UsbIdentity
 from blitz.data.source_records import OWNER_HEADER, CommandAnswer, CommandRequest, DefinitionVersion
-from blitz.io.askers import TokenName
+from blitz.io.askers import NoteSubject, TokenName
 from blitz.io.lanes import Lanes
 from blitz.io.link import check_link
 from blitz.io.link_rule import LinkRule
@@ -189,8 +189,9 @@ def source_calls(devices: Devices, lanes: Lanes | None = None, check: LinkRule =
 
     @calls.post("/sources", status_code=201)
     @lanes.boards
-    def add_source(config: NewSource, owner: Owner) -> SourceConfig:
+    def add_source(config: NewSource, owner: Owner, note_subject: NoteSubject) -> SourceConfig:
         """Configure a source, which is kept over restarts; 409 if there is one of that name."""
+        note_subject(config.name)
         check(config.link)
         return devices.add_source(SourceConfig(**dict(config)), owner)
 

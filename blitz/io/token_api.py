@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request
 from blitz.data.access_records import AuditRecord, IssuedToken, TokenRecord, TokenRequest, WhoRecord
 from blitz.errors import TablesError
 from blitz.io.access import Access, own_name
-from blitz.io.askers import AskerGiven
+from blitz.io.askers import AskerGiven, NoteSubject
 
 AUDIT_LIMIT = 10_000
 
@@ -35,11 +35,12 @@ def token_calls(access: Access | None) -> APIRouter:
         return _opened(access).tokens.tokens()
 
     @calls.post("/tokens", status_code=201, response_model_exclude_none=True)
-    def create_token(wanted: TokenRequest, request: Request) -> IssuedToken:
+    def create_token(wanted: TokenRequest, request: Request, note_subject: NoteSubject) -> IssuedToken:
         """Make a token. It is told this once; the server keeps only its hash."""
         opened = _opened(access)
         served = opened.served_at(str(request.base_url))
         record, token = opened.tokens.create(wanted.role, wanted.name)
+        note_subject(f"{record.id}, {record.name}, {record.role}")
         return IssuedToken(record=record, token=token, link=served.link(token, own_name()))
 
     @calls.delete("/tokens/{token_id}", response_model_exclude_none=True)

@@ -100,6 +100,12 @@ def test_beyond_loopback_a_server_does_not_start_without_a_token(blitz: Callable
         Access(settings(folder, host=NETWORK))
 
 
+def test_a_clients_token_is_no_setting_of_the_server(tmp_path: Path) -> None:
+    """Somebody with BLITZ_TOKEN in the environment would make a viewer's token an admin's."""
+    with pytest.raises(ConfigError, match="made for a client"):
+        Access(settings(tmp_path, token="blz_2J9sdcN8KqT3n1o0ZbKeTg"))
+
+
 def test_tls_is_on_by_itself_beyond_loopback(tmp_path: Path) -> None:
     own = {"tls_certificate": tmp_path / "own.pem"}
     assert not uses_tls(settings(tmp_path))

@@ -347,5 +347,6 @@ def test_the_roles_of_a_real_server_hold_on_http_and_websocket(server: Any) -> N
 
         whats = [(row["who"], row["what"], row["status"]) for row in http.get("/audit").json()]
         assert ("a viewer", "POST /api/v1/sessions", 403) in whats
-        assert ("a operator", "POST /api/v1/sessions", 201) in whats
+        assert ("a operator", f"POST /api/v1/sessions {started['session']['id']}", 201) in whats
+        assert ("local", f"POST /api/v1/tokens {made['viewer']['record']['id']}, a viewer, viewer", 201) in whats
     assert made[Role.VIEWER]["token"].encode() not in server.log_path.read_bytes()

@@ -44,10 +44,11 @@ def test_lists_are_lists_in_the_file_and_have_commas_in_a_variable(
     ("text", "sentence"),
     [
         ("port = 'x'", "'port' in [server] of {path} is 'x': input should be a valid integer"),
-        ("prot = 1", "'prot' in [server] of {path} is not a setting. Allowed are: allowed_hosts, data_dir, "),
+        ("prot = 1", "'prot' in [server] of {path} is not a setting. Allowed are: after_crash, allowed_hosts, "),
         ("serial = 5", "'serial' in [server] of {path}: 5 is not a list of texts."),
         ("serial = [5]", "'serial' in [server] of {path}: [5] is not a list of texts."),
         ("serial = [['/dev/a', 0]]", "'serial' in [server] of {path}: "),
+        ("hooks = 'hush'", "'hooks' in [server] of {path} is wrong: "),
         ("never_touch = 1.5", "'never_touch' in [server] of {path}: 1.5 is not a list of texts."),
     ],
 )
@@ -70,7 +71,7 @@ def test_a_mistyped_variable_is_a_warning_that_names_it(
     monkeypatch.setenv("BLITZ_TOKNE", "s3cret")
     load(ClientSettings)
     (warning,) = caplog.messages
-    assert warning.startswith("BLITZ_TOKNE is not a setting, and ignored. Allowed are: BLITZ_ALLOWED_HOSTS, ")
+    assert warning.startswith("BLITZ_TOKNE is not a setting, and ignored. Allowed are: BLITZ_AFTER_CRASH, ")
     assert "BLITZ_TOKEN" in warning
     assert "s3cret" not in warning
 

@@ -92,8 +92,8 @@ def watch(url: str, session_id: int, count: int, clients: int, ready: int) -> No
             selector.register(viewer.socket, selectors.EVENT_READ, viewer)
         looked_s = time.monotonic()
         while behind:
-            ready = [key.data for key, _ in selector.select(30.0)]
-            if not ready or not all([viewer.read() for viewer in ready]):
+            readable = [key.data for key, _ in selector.select(30.0)]
+            if not readable or not all(viewer.read() for viewer in readable):
                 least = min(each.next_seq for each in behind)
                 raise SystemExit(f"{len(behind)} of {clients} clients did not get all, one only {least}")
             if time.monotonic() - looked_s > 1.0:

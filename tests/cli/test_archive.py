@@ -87,9 +87,9 @@ def test_archived_messages_are_downloaded_like_others(archived: blitz.Client) ->
         block = archived.messages(1, first, 10)
         assert block.messages() == [message(seq) for seq in range(first, min(first + 10, COUNT))]
     seen = 0
-    for block in archived.live(1, 0, raw=True):
-        if isinstance(block, MessageBlock):
-            seen += len(block)
+    for arrived in archived.live(1, 0, raw=True):
+        if isinstance(arrived, MessageBlock):
+            seen += len(arrived)
     assert seen == COUNT
 
 

@@ -1,6 +1,6 @@
 """What hooks tell, and how they are doing: what goes out to people, and what a client can ask the server."""
 
-import socket
+import platform
 import uuid
 from datetime import UTC, datetime
 
@@ -18,7 +18,7 @@ class Telling(Record):
     title: str = Field(description="a line")
     text: str = Field(description="one or more sentences")
     time: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
-    server: str = Field(default_factory=socket.gethostname, description="the machine that it comes from")
+    server: str = Field(default_factory=platform.node, description="the machine that it comes from")
     source: str | None = None
     session_id: int | None = None
 

@@ -47,6 +47,14 @@ def test_what_is_secret_never_gets_into_the_log(tmp_path: Path, capsys: pytest.C
         assert "Traceback" in text
 
 
+def test_a_name_cannot_look_like_an_entry_of_its_own(tmp_path: Path) -> None:
+    settings = ServerSettings(data_dir=tmp_path)
+    with log_files.to_file(settings) as path:
+        logging.getLogger("blitz.test").warning("Session 1 started by %s", "ann\n2026-01-01 ERROR   all is lost\x1b[2J")
+    assert len(path.read_text().splitlines()) == 1
+    assert "ann?2026-01-01 ERROR   all is lost?[2J" in path.read_text()
+
+
 def test_a_log_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     settings = ServerSettings(data_dir=tmp_path, log_file=tmp_path / "file" / "blitz.log")

@@ -107,7 +107,7 @@ class BlottingFormatter(logging.Formatter):
         self._secrets = sorted((secret for secret in secrets if len(secret) >= 4), key=len, reverse=True)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        """Return one line: a name with a line feed in it, which anybody can choose, must not look like another entry."""
+        """Return one line: a name with a line feed in it, as anybody can choose, must not look like an entry."""
         return "".join(char if char.isprintable() else "?" for char in super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:

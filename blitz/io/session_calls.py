@@ -125,8 +125,8 @@ class SessionCalls(Calls):
 
     async def _status(self, timeout_s: float | None = None) -> StatusRecord:
         status = await self._ask(_STATUS, "GET", "/status", timeout_s=timeout_s)
-        if self._version_words is None:
-            self._version_words = compare_versions(__version__, status.version)
-            if self._version_words:
-                log.warning("%s", self._version_words)
+        words = compare_versions(__version__, status.version)
+        if words and words != self._version_words:
+            log.warning("%s", words)
+        self._version_words = words
         return status

@@ -10,10 +10,9 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Literal
 
-from blitz.data.boards import Readings
 from blitz.data.cache_engine import cache_path
 from blitz.data.database_client import DatabaseClient
 from blitz.data.models import Session
@@ -24,14 +23,12 @@ from blitz.io.connection import AsyncClient
 from blitz.ui.board_desk import BoardDesk
 from blitz.ui.downloads import Downloads, Progress
 from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure, SessionList
+from blitz.ui.live_relay import relay
 from blitz.ui.report import report
 from blitz.ui.trash_desk import TrashDesk
 
 log = logging.getLogger(__name__)
 
-CATCH_UP_MESSAGES = 60_000
-"""So many messages before the end are fetched when connecting to a running session, to fill the plot at once."""
-PREVIEW_MESSAGES = 2_000
 _LONGEST_WAIT_S = 15.0
 _MOST_TOLD = 1000
 _LIST_CHANGES = (
@@ -64,6 +61,7 @@ class ServerDesk:
         self._recording = asyncio.Lock()
         self._told: deque[Notice] = deque(maxlen=_MOST_TOLD)
         self._listed_running: int | None = None
+        self._version_words = ""
         self.cache_path: Path | None = None
         self.boards = BoardDesk(feed, self._known_client, self._ask_status)
         """What is asked of boards."""
@@ -202,40 +200,9 @@ class ServerDesk:
         await self._tell_notices(client)
         await self.list_sessions()
         await self.trash.tell()
-        preview = asyncio.create_task(self._follow(client, "preview", -PREVIEW_MESSAGES, None), name="blitz preview")
-        try:
-            await self._follow(client, None, -CATCH_UP_MESSAGES, address)
-        finally:
-            preview.cancel()
-            with contextlib.suppress(asyncio.CancelledError, BlitzError):
-                await preview
+        await relay(self._feed, client, partial(self._pass_on, address))
 
-    async def _follow(
-        self, client: AsyncClient, session: Literal["preview"] | None, first: int, address: str | None
-    ) -> None:
-        """Pass on a live view; the one with an address speaks for the connection."""
-        async with client.live(session, first) as stream:
-            async for entry in stream:
-                if isinstance(entry, Readings):
-                    self._feed.readings_received.emit(entry)
-                elif entry.event is EventKind.SOURCES and entry.session_id is not None:
-                    self._feed.sources_received.emit(entry.session_id, entry.sources or ())
-                    if session is None:
-                        await self._tell_gaps(client, entry.session_id)
-                elif address is not None:
-                    await self._pass_on(entry, address)
-
-    async def _tell_gaps(self, client: AsyncClient, session_id: int) -> None:
-        """Pass on gaps from before this window looked."""
-        try:
-            record = await client.session(session_id)
-        except BlitzError as error:
-            log.info("Cannot ask for the gaps of session %d: %s", session_id, error)
-            return
-        for gap in record.gaps:
-            self._feed.gap_received.emit(session_id, gap)
-
-    async def _pass_on(self, event: Event, address: str) -> None:
+    async def _pass_on(self, address: str, event: Event) -> None:
         feed = self._feed
         if event.event is EventKind.STATUS and event.status is not None:
             feed.status_received.emit(event.status)
@@ -277,7 +244,9 @@ class ServerDesk:
         await self._list_again()
 
     def _tell_version(self, client: AsyncClient) -> None:
-        if client.version_words:
+        """Say it once of each server that its version is another one."""
+        before, self._version_words = self._version_words, client.version_words
+        if client.version_words and client.version_words != before:
             self._feed.notice_received.emit(
                 Notice(severity="warning", text=client.version_words, time=datetime.now(UTC))
             )
@@ -309,6 +278,7 @@ class ServerDesk:
         if self._client is not None:
             await self._client.close()
             self._client = None
+            self._version_words = ""
 
     def _known_client(self) -> AsyncClient:
         if self._client is None:

@@ -2,8 +2,9 @@
 
 Ten devices print 5 000 Blitz lines a second each, on pseudo terminals, paced by one process. Once nobody looks, once a
 hundred clients follow the session from its beginning to its end: raw sockets in one process of their own, which count
-frames and see that each client got as far as the last message. All must be stored. How late a message is: from its
-arrival to one more client, with the client library, in yet another process; the server's queue is a part of that.
+frames and see that each client got as far as the last message. All must be stored, and 99 % of the messages may wait
+for 200 ms at most from their reading until they are safe, by the server's own measure (``/metrics``). How long it takes
+to a client is told, too: one more, with the client library, in yet another process.
 Counted is the CPU of the server's process and of its Redis, from /proc, while the devices send; what the clients take
 is not the server's. Prints one line of JSON last: CPU with clients (``ours``), without (``floor``).
 """
@@ -12,12 +13,14 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 import numpy as np
 import redis
 from numpy.typing import NDArray
@@ -34,7 +37,7 @@ from blitz.io.redis_child import RedisChild
 _DEVICES = 10
 _TICK_S = 0.005
 _WARMING_UP_S = 2.0
-_LATE_MS = 200.0
+_LATE_MS, _LATE_SHARE = 200.0, 0.01
 
 
 class Outcome(NamedTuple):
@@ -43,6 +46,8 @@ class Outcome(NamedTuple):
     server_percent: float
     redis_percent: float
     resident_mib: float
+    late_share: float
+    """Of the messages: those that waited for longer than is allowed until they were safe."""
     lateness_ms: NDArray[np.float64]
     """Of each message, at a client that looks."""
 
@@ -74,6 +79,13 @@ async def follow(url: str, session_id: int, count: int, path: Path) -> None:
     np.save(path, lateness_ns)
 
 
+def waits(url: str) -> tuple[float, float]:
+    """Return how many messages have become safe so far, and how many of them in the time that is allowed."""
+    text = httpx.get(f"{url}/api/v1/metrics", trust_env=False).text
+    found = dict(re.findall(r'blitz_message_wait_seconds_bucket{le="([^"]+)"} (\S+)', text))
+    return float(found["+Inf"]), float(found[str(_LATE_MS / 1000)])
+
+
 def run(redis_url: str, rate_hz: float, seconds: float, clients: int, folder: Path) -> Outcome:
     """Record with that many clients."""
     each = FORMATS["blitz"]
@@ -96,19 +108,22 @@ def run(redis_url: str, rate_hz: float, seconds: float, clients: int, folder: Pa
         writer = in_a_process(lambda: print_lines([port.master for port in ports], wires, bytes_per_s))
         time.sleep(_WARMING_UP_S)
         processes = (server.process_id, redis_process(store))
+        all_before, timely_before = waits(server.url)
         began_s, before = time.monotonic(), [cpu_s(process) for process in processes]
         wait_for_end(writer)
         elapsed_s = time.monotonic() - began_s
         used = [100 * (cpu_s(p) - b) / elapsed_s for p, b in zip(processes, before, strict=True)]
         for child in children:
             wait_for_end(child)
+        all_after, timely_after = waits(server.url)
+        late_share = 1 - (timely_after - timely_before) / (all_after - all_before)
         resident = resident_bytes(server.process_id)
         record = server.api.stop()
         if record.message_count != count or "nothing lost" not in record.verdict:
             raise SystemExit(f"{record.message_count} of {count} messages are there: {record.verdict}")
         server.api.delete(session.id)
     lateness_ms = np.load(path)[int(rate_hz * _WARMING_UP_S) :] / 1e6
-    return Outcome(used[0], used[1], resident / (1 << 20), lateness_ms)
+    return Outcome(used[0], used[1], resident / (1 << 20), late_share, lateness_ms)
 
 
 def main() -> None:
@@ -128,22 +143,19 @@ def main() -> None:
                 median, late, latest = np.percentile(outcome.lateness_ms, [50, 99, 100])
                 print(
                     f"{clients} clients: all stored; server {outcome.server_percent:.0f} % of a core, "
-                    f"{outcome.resident_mib:.0f} MiB; Redis {outcome.redis_percent:.0f} %; from arrival to a client "
+                    f"{outcome.resident_mib:.0f} MiB; Redis {outcome.redis_percent:.0f} %; "
+                    f"{outcome.late_share:.2%} not safe within {_LATE_MS:.0f} ms; from arrival to a client "
                     f"{median:.0f} ms, 99 % within {late:.0f} ms, longest {latest:.0f} ms"
                 )
     without, with_clients = (outcome.server_percent + outcome.redis_percent for outcome in outcomes)
-    late_ms = float(np.percentile(outcomes[-1].lateness_ms, 99))
     case = {"name": f"{arguments.clients} clients", "ours": round(with_clients, 1), "floor": round(without, 1)}
     case["ratio"] = round(with_clients / without, 3)
-    late = {
-        "name": "99 % within, ms",
-        "ours": round(late_ms, 1),
-        "floor": _LATE_MS,
-        "ratio": round(late_ms / _LATE_MS, 3),
-    }
+    late_share = outcomes[-1].late_share
+    late = {"name": "late share", "ours": round(late_share, 5), "floor": _LATE_SHARE}
+    late["ratio"] = round(late_share / _LATE_SHARE, 3)
     print(json.dumps({"unit": "% of a core", "better": "lower", **case, "name": "fanout", "cases": [case, late]}))
-    if late_ms > _LATE_MS:
-        raise SystemExit(f"99 % of the messages were at a client within {late_ms:.0f} ms, {_LATE_MS:.0f} are allowed")
+    if late_share > _LATE_SHARE:
+        raise SystemExit(f"{late_share:.2%} of the messages waited longer than {_LATE_MS:.0f} ms")
 
 
 if __name__ == "__main__":

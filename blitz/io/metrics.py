@@ -1,16 +1,24 @@
 """What Prometheus reads of the server: the state in numbers, gathered when it is asked for and never before."""
 
+import itertools
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from blitz.data.hook_records import HookRecord
 from blitz.data.records import Account, BoardRecord, LinkState, RoomRecord, StatusRecord, StoreRecord
+from blitz.io.lateness import BOUNDS_S, Lateness
 
 _LEVELS = ("ok", "warning", "critical", "full")
 _SOURCE_COUNTERS: Sequence[tuple[str, str, Callable[[Account], float]]] = (
@@ -44,6 +52,7 @@ class MetricSources:
     status: Callable[[], StatusRecord]
     viewers: Callable[[], int] = lambda: 0
     refused: Callable[[], int] = lambda: 0
+    lateness: Callable[[], Lateness | None] = lambda: None
     hooks: Callable[[], Sequence[HookRecord]] = lambda: ()
     troubles: Callable[[], Sequence[str]] = lambda: ()
 
@@ -84,6 +93,9 @@ class _Collector(Collector):
         yield _gauge("stalled_parts", "Parts of the server that show no sign of life", len(sources.troubles()))
         yield from _boards(status.boards)
         yield from _store(status.store)
+        lateness = sources.lateness()
+        if lateness is not None:
+            yield _histogram(lateness)
         if status.room is not None:
             yield from _room(status.room)
         yield from _hooks(sources.hooks())
@@ -118,6 +130,14 @@ def _store(store: StoreRecord) -> Iterator[Metric]:
     yield _gauge("spool_messages", "Messages safe in the spool, and not in the store yet", store.spooled_messages)
     yield _gauge("spool_bytes", "What the spool takes on disk", store.spooled_bytes)
     yield _gauge("spooling", "1 while messages go to the spool", store.spooling_since is not None)
+
+
+def _histogram(lateness: Lateness) -> Metric:
+    totals = itertools.accumulate(lateness.counts)
+    bounds = [*map(str, BOUNDS_S), "+Inf"]
+    buckets = [(bound, float(total)) for bound, total in zip(bounds, totals, strict=True)]
+    text = "From a message's reading until it is safe"
+    return HistogramMetricFamily("blitz_message_wait_seconds", text, buckets=buckets, sum_value=lateness.sum_s)
 
 
 def _room(room: RoomRecord) -> Iterator[Metric]:

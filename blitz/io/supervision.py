@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 LOG_LOOK_S = 60.0
+REDIS_LOADS_S = 900.0
+"""So long the housekeeping may wait for a Redis that was started again and reads its files; messages are spooled."""
 
 
 class Supervision:
@@ -53,6 +55,7 @@ class Supervision:
             status=acquisition.status,
             viewers=lambda: acquisition.hub.viewer_count,
             refused=refused,
+            lateness=lambda: acquisition.appender.lateness,
             hooks=self.hooks.records,
             troubles=self.supervisor.troubles,
         )
@@ -82,7 +85,7 @@ class Supervision:
             self.hooks.started_after_crash(f"{crash} It was started again. {going_on}")
         self._beat_s = time.monotonic()
         self.supervisor.watch("appender", lambda: acquisition.appender.beat_s)
-        self.supervisor.watch("housekeeping", lambda: acquisition.housekeeping.beat_s)
+        self.supervisor.watch("housekeeping", lambda: acquisition.housekeeping.beat_s, REDIS_LOADS_S)
         self.supervisor.watch("supervision", lambda: self._beat_s)
         self._thread.start()
 
@@ -101,7 +104,8 @@ class Supervision:
             self._beat_s = time.monotonic()
             try:
                 self._acquisition.devices.revive_dead()
-                self.hooks.look(self._acquisition.status())
+                if not self.hooks.are_none:
+                    self.hooks.look(self._acquisition.status())
                 if self._redis_log is not None and self._beat_s >= next_log_s:
                     next_log_s = self._beat_s + LOG_LOOK_S
                     bound_redis_log(self._redis_log)

@@ -5,6 +5,7 @@ they are needed.
 """
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -130,6 +131,11 @@ class WebhookHook(_Hook):
         return {self.header: _secret(self.name, self.secret, self.secret_env, self.secret_file)}
 
 
+_SHELL = re.compile(r"(.*/)?(ba|da|z|k|mk|a|c|tc|fi)?sh")
+_WINDOWS_SHELL = re.compile(r"(.*[/\\])?(cmd|powershell|pwsh)(\.exe)?", re.IGNORECASE)
+_PLACE = re.compile(r"\{(?:event|title|text|source|session|server)\}")
+
+
 class CommandHook(_Hook):
     """A program of this machine, started without a shell.
 
@@ -139,6 +145,23 @@ class CommandHook(_Hook):
 
     kind: Literal["command"]
     command: tuple[str, ...] = Field(min_length=1, description="program and arguments, one text each")
+
+    @field_validator("command")
+    @classmethod
+    def _check_shell(cls, command: tuple[str, ...]) -> tuple[str, ...]:
+        """What a shell is to run must not be put together from texts that anybody on the network can choose."""
+        shell = next((part for part in command if _SHELL.fullmatch(part) or _WINDOWS_SHELL.fullmatch(part)), None)
+        if shell is None:
+            return command
+        for script in command[command.index(shell) + 1 :]:
+            if found := _PLACE.search(script):
+                raise ValueError(
+                    f"{found[0]} in a shell's command could run anything: name the variable instead, such as "
+                    '"$HOOK_TEXT"'
+                )
+            if not script.startswith("-") and _SHELL.fullmatch(shell):
+                break  # what follows are arguments of the script
+        return command
 
     @property
     def target(self) -> str:

@@ -70,3 +70,27 @@ def test_the_examples_of_the_documentation_are_right() -> None:
     examples = [block for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "[[server.hooks]]" in block]
     hooks = [hook for example in examples for hook in read_hooks(tomllib.loads(example)["server"]["hooks"])]
     assert {hook.kind for hook in hooks} == {"email", "webhook", "command"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["sh", "-c", "notify '{text}'"],
+        ["/bin/bash", "-e", "-c", "echo {title}"],
+        ["env", "A=1", "zsh", "-c", "{source}"],
+        ["cmd.exe", "/c", "echo", "{text}"],
+        [r"C:\Windows\System32\cmd", "/c", "echo {server}"],
+    ],
+)
+def test_no_text_from_outside_gets_into_what_a_shell_runs(command: list[str]) -> None:
+    with pytest.raises(ConfigError, match="could run anything: name the variable instead"):
+        read_hooks([{"name": "n", "kind": "command", "command": command}])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["sh", "-c", 'notify "$HOOK_TEXT"'], ["sh", "-c", 'notify "$1"', "sh", "{text}"], ["notify.sh", "{text}"]],
+)
+def test_arguments_and_variables_are_no_part_of_what_a_shell_runs(command: list[str]) -> None:
+    (hook,) = read_hooks([{"name": "n", "kind": "command", "command": command}])
+    assert hook.target == command[0]

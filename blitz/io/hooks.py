@@ -41,6 +41,11 @@ class Hooks:
     def __init__(self, hooks: Sequence[Hook], notice: Notice, retry_s: Sequence[float] = RETRY_S) -> None:
         self._runners = {hook.name: _Runner(hook, notice, retry_s) for hook in hooks}
 
+    @property
+    def are_none(self) -> bool:
+        """Whether nobody is to be told anything."""
+        return not self._runners
+
     def start(self) -> None:
         """Begin to send."""
         for runner in self._runners.values():

@@ -69,12 +69,13 @@ class Supervisor:
         self._limit_s = LIMIT_S if watchdog_s is None else min(LIMIT_S, 0.75 * watchdog_s)
         self._pulses: list[Pulse] = []
 
-    def watch(self, name: str, beat_s: Callable[[], float]) -> None:
+    def watch(self, name: str, beat_s: Callable[[], float], limit_s: float | None = None) -> None:
         """Watch a part, which does something at least every few seconds.
 
         :param beat_s: tells when it last did, by ``time.monotonic``.
+        :param limit_s: for a part that may have to wait for longer.
         """
-        self._pulses.append(Pulse(name, beat_s, self._limit_s))
+        self._pulses.append(Pulse(name, beat_s, self._limit_s if limit_s is None else limit_s))
 
     def troubles(self) -> list[str]:
         """Return a sentence for each part that hangs."""

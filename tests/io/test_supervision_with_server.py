@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from blitz.cli.main import invoke
+
 NOTE = """
 import sys
 with open(sys.argv[1], "a") as file:
@@ -37,7 +39,11 @@ def _ask(url: str, path: str, method: str = "GET") -> Any:
 
 
 def test_a_server_tells_its_manager_and_a_hook_what_becomes_of_it(
-    run_server: Callable[..., Any], manager: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run_server: Callable[..., Any],
+    manager: socket.socket,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     notes = tmp_path / "notes"
     command = json.dumps([sys.executable, "-c", NOTE, str(notes), "{event}: {text}"])
@@ -58,8 +64,15 @@ def test_a_server_tells_its_manager_and_a_hook_what_becomes_of_it(
     }
     assert {"blitz_build_info", "blitz_source_up", "blitz_store_up", "blitz_disk_free_bytes"} <= values
     assert _ask(server.url, "/hooks/note/test", "POST")["is_sent"]
+    assert invoke(["hooks", "test", "note", "--server", server.url]) == 0
+    assert invoke(["hooks", "test", "nobody", "--server", server.url]) == 1
+    assert invoke(["hooks", "--server", server.url]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("Sent in ")
+    assert f"note  command  {sys.executable}" in shown.out
+    assert "there is no hook 'nobody'" in shown.err
     (record,) = _ask(server.url, "/hooks")
-    assert (record["name"], record["kind"], record["sent"]) == ("note", "command", 1)
+    assert (record["name"], record["kind"], record["sent"]) == ("note", "command", 2)
     assert notes.read_text().startswith("test: This is a test of the hook 'note'.")
 
     server.kill()

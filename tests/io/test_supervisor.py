@@ -143,7 +143,15 @@ def _busy_status() -> StatusRecord:
 
 def _metrics() -> Metrics:
     hook = HookRecord(name="mail", kind="email", target="x", on=tuple(HookEvent), after_s=60, sent=4, error="no")
-    return Metrics(MetricSources(_busy_status, lambda: 3, lambda: 8, lambda: [hook], lambda: ["It hangs."]))
+    return Metrics(
+        MetricSources(
+            status=_busy_status,
+            viewers=lambda: 3,
+            refused=lambda: 8,
+            hooks=lambda: [hook],
+            troubles=lambda: ["It hangs."],
+        )
+    )
 
 
 def test_metrics_are_read_by_prometheus_own_parsers() -> None:

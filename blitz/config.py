@@ -133,10 +133,10 @@ class ServerSettings(_Settings):
     keep_starred: bool = Field(True, description="starred sessions are kept, whatever their age")
     keep_free_gb: float | None = Field(None, gt=0, description="oldest sessions go when less than that is free on disk")
     trash_days: float = Field(30, ge=0, description="how long a session can be taken out of the trash")
-    max_connections: int = Field(500, ge=10, description="connections at one time")
-    max_viewers: int = Field(200, ge=1, description="live connections at one time")
-    max_request_kb: int = Field(1024, ge=16, description="size of a request's body")
-    request_timeout_s: float = Field(30.0, gt=0, description="time for a request to arrive")
+    max_connections: int = Field(500, ge=10, description="connections at one time; beyond it the idle ones make room")
+    max_viewers: int = Field(200, ge=1, description="live connections at one time; more are refused")
+    max_request_kb: int = Field(1024, ge=16, description="largest body of a request")
+    request_timeout_s: float = Field(30.0, gt=0, description="time in which a request must arrive")
     viewer_timeout_s: float = Field(600.0, gt=0, description="a viewer that has taken nothing for so long is dropped")
     hooks: tuple[dict[str, Any], ...] = Field((), description="whom to tell what, tables [[server.hooks]]")
     log_file: Path | None = Field(None, description="log file; absent: blitz.log in the data folder")
@@ -163,8 +163,10 @@ class ServerSettings(_Settings):
 class ClientSettings(_Settings):
     """What ``blitz client`` and the other commands of the client side can be told."""
 
-    server: str = Field(f"http://{DEFAULT_HOST}:{DEFAULT_PORT}", description="address of the server")
-    token: str | None = Field(None, description="what the server asks for, beyond loopback")
+    server: str = Field(
+        f"http://{DEFAULT_HOST}:{DEFAULT_PORT}", repr=False, description="address of the server, or a link with a token"
+    )
+    token: str | None = Field(None, repr=False, description="what the server asks for, beyond loopback")
     fingerprint: str | None = Field(None, description="SHA-256 of the server's certificate, where it is a private one")
     cache_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_path("blitz", appauthor=False)) / "caches",

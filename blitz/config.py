@@ -111,7 +111,7 @@ class ServerSettings(_Settings):
         0.1, gt=0, le=60, description="time from one poll of a board to the next, in seconds"
     )
     preview: bool = Field(True, description="start and poll boards while nothing is recorded, to show their values")
-    token: str | None = Field(None, min_length=16, description="one more token, with the role admin")
+    token: str | None = Field(None, min_length=16, repr=False, description="one more token, with the role admin")
     allowed_hosts: tuple[str, ...] = Field((), description="further names of this server")
     tls_certificate: Path | None = Field(None, description="your own certificate, PEM; else one is made when needed")
     tls_key: Path | None = Field(None, description="the private key of your certificate, PEM")

@@ -29,6 +29,7 @@ Layout = Literal["wide", "long"]
 WIDE_FILTER = "CSV, a row a message (*.csv)"
 LONG_FILTER = "CSV, a row a reading (*.csv)"
 SHEET_FILTER = "CSV for a spreadsheet, names never taken for formulas (*.csv)"
+_IN_TRASH = "The server has it in its trash, from which it can be restored. This deletes the copy on this computer."
 
 
 class _Wish(Enum):
@@ -161,7 +162,9 @@ class SessionActions(QObject):
         box.setIcon(QMessageBox.Warning)
         box.setWindowTitle("Delete a session")
         box.setText(f"Delete “{session_title(record)}”?")
-        box.setInformativeText(_what_goes(record, is_local, is_gone, self._has_trash))
+        is_trashed = self._sessions.is_trashed(session_id)
+        words = _IN_TRASH if is_trashed else _what_goes(record, is_local, is_gone, self._has_trash)
+        box.setInformativeText(words)
         everywhere = local = None
         if not is_gone:
             words = "Delete on server and here" if is_local else "Delete on the server"

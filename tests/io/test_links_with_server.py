@@ -92,6 +92,19 @@ def test_commands_take_a_link_and_never_show_its_token(make_link: Callable[[str]
         assert token not in text
 
 
+def test_commands_say_once_that_the_server_is_of_another_version(make_link: Callable[[str], str]) -> None:
+    program = (
+        "import sys, blitz; blitz.__version__ = '99.1.0'\n"
+        f"from blitz.cli.main import run; sys.argv = ['blitz', 'sessions', '--server', {make_link('viewer')!r}]\nrun()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert done.stdout == "No sessions yet. Start one with 'blitz start'.\n"
+    assert done.stderr.startswith("This client is Blitz 99.1.0 and the server is ")
+    assert done.stderr.endswith("what is new in 99.1 does not work with it. Update the server.\n")
+    assert done.stderr.count("\n") == 1
+
+
 async def test_who_has_no_right_certificate_or_token_is_told(server: Any, make_link: Callable[[str], str]) -> None:
     client = AsyncClient(server.url, token=FIRST_TOKEN)
     with pytest.raises(CertificateMismatch, match="certificate of its own"):

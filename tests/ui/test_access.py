@@ -205,6 +205,21 @@ def test_delete_moves_to_the_trash_and_can_be_undone_for_a_while(
     qtbot.waitUntil(lambda: window.notices.texts == [])
 
 
+def test_a_copy_here_of_what_is_in_the_trash_is_said_to_be_one(window: MainWindow, feed: Any, make: Any) -> None:
+    feed.go_online()
+    feed.sessions_listed.emit(SessionList((make.session(9),), frozenset({9}), frozenset({9})))
+    model = window.sessions_page.sessions
+    assert model.index(0, sessions.COPY).data() == "only on this computer"
+    feed.trash_listed.emit((make.session(9),))
+    assert model.index(0, sessions.COPY).data() == "here, in the trash"
+    window.sessions_page.select(9)
+    window.sessions_page.actions_by_name["delete"].trigger()
+    box = open_dialog(window, QMessageBox)
+    assert "The server has it in its trash" in box.informativeText()
+    press(box, "only the copy here")
+    assert feed.requests[-1] == ("delete here", 9)
+
+
 def test_the_trash_is_a_page_that_restores_and_asks_before_it_deletes_for_good(
     window: MainWindow, feed: Any, make: Any
 ) -> None:

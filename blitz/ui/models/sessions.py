@@ -40,6 +40,7 @@ class SessionsModel(ColumnsModel):
         self._records: tuple[SessionRecord, ...] = ()
         self._local_ids: frozenset[int] = frozenset()
         self._gone_ids: frozenset[int] = frozenset()
+        self._trashed_ids: frozenset[int] = frozenset()
         self._downloads: dict[int, _Download] = {}
         self.number_font: QFont | None = None
 
@@ -53,6 +54,11 @@ class SessionsModel(ColumnsModel):
             self._tell(range(len(self._records)))
         else:
             self.endResetModel()
+
+    def show_trash(self, records: tuple[SessionRecord, ...]) -> None:
+        """Take over what lies in the server's trash; of some of it there may be a copy here."""
+        self._trashed_ids = frozenset(record.id for record in records)
+        self._tell(range(len(self._records)))
 
     def update(self, record: SessionRecord) -> None:
         """Take over a newer record of one session, if it is in the list."""
@@ -86,6 +92,10 @@ class SessionsModel(ColumnsModel):
     def is_gone(self, session_id: int) -> bool:
         """Whether only the cache has the session left."""
         return session_id in self._gone_ids
+
+    def is_trashed(self, session_id: int) -> bool:
+        """Whether the session lies in the server's trash."""
+        return session_id in self._trashed_ids
 
     def is_downloading(self, session_id: int) -> bool:
         """Whether the session is on its way."""
@@ -159,6 +169,8 @@ class SessionsModel(ColumnsModel):
         download = self._downloads.get(record.id)
         if download is not None:
             return f"{100 * download.share:.0f} %" if download.total else "waiting"
+        if record.id in self._trashed_ids:
+            return "here, in the trash"
         if record.id in self._gone_ids:
             return "only on this computer"
         return "on this computer" if record.id in self._local_ids else "on the server"

@@ -7,6 +7,7 @@ from PyQt5.QtWidgets import QAction, QHBoxLayout, QLabel, QLineEdit, QMenu, QPus
 
 from blitz.data.records import Role, SessionRecord
 from blitz.ui.feed import Connection, ConnectionState, SessionList
+from blitz.ui.formats import format_count
 from blitz.ui.models.sessions import (
     COPY,
     NAME,
@@ -110,6 +111,7 @@ class SessionsPage(QWidget):
 
     def show_trash(self, records: tuple[SessionRecord, ...] | None) -> None:
         """Offer to look into the trash, where the server has one."""
+        self.sessions.show_trash(records or ())
         self.trash.setVisible(records is not None)
         self.trash.setText(f"Trash ({len(records)})…" if records else "Trash…")
         words = "Move the session to the trash; asks first" if records is not None else "Delete the session; asks first"
@@ -194,6 +196,8 @@ class SessionsPage(QWidget):
         """Say of the selected session what its row has no room for."""
         record = self.selected
         words = [session_title(record), state_words(record), record.stop_reason, record.notes] if record else []
+        if record is not None and record.archived_count:
+            words.append(f"{format_count(record.archived_count)} messages in the archive")
         self.about.setText("  ·  ".join(part for part in words if part))
 
     def _lay_out(self) -> None:

@@ -121,7 +121,9 @@ def test_a_few_large_messages_do_not_gather_either(recording: Recording) -> None
     recording.wait_for([1, 2])
 
 
-def test_many_messages_gather_for_longer_than_a_few(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_messages_gather_for_longer_than_a_few(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "GATHER_MANY_S", FOR_EVER_S)
     recording = Recording(redis_url, tmp_path)
     recording.put(1)

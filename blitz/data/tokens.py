@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Row, insert, or_, select, update
 
-from blitz.data.access_records import TokenRecord
+from blitz.data.access_records import NAME_LENGTH, TokenRecord
 from blitz.data.records import Role
 from blitz.data.server_tables import TOKENS
 from blitz.data.table_file import TableFile
@@ -40,7 +40,7 @@ class TokenStore(TableFile):
         """Make a token; return its record and the token itself, which nobody can read again."""
         token = new_token()
         row = {
-            "name": name.strip() or f"{role} of {datetime.now():%Y-%m-%d}",
+            "name": _cleaned(name) or f"{role} of {datetime.now():%Y-%m-%d}",
             "role": str(role),
             "hash": hash_of(token),
             "created_ms": _now_ms(),
@@ -95,6 +95,11 @@ def hash_of(token: str) -> str:
     '109bbdab'
     """
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _cleaned(name: str) -> str:
+    """A token's name says who did something: it must not look like another one's."""
+    return "".join(char if char.isprintable() else "?" for char in name.strip())[:NAME_LENGTH]
 
 
 def _record(row: Row[Any]) -> TokenRecord:

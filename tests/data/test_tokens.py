@@ -49,6 +49,11 @@ def test_tokens_are_256_random_bits_and_fit_into_an_address() -> None:
 
 def test_a_token_without_a_name_is_called_by_its_role(store: TokenStore) -> None:
     assert store.create(Role.VIEWER)[0].name.startswith("viewer of ")
+    assert store.create(Role.VIEWER, "\n")[0].name.startswith("viewer of ")
+
+
+def test_a_tokens_name_has_no_invisible_characters(store: TokenStore) -> None:
+    assert store.create(Role.VIEWER, "ann\x1b[2J\u202eß" + "x" * 1000)[0].name == "ann?[2J?ß" + "x" * 91
 
 
 def test_a_revoked_token_is_worth_nothing_and_stays_in_the_list(store: TokenStore) -> None:

@@ -380,7 +380,7 @@ def test_a_hook_that_hangs_holds_nobody_up_and_keeps_the_newest(
     web: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hooks_module, "WAITING_LIMIT", 5)
-    held = {"name": "held", "kind": "command", "command": ["sleep", "600"], "timeout_s": 3}
+    held = {"name": "held", "kind": "command", "command": ["sleep", "8"], "timeout_s": 5}
     chat = {"name": "chat", "kind": "webhook", "url": f"http://127.0.0.1:{web.server_address[1]}/"}
     with _hooks(held, chat) as (hooks, _):
         began_s = time.monotonic()

@@ -57,11 +57,11 @@ def find_binary() -> Path:
 
 def running_redis(data_dir: Path) -> str | None:
     """Return the address of the private Redis of a data folder if it answers. It is left as it is."""
-    socket_path = _socket_folder(data_dir.expanduser().absolute()) / "redis.sock"
-    if _answers(socket_path):
-        return f"unix://{socket_path}"
+    path = socket_path(data_dir)
+    if _answers(path):
+        return f"unix://{path}"
     with contextlib.suppress(OSError):
-        socket_path.parent.rmdir()
+        path.parent.rmdir()
     return None
 
 
@@ -334,6 +334,11 @@ def _is_locked_by_us(lock_file: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def socket_path(data_dir: Path) -> Path:
+    """Return where the private Redis of a data folder listens, or would."""
+    return _socket_folder(data_dir.expanduser().absolute()) / "redis.sock"
 
 
 def _socket_folder(data_dir: Path) -> Path:

@@ -160,7 +160,7 @@ async def test_live_view_through_a_line_that_breaks_again_and_again_has_every_me
     assert block.checksum == (await client.messages(session.id, 0, len(block))).checksum
 
 
-async def test_session_of_a_killed_server_is_read_to_its_end_when_the_server_is_back(
+async def test_session_of_a_killed_server_is_read_on_when_the_server_is_back_and_resumes_it(
     run_server: Callable[..., Any], steady_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_reader, "FIRST_WAIT_S", 0.1)
@@ -170,18 +170,23 @@ async def test_session_of_a_killed_server_is_read_to_its_end_when_the_server_is_
         session = await client.start()
         blocks: list[MessageBlock] = []
         kinds: list[EventKind] = []
+        is_stopping = False
         async for entry in client.live(session.id, 0, raw=True):
             if isinstance(entry, MessageBlock):
                 blocks.append(entry)
                 if not kinds.count(EventKind.DISCONNECTED) and entry.next_seq >= 5:
                     server.kill()
+                elif EventKind.RECONNECTED in kinds and not is_stopping:
+                    is_stopping = True
+                    await client.stop(session.id)
             else:
                 kinds.append(entry.event)
                 if entry.event is EventKind.DISCONNECTED:
                     await asyncio.to_thread(server.start)
         block = MessageBlock.concatenate(blocks)
         record = await client.session(session.id)
-        assert record.interrupted
+        assert record.resumed == 1
+        assert not record.interrupted
         assert len(block) == record.message_count
         assert block.checksum == (await client.messages(session.id)).checksum
     assert kinds[-1] is EventKind.SESSION_STOPPED

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import socket
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -21,6 +20,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from blitz.config import ServerSettings
 from blitz.errors import ServerBusy
+from blitz.io.connection_watch import Handshakes, StallWatch
 from blitz.io.lanes import DROP, RETRY_AFTER_S
 from blitz.io.refusal import AsgiApp, Receive, Refusal, Scope, Send, encode, refuse
 
@@ -50,6 +50,7 @@ class Limits:
     viewer_timeout_s: float = 600.0
     refused: Counter[str] = field(default_factory=Counter, compare=False)
     """Connections refused for want of room, since these limits hold."""
+    handshakes: Handshakes = field(default_factory=Handshakes, compare=False)
 
     @classmethod
     def from_settings(cls, settings: ServerSettings) -> "Limits":
@@ -83,51 +84,6 @@ def busy(detail: str) -> Refusal:
     return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, ServerBusy.code, detail, RETRY_AFTER_S)
 
 
-class StallWatch:
-    """Looks now and then whether the other side takes what was written to a connection.
-
-    :param stalled: called once, when nothing was taken for that long.
-    """
-
-    def __init__(
-        self,
-        transport: asyncio.Transport,
-        loop: asyncio.AbstractEventLoop,
-        timeout_s: float,
-        stalled: Callable[[], None],
-    ) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._timeout_s = timeout_s
-        self._stalled = stalled
-        self._waiting_bytes = 0
-        self._since_s = loop.time()
-        self._timer = loop.call_later(timeout_s / 4, self._look)
-
-    @property
-    def idle_s(self) -> float:
-        """For how long nothing was taken although something waits."""
-        return self._loop.time() - self._since_s if self._transport.get_write_buffer_size() else 0.0
-
-    def note_taken(self) -> None:
-        """Something was taken, or the other side gave a sign of life."""
-        self._since_s = self._loop.time()
-
-    def stop(self) -> None:
-        """The connection is over."""
-        self._timer.cancel()
-
-    def _look(self) -> None:
-        waiting_bytes = self._transport.get_write_buffer_size()
-        if waiting_bytes == 0 or waiting_bytes < self._waiting_bytes:
-            self.note_taken()
-        self._waiting_bytes = waiting_bytes
-        if self.idle_s >= self._timeout_s:
-            self._stalled()
-        else:
-            self._timer = self._loop.call_later(self._timeout_s / 4, self._look)
-
-
 class LimitedHttp(H11Protocol):
     """An HTTP connection on which a request must arrive in time, and an answer must be taken.
 
@@ -136,6 +92,9 @@ class LimitedHttp(H11Protocol):
     """
 
     def __init__(self, limits: Limits, *arguments: Any, **options: Any) -> None:
+        if not limits.handshakes.begin(self, limits.max_connections):
+            limits.refused["handshakes"] += 1
+            raise ConnectionRefusedError  # asyncio drops the connection
         super().__init__(*arguments, **options)
         self._limits = limits
         self._arrival: asyncio.TimerHandle | None = None
@@ -150,6 +109,7 @@ class LimitedHttp(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, or refuse it."""
+        self._limits.handshakes.end(self)
         super().connection_made(transport)
         _bound_kernel_buffer(transport)
         self._watch = StallWatch(transport, self.loop, self._limits.request_timeout_s, transport.abort)

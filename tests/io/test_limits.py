@@ -5,9 +5,11 @@ import contextlib
 import dataclasses
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -16,6 +18,7 @@ import uvicorn
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from blitz.io.certificate import private_certificate
 from blitz.io.limits import Admission, Limits
 
 DEADLINE_S = 15.0
@@ -27,7 +30,7 @@ HEAD = b"GET /echo HTTP/1.1\r\nHost: localhost\r\n\r\n"
 class Bench:
     """A server with these limits and an application that does what a test needs."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, **options: Any) -> None:
         self.released = threading.Event()
         self.pace_s = 0.0
         self.admission = Admission(self._app, limits)
@@ -39,6 +42,7 @@ class Bench:
             lifespan="off",
             timeout_graceful_shutdown=1,
             **limits.uvicorn_options(),
+            **options,
         )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listener]}, name="limits")
@@ -120,8 +124,8 @@ def is_closed(connection: socket.socket) -> bool:
 
 
 @contextlib.contextmanager
-def running(limits: Limits) -> Iterator[Bench]:
-    bench = Bench(limits)
+def running(limits: Limits, **options: Any) -> Iterator[Bench]:
+    bench = Bench(limits, **options)
     bench.thread.start()
     bench.wait(lambda: bench.server.started)
     try:
@@ -311,3 +315,30 @@ def test_a_viewer_that_talks_without_end_is_dropped(bench: Bench) -> None:
                 viewer.send(b"nonsense")
             pytest.fail("All was taken")
     bench.wait(lambda: bench.connection_count == 0)
+
+
+# asyncio leaves it to the garbage collector to close a connection that is not wanted.
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_handshakes_that_fail_or_never_end_leave_room_for_the_next(tmp_path: Path) -> None:
+    made = private_certificate(tmp_path, ["localhost"])
+    context = ssl.create_default_context(cafile=str(made.certificate))
+    context.check_hostname = False
+    with (
+        running(LIMITS, ssl_certfile=str(made.certificate), ssl_keyfile=str(made.key)) as bench,
+        contextlib.ExitStack() as stack,
+    ):
+        for _ in range(3 * LIMITS.max_connections):
+            with bench.open(b"no TLS at all") as connection:
+                is_closed(connection)
+        silent = [stack.enter_context(bench.open()) for _ in range(3 * LIMITS.max_connections)]
+        bench.wait(lambda: LIMITS.refused["handshakes"] > LIMITS.max_connections)
+        for connection in silent:
+            connection.close()
+
+        def is_served() -> bool:
+            with contextlib.suppress(OSError), bench.open() as plain, context.wrap_socket(plain) as connection:
+                connection.sendall(HEAD)
+                return answer_of(connection)[0] == 200
+            return False
+
+        bench.wait(is_served)

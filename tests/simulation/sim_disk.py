@@ -59,7 +59,7 @@ class Inode:
             cut = random.randrange(len(new) + 1)
             left = new[:cut]
             if outcome > 0.8:  # the length was written, and not all of the content
-                left += bytes(random.randrange(len(new) - cut + 1))
+                left += bytes(random.choice((len(new) - cut, random.randrange(len(new) - cut + 1))))
             elif outcome > 0.7:
                 left += random.randbytes(random.randrange(len(new) - cut + 1))
             elif outcome > 0.65 and len(old) > cut:

@@ -31,6 +31,8 @@ class Faults:
         self.store_rate = random.choice((0.0, 0.02, 0.1, 0.3))
         self.calls_until_death = -1
         self.disk_has_failed = False
+        self.was_late = False
+        """Redis executed something long after it was given up: a gap may have gone back to what was known before."""
         self._mean_life = random.choice((0, 40, 120, 400))
         self._others_rate = random.choice((0.0, 0.0, 0.05, 0.2))
         self._random = random
@@ -90,6 +92,7 @@ class Faults:
         if self.store_rate and self._random.random() < self.store_rate:
             fault = self._random.choice(STORE_FAULTS)
             self._note("Redis:", fault)
+            self.was_late = self.was_late or fault == "late"
             return fault
         return None
 

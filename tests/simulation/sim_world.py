@@ -126,6 +126,9 @@ class World:
             step()
         except Crash:
             self._server_is_gone()
+            if self.random.random() < 0.4:
+                self.note("  it was a power failure")
+                self.fail_power()
         except (StoreUnavailable, SpoolError, ArchiveError, SessionNotFound) as error:
             self.note("  ", type(error).__name__, error)
         self._check()
@@ -161,6 +164,8 @@ class World:
         if self.has_archive:
             self.archive()
         self._check()
+        if self.faults.was_late or self.faults.disk_has_failed:
+            self.promise.gaps.clear()
         self.promise.check_settled(self.sim_store.redis)
 
     # ---- the server's life --------------------------------------------------------------------------------------

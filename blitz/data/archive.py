@@ -11,14 +11,14 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from blitz.data.archive_files import UNFINISHED, Segment, is_equal, told, write_at_once, write_segment
 from blitz.data.archive_plan import Piece
-from blitz.data.archive_segment import BlockPlace, SegmentEncoder, SegmentIndex, read_block, read_index
+from blitz.data.archive_segment import BlockPlace, SegmentIndex, read_block, read_index
 from blitz.data.blocks import MessageBlock
 from blitz.data.disk import Disk, LocalDisk
 from blitz.errors import ArchiveError, BlitzError
@@ -28,19 +28,8 @@ _V = TypeVar("_V")
 _SEGMENT = re.compile(r"(\d+)-(\d+)\.arrow")
 _SESSION = re.compile(r"session_(\d+)")
 _STORE_FILE = "store_id"
-_UNFINISHED = ".part"
 _KEPT_BLOCKS = 4
 _KEPT_INDEXES = 64
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A file with the messages first <= seq < stop of a session."""
-
-    path: Path
-    session_id: int
-    first: int
-    stop: int
 
 
 class Archive:
@@ -63,14 +52,14 @@ class Archive:
 
     def sessions(self) -> list[int]:
         """Return the ids of the sessions that have a folder here, in order."""
-        with _told(self.folder, "read"):
+        with told(self.folder, "read"):
             names = self._disk.names(self.folder)
         return sorted(int(found[1]) for name in names if (found := _SESSION.fullmatch(name)))
 
     def segments(self, session_id: int) -> list[Segment]:
         """Return a session's segments by their first messages; also those that are beyond what counts."""
         folder = self._session_folder(session_id)
-        with _told(folder, "read"):
+        with told(folder, "read"):
             names = self._disk.names(folder)
         found = [(int(match[1]), int(match[2]), name) for name in names if (match := _SEGMENT.fullmatch(name))]
         segments = [Segment(folder / name, session_id, first, stop) for first, stop, name in sorted(found)]
@@ -125,7 +114,7 @@ class Archive:
 
     def size_bytes(self, segment: Segment) -> int:
         """Return how much a segment takes on disk."""
-        with _told(segment.path, "read"):
+        with told(segment.path, "read"):
             return self._disk.size(segment.path)
 
     def raw_bytes(self, segment: Segment) -> int:
@@ -152,7 +141,7 @@ class Archive:
                     if rest is None or not rest.first_seq <= seq < rest.next_seq:
                         return False
                     part, other = rest.between(seq, block.next_seq), block.between(seq, rest.next_seq)
-                    if not _is_equal(part, other):
+                    if not is_equal(part, other):
                         return False
                     seq = part.next_seq
         except ArchiveError:
@@ -173,11 +162,11 @@ class Archive:
 
         :raises ArchiveError: if it is another store's, or cannot be written.
         """
-        with _told(self.folder, "use"):
+        with told(self.folder, "use"):
             self._disk.make_folder(self.folder)
             is_new = _STORE_FILE not in self._disk.names(self.folder)
             if is_new:
-                self._write_small(self.folder / _STORE_FILE, self.store_id.encode())
+                write_at_once(self._disk, self.folder / _STORE_FILE, self.store_id.encode())
         if not is_new and (owner := self._owner()) != self.store_id:
             raise ArchiveError(
                 f"{self.folder} is the archive of another store ({owner}). Name another folder with --archive-dir."
@@ -192,11 +181,11 @@ class Archive:
         :raises ArchiveError: if it cannot be written.
         """
         folder = self._session_folder(piece.session_id)
-        part = folder / f"{piece.first:016}{_UNFINISHED}"
+        part = folder / f"{piece.first:016}{UNFINISHED}"
         try:
-            with _told(folder, "write"):
+            with told(folder, "write"):
                 self._disk.make_folder(folder)
-                stop = self._write_part(part, piece, blocks, limit_bytes)
+                stop = write_segment(self._disk, part, self.store_id, piece, blocks, limit_bytes)
                 if stop is None:
                     self._disk.remove(part)
                     return None
@@ -213,14 +202,14 @@ class Archive:
     def remove(self, session_id: int) -> None:
         """Remove all of a session's segments."""
         folder = self._session_folder(session_id)
-        with _told(folder, "remove"):
+        with told(folder, "remove"):
             self._disk.remove_folder(folder)
         with self._lock:
             self._listed.pop(session_id, None)
 
     def remove_segment(self, segment: Segment) -> None:
         """Remove one segment."""
-        with _told(segment.path, "remove"):
+        with told(segment.path, "remove"):
             self._disk.remove(segment.path)
         self._forget(segment.path)
         with self._lock:
@@ -231,9 +220,9 @@ class Archive:
         removed = []
         for session_id in self.sessions():
             folder = self._session_folder(session_id)
-            with _told(folder, "use"):
+            with told(folder, "use"):
                 for name in self._disk.names(folder):
-                    if name.endswith(_UNFINISHED):
+                    if name.endswith(UNFINISHED):
                         self._disk.remove(folder / name)
                         removed.append(folder / name)
         return removed
@@ -242,58 +231,17 @@ class Archive:
 
     def _owner(self) -> str:
         path = self.folder / _STORE_FILE
-        with _told(path, "read"):
+        with told(path, "read"):
             return self._disk.read(path).decode("ascii", "replace").strip()
 
     def _session_folder(self, session_id: int) -> Path:
         return self.folder / f"session_{session_id}"
 
-    def _write_part(self, part: Path, piece: Piece, blocks: Iterable[MessageBlock], limit_bytes: int) -> int | None:
-        """Write the file under its temporary name; return where its messages end, None if some are not there."""
-        self._disk.remove(part)
-        encoder, stop = SegmentEncoder(self.store_id, piece.session_id), piece.first
-        written: list[bytes] = []
-        file = self._disk.open(part)
-        try:
-            for block in blocks:
-                if not len(block):
-                    continue
-                written.append(encoder.add(block))
-                file.write(written[-1])
-                stop = block.next_seq
-                if encoder.raw_bytes >= limit_bytes:
-                    break
-            if stop != piece.stop and (stop == piece.first or encoder.raw_bytes < limit_bytes):
-                return None
-            written.append(encoder.finish())
-            file.write(written[-1])
-            file.sync()
-        finally:
-            file.close()
-        offset = 0
-        for chunk in written:
-            if self._disk.read(part, offset, len(chunk)) != chunk:
-                raise ArchiveError(f"{part} does not hold what was written to it. Is the disk failing?")
-            offset += len(chunk)
-        return stop
-
-    def _write_small(self, path: Path, content: bytes) -> None:
-        part = path.with_suffix(_UNFINISHED)
-        self._disk.remove(part)
-        file = self._disk.open(part)
-        try:
-            file.write(content)
-            file.sync()
-        finally:
-            file.close()
-        self._disk.replace(part, path)
-        self._disk.sync_folder(path.parent)
-
     def _index(self, segment: Segment, *, is_fresh: bool = False) -> SegmentIndex:
         with self._lock:
             index = None if is_fresh else self._indexes.get(segment.path)
         if index is None:
-            with _told(segment.path, "read"):
+            with told(segment.path, "read"):
                 index = read_index(partial(self._disk.read, segment.path), self._disk.size(segment.path))
             if (index.session_id, index.first, index.stop) != (segment.session_id, segment.first, segment.stop):
                 raise ArchiveError(f"{segment.path} is damaged: it holds other messages than its name says.")
@@ -308,7 +256,7 @@ class Archive:
         with self._lock:
             block = self._blocks.get(key)
         if block is None:
-            with _told(segment.path, "read"):
+            with told(segment.path, "read"):
                 block = read_block(partial(self._disk.read, segment.path), index, place)
             with self._lock:
                 _keep(self._blocks, key, block, _KEPT_BLOCKS)
@@ -318,7 +266,7 @@ class Archive:
         """Yield all blocks of a segment, read from disk."""
         index = self._index(segment, is_fresh=True)
         for place in index.places:
-            with _told(segment.path, "read"):
+            with told(segment.path, "read"):
                 block = read_block(partial(self._disk.read, segment.path), index, place)
             yield block
 
@@ -333,48 +281,7 @@ class Archive:
         return known is not None
 
 
-def missing_ranges(segments: Iterable[Segment], stop: int) -> list[tuple[int, int]]:
-    """Return what of the messages 0 <= seq < stop is in none of the segments, as (first, stop).
-
-    >>> missing_ranges([Segment(Path("a"), 1, 10, 20), Segment(Path("b"), 1, 30, 40)], 50)
-    [(0, 10), (20, 30), (40, 50)]
-    """
-    missing, seq = [], 0
-    for segment in sorted(segments, key=lambda segment: segment.first):
-        if seq < min(segment.first, stop):
-            missing.append((seq, min(segment.first, stop)))
-        seq = max(seq, segment.stop)
-    if seq < stop:
-        missing.append((seq, stop))
-    return missing
-
-
-def _is_equal(block: MessageBlock, other: MessageBlock) -> bool:
-    return (
-        (block.first_seq, len(block)) == (other.first_seq, len(other))
-        and bool((block.arrived_ns == other.arrived_ns).all())
-        and bool((block.source == other.source).all())
-        and bool(block.raw.equals(other.raw))
-    )
-
-
 def _keep(kept: "OrderedDict[_K, _V]", key: _K, value: _V, limit: int) -> None:
     kept[key] = value
     while len(kept) > limit:
         kept.popitem(last=False)
-
-
-@contextmanager
-def _told(path: Path, what: str) -> Iterator[None]:
-    """Turn the disk's errors into ours."""
-    try:
-        yield
-    except BlitzError:
-        raise
-    except ValueError as error:  # of the segment's bytes
-        raise ArchiveError(f"{path} is damaged: {error}.") from error
-    except FileNotFoundError as error:
-        raise ArchiveError(f"{path} is missing. Bring it back from a backup, or delete the session.") from error
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ArchiveError(f"Cannot {what} {path}: {reason}.") from error

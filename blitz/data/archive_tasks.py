@@ -5,7 +5,8 @@ Runs where the archiving runs, between its steps, so that nothing moves under it
 
 from collections.abc import Callable
 
-from blitz.data.archive import Archive, Segment, missing_ranges
+from blitz.data.archive import Archive
+from blitz.data.archive_files import Segment, missing_ranges
 from blitz.data.archive_plan import Pressure
 from blitz.data.archive_records import ArchiveCheck, ArchiveFault, ArchiveRestored
 from blitz.data.archive_store import ArchiveStore

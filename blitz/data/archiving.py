@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from blitz.data.archive import Archive, Segment
+from blitz.data.archive import Archive
+from blitz.data.archive_files import Segment
 from blitz.data.archive_plan import Extent, Limits, Piece, next_piece
 from blitz.data.blocks import MessageBlock
 from blitz.errors import ArchiveError

@@ -8,7 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from blitz.data.archive import Archive, Segment
+from blitz.data.archive import Archive
+from blitz.data.archive_files import Segment
 from blitz.data.archive_plan import Piece
 from blitz.data.blocks import MessageBlock, Read
 from blitz.data.disk import DiskFile, LocalDisk

@@ -116,9 +116,9 @@ MUTATIONS = (
     ),
     Mutation(
         "the store lets go of messages before the archive's file is synchronised",
-        "blitz/data/archive.py",
-        "            file.sync()\n            size = file.size\n",
-        "            size = file.size\n",
+        "blitz/data/archive_files.py",
+        "        file.write(written[-1])\n        file.sync()\n",
+        "        file.write(written[-1])\n",
     ),
     Mutation(
         "the store lets go of messages before the archive's name is synchronised",

@@ -82,7 +82,7 @@ class CommandPanel(QWidget):
         )
         refusal = self._rights.refusal(Role.OPERATOR)
         if refusal:
-            self.line.setPlaceholderText(refusal)
+            self.line.setPlaceholderText(f"needs the role {Role.OPERATOR.value}")
         for widget in (self.line, self.send):
             permit(widget, refusal, is_enabled=board is not None)
         for option in (self.ending, self.hexadecimal):

@@ -1,36 +1,29 @@
 """The archive's view of Redis: how long sessions are, their messages in bulk, and the border that moves.
 
-Implements :class:`blitz.data.archiving.Store`. Reading goes past redis-py's parser: a reply becomes an Arrow array
-without a Python object a message. Used by one thread; only the archive's worker has one.
+Implements :class:`blitz.data.archiving.Store`. Used by one thread; only the archive's worker has one.
 """
 
-import secrets
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any, Final
 
-import hiredis
 import numpy as np
 import pyarrow as pa
 import redis
-from numpy.typing import NDArray
 
 from blitz.data.archive_plan import Extent
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
-from blitz.data.bulk_replies import parse_array
-from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, QUEUE_SOURCE, StoreKeys
+from blitz.data.bulk_reading import ARRIVAL_DTYPE, Arrivals, Lane
+from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, StoreKeys
 from blitz.data.store_reader import translated
 
 _LANES = 4
 _BLOCKS_AHEAD = 2
-_BUFFER_BYTES = 1 << 20
 _REPLY_BYTES = 1 << 18
 _FIRST_COUNT = 1024
 _SESSIONS_AT_ONCE = 500
 _VALUES_A_COMMAND = 2000
-_ARRIVAL_DTYPE = np.dtype([("first", "<u8"), ("ns", "<i8"), ("source", "<u2"), ("count", "<u4")])
 
 RESTORED_FIELD: Final = "restored"
 """Of a session's meta hash: somebody wanted its messages in memory again; they are archived last."""
@@ -65,7 +58,7 @@ class ArchiveStore:
         self._redis = client
         self._keys = keys
         self._store_id = store_id
-        self._lanes = [_Lane(client.connection_pool) for _ in range(_LANES)]
+        self._lanes = [Lane(client.connection_pool) for _ in range(_LANES)]
         self._count = _FIRST_COUNT
 
     def close(self) -> None:
@@ -119,7 +112,7 @@ class ArchiveStore:
         started = self._execute("GET", self._keys.start(session_id))
         if started is None or first < base:
             return
-        arrivals = _Arrivals(self._lanes[0].pool, self._keys.arrivals(session_id), int(started) * MILLISECOND_NS)
+        arrivals = Arrivals(self._lanes[0].pool, self._keys.arrivals(session_id), int(started) * MILLISECOND_NS)
         parts: list[Any] = []
         seq = first
         try:
@@ -135,7 +128,7 @@ class ArchiveStore:
         finally:
             arrivals.close()
 
-    def _block(self, session_id: int, first: int, parts: Sequence[Any], arrivals: "_Arrivals") -> MessageBlock:
+    def _block(self, session_id: int, first: int, parts: Sequence[Any], arrivals: Arrivals) -> MessageBlock:
         raw = parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
         arrived_ns, source = arrivals.columns(first, first + len(raw))
         return MessageBlock(session_id, first, arrived_ns, source, raw, self._store_id)
@@ -192,7 +185,7 @@ class ArchiveStore:
 
     def _raw(self, key: str, base: int, first: int, stop: int) -> Iterator[Any]:
         """Yield the raw messages as Arrow arrays, each within one block of the grid; Redis works ahead."""
-        waiting: deque[tuple[_Lane, int]] = deque()
+        waiting: deque[tuple[Lane, int]] = deque()
         seq = first
         try:
             while seq < stop or waiting:
@@ -219,133 +212,13 @@ class ArchiveStore:
             return self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
 
 
-class _Lane:
-    """A connection with at most one question under way, whose reply is read as one piece of memory."""
-
-    def __init__(self, pool: "redis.ConnectionPool") -> None:
-        self.pool = pool
-        self._connection: Any = None
-        self._buffer = bytearray(_BUFFER_BYTES)
-        self._end = b""
-
-    def ask(self, *command: Any) -> None:
-        """Send a command. A question with an answer that nobody can guess stands behind it: there its reply ends."""
-        mark = secrets.token_hex(16).encode()
-        self._end = b"$%d\r\n%s\r\n" % (len(mark), mark)
-        with translated(), self._closed_on_error():
-            if self._connection is None:
-                self._connection = self.pool.get_connection()
-            packed = hiredis.pack_command(command) + hiredis.pack_command(("ECHO", mark))  # type: ignore[arg-type]
-            self._connection.send_packed_command([packed])
-
-    def take(self) -> Any:
-        """Wait for the reply and return its elements as an Arrow binary array."""
-        with translated(), self._closed_on_error():
-            size = self._receive()
-            try:
-                return parse_array(memoryview(self._buffer)[: size - len(self._end)])
-            except hiredis.ReplyError as error:
-                raise redis.ResponseError(str(error)) from error
-
-    def close(self) -> None:
-        """Close the connection; the next question opens it again."""
-        if self._connection is not None:
-            self._connection.disconnect()
-            self.pool.release(self._connection)
-            self._connection = None
-
-    def _receive(self) -> int:
-        # redis-py has no way to read a reply past its parser; the connection's socket has been stable for ten years.
-        receive = self._connection._sock.recv_into
-        size = 0
-        while True:
-            if size == len(self._buffer):
-                self._buffer += bytes(len(self._buffer))
-            received: int = receive(memoryview(self._buffer)[size:])
-            if not received:
-                raise redis.ConnectionError("the connection was closed")
-            size += received
-            if self._buffer[max(size - len(self._end), 0) : size] == self._end:
-                return size
-
-    @contextmanager
-    def _closed_on_error(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            self.close()
-            raise redis.ConnectionError(str(error) or type(error).__name__) from error
-        except BaseException:
-            self.close()
-            raise
-
-
-class _Arrivals:
-    """Finds the arrivals of messages that are read in order, from the beginning of the list."""
-
-    def __init__(self, pool: "redis.ConnectionPool", key: str, started_ns: int) -> None:
-        self._lane = _Lane(pool)
-        self._key = key
-        self._started_ns = started_ns
-        self._entries = np.empty(0, _ARRIVAL_DTYPE)
-        self._position = 0
-        self._count = _FIRST_COUNT
-        self._is_at_end = False
-
-    def close(self) -> None:
-        self._lane.close()
-
-    def columns(self, first: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
-        """Return when messages arrived and from which source; those without an entry were queued by programs."""
-        entries = self._covering(first, stop)
-        count = stop - first
-        begins = entries["first"].astype(np.int64) - first
-        starts, stops = np.clip(begins, 0, count), np.clip(begins + entries["count"], 0, count)
-        if len(entries) and starts[0] == 0 and stops[-1] == count and np.array_equal(starts[1:], stops[:-1]):
-            lengths = stops - starts
-            return np.repeat(entries["ns"], lengths), np.repeat(entries["source"], lengths)
-        arrived_ns = np.full(count, self._started_ns, np.int64)
-        source = np.full(count, QUEUE_SOURCE, np.uint16)
-        for begin, end, entry in zip(starts.tolist(), stops.tolist(), entries, strict=True):
-            arrived_ns[begin:end], source[begin:end] = entry["ns"], entry["source"]
-        return arrived_ns, source
-
-    def _covering(self, first: int, stop: int) -> NDArray[Any]:
-        """Return the entries that messages of this range may belong to; those before it are forgotten."""
-        while not self._is_at_end and self._reaches() < stop:
-            self._lane.ask("LRANGE", self._key, self._position, self._position + self._count - 1)
-            replied = self._lane.take()
-            self._position += len(replied)
-            self._is_at_end = len(replied) < self._count
-            self._count = min(2 * self._count, GRID_MESSAGES)
-            self._entries = np.concatenate([self._entries, np.frombuffer(_bytes(replied), _ARRIVAL_DTYPE)])
-        # Entries follow each other: all that end by here stand before the first one that begins behind here.
-        begin = max(int(np.searchsorted(self._entries["first"], first, "right")) - 1, 0)
-        self._entries = self._entries[begin:]
-        return self._entries[: int(np.searchsorted(self._entries["first"], stop))]
-
-    def _reaches(self) -> int:
-        """Return the message behind the last one of the entries."""
-        last = self._entries[-1:]
-        return int(last["first"][0]) + int(last["count"][0]) if len(last) else 0
-
-
-def _bytes(array: Any) -> Any:
-    """Return the bytes of an Arrow binary array end to end."""
-    if not len(array):
-        return b""
-    _, offsets, content = array.buffers()
-    begin, end = np.frombuffer(offsets, np.int32)[[array.offset, array.offset + len(array)]]
-    return memoryview(content)[begin:end]
-
-
 def _packed_arrivals(block: MessageBlock) -> list[bytes]:
     """Return arrivals entries for a block: one for each run of messages with the same arrival and source."""
     if not len(block):
         return []
     changes = (np.diff(block.arrived_ns) != 0) | (np.diff(block.source.astype(np.int64)) != 0)
     starts = np.concatenate([[0], np.flatnonzero(changes) + 1])
-    entries = np.empty(len(starts), _ARRIVAL_DTYPE)
+    entries = np.empty(len(starts), ARRIVAL_DTYPE)
     entries["first"] = block.first_seq + starts
     entries["ns"], entries["source"] = block.arrived_ns[starts], block.source[starts]
     entries["count"] = np.diff(np.append(starts, len(block)))

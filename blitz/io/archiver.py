@@ -5,18 +5,13 @@ small computer has its memory for itself. If it dies it is started again; what i
 """
 
 import contextlib
-import itertools
-import json
 import logging
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from blitz.config import ServerSettings
 from blitz.data.archive import Archive
@@ -26,16 +21,15 @@ from blitz.data.database_server import DatabaseServer
 from blitz.data.machine import machine_memory_bytes
 from blitz.data.records import SessionRecord
 from blitz.data.room import redis_budget_bytes
-from blitz.errors import ArchiveError, BlitzError, error_for_code
+from blitz.errors import ArchiveError, BlitzError
+from blitz.io.worker_process import WorkerGoneError, WorkerProcess
 
 log = logging.getLogger(__name__)
 
 Tell = Callable[[Literal["info", "warning", "error"], str, None], None]
 
 _LOOK_EACH_S = 1.0
-_ANSWER_S = 60.0
 _IDLE_S = 30.0
-_STOP_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +71,7 @@ class Archiver:
         self._tell = tell
         self._pressure = Pressure()
         self._lock = threading.Lock()
-        self._worker: _WorkerProcess | None = None
+        self._worker: WorkerProcess | None = None
         self._not_before_s = 0.0
         self._is_prepared = False
         self._trouble: str | None = None
@@ -193,11 +187,11 @@ class Archiver:
         budget = self._options.budget_bytes or memory.limit_bytes
         return self._pressure.is_due(memory.used_bytes, budget, was_due=False)
 
-    def _present_worker(self) -> "_WorkerProcess | None":
+    def _present_worker(self) -> WorkerProcess | None:
         """Return the worker, started if need be; None just after it has failed, and at the end."""
         with self._lock:
             if self._worker is None and not self._stopping.is_set() and time.monotonic() >= self._not_before_s:
-                self._worker = _WorkerProcess(self._orders(), self._hear, self._worker_ended)
+                self._worker = WorkerProcess(self._orders(), self._hear, self._worker_ended)
             return self._worker
 
     def _orders(self) -> dict[str, Any]:
@@ -217,7 +211,7 @@ class Archiver:
             if worker is None:
                 break
             # It may have been about to end, having had nothing to do.
-            with contextlib.suppress(_WorkerGoneError):
+            with contextlib.suppress(WorkerGoneError):
                 return worker.ask(request)
         raise ArchiveError("The archive's worker does not run; the server's log says why. It is started again soon.")
 
@@ -236,7 +230,7 @@ class Archiver:
             elif before is not None:
                 self._tell("info", "Messages move to the archive again.", None)
 
-    def _worker_ended(self, worker: "_WorkerProcess", exit_code: int) -> None:
+    def _worker_ended(self, worker: WorkerProcess, exit_code: int) -> None:
         with self._lock:
             if self._worker is worker:
                 self._worker = None
@@ -244,106 +238,3 @@ class Archiver:
                 self._not_before_s = time.monotonic() + self._options.again_s
         if exit_code and not self._stopping.is_set():
             log.warning("The archive's worker ended by itself (%s); it is started again when needed", exit_code)
-
-
-class _WorkerGoneError(Exception):
-    """The worker ended before it answered."""
-
-
-class _WorkerProcess:
-    """A running worker, and what it was asked.
-
-    :param hear: takes what it tells besides answers; called in a thread of its own.
-    :param ended: takes the exit code, in that thread.
-    """
-
-    def __init__(
-        self,
-        orders: dict[str, Any],
-        hear: Callable[[dict[str, Any]], None],
-        ended: Callable[["_WorkerProcess", int], None],
-    ) -> None:
-        self._hear = hear
-        self._ended = ended
-        self._lock = threading.Lock()
-        self._numbers = itertools.count(1)
-        self._asked: dict[int, Future[dict[str, Any]]] = {}
-        self._is_gone = False
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "blitz.io.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for the server
-            text=True,
-            encoding="utf-8",
-        )
-        self._send(orders)
-        self._thread = threading.Thread(target=self._read, name="archive worker", daemon=True)
-        self._thread.start()
-
-    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Return the answer.
-
-        :raises _WorkerGoneError: if the worker is gone, and did not answer.
-        """
-        future: Future[dict[str, Any]] = Future()
-        with self._lock:
-            if self._is_gone:
-                raise _WorkerGoneError
-            number = next(self._numbers)
-            self._asked[number] = future
-        self._send(request | {"id": number})
-        try:
-            return future.result(_ANSWER_S)
-        except TimeoutError as error:
-            raise ArchiveError("The archive's worker is busy, and did not answer in a minute. Try again.") from error
-        finally:
-            with self._lock:
-                self._asked.pop(number, None)
-
-    def stop(self) -> None:
-        """Close its input, which ends it."""
-        with contextlib.suppress(OSError):
-            self._stdin.close()
-        try:
-            self._process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-        self._thread.join()
-
-    @property
-    def _stdin(self) -> IO[str]:
-        assert self._process.stdin is not None
-        return self._process.stdin
-
-    def _send(self, line: dict[str, Any]) -> None:
-        with contextlib.suppress(OSError, ValueError):  # it is gone: the reading thread sees that
-            self._stdin.write(json.dumps(line) + "\n")
-            self._stdin.flush()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as lines:
-            for text in lines:
-                line = json.loads(text)
-                if "id" not in line:
-                    self._hear(line)
-                    continue
-                with self._lock:
-                    future = self._asked.get(line["id"])
-                if future is None:
-                    continue
-                if "error" in line:
-                    future.set_exception(error_for_code(line["code"], line["error"]))
-                else:
-                    future.set_result(line["answer"])
-        exit_code = self._process.wait()
-        with contextlib.suppress(OSError):
-            self._stdin.close()
-        with self._lock:
-            self._is_gone = True
-            waiting = list(self._asked.values())
-        for future in waiting:
-            if not future.done():
-                future.set_exception(_WorkerGoneError())
-        self._ended(self, exit_code)

@@ -1,0 +1,146 @@
+"""Reading Redis' lists in bulk, past redis-py's parser: a reply becomes an Arrow array, not an object a message.
+
+Owns connections with one question under way each, and how arrivals are found for messages that are read in order.
+"""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import hiredis
+import numpy as np
+import redis
+from numpy.typing import NDArray
+
+from blitz.data.blocks import GRID_MESSAGES
+from blitz.data.bulk_replies import parse_array
+from blitz.data.store_keys import QUEUE_SOURCE
+from blitz.data.store_reader import translated
+
+ARRIVAL_DTYPE = np.dtype([("first", "<u8"), ("ns", "<i8"), ("source", "<u2"), ("count", "<u4")])
+"""An entry of a session's arrivals, as :data:`blitz.data.store_keys.ARRIVAL` packs it."""
+
+_BUFFER_BYTES = 1 << 20
+_FIRST_COUNT = 1024
+
+
+class Lane:
+    """A connection with at most one question under way, whose reply is read as one piece of memory."""
+
+    def __init__(self, pool: "redis.ConnectionPool") -> None:
+        self.pool = pool
+        self._connection: Any = None
+        self._buffer = bytearray(_BUFFER_BYTES)
+        self._end = b""
+
+    def ask(self, *command: Any) -> None:
+        """Send a command. A question with an answer that nobody can guess stands behind it: there its reply ends."""
+        mark = secrets.token_hex(16).encode()
+        self._end = b"$%d\r\n%s\r\n" % (len(mark), mark)
+        with translated(), self._closed_on_error():
+            if self._connection is None:
+                self._connection = self.pool.get_connection()
+            packed = hiredis.pack_command(command) + hiredis.pack_command(("ECHO", mark))  # type: ignore[arg-type]
+            self._connection.send_packed_command([packed])
+
+    def take(self) -> Any:
+        """Wait for the reply and return its elements as an Arrow binary array."""
+        with translated(), self._closed_on_error():
+            size = self._receive()
+            try:
+                return parse_array(memoryview(self._buffer)[: size - len(self._end)])
+            except hiredis.ReplyError as error:
+                raise redis.ResponseError(str(error)) from error
+
+    def close(self) -> None:
+        """Close the connection; the next question opens it again."""
+        if self._connection is not None:
+            self._connection.disconnect()
+            self.pool.release(self._connection)
+            self._connection = None
+
+    def _receive(self) -> int:
+        # redis-py has no way to read a reply past its parser; the connection's socket has been stable for ten years.
+        receive = self._connection._sock.recv_into
+        size = 0
+        while True:
+            if size == len(self._buffer):
+                self._buffer += bytes(len(self._buffer))
+            received: int = receive(memoryview(self._buffer)[size:])
+            if not received:
+                raise redis.ConnectionError("the connection was closed")
+            size += received
+            if self._buffer[max(size - len(self._end), 0) : size] == self._end:
+                return size
+
+    @contextmanager
+    def _closed_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.close()
+            raise redis.ConnectionError(str(error) or type(error).__name__) from error
+        except BaseException:
+            self.close()
+            raise
+
+
+class Arrivals:
+    """Finds the arrivals of messages that are read in order, from the beginning of the list."""
+
+    def __init__(self, pool: "redis.ConnectionPool", key: str, started_ns: int) -> None:
+        self._lane = Lane(pool)
+        self._key = key
+        self._started_ns = started_ns
+        self._entries = np.empty(0, ARRIVAL_DTYPE)
+        self._position = 0
+        self._count = _FIRST_COUNT
+        self._is_at_end = False
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._lane.close()
+
+    def columns(self, first: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
+        """Return when messages arrived and from which source; those without an entry were queued by programs."""
+        entries = self._covering(first, stop)
+        count = stop - first
+        begins = entries["first"].astype(np.int64) - first
+        starts, stops = np.clip(begins, 0, count), np.clip(begins + entries["count"], 0, count)
+        if len(entries) and starts[0] == 0 and stops[-1] == count and np.array_equal(starts[1:], stops[:-1]):
+            lengths = stops - starts
+            return np.repeat(entries["ns"], lengths), np.repeat(entries["source"], lengths)
+        arrived_ns = np.full(count, self._started_ns, np.int64)
+        source = np.full(count, QUEUE_SOURCE, np.uint16)
+        for begin, end, entry in zip(starts.tolist(), stops.tolist(), entries, strict=True):
+            arrived_ns[begin:end], source[begin:end] = entry["ns"], entry["source"]
+        return arrived_ns, source
+
+    def _covering(self, first: int, stop: int) -> NDArray[Any]:
+        """Return the entries that messages of this range may belong to; those before it are forgotten."""
+        while not self._is_at_end and self._reaches() < stop:
+            self._lane.ask("LRANGE", self._key, self._position, self._position + self._count - 1)
+            replied = self._lane.take()
+            self._position += len(replied)
+            self._is_at_end = len(replied) < self._count
+            self._count = min(2 * self._count, GRID_MESSAGES)
+            self._entries = np.concatenate([self._entries, np.frombuffer(_bytes(replied), ARRIVAL_DTYPE)])
+        # Entries follow each other: all that end by here stand before the first one that begins behind here.
+        begin = max(int(np.searchsorted(self._entries["first"], first, "right")) - 1, 0)
+        self._entries = self._entries[begin:]
+        return self._entries[: int(np.searchsorted(self._entries["first"], stop))]
+
+    def _reaches(self) -> int:
+        """Return the message behind the last one of the entries."""
+        last = self._entries[-1:]
+        return int(last["first"][0]) + int(last["count"][0]) if len(last) else 0
+
+
+def _bytes(array: Any) -> Any:
+    """Return the bytes of an Arrow binary array end to end."""
+    if not len(array):
+        return b""
+    _, offsets, content = array.buffers()
+    begin, end = np.frombuffer(offsets, np.int32)[[array.offset, array.offset + len(array)]]
+    return memoryview(content)[begin:end]

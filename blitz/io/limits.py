@@ -248,6 +248,10 @@ class LimitedViewer(WebSocketsSansIOProtocol):
                 return
         super().data_received(data)
 
+    def send_receive_event_to_app(self) -> None:
+        """Nothing is expected from a viewer: what it says is dropped, and never decoded."""
+        self.frames = []
+
     def keepalive_timeout(self) -> None:
         """Drop a viewer that did not answer a ping, unless it is only behind."""
         if self._watch is not None and 0 < self._watch.idle_s < self._limits.viewer_timeout_s:

@@ -127,12 +127,6 @@ MUTATIONS = (
         "                self._disk.replace(part, segment.path)\n",
     ),
     Mutation(
-        "an archive file that a crash left is used without comparing it",
-        "blitz/data/archiving.py",
-        "        return self._archive.holds(segment, self._store.blocks(",
-        "        return segment is not None or self._archive.holds(segment, self._store.blocks(",
-    ),
-    Mutation(
         "messages leave the store one more than were archived",
         "blitz/data/archive_store.py",
         "redis.call('LTRIM', KEYS[3], stop - first, -1)",

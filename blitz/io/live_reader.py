@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from pydantic import ValidationError
 from websockets.asyncio.client import ClientConnection, connect
@@ -35,6 +36,7 @@ from blitz.io.live_mailbox import LiveMailbox
 from blitz.io.pinning import tls_fault
 
 log = logging.getLogger(__name__)
+_wire_log = logging.getLogger("websockets.client")
 
 KEEPALIVE_S = 45.0
 FIRST_WAIT_S = 1.0
@@ -47,6 +49,15 @@ _LEAVING_CODES = (1001, 1012)
 """Going away, and service restart: what servers send when they are stopped."""
 _TRY_LATER = 1013
 _PRIVATE_CODES = range(4000, 5000)
+
+
+class _DiscreetLog(logging.LoggerAdapter[logging.Logger]):
+    """What the library logs at level debug, without the header that bears the token."""
+
+    def log(self, level: int, msg: object, *args: object, **options: Any) -> None:
+        """Pass it on, unless it is that header."""
+        if not any(isinstance(part, str) and part.lower() == "authorization" for part in args):
+            super().log(level, msg, *args, **options)
 
 
 @dataclass(frozen=True)
@@ -171,6 +182,7 @@ class LiveReader:
                 ping_timeout=None,
                 max_size=_MAX_FRAME_BYTES,
                 max_queue=_WAITING_FRAMES,
+                logger=_DiscreetLog(_wire_log),
             )
         except InvalidStatus as error:
             raise self._refusal(error) from error

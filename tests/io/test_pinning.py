@@ -94,9 +94,11 @@ async def status_then_hold(wire: Any, query: dict[str, str]) -> None:
     await wire.hold()
 
 
-async def test_a_link_connects_with_token_and_certificate(
-    scripted: Any, serve_with: Any, make_certificate: Any
+async def test_a_link_connects_with_token_and_certificate_and_no_log_shows_the_token(
+    scripted: Any, serve_with: Any, make_certificate: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "websockets.server")  # the test's own
+    caplog.set_level(logging.DEBUG)
     certificate = make_certificate()
     link = serve_with(certificate) + certificate.fingerprint
     scripted.scripts[:] = [status_then_hold]
@@ -104,6 +106,8 @@ async def test_a_link_connects_with_token_and_certificate(
         assert isinstance(await anext(stream), Event)
     assert {path for path, _ in scripted.requests} == {"/status", "/live"}
     assert {headers["Authorization"] for _, headers in scripted.requests} == {f"Bearer {TOKEN}"}
+    assert "/live" in caplog.text
+    assert TOKEN not in caplog.text
 
 
 def test_plain_scripts_connect_with_a_link_or_with_arguments(serve_with: Any, make_certificate: Any) -> None:

@@ -131,9 +131,10 @@ def _run(settings: ServerSettings, notifier: Notifier) -> int:
             acquisition.start()
             archiver.start()
             supervision.start()
-            asyncio.run(
-                _serve(app, acquisition, listener, settings, store, access, supervision, limits, _early_signals())
+            serving = _serve(
+                app, acquisition, listener, settings, store, access, supervision, limits, archiver, _early_signals()
             )
+            asyncio.run(serving)
         finally:
             # We are ending already; cut short, this would leave Redis behind.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -276,6 +277,7 @@ async def _serve(
     access: Access,
     supervision: Supervision,
     limits: Limits,
+    archiver: Archiver,
     early_signals: list[int],
 ) -> None:
     loop = asyncio.get_running_loop()
@@ -297,7 +299,8 @@ async def _serve(
         log.info("Stopping: draining the boards")
         supervision.supervisor.stopping()
         try:
-            await asyncio.to_thread(acquisition.stop)
+            # Each may wait for a Redis that hangs, and all of it must be over in five seconds.
+            await asyncio.gather(asyncio.to_thread(acquisition.stop), asyncio.to_thread(archiver.stop))
         finally:
             server.should_exit = True
 

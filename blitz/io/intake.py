@@ -147,7 +147,8 @@ class Intake:
             self._is_stopping = True
             self._has_more.notify_all()
         if self._thread.is_alive():
-            self._thread.join(STOP_DRAIN_S + 5.0)
+            # Longer than that it waits for a store that hangs: what it takes after all, it takes once.
+            self._thread.join(STOP_DRAIN_S + 0.25)
         with self._direct:
             self._close_writer()
         self.spool.close()

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 _APPENDFSYNC: dict[Durability, str] = {"always": "always", "everysec": "everysec", "none": "no"}
 _ANSWER_S = 5.0
+_SIGN_OF_LIFE_S = 0.5
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 30.0
 _LEFTOVER_WAIT_S = 5.0  # what a Redis that was killed had forked may write a little longer
@@ -129,8 +130,17 @@ class RedisChild:
         self.stop()
 
     def stop(self) -> None:
-        """End Redis in good order (its files are complete) and give the folder free."""
+        """End Redis in good order (its files are complete) and give the folder free.
+
+        One that hangs cannot be ended in good order: it is left to the next server, which adopts it.
+        """
         if self._lock_file is None:
+            return
+        if self._hangs():
+            log.warning(
+                "Redis on %s does not answer: it is left running, and the next server goes on with it", self._socket
+            )
+            self._release_lock()
             return
         client = self._client()
         try:
@@ -164,6 +174,18 @@ class RedisChild:
             self._end_process()
             raise
         return True
+
+    def _hangs(self) -> bool:
+        client = _connect(self._socket, _SIGN_OF_LIFE_S)
+        try:
+            client.ping()
+        except redis.TimeoutError:
+            return True
+        except redis.RedisError:
+            return False
+        finally:
+            client.close()
+        return False
 
     def _end_process(self) -> None:
         if self._process is None:

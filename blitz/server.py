@@ -83,7 +83,7 @@ def _run(settings: ServerSettings, notifier: Notifier) -> int:
     with ExitStack() as stack:
         listener = stack.enter_context(_listen(settings))
         stack.enter_context(log_files.to_file(settings))
-        private = None if settings.redis_url else stack.enter_context(_private_redis(settings))
+        private = stack.enter_context(_locked_folder(settings) if settings.redis_url else _private_redis(settings))
         archive = ArchiverOptions.from_settings(settings)
         store = DatabaseServer(private.url if private else settings.redis_url, settings.redis_prefix, archive.folder)
         stack.callback(store.close)
@@ -111,7 +111,6 @@ def _run(settings: ServerSettings, notifier: Notifier) -> int:
             on_stop=settings.on_stop,
             room=RoomOptions.from_settings(settings),
         )
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
         kept = stack.enter_context(SourceStore(settings.data_dir / "server.db"))
         acquisition = Acquisition(store, definitions, options, kept)
         archiver = Archiver(store.with_timeout(ARCHIVE_TIMEOUT_S), archive, acquisition.notice)
@@ -212,6 +211,19 @@ def _listen(settings: ServerSettings) -> Iterator[socket.socket]:
             reason = (error.strerror or str(error)).lower()
             raise ConfigError(f"Cannot listen on {settings.host} port {settings.port}: {reason}. {remedy}") from error
         yield listener
+
+
+@contextmanager
+def _locked_folder(settings: ServerSettings) -> Iterator[None]:
+    """Keep other servers away from the data folder, where spool and tables lie, although Redis is elsewhere."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    if sys.platform == "win32":
+        yield
+        return
+    from blitz.io.redis_child import locked_folder
+
+    with locked_folder(settings.data_dir):
+        yield
 
 
 @contextmanager

@@ -1,0 +1,159 @@
+"""The fault test of an installation: a server of its own beside the real one, faults at random moments, everything counted.
+
+Nothing of the real installation is touched but the disk's free room: the drill has a folder, a server, a Redis, a port
+and devices of its own, and takes them away again (Unix only).
+"""
+
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from blitz.errors import ConfigError
+from blitz.io.drill_account import Tally
+from blitz.io.drill_bench import Bench
+from blitz.io.drill_faults import FAULTS, Fault
+from blitz.io.drill_server import DrillFailed
+
+__all__ = ["FAULTS", "DrillResult", "drill"]
+
+DEFAULT_RATE_HZ = 1000.0
+DEFAULT_ROUNDS = 3
+_PAUSE_S = (0.2, 1.0)
+
+
+@dataclass(frozen=True)
+class DrillResult:
+    """What the rounds of one fault came to."""
+
+    fault: str
+    title: str
+    rounds: int
+    sent: int
+    stored: int
+    missed: int
+    """Sent while nobody could listen, and stated in the session's gaps."""
+    lost: int
+    doubled: int
+    recover_s: float
+    """The longest time from the end of a fault until all was as before."""
+    first_message_s: float | None
+    """The longest time from the start of a server that goes on with a session to its first message."""
+    end_s: float | None
+    """The longest time from SIGTERM to the server's end."""
+    problems: tuple[str, ...]
+    """Sentences about what should not be."""
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether nothing was lost or doubled, and everything recovered."""
+        return not (self.lost or self.doubled or self.problems)
+
+    def document(self) -> dict[str, Any]:
+        """Return it for a JSON document."""
+        return asdict(self) | {"passed": self.is_passed}
+
+
+def drill(
+    beside: Path,
+    *,
+    rounds: int = DEFAULT_ROUNDS,
+    rate_hz: float = DEFAULT_RATE_HZ,
+    only: Sequence[str] = (),
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[DrillResult]:
+    """Drill one fault after the other, and yield what each came to.
+
+    :param beside: a data folder, which is not touched: the drill's own folder is made beside it, on the same disk.
+    :param rounds: how often each fault strikes.
+    :param rate_hz: lines a second that the devices print.
+    :param only: names of the faults; all of :data:`FAULTS` where there are none.
+    :param seed: of what is random.
+    :param progress: called with the rounds that are done, and how many there are.
+    :raises ConfigError: if there is no such fault, or no folder can be made there.
+    """
+    unknown = [name for name in only if name not in FAULTS]
+    if unknown:
+        raise ConfigError(f"There is no fault {unknown[0]!r} to drill. There are: {', '.join(FAULTS)}.")
+    chosen = [fault for name, fault in FAULTS.items() if not only or name in only]
+    for number, fault in enumerate(chosen):
+
+        def step(done: int, before: int = number * rounds) -> None:
+            if progress is not None:
+                progress(before + done, len(chosen) * rounds)
+
+        with _folder(beside) as folder:
+            yield _rounds(fault, folder, rounds, rate_hz, random.Random(f"{seed} {fault.name}"), step)
+
+
+@contextmanager
+def _folder(beside: Path) -> Iterator[Path]:
+    parent = beside.expanduser().absolute().parent
+    while not parent.exists():
+        parent = parent.parent
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="blitz-drill-", dir=parent))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(
+            f"Cannot make a folder for the drill in {parent}: {reason}. Name another place with --data-dir."
+        ) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _rounds(
+    fault: Fault, folder: Path, rounds: int, rate_hz: float, chance: random.Random, step: Callable[[int], None]
+) -> DrillResult:
+    found, recover_s, done = Tally(), 0.0, 0
+    first_message_s: float | None = None
+    end_s: float | None = None
+    try:
+        settings = fault.settings(folder)
+        with Bench(folder, rate_hz, settings, chance, has_own_clock=fault.has_own_clock) as bench:
+            bench.begin()
+            for done in range(1, rounds + 1):
+                time.sleep(chance.uniform(*_PAUSE_S))
+                over_s = fault.strike(bench, chance)
+                bench.wait_until_well()
+                recover_s = max(recover_s, time.monotonic() - over_s)
+                step(done)
+            found = bench.finish()
+            first_message_s = _first_message_s(bench)
+            end_s = max(bench.server.stopped_s, default=None)
+    except DrillFailed as error:
+        found.problems.append(str(error))
+    return DrillResult(
+        fault.name,
+        fault.title,
+        done,
+        found.sent,
+        found.stored,
+        found.missed,
+        found.lost,
+        found.doubled,
+        recover_s,
+        first_message_s,
+        end_s,
+        tuple(found.problems),
+    )
+
+
+def _first_message_s(bench: Bench) -> float | None:
+    """Return the longest time from a restart to the first message that came then."""
+    longest = None
+    for started_ns, _ in bench.server.started[1:]:
+        place = int(np.searchsorted(bench.stored_arrivals, started_ns))
+        if place < len(bench.stored_arrivals):
+            longest = max(longest or 0.0, float(bench.stored_arrivals[place] - started_ns) / 1e9)
+    return longest

@@ -19,6 +19,8 @@ from blitz.io.talk import Talk
 
 ANSWER_S = 1.0
 """How long a board may take to answer, or to go on with a long answer."""
+LAST_ANSWER_S = 0.5
+"""How long one may take to begin its answer when the link is about to be closed."""
 COMMAND_S = 2.0
 """The same for an operator's command: a motor may have to get there first."""
 NO_BLITZ_LINE = "not a line of the Blitz protocol"
@@ -67,16 +69,22 @@ class Conversation(Talk):
     def finish_answer(self, *, is_transmitting: bool = True) -> Answer:
         """Read up to the end of an answer; each part of it may take a second.
 
-        A board that logs faster than its line can carry never comes to the end.
+        A board that logs faster than its line can carry never comes to the end. What a board has begun to say is heard
+        out even when the link is about to be closed: it does not keep what it has sent.
 
         :param is_transmitting: TRANSMIT is what was asked.
         """
         count = 0
         started_s = time.monotonic()
         deadline_s = started_s + ANSWER_S
-        while (remaining_s := deadline_s - time.monotonic()) > 0 and not self._stop.is_set():
-            if self._is_wanted_elsewhere() and time.monotonic() - started_s > ANSWER_S:
+        while (remaining_s := deadline_s - time.monotonic()) > 0:
+            waited_s = time.monotonic() - started_s
+            if self._is_wanted_elsewhere() and waited_s > ANSWER_S:
                 break
+            if self._stop.is_set() and not count:
+                remaining_s = min(remaining_s, LAST_ANSWER_S - waited_s)
+                if remaining_s <= 0:
+                    break
             lines = self.receive(remaining_s)
             if not lines:
                 continue

@@ -228,6 +228,52 @@ def test_an_error_in_answer_to_a_request_of_ours_reaches_the_operator(refused: b
     assert notice == ("warning", "bench: " + protocol.describe_error(0x65), "bench")
 
 
+@pytest.mark.parametrize("asked_before", [3, 4, 5])
+def test_an_answer_that_is_on_its_way_when_the_link_ends_is_heard_out(asked_before: int) -> None:
+    """The board has given its messages away: what is not read now is nowhere."""
+    sink = RecordingSink()
+    sent: list[bytes] = []
+    is_time = threading.Event()
+
+    def answer(request: bytes) -> Iterator[bytes]:
+        if request == b"0081\n":
+            yield b"0882\r\n"
+            return
+        if request == b"08C0\n":
+            if board.asked.count(request) == asked_before:
+                is_time.set()
+            for _ in range(3):
+                sent.append(b"08ff%024x" % len(sent))
+                time.sleep(0.02)
+                yield sent[-1] + b"\r\n"
+        yield b"0840\r\n"
+
+    with ScriptedBoard(answer) as board, linked(board.path, sink, SESSION) as link:
+        link.leaves_logging = True
+        assert is_time.wait(10)
+        link.stop()
+        assert b"0820\n" not in board.asked
+        assert sink.messages[SESSION] == sent
+    assert not sink.notices
+
+
+def test_a_board_that_does_not_answer_does_not_hold_up_the_end() -> None:
+    sink = RecordingSink()
+    answers = {b"0081\n": [b"0882\r\n"]}
+
+    def answer(request: bytes) -> list[bytes]:
+        return answers.get(request, [b"0840\r\n"])
+
+    with ScriptedBoard(answer) as board, linked(board.path, sink, SESSION) as link:
+        wait_until(lambda: len(board.requests) > 4)
+        answers[b"08C0\n"] = []
+        asked = len(board.requests)
+        wait_until(lambda: len(board.requests) > asked + 1)
+        began_s = time.monotonic()
+        link.stop()
+        assert time.monotonic() - began_s < 3
+
+
 @pytest.mark.parametrize("session", [PREVIEW_ID, SESSION])
 def test_a_board_that_does_not_log_any_more_is_started_again_and_the_operator_told(session: int) -> None:
     sink = RecordingSink()

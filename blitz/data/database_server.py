@@ -83,7 +83,9 @@ class DatabaseServer:
 
     def with_timeout(self, timeout_s: float) -> "DatabaseServer":
         """Return the same store, asked over connections of its own with another patience."""
-        return DatabaseServer(self.url, self.keys.prefix, self._archive_dir, timeout_s=timeout_s)
+        same = DatabaseServer(self.url, self.keys.prefix, self._archive_dir, timeout_s=timeout_s)
+        same._store_id = self._store_id
+        return same
 
     @property
     def address(self) -> str:
@@ -239,8 +241,17 @@ class DatabaseServer:
         self._redis.close()
 
     def ping(self) -> None:
-        """Ask Redis for a sign of life."""
-        self._execute("PING")
+        """Ask Redis for a sign of life, and whether it is still the store that it was when its id was asked for.
+
+        :raises StoreUnavailable: also where it is another: nothing that belongs to one may get into the other.
+        """
+        if self._store_id is None:
+            self._execute("PING")
+        elif self._execute("GET", self.keys.store_id) != self._store_id.encode():
+            raise StoreUnavailable(
+                f"The Redis at {self.address} is another store than before: it was emptied, or a copy without what was "
+                "stored answers in its place. Bring the right one back; or start the server anew, to begin with this."
+            )
 
     def running_session(self) -> int | None:
         """Return the id of the running session."""
@@ -375,6 +386,8 @@ class DatabaseServer:
 
     def _set_meta(self, session_id: int, fields: Mapping[str, str]) -> bool:
         """Write fields of a session that exists; False if it does not."""
+        if not fields:
+            return True
         keys = [self.keys.start(session_id), self.keys.meta(session_id)]
         pairs = [part for pair in fields.items() for part in pair]
         return bool(self._script(store_keys.META_SCRIPT, keys, pairs))

@@ -85,7 +85,9 @@ class Accounting:
 
     def _put(self, session_id: int, accounts: Sequence[Account], more: Mapping[str, str]) -> None:
         fields = {f"account:{account.source}": account.model_dump_json(exclude_none=True) for account in accounts}
-        self._intake.put(Change(session_id, ChangeKind.FIELDS, json.dumps(fields | dict(more))))
+        fields |= more
+        if fields:
+            self._intake.put(Change(session_id, ChangeKind.FIELDS, json.dumps(fields)))
 
     def of_session(self, session_id: int, name: str | None = None) -> list[Account]:
         """Return the accounts by row: of one device in the running session, or of all."""

@@ -3,6 +3,7 @@
 import itertools
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -658,6 +659,70 @@ def test_what_is_spooled_when_the_server_ends_goes_into_the_store_at_the_next_st
             wait_until(lambda: store.session(session.id).verdict == stopped.verdict)
 
 
+def test_a_spool_never_goes_into_another_redis(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    with ExitStack() as stack:
+        for folder in (first, second):
+            folder.mkdir()
+        redis_server = stack.enter_context(running_redis(first))
+        store = DatabaseServer(f"unix://{first}/redis.sock")
+        stack.callback(store.close)
+        board = stack.enter_context(SimulatedBoard("08", rate_hz=200, ring=400, silence_s=0.1, baud=BAUD))
+        with acquiring(store, board.path, spool_dir=tmp_path / "spool") as acquisition:
+            acquisition.devices.scan()
+            session = acquisition.start_session()
+            wait_until(lambda: acquisition.status().session.message_count > 50)
+            redis_server.kill()
+            wait_until(lambda: acquisition.status().store.spooled_messages > 50)
+            stopped = acquisition.stop_session(None)
+
+        stack.enter_context(running_redis(second))
+        other = DatabaseServer(f"unix://{second}/redis.sock")
+        stack.callback(other.close)
+        assert other.start_session("somebody else's") == session.id
+        other.queue("hello")
+        other.stop_session()
+        with acquiring(other, spool_dir=tmp_path / "spool") as acquisition:
+            assert not acquisition.intake.is_spooling
+            assert any("another Redis" in notice.text for notice in acquisition.notices)
+        assert other.get_all_from_session(session.id) == ["hello"]
+
+        stack.enter_context(running_redis(first))
+        with acquiring(store, spool_dir=tmp_path / "spool") as acquisition:
+            wait_until(lambda: acquisition.status().store.spooling_since is None)
+        assert store.session(session.id).message_count == stopped.message_count
+
+
+def test_what_is_spooled_is_kept_from_a_redis_that_comes_back_empty(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        redis_server = stack.enter_context(running_redis(tmp_path))
+        store = DatabaseServer(f"unix://{tmp_path}/redis.sock")
+        stack.callback(store.close)
+        board = stack.enter_context(SimulatedBoard("08", rate_hz=200, ring=400, silence_s=0.1, baud=BAUD))
+        acquisition = stack.enter_context(acquiring(store, board.path, spool_dir=tmp_path / "spool"))
+        acquisition.devices.scan()
+        acquisition.start_session()
+        wait_until(lambda: acquisition.status().session.message_count > 50)
+        redis_server.kill()
+        wait_until(lambda: acquisition.status().store.spooled_messages > 50)
+        redis_server.wait(10)
+        (tmp_path / "appendonlydir").rename(tmp_path / "lost")
+        emptied = stack.enter_context(running_redis(tmp_path))
+        wait_until(lambda: "another store" in (acquisition.status().store.error or ""))
+        spooled = acquisition.status().store.spooled_messages
+        wait_until(lambda: acquisition.status().store.spooled_messages > spooled + 50)
+        emptied.kill()
+        emptied.wait(10)
+        shutil.rmtree(tmp_path / "appendonlydir")
+        (tmp_path / "lost").rename(tmp_path / "appendonlydir")
+        stack.enter_context(running_redis(tmp_path))
+        wait_until(lambda: acquisition.status().store.spooling_since is None)
+        stopped = acquisition.stop_session(None)
+        stored = numbers(store.messages(stopped.id, 0, 100_000))
+        assert stored == list(range(stored[0], stored[0] + stopped.message_count))
+        acquisition.stop()
+
+
 def test_a_session_that_was_left_running_is_gone_on_with_and_the_boards_ring_is_fetched_first(
     store: DatabaseServer, tmp_path: Path
 ) -> None:
@@ -711,3 +776,14 @@ def test_threads_and_descriptors_are_given_back(store: DatabaseServer, caplog: p
         assert threading.active_count() == threads
         assert len(os.listdir("/proc/self/fd")) <= descriptors
         assert not caplog.records
+
+
+def test_a_session_without_any_source_is_kept_house_for_and_stopped(store: DatabaseServer) -> None:
+    with acquiring(store) as acquisition:
+        session = acquisition.start_session()
+        acquisition._keep_accounts()
+        assert store.queue("from a script") == 0
+        stopped = acquisition.stop_session(session.id)
+        assert stopped.message_count == 1
+        assert not acquisition.intake.is_spooling
+        assert store.running_session() is None

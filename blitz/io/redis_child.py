@@ -26,6 +26,7 @@ from redis.retry import Retry
 
 from blitz.config import Durability
 from blitz.errors import ConfigError, StoreInUse, StoreUnavailable
+from blitz.io.aof_repair import AofRepair
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,11 @@ _ANSWER_S = 5.0
 _SIGN_OF_LIFE_S = 0.5
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 30.0
+_REPAIRS = 3
+"""So often at most a start that failed is tried again after a repair."""
+_LOSABLE_BYTES: dict[Durability, int] = {"always": 1 << 20, "everysec": 4 << 20, "none": 4 << 20}
+"""How much a power failure may have spoiled, with room to spare; see :class:`~blitz.io.aof_repair.AofRepair`."""
+_TELL_LOADING_S = 10.0
 _LEFTOVER_WAIT_S = 5.0  # what a Redis that was killed had forked may write a little longer
 
 
@@ -98,6 +104,16 @@ class RedisChild:
         self._lock_file: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._socket = self.data_dir / "redis.sock"
+        self._repairs: list[str] = []
+        self._tell: Callable[[str], None] | None = None
+
+    def tell_repairs(self, tell: Callable[[str], None]) -> None:
+        """Have the operator told what was repaired, and whether messages may be missing, now and from now on.
+
+        :param tell: takes a sentence; called in this thread and in that of :meth:`revive`.
+        """
+        self._tell = tell
+        self._tell_repaired([])
 
     @property
     def url(self) -> str:
@@ -161,6 +177,8 @@ class RedisChild:
 
     def revive(self) -> bool:
         """Start Redis again if it has died; return whether it had. Its files hold all that it acknowledged.
+
+        They are repaired as at the first start. May take minutes where they are large.
 
         :raises StoreUnavailable: if it does not come up.
         """
@@ -249,8 +267,38 @@ class RedisChild:
         return True
 
     def _start(self) -> None:
+        """Start Redis, with its files repaired if need be.
+
+        :raises StoreUnavailable: if it does not come up.
+        """
+        repair = AofRepair(self._redis_dir, _LOSABLE_BYTES[self.durability])
+        for tries_left in reversed(range(_REPAIRS)):
+            log_path = _redis_log(self.data_dir)
+            log_bytes = log_path.stat().st_size
+            with self._redis_lock() as lock_file:
+                self._tell_repaired(repair.before_start())
+                self._launch(lock_file, log_path)
+            if self._comes_up():
+                return
+            assert self._process is not None
+            # Ended by a signal, it was not Redis that gave up.
+            mended = repair.after_refusal() if tries_left and self._process.wait() > 0 else []
+            if not mended:
+                reason = _last_reason(log_path, log_bytes)
+                raise StoreUnavailable(
+                    f"Redis did not start on {self._redis_dir}: {reason} What it wrote before stands in {log_path}. If "
+                    "its files are damaged, copy that folder, then bring a backup back ('blitz restore')."
+                )
+            self._tell_repaired(mended)
+
+    def _tell_repaired(self, sentences: list[str]) -> None:
+        self._repairs += sentences
+        if self._tell is not None:
+            while self._repairs:
+                self._tell(self._repairs.pop(0))
+
+    def _launch(self, lock_file: int, log_path: Path) -> None:
         self._socket.unlink(missing_ok=True)
-        log_path = self.data_dir / "redis.log"
         command: list[str] = [str(find_binary())]
         options = {
             "port": "0",
@@ -259,6 +307,7 @@ class RedisChild:
             "dir": str(self._redis_dir),
             "appendonly": "yes",
             "appendfsync": _APPENDFSYNC[self.durability],
+            "aof-load-truncated": "no",  # a length that is damaged far from the end looks the same to Redis
             "save": "",
             "maxmemory": str(self.memory_bytes),
             "maxmemory-policy": "noeviction",
@@ -268,30 +317,31 @@ class RedisChild:
         for name, value in options.items():
             command += [f"--{name}", value]
         # A session of its own: Ctrl-C in the terminal is for the server, which drains the boards before Redis ends.
-        with self._redis_lock() as lock_file:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-                pass_fds=[lock_file],
-            )
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=[lock_file],
+        )
+
+    def _comes_up(self) -> bool:
+        """Wait until it answers, however long it loads its files; return False if it ends or stays mute."""
+        assert self._process is not None
         client = self._client()
         try:
             deadline = time.monotonic() + _START_TIMEOUT_S
-            while True:
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    raise StoreUnavailable(
-                        f"Redis did not start on {self._redis_dir}. Its reason stands in {log_path}."
-                    )
+            while self._process.poll() is None and time.monotonic() < deadline:
                 try:
                     _wait_until_it_answers(client)
-                    return
+                    return True
                 except (redis.ConnectionError, redis.TimeoutError):
                     time.sleep(0.01)
         finally:
             client.close()
+        self._end_process()
+        return False
 
     @contextlib.contextmanager
     def _redis_lock(self) -> Iterator[int]:
@@ -338,16 +388,57 @@ def _wait_until_it_answers(client: "redis.Redis") -> None:
     :raises redis.TimeoutError: if it listens, but does not answer.
     """
     deadline_s = time.monotonic() + _START_TIMEOUT_S
+    told_s = time.monotonic() - 0.9 * _TELL_LOADING_S
     while True:
         try:
             client.ping()
             return
         except redis.BusyLoadingError:
-            deadline_s = time.monotonic() + _START_TIMEOUT_S
+            now_s = time.monotonic()
+            deadline_s = now_s + _START_TIMEOUT_S
+            if now_s - told_s >= _TELL_LOADING_S:
+                told_s = now_s
+                _tell_loading(client)
             time.sleep(0.05)
         except redis.TimeoutError:
             if time.monotonic() > deadline_s:
                 raise
+
+
+def _tell_loading(client: "redis.Redis") -> None:
+    with contextlib.suppress(redis.RedisError):  # it may have just finished
+        found = client.info("persistence")
+        if found.get("loading"):
+            log.info(
+                "Redis reads its files: %.0f of %.0f MB; about %s s are left",
+                found["loading_loaded_bytes"] / 1e6,
+                found["loading_total_bytes"] / 1e6,
+                found["loading_eta_seconds"],
+            )
+
+
+def _redis_log(data_dir: Path) -> Path:
+    """Return where Redis writes its log: where it cannot, Redis would not start."""
+    path = data_dir / "redis.log"
+    try:
+        with path.open("ab"):
+            return path
+    except OSError as error:
+        log.warning("Redis cannot write its log %s, and goes without: %s", path, (error.strerror or str(error)).lower())
+        return Path(os.devnull)
+
+
+def _last_reason(log_path: Path, start: int) -> str:
+    """Return what Redis logged last as a warning since the log had so many bytes."""
+    try:
+        with log_path.open("rb") as file:
+            file.seek(start)
+            lines = file.read(1 << 20).decode("utf-8", "replace").splitlines()
+    except OSError:
+        lines = []
+    # 4711:M 22 Nov 2026 02:14:47.123 # Fatal error
+    reasons = [line.split(" # ", 1)[1].strip() for line in lines if " # " in line]
+    return f"{reasons[-1].rstrip('.')}." if reasons else "it said nothing."
 
 
 def _is_locked_by_us(lock_file: int) -> bool:

@@ -113,6 +113,8 @@ def _run(settings: ServerSettings, notifier: Notifier) -> int:
         )
         kept = stack.enter_context(SourceStore(settings.data_dir / "server.db"))
         acquisition = Acquisition(store, definitions, options, kept)
+        if private is not None:
+            private.tell_repairs(lambda text: acquisition.notice("warning", text, None))
         archiver = Archiver(store.with_timeout(ARCHIVE_TIMEOUT_S), archive, acquisition.notice)
         stack.callback(archiver.stop)
         post, tell = acquisition.hub.post, acquisition.notice
@@ -185,6 +187,7 @@ def _quieten(level: str) -> None:
     for noisy in ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING if level != "debug" else logging.DEBUG)
     logging.getLogger("uvicorn.error").addFilter(_is_worth_saying)
+    logging.getLogger("uvicorn.error").addFilter(log_files.OnceInAWhile())
 
 
 def _is_worth_saying(record: logging.LogRecord) -> bool:

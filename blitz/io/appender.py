@@ -38,6 +38,8 @@ FULL_BYTES = 1 << 20
 WAITING_LIMIT_BYTES = 64 << 20
 PUT_WAIT_S = 1.0
 SLOW_APPEND_MS = 5.0
+MESSAGE_MS = 0.002
+"""What a message costs by itself, which appending less often does not spare."""
 LONGEST_INTERVAL_S = 0.25
 _RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -313,12 +315,13 @@ class Appender:
             self._publisher.session_lost(session_id)
             return None
         if self._intake.is_spooling == was_spooling:  # else it was waited for a store that went away
-            self._note_duration((time.monotonic() - started_s) * 1000)
+            message_count = sum(len(read.messages) for read in reads)
+            self._note_duration((time.monotonic() - started_s) * 1000 - message_count * MESSAGE_MS)
         return first_seq
 
     def _note_duration(self, duration_ms: float) -> None:
         """Where writing to disk is slow, append less often: larger batches spare the disk."""
-        self.append_ms += (duration_ms - self.append_ms) * 0.1
+        self.append_ms += (max(duration_ms, 0.0) - self.append_ms) * 0.1
         was_slow = self._interval_s > 0
         is_slow = self.append_ms > (SLOW_APPEND_MS / 2 if was_slow else SLOW_APPEND_MS)
         self._interval_s = min(5 * self.append_ms / 1000, LONGEST_INTERVAL_S) if is_slow else 0.0

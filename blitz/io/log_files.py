@@ -10,6 +10,7 @@ import logging.handlers
 import os
 import re
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from blitz.config import ServerSettings
 from blitz.errors import ConfigError
 
 log = logging.getLogger(__name__)
+
+_TEXTS_KEPT = 100
 
 FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 BLOT = "…"
@@ -177,3 +180,27 @@ def _removed_on_error(path: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
         raise
+
+
+class OnceInAWhile(logging.Filter):
+    """Lets a message of one text pass once in ten seconds, with the number of those that were held back."""
+
+    def __init__(self, each_s: float = 10.0) -> None:
+        super().__init__()
+        self._each_s = each_s
+        self._said: dict[str, tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Hold back what was said a moment ago."""
+        text = str(record.msg)
+        now_s = time.monotonic()
+        said_s, held_back = self._said.get(text, (-self._each_s, 0))
+        if now_s - said_s < self._each_s:
+            self._said[text] = (said_s, held_back + 1)
+            return False
+        if len(self._said) >= _TEXTS_KEPT:
+            self._said.clear()
+        self._said[text] = (now_s, 0)
+        if held_back:
+            record.msg = f"{text} ({held_back} more of these)"
+        return True

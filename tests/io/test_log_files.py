@@ -97,3 +97,15 @@ def test_the_log_of_redis_is_cut_and_redis_goes_on_writing_to_it(tmp_path: Path)
             assert time.monotonic() < deadline_s
         client.close()
     assert sorted(file.name for file in tmp_path.iterdir() if "log" in file.name) == ["redis.log"]
+
+
+def test_a_text_that_is_said_again_and_again_passes_once_with_the_number_of_the_rest() -> None:
+    def passes(text: str) -> str | None:
+        record = logging.LogRecord("server", logging.WARNING, __file__, 1, text, None, None)
+        return record.getMessage() if rare.filter(record) else None
+
+    rare = log_files.OnceInAWhile(each_s=0.05)
+    assert [passes("bad request") for _ in range(3)] == ["bad request", None, None]
+    assert passes("another") == "another"
+    time.sleep(0.06)
+    assert passes("bad request") == "bad request (2 more of these)"

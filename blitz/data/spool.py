@@ -7,7 +7,7 @@ offered again, and the store knows them by their batch numbers. Knows nothing of
 
 import contextlib
 import threading
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -310,9 +310,11 @@ class Spool:
 
     def _batches(self, segment: _Segment, session_id: int, first: int, stop: int) -> list[Batch]:
         places = segment.places[session_id]
-        at = max(bisect_right(places, first, key=lambda place: place[0]) - 1, 0)
+        start = places[max(bisect_right(places, first, key=lambda place: place[0]) - 1, 0)][1]
+        behind = bisect_left(places, stop, key=lambda place: place[0])
+        end = places[behind][1] if behind < len(places) else segment.size
         chosen: list[Batch] = []
-        for place in self._between(segment, places[at][1], segment.size):
+        for place in self._between(segment, start, end - start):
             record = place.record
             if isinstance(record, Batch) and record.session_id == session_id and record.next_seq > first:
                 if record.first_seq >= stop:

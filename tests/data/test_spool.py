@@ -153,3 +153,13 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(SpoolError, match="Cannot write the spool"):
         spool.append(batch(1, 0, b"x"))
     assert spool.is_empty
+
+
+def test_any_range_of_a_long_spool_is_found(tmp_path: Path) -> None:
+    spool = Spool(LocalDisk(), tmp_path, segment_bytes=1 << 20)
+    for n in range(150):
+        spool.append(batch(n, 10 * n, *(b"%04d" % (10 * n + k) + bytes(2_000) for k in range(10))))
+    for first, count in ((0, 1), (0, 1_500), (333, 7), (499, 500), (1_490, 10), (1_499, 100)):
+        block = spool.messages(1, first, count)
+        assert block is not None
+        assert [int(message[:4]) for message in block.messages()] == list(range(first, min(first + count, 1_500)))

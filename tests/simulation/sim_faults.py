@@ -29,6 +29,7 @@ class Faults:
         """The disk says that it has synchronised, and has not."""
         self.disk_rate = random.choice((0.0, 0.0, 0.0, 0.02, 0.1))
         self.store_rate = random.choice((0.0, 0.02, 0.1, 0.3))
+        self.store_faults = random.choice((STORE_FAULTS, STORE_FAULTS, STORE_FAULTS, ("late",)))
         self.calls_until_death = -1
         self.disk_has_failed = False
         self.was_late = False
@@ -90,7 +91,7 @@ class Faults:
         if self._others_rate and self._random.random() < self._others_rate:
             self._meanwhile()
         if self.store_rate and self._random.random() < self.store_rate:
-            fault = self._random.choice(STORE_FAULTS)
+            fault = self._random.choice(self.store_faults)
             self._note("Redis:", fault)
             self.was_late = self.was_late or fault == "late"
             return fault

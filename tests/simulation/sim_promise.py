@@ -45,6 +45,9 @@ class Promise:
         """Entries and ends that were said to be safe: session, kind, and a part of their text."""
         self.gaps: dict[tuple[int, int], int] = {}
         """How much was known at least of each gap, by session and beginning."""
+        self.renumbered: set[int] = set()
+        """Sessions of which messages that were queued have been archived in the place of spooled ones: these come
+        later than they were shown. See docs/reliability.md: what is not promised."""
         self.archived: dict[int, list[bytes]] = {}
         """Archived messages by session, as they were last read from the files."""
 
@@ -85,15 +88,21 @@ class Promise:
         if first > len(archived):
             archived = self.archived[session_id] = [*archived, *read_archive(session_id, len(archived), first)]
         stored = [*archived[:first], *listed]
+        batches = [batch for batch in batches if not _has_landed(meta, batch)]
+        if any(batch.first_seq < first for batch in batches):
+            self.renumbered.add(session_id)
         self._check_content(session_id, stored)
         _check_arrivals(session_id, first, listed, keys.get(KEYS.arrivals(session_id).encode(), []))
         waiting: dict[int, bytes] = {}
         for batch in batches:
-            if not _has_landed(meta, batch):
-                messages = [message for read in batch.reads for message in read.messages]
-                waiting.update(enumerate(messages, batch.first_seq))
-        count = len(stored)
-        for seq, message in self.published.get(session_id, {}).items():
+            messages = [message for read in batch.reads for message in read.messages]
+            waiting.update(enumerate(messages, batch.first_seq))
+        shown, count = self.published.get(session_id, {}), len(stored)
+        if session_id in self.renumbered:
+            if missing := set(shown.values()) - {*stored, *waiting.values()}:
+                raise Broken(f"session {session_id} has lost {sorted(missing)!r}")
+            return
+        for seq, message in shown.items():
             there = waiting.get(seq) or (stored[seq] if seq < count else None)
             if there != message:
                 raise Broken(f"seq {seq} of session {session_id} was shown as {message!r}; there is {there!r}")
@@ -123,7 +132,7 @@ class Promise:
                     raise Broken(f"session {session_id} has {message!r}, which nobody sent")
                 continue
             source, number = sent
-            if number <= last.get(source, -1):
+            if number <= last.get(source, -1) and session_id not in self.renumbered:
                 raise Broken(f"session {session_id} has {message!r} behind a later one of its source")
             last[source] = number
 

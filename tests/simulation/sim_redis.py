@@ -5,16 +5,12 @@ a real Redis, and compares all keys.
 """
 
 import fnmatch
-import functools
-import struct
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+import hiredis
 import redis
-from lupa import lua51
-
-_LUA = lua51.LuaRuntime(encoding=None, register_eval=False, unpack_returned_tuples=True)
-_PACKED = {b"I8": "Q", b"i8": "q", b"I4": "I", b"i4": "i", b"I2": "H", b"I1": "B"}
+from sim_scripts import run_script
 
 
 class SortedSet(dict[bytes, float]):
@@ -298,84 +294,18 @@ class SimRedis:
     # ---- scripts ------------------------------------------------------------------------------------------------
 
     def _do_eval(self, script: bytes, key_count: bytes, *arguments: bytes) -> Any:
-        count = int(key_count)
-        keys, rest = _LUA.table_from(arguments[:count]), _LUA.table_from(arguments[count:])
-        refused = self.refused
-        _running.append(self)
+        count, refused = int(key_count), self.refused
         try:
-            return _from_lua(_compiled(script)(keys, rest))
-        except lua51.LuaError as error:
-            raise redis.ResponseError(str(error)) from error
+            return run_script(self._call, script, arguments[:count], arguments[count:])
         finally:
-            _running.pop()
             self.refused = refused
 
-    def call(self, name: bytes, *arguments: Any) -> Any:
+    def _call(self, name: bytes, *arguments: bytes) -> Any:
         """Execute a command of a script; a script that has written something may finish, whatever is refused."""
-        texts = (b"%d" % a if isinstance(a, int) else b"%.17g" % a if isinstance(a, float) else a for a in arguments)
-        reply = self.execute(name.upper(), *texts)
-        if self.refused and name.upper() in WRITES:
+        reply = self.execute(name, *arguments)
+        if self.refused and name in WRITES:
             self.refused = frozenset()
-        if reply is None:
-            return False
-        if isinstance(reply, list):
-            return _LUA.table_from([False if part is None else part for part in reply])
         return reply
-
-
-_running: list[SimRedis] = []
-
-
-def _call(*command: Any) -> tuple[bool, Any]:
-    """Execute a script's command on the Redis that runs it.
-
-    A function for all, and errors as values: Lua keeps what it is given from Python, and may take another object that
-    Python put in its place later for it.
-    """
-    try:
-        return True, _running[-1].call(*command)
-    except redis.ResponseError as error:
-        return False, str(error).encode()
-
-
-@functools.cache
-def _compiled(script: bytes) -> Any:
-    return _LUA.execute(b"return function(KEYS, ARGV)\n" + script + b"\nend")
-
-
-@functools.cache
-def _layout(text: bytes) -> struct.Struct:
-    return struct.Struct(text[:1].decode() + "".join(_PACKED[text[i : i + 2]] for i in range(1, len(text), 2)))
-
-
-def _unpack_struct(layout: bytes, packed: bytes) -> tuple[int, ...]:
-    return (*_layout(layout).unpack_from(packed), _layout(layout).size + 1)
-
-
-_LUA.globals()[b"call_redis"], _LUA.globals()[b"struct"] = _call, _LUA.table_from({b"unpack": _unpack_struct})
-_LUA.execute(b"""redis = {call = function(...)
-  local is_done, reply = call_redis(...)
-  if is_done then return reply end
-  error(reply, 0)
-end}""")
-
-
-def _from_lua(value: Any) -> Any:
-    """Convert what a script returned as Redis does: false is nil, a number loses its fraction, a table is an array."""
-    if value is None or value is False:
-        return None
-    if value is True:
-        return 1
-    if isinstance(value, float):
-        return int(value)
-    if isinstance(value, bytes | int):
-        return value
-    elements = []
-    for index in range(1, len(value) + 1):
-        if value[index] is None:
-            break
-        elements.append(_from_lua(value[index]))
-    return elements
 
 
 def _range(length: int, start: bytes, stop: bytes) -> slice:
@@ -391,8 +321,6 @@ def _wrong_kind() -> NoReturn:
 
 def parse(packed: Sequence[bytes]) -> list[list[bytes]]:
     """Return the commands in what a client sent."""
-    import hiredis
-
     reader = hiredis.Reader()
     for chunk in packed:
         reader.feed(chunk)

@@ -8,9 +8,10 @@ import pytest
 import redis
 from hypothesis import given
 from hypothesis import strategies as st
+from sim_client import connect
 from sim_clock import SimClock, governed
 from sim_redis import TAKES_MEMORY
-from sim_store import OUT_OF_MEMORY, SimStore, connect
+from sim_store import OUT_OF_MEMORY, SimStore
 
 from blitz.data.blocks import Read
 from blitz.data.database_server import DatabaseServer

@@ -21,6 +21,7 @@
     ├── TablesError (OSError)                 the server's own tables cannot be opened, read or written
     ├── StoreError
     │   ├── StoreUnavailable (ConnectionError)   Redis cannot be reached, or refuses to write
+    │   │   └── StoreChanged                  what answers is another Redis, or one that was emptied
     │   ├── StoreFull (OSError)               no room is left for messages: nothing can be started
     │   ├── StoreInUse (RuntimeError)         another server acquires into this store or data folder
     │   ├── StoreTooNew (RuntimeError)        the store was written by a newer Blitz
@@ -161,6 +162,12 @@ class StoreUnavailable(StoreError, ConnectionError):  # noqa: N818
     """Redis cannot be reached, or refuses to write."""
 
     code = "store_unavailable"
+
+
+class StoreChanged(StoreUnavailable):
+    """What answers is not the store that it was: another Redis, or one that was emptied."""
+
+    code = "store_changed"
 
 
 class StoreFull(StoreError, OSError):  # noqa: N818

@@ -1,6 +1,7 @@
 """What is left when the server is killed in mid-session."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -176,7 +177,7 @@ def test_a_server_that_could_not_store_everything_ends_with_another_exit_code(
             session = client.start("Redis goes first")
             _wait_for_messages(client, session.id, 5)
         assert child._process is not None
-        (server.data_dir / "spool").rmdir()
+        shutil.rmtree(server.data_dir / "spool")
         (server.data_dir / "spool").write_text("no folder, so that nothing can be spooled either")
         os.kill(child._process.pid, signal.SIGKILL)
         child._process.wait(10)

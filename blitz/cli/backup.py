@@ -132,7 +132,7 @@ def _show(out: Output, file: Path, manifest: "Manifest") -> None:
 
 
 def _spooled_bytes(data_dir: Path) -> int:
-    return sum(path.stat().st_size for path in (data_dir / "spool").glob("*") if path.is_file())
+    return sum(path.stat().st_size for path in (data_dir / "spool").rglob("*") if path.is_file())
 
 
 def _settings(

@@ -30,7 +30,7 @@ from blitz.data.store_placing import place
 from blitz.data.store_reader import StoreReader, not_found, translated
 from blitz.data.store_sizes import StoreSizes
 from blitz.data.store_writer import FENCE_SCRIPT, SessionWriter
-from blitz.errors import ConfigError, NoSession, SessionRunning, StoreInUse, StoreUnavailable
+from blitz.errors import ConfigError, NoSession, SessionRunning, StoreChanged, StoreInUse, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -243,12 +243,12 @@ class DatabaseServer:
     def ping(self) -> None:
         """Ask Redis for a sign of life, and whether it is still the store that it was when its id was asked for.
 
-        :raises StoreUnavailable: also where it is another: nothing that belongs to one may get into the other.
+        :raises StoreChanged: where it is another: nothing that belongs to one may get into the other.
         """
         if self._store_id is None:
             self._execute("PING")
         elif self._execute("GET", self.keys.store_id) != self._store_id.encode():
-            raise StoreUnavailable(
+            raise StoreChanged(
                 f"The Redis at {self.address} is another store than before: it was emptied, or a copy without what was "
                 "stored answers in its place. Bring the right one back; or start the server anew, to begin with this."
             )

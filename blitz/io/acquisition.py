@@ -44,6 +44,7 @@ from blitz.data.records import (
 from blitz.data.source_store import SourceStore
 from blitz.data.spool import Spool
 from blitz.data.spool_records import Change, ChangeKind
+from blitz.data.spools import Spools
 from blitz.errors import NoSession, SessionNotFound, SpoolError, StoreInUse, StoreUnavailable
 from blitz.io.accounting import Accounting
 from blitz.io.appender import Appender
@@ -113,9 +114,11 @@ class Acquisition:
         self._store = store
         self._options = options
         folder = options.spool_dir or Path(tempfile.gettempdir()) / f"blitz-spool-{uuid.uuid4().hex}"
+        self._spools = Spools(folder)
         self._own_folder = None if options.spool_dir else folder
         self._intake_store = store.with_timeout(INTAKE_TIMEOUT_S)
-        self.intake = Intake(self._intake_store, Spool(LocalDisk(), folder, options.spool_limit_bytes), self)
+        spool = Spool(LocalDisk(), self._spools.of_store(self.store_id), options.spool_limit_bytes)
+        self.intake = Intake(self._intake_store, spool, self)
         kept = kept or SourceStore(":memory:")
         self.devices = Devices(definitions, kept, options.devices, self, self.record, self._account)
         self.appender = Appender(self.intake, self, self.devices.source)
@@ -154,6 +157,8 @@ class Acquisition:
         """
         self._watch.take_lease()
         self.intake.recover()
+        for sentence in self._spools.of_others(self.store_id):
+            self.notice("warning", sentence, None)
         running = self._store.running_session()
         if running is not None and self.intake.spool.is_closed(running):
             self._empty_spool()
@@ -276,6 +281,7 @@ class Acquisition:
                 )
             if self.room is not None:
                 self.room.check_start()
+            self._intake_store.ping()  # what was emptied gives out ids that clients have sessions of
             self._anchor_ns = time.time_ns() - time.monotonic_ns()
             session_id = self._store.start_session(name, notes, owner, self.devices.present_sources())
             record = self._store.session(session_id)
@@ -647,7 +653,8 @@ class Acquisition:
 
     def follow_store(self) -> None:
         """Follow what other programs do in the store: start a session, queue messages, stop it."""
-        if self._watch.is_standing_by or self.intake.is_spooling or not self._session_lock.acquire(blocking=False):
+        is_ours = not self._watch.is_standing_by and self._watch.error is None
+        if not is_ours or self.intake.is_spooling or not self._session_lock.acquire(blocking=False):
             return  # not ours, or behind the spool, or a session is being started or stopped right now
         try:
             session, running = self._session, self._intake_store.running_session()

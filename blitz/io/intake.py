@@ -19,7 +19,7 @@ from blitz.data.blocks import MessageBlock, Read
 from blitz.data.records import Gap, Source, TimelineEntry
 from blitz.data.spool import Spool
 from blitz.data.spool_records import Batch, Change, ChangeKind, SpoolRecord
-from blitz.errors import BlitzError, NoSession, SessionNotFound, StoreUnavailable
+from blitz.errors import BlitzError, NoSession, SessionNotFound, StoreChanged, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class IntakeStore(Protocol):
         """Return what appends to a session."""
 
     def ping(self) -> None:
-        """Ask for a sign of life."""
+        """Ask for a sign of life, and whether it is the same store."""
 
     def place(self, batches: Sequence[Batch]) -> int:
         """Put batches into the session's list, at their places, each once; return how many messages were lost."""
@@ -203,7 +203,9 @@ class Intake:
                     try:
                         first_seq = writer.append(reads, number)
                     except NoSession:
-                        return None
+                        failure = self._changed_store()
+                        if failure is None:
+                            return None
                     except StoreUnavailable as error:
                         failure = error
                         self._reach(session_id, writer.next_seq)
@@ -219,6 +221,16 @@ class Intake:
                         return self._spool(
                             Batch(session_id, self._next_seqs.get(session_id, 0), writer.name, number, reads)
                         )
+
+    def _changed_store(self) -> StoreChanged | None:
+        """Return why it means nothing that the session does not run: the store is not the one in which it did."""
+        try:
+            self._store.ping()
+        except StoreChanged as error:
+            return error
+        except StoreUnavailable:
+            return None
+        return None
 
     def _spool(self, batch: Batch) -> int:
         self.spool.append(batch)
@@ -273,8 +285,7 @@ class Intake:
         :raises SpoolError: if they cannot be read.
         """
         records = self.spool.oldest(DRAIN_BYTES)
-        if not records:
-            self._store.ping()
+        self._store.ping()
         done = self._carry_out_first(records) if records else 0
         with self._lock:
             if done:

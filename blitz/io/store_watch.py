@@ -44,8 +44,8 @@ class StoreWatch:
 
     @property
     def error(self) -> str | None:
-        """Why the store is away; None while it is up."""
-        return next(iter(list(self._errors.values())), None)
+        """Why the store is away, as it is seen now; None while it is up."""
+        return self._errors.get("housekeeping") or next(iter(list(self._errors.values())), None)
 
     def report(self, observer: str, error: str | None) -> None:
         """Take what one observer sees: the appender may be refused where a question is still answered."""

@@ -164,9 +164,9 @@ def test_what_waits_in_the_spool_is_said_not_to_be_in_the_backup(shell: Callable
         store = DatabaseServer(child.url)
         store.start_session("by a script")
         store.close()
-    (tmp_path / "data" / "spool").mkdir()
+    (tmp_path / "data" / "spool" / "of a store").mkdir(parents=True)
     assert "server's spool" not in shell("backup", tmp_path / "one.tar", "--data-dir", tmp_path / "data")
-    (tmp_path / "data" / "spool" / "1.spool").write_bytes(b"seven..")
+    (tmp_path / "data" / "spool" / "of a store" / "1.spool").write_bytes(b"seven..")
     assert "Not in it: 7 bytes in the server's spool" in shell(
         "backup", tmp_path / "two.tar", "--data-dir", tmp_path / "data"
     )

@@ -502,7 +502,10 @@ class Acquisition:
         :raises SessionNotFound: if there is no such session.
         :raises StoreUnavailable: if they are in Redis, which is away.
         """
+        begin = self.intake.first_spooled(session_id)
         block = self.intake.messages(session_id, first, count, self.store_id)
+        if begin is not None and first < begin:
+            count = min(count, begin - first)  # what the store has beyond came from other programs, and will move
         return self._store.messages(session_id, first, count) if block is None else block
 
     def session_record(self, session_id: int) -> SessionRecord:

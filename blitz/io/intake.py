@@ -173,6 +173,10 @@ class Intake:
         """Return messages that are in the spool; None if the first of them is not."""
         return self.spool.messages(session_id, first, count, store_id) if self._is_spooling else None
 
+    def first_spooled(self, session_id: int) -> int | None:
+        """Return from where on the messages of a session are in the spool; None if none are."""
+        return self.spool.first_seq(session_id) if self._is_spooling else None
+
     def next_seq(self, session_id: int) -> int | None:
         """Return where the messages of a session end that are safe, if it is known here."""
         with self._lock:

@@ -659,6 +659,31 @@ def test_what_is_spooled_when_the_server_ends_goes_into_the_store_at_the_next_st
             wait_until(lambda: store.session(session.id).verdict == stopped.verdict)
 
 
+def test_messages_of_others_that_move_when_the_spool_is_put_before_them_are_not_shown_in_its_places(
+    store: DatabaseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        SimulatedBoard("08", rate_hz=200, ring=400, silence_s=0.1, baud=BAUD) as board,
+        acquiring(store, board.path, spool_dir=tmp_path / "spool") as acquisition,
+    ):
+        acquisition.devices.scan()
+        session = acquisition.start_session()
+        wait_until(lambda: acquisition.status().session.message_count > 50)
+        with monkeypatch.context() as patch:
+            patch.setattr(acquisition.intake, "_carry_out_first", lambda records: 0)
+            with acquisition.intake._lock:
+                acquisition.intake._begin_spooling("It is as if Redis had just come back.")
+            wait_until(lambda: acquisition.status().store.spooled_messages > 50)
+            begin = acquisition.intake.spool.first_seq(session.id)
+            for number in range(5):
+                store.queue(f"of another program {number}")
+            early = acquisition.messages(session.id, begin - 10, 40)
+            late = acquisition.messages(session.id, begin, 40)
+        assert (early.first_seq, early.next_seq, late.next_seq) == (begin - 10, begin, begin + 40)
+        acquisition.stop_session(None)
+        assert store.messages(session.id, begin - 10, 50).messages() == early.messages() + late.messages()
+
+
 def test_a_spool_never_goes_into_another_redis(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     with ExitStack() as stack:

@@ -9,7 +9,7 @@ SEED ?= $(shell date +%s)
 HAS_SCREEN := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages run test soak firmware-test lint format bench wheel clean
+.PHONY: help setup packages run test soak simulate firmware-test lint format bench wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ soak: $(SETUP) ## run the tests with the long counts; SEED=… repeats a run
 	@BLITZ_SOAK=1 QT_QPA_PLATFORM=offscreen $(BIN)/pytest -n $(JOBS) --dist loadfile \
 		--timeout 1800 --hypothesis-seed=$(SEED) $(ARGS) $(TESTS); \
 		status=$$?; echo "Seed: $(SEED)"; exit $$status
+
+simulate: $(SETUP) ## run simulated worlds of faults: SEED=… tells one's story, COUNT=… runs many
+	@$(BIN)/python tests/simulation/simulate.py $(if $(filter file,$(origin SEED)),--jobs $(JOBS) --count \
+		$(or $(COUNT),10000),--seed $(SEED))
 
 firmware-test: packages $(SETUP) ## build the Arduino sketches and run them on emulated chips (two minutes)
 	@$(MAKE) --no-print-directory -C firmware

@@ -32,6 +32,11 @@ class Mutation:
     before: str
     after: str
 
+    @property
+    def fits(self) -> bool:
+        """Whether the code still has what is to be changed."""
+        return (ROOT / self.path).read_text().count(self.before) == 1
+
 
 MUTATIONS = (
     Mutation(
@@ -141,10 +146,9 @@ def worlds_until_found(mutation: Mutation, most: int = MOST_WORLDS) -> int | Non
         for part in ("blitz", "tests/simulation"):
             shutil.copytree(ROOT / part, Path(folder) / part, ignore=shutil.ignore_patterns("__pycache__"))
         path = Path(folder) / mutation.path
-        source = path.read_text()
-        if source.count(mutation.before) != 1:
+        if not mutation.fits:
             raise ValueError(f"{mutation.path} has changed: write the mutation {mutation.name!r} anew.")
-        path.write_text(source.replace(mutation.before, mutation.after))
+        path.write_text(path.read_text().replace(mutation.before, mutation.after))
         for first in range(0, most, CHUNK):
             command = [sys.executable, "tests/simulation/simulate.py", "--first", str(first), "--count", str(CHUNK)]
             run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)

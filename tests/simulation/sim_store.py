@@ -47,6 +47,8 @@ class SimStore:
         self.is_up = True
         self._step = step
         self._random = random
+        self._promptness = random.choice((0.5, 0.5, 0.03))
+        """How likely a late command is executed before the next conversation."""
         self._late: list[tuple[Session, list[list[bytes]]]] = []
 
     def die(self) -> None:
@@ -75,7 +77,7 @@ class SimStore:
         if fault == "late":
             self._late.append((session, commands))
             raise redis.TimeoutError("simulated: timed out")
-        if self._late and self._random.random() < 0.5:
+        if self._late and self._random.random() < self._promptness:
             self.catch_up()
         if fault == "crash":
             self._execute(session, commands[: self._random.randrange(len(commands) + 1)])

@@ -680,7 +680,7 @@ def test_messages_of_others_that_move_when_the_spool_is_put_before_them_are_not_
             early = acquisition.messages(session.id, begin - 10, 40)
             late = acquisition.messages(session.id, begin, 40)
         assert (early.first_seq, early.next_seq, late.next_seq) == (begin - 10, begin, begin + 40)
-        acquisition.stop_session(None)
+        wait_until(lambda: acquisition.status().store.spooling_since is None)
         assert store.messages(session.id, begin - 10, 50).messages() == early.messages() + late.messages()
 
 

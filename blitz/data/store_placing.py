@@ -12,7 +12,7 @@ import redis
 
 from blitz.data.blocks import Read
 from blitz.data.spool_records import Batch
-from blitz.data.store_keys import ARRIVAL, StoreKeys
+from blitz.data.store_keys import ARRIVAL, QUEUE_SOURCE, StoreKeys
 from blitz.data.store_reader import not_found, translated
 
 _VALUES_A_COMMAND = 2000
@@ -42,14 +42,18 @@ def place(client: "redis.Redis", keys: StoreKeys, batches: Sequence[Batch]) -> i
             # Not below the border to the archive: that is moved only past what programs queued behind a session's end.
             at = max(min(left[0].first_seq, end), first)
             behind = pipe.lrange(messages, at - first, -1) if at < end else []
-            behind_reads = _arrivals_from(pipe, keys.arrivals(session_id), at, len(behind))
+            entries = _last_arrivals(pipe, keys.arrivals(session_id), at, len(behind))
             pipe.multi()
             if behind:
                 pipe.ltrim(messages, 0, at - first - 1) if at > first else pipe.delete(messages)
-                pipe.ltrim(keys.arrivals(session_id), 0, -len(behind_reads) - 1)
-            last_at = _push(pipe, keys, session_id, at, left)
+                pipe.ltrim(keys.arrivals(session_id), 0, -sum(entry[0] >= at for entry in entries) - 1)
+                if entries and entries[0][0] < at:
+                    begin, arrived_ns, source, _ = entries[0]
+                    pipe.lset(keys.arrivals(session_id), -1, ARRIVAL.pack(begin, arrived_ns, source, at - begin))
+            last_at, next_seq = _push(pipe, keys, session_id, at, left)
             if behind:
-                _push_behind(pipe, keys, session_id, left, behind, behind_reads)
+                latest_ns = max((read.arrived_ns for batch in left for read in batch.reads), default=0)
+                _push_reads(pipe, keys, session_id, next_seq, _moved(behind, at, entries, latest_ns))
             pipe.hset(meta, f"batch:{writer}", f"{left[-1].number}:{last_at}")
             try:
                 pipe.execute()
@@ -68,20 +72,21 @@ def _after(batches: Sequence[Batch], landed: int) -> list[Batch]:
     return left
 
 
-def _arrivals_from(pipe: Any, key: str, seq: int, most: int) -> list[tuple[int, int, int, int]]:
+def _last_arrivals(pipe: Any, key: str, seq: int, most: int) -> list[tuple[int, int, int, int]]:
+    """Return the entries of messages from a place on: (seq, ns, source, count); the first may begin before it."""
     if not most:
         return []
     entries = [ARRIVAL.unpack(entry) for entry in pipe.lrange(key, -most, -1)]
-    return [entry for entry in entries if entry[0] >= seq]
+    return [entry for entry in entries if entry[0] + entry[3] > seq]
 
 
-def _push(pipe: Any, keys: StoreKeys, session_id: int, at: int, batches: Sequence[Batch]) -> int:
-    """Push the batches' messages; return where the last batch begins."""
+def _push(pipe: Any, keys: StoreKeys, session_id: int, at: int, batches: Sequence[Batch]) -> tuple[int, int]:
+    """Push the batches' messages; return where the last batch begins, and where it ends."""
     last_at = at
     for batch in batches:
         last_at = at
         at = _push_reads(pipe, keys, session_id, at, batch.reads)
-    return last_at
+    return last_at, at
 
 
 def _push_reads(pipe: Any, keys: StoreKeys, session_id: int, at: int, reads: Sequence[Read]) -> int:
@@ -96,19 +101,26 @@ def _push_reads(pipe: Any, keys: StoreKeys, session_id: int, at: int, reads: Seq
     return at + len(values)
 
 
-def _push_behind(
-    pipe: Any,
-    keys: StoreKeys,
-    session_id: int,
-    batches: Sequence[Batch],
-    behind: Sequence[bytes],
-    arrivals: Sequence[tuple[int, int, int, int]],
-) -> None:
-    """What other programs queued meanwhile goes on behind; its arrivals must not fall below ours."""
-    latest_ns = max((read.arrived_ns for batch in batches for read in batch.reads), default=0)
-    at = batches[-1].next_seq
-    reads, taken = [], 0
-    for _, arrived_ns, source, count in arrivals:
-        reads.append(Read(max(arrived_ns, latest_ns), source, behind[taken : taken + count]))
-        taken += count
-    _push_reads(pipe, keys, session_id, at, reads)
+def _moved(
+    behind: Sequence[bytes], first_seq: int, entries: Sequence[tuple[int, int, int, int]], latest_ns: int
+) -> list[Read]:
+    """Return what other programs queued meanwhile, to go on behind: all of it, its arrivals not below ours.
+
+    >>> _moved([b"a", b"b", b"c"], 10, [(9, 70, 3, 2)], 50)
+    [Read(arrived_ns=70, source=3, messages=[b'a']), Read(arrived_ns=70, source=65535, messages=[b'b', b'c'])]
+    """
+    reads: list[Read] = []
+    seq, stop = first_seq, first_seq + len(behind)
+
+    def add(until: int, source: int) -> None:
+        nonlocal seq
+        if until > seq:
+            reads.append(Read(latest_ns, source, behind[seq - first_seq : until - first_seq]))
+            seq = until
+
+    for begin, arrived_ns, source, count in entries:
+        add(min(begin, stop), QUEUE_SOURCE)  # what somebody pushed without saying when
+        latest_ns = max(latest_ns, arrived_ns)
+        add(min(begin + count, stop), source)
+    add(stop, QUEUE_SOURCE)
+    return reads

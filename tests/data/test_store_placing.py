@@ -63,6 +63,28 @@ def test_what_other_programs_queued_meanwhile_comes_behind(store: DatabaseServer
     assert store.queue("foreign 3") == 6
 
 
+def test_what_others_pushed_without_an_arrival_is_moved_too(store: DatabaseServer) -> None:
+    session_id = store.start_session()
+    store.client.rpush(f"session_{session_id}", "pushed 1")
+    store.queue("queued")
+    store.client.rpush(f"session_{session_id}", "pushed 2", "pushed 3")
+    store.place([batch(session_id, 0, 1, b"a", b"b")])
+    assert store.get_all_from_session(session_id) == ["a", "b", "pushed 1", "queued", "pushed 2", "pushed 3"]
+    assert store.messages(session_id, 0, 10).source.tolist() == [0, 0, 65535, 65535, 65535, 65535]
+
+
+def test_what_others_put_in_as_one_is_moved_from_its_middle_where_the_archive_ends_there(store: DatabaseServer) -> None:
+    session_id = store.start_session()
+    writer = store.writer(session_id, WRITER[::-1])
+    writer.append([Read(1_000, 3, [b"x", b"y", b"z"])])
+    writer.close()
+    assert store.archive_store().trim(session_id, 0, 2)
+    store.place([batch(session_id, 0, 1, b"a", b"b")])
+    assert store.client.lrange(f"session_{session_id}", 0, -1) == [b"a", b"b", b"z"]
+    block = store.messages(session_id, 2, 10)
+    assert (block.messages(), block.source.tolist()) == ([b"a", b"b", b"z"], [0, 0, 3])
+
+
 def test_only_foreign_messages_can_be_moved_from_the_very_beginning(store: DatabaseServer) -> None:
     session_id = store.start_session()
     store.queue("foreign")

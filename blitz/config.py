@@ -240,7 +240,8 @@ def _read_file(table: str, config_file: Path | None) -> tuple[dict[str, Any], Pa
     path = named or Path(platformdirs.user_config_path("blitz", appauthor=False)) / "blitz.toml"
     try:
         with path.open("rb") as file:
-            document = tomllib.load(file)
+            content = file.read()
+        document = tomllib.loads(content.decode("utf-8"))
     except FileNotFoundError:
         if named is None:
             return {}, path
@@ -248,7 +249,12 @@ def _read_file(table: str, config_file: Path | None) -> tuple[dict[str, Any], Pa
     except OSError as error:
         raise ConfigError(f"Cannot read the settings file {path}: {(error.strerror or str(error)).lower()}.") from error
     except ValueError as error:  # no TOML, or no UTF-8
-        raise ConfigError(f"Cannot read the settings file {path}: {error}.") from error
+        reason = str(error)
+        if not content.strip(b"\0"):
+            reason = "it holds nothing but zeros, as a power failure can leave it; bring it back from a copy"
+        raise ConfigError(f"Cannot read the settings file {path}: {reason}.") from error
+    if not content and path.is_file():
+        log.warning("The settings file %s is empty: the defaults hold", path)
     unknown = set(document) - {"server", "client"}
     if unknown:
         raise ConfigError(f"{path} has the table {sorted(unknown)[0]!r}. Allowed are: [server], [client].")

@@ -164,7 +164,8 @@ class Archive:
         """
         with told(self.folder, "use"):
             self._disk.make_folder(self.folder)
-            is_new = _STORE_FILE not in self._disk.names(self.folder)
+            # A power failure may have left it empty; each segment names its store as well.
+            is_new = _STORE_FILE not in self._disk.names(self.folder) or not self._owner()
             if is_new:
                 write_at_once(self._disk, self.folder / _STORE_FILE, self.store_id.encode())
         if not is_new and (owner := self._owner()) != self.store_id:
@@ -232,7 +233,7 @@ class Archive:
     def _owner(self) -> str:
         path = self.folder / _STORE_FILE
         with told(path, "read"):
-            return self._disk.read(path).decode("ascii", "replace").strip()
+            return self._disk.read(path).decode("ascii", "replace").strip("\0 \r\n")
 
     def _session_folder(self, session_id: int) -> Path:
         return self.folder / f"session_{session_id}"

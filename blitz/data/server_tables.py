@@ -16,6 +16,7 @@ import sqlalchemy
 from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, UniqueConstraint, event
 from sqlalchemy.exc import DBAPIError
 
+from blitz.data.table_repair import copy_without_damage
 from blitz.errors import TablesError
 
 log = logging.getLogger(__name__)
@@ -111,7 +112,40 @@ def open_tables(path: str) -> sqlalchemy.Engine:
     :returns: an engine with one connection, for one thread at a time.
     :raises TablesError: naming the file, the fault and the remedy.
     """
+    try:
+        return _open(path)
+    except _Damaged:
+        whole = [table.name for table in _metadata.sorted_tables if table is not AUDIT]
+        if path == ":memory:" or (kept := copy_without_damage(Path(path), whole, AUDIT.name, _make)) is None:
+            raise
+    log.warning(
+        "The audit trail in %s was damaged; what could be read of it, and all other tables, were taken over into a new "
+        "file. The damaged one is kept as %s",
+        path,
+        kept,
+    )
+    return _open(path)
+
+
+def _make(path: str) -> None:
+    _open(path).dispose()
+
+
+class _Damaged(TablesError):  # noqa: N818
+    """A part of the file is not what SQLite wrote."""
+
+
+def _open(path: str) -> sqlalchemy.Engine:
     if path != ":memory:":
+        try:
+            if Path(path).is_file() and Path(path).stat().st_size == 0:
+                log.warning(
+                    "The server's tables %s are empty, as a power failure can leave them: they are made anew. Sources "
+                    "and tokens that were in them must be brought back from a backup, or made again",
+                    path,
+                )
+        except OSError as error:
+            raise TablesError(f"Cannot use the server's tables {path}: {error.strerror}.") from error
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -140,7 +174,8 @@ def tables_fault(path: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise TablesError(f"Cannot use the server's tables {path}: {error.orig}. {_remedy(str(error.orig))}") from error
+        kind = _Damaged if "malformed" in str(error.orig) else TablesError
+        raise kind(f"Cannot use the server's tables {path}: {error.orig}. {_remedy(str(error.orig))}") from error
 
 
 def _prepare(connection: Any, _record: object) -> None:
@@ -161,7 +196,8 @@ def _begin(connection: sqlalchemy.Connection) -> None:
 def _check(connection: sqlalchemy.Connection, path: str) -> None:
     found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
     if found != "ok":
-        raise TablesError(f"The server's tables {path} are damaged: {found}. {_remedy('malformed')}")
+        where = " ".join(str(found).removeprefix("*** in database main ***").split())
+        raise _Damaged(f"The server's tables {path} are damaged: {where}. {_remedy('malformed')}")
     version = int(connection.exec_driver_sql("PRAGMA user_version").scalar() or 0)
     if version > SCHEMA_VERSION:
         raise TablesError(
@@ -189,6 +225,7 @@ def _remedy(reason: str) -> str:
         ("malformed", "It is damaged: bring it back from a backup, or move it away and configure the sources anew."),
         ("locked", "Another program is writing to it: end that program."),
         ("full", "Free some space on that disk."),
+        ("disk I/O", "The disk is full, or it fails: free some space, and check it."),
         ("unable to open", "Check that the path is a file, and that you may write there."),
         ("readonly", "Check that you may write there."),
     ):

@@ -330,7 +330,10 @@ class Spool:
             raise
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            raise SpoolError(f"Cannot {what} the spool in {self._folder}: {reason}.") from error
+            raise SpoolError(
+                f"Cannot {what} the spool in {self._folder}: {reason}. Check that it is a folder of its own, on a disk "
+                "that works and has room, and that you may write there."
+            ) from error
 
 
 class _Place:

@@ -7,11 +7,13 @@ server to them.
 
 import contextlib
 import ipaddress
+import logging
 import os
 import shutil
 import socket
 import ssl
 import tempfile
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,9 +24,16 @@ from blitz.errors import ConfigError
 if TYPE_CHECKING:
     from cryptography import x509
 
+log = logging.getLogger(__name__)
+
 FOLDER = "tls"
 _CERTIFICATE = "certificate.pem"
 _KEY = "key.pem"
+_UNFINISHED_S = 3600
+_REMEDY = (
+    f"If the folder {FOLDER} is damaged, bring it back from a backup; or move it away: a new certificate is made then, "
+    "and clients need new links ('blitz token create')."
+)
 
 _SINCE = datetime(2020, 1, 1, tzinfo=UTC)
 """Not today: a small computer may believe that it is years ago."""
@@ -70,24 +79,39 @@ def own_certificate(certificate: Path, key: Path | None) -> Certificate:
 def private_certificate(data_dir: Path, names: Iterable[str] = ()) -> Certificate:
     """Return the server's private certificate, which is made on the first call.
 
+    A damaged one is never replaced by itself: clients would take that for another server.
+
     :param names: names and addresses of this server besides its host name and the loopback ones.
     :raises ConfigError: if it cannot be written or read.
     """
     folder = data_dir / FOLDER
     try:
+        _remove_unfinished(data_dir)
         if not folder.exists():
             data_dir.mkdir(parents=True, exist_ok=True)
             _make(folder, [socket.gethostname(), *names])
         content = (folder / _CERTIFICATE).read_bytes()
         (folder / _KEY).chmod(0o600)  # a copy or a backup may have lost it
-        own_certificate(folder / _CERTIFICATE, folder / _KEY)
+        try:
+            own_certificate(folder / _CERTIFICATE, folder / _KEY)
+        except ConfigError as error:
+            raise ConfigError(
+                f"The server's private certificate in {folder} is damaged, or its key, and cannot be used. {_REMEDY}"
+            ) from error
         return Certificate(folder / _CERTIFICATE, folder / _KEY, _fingerprint(content), is_private=True)
     except OSError as error:
         raise ConfigError(
             f"Cannot make or read the server's certificate {folder / _CERTIFICATE}: "
-            f"{(error.strerror or str(error)).lower()}. Check that you may write there; if the folder {FOLDER} is "
-            "damaged, move it away: a new certificate is made, and clients need new links."
+            f"{(error.strerror or str(error)).lower()}. Check that you may write there. {_REMEDY}"
         ) from error
+
+
+def _remove_unfinished(data_dir: Path) -> None:
+    """Remove what a program that ended while making a certificate left long ago: there may be a key in it."""
+    for folder in data_dir.glob(f"{FOLDER}.*"):
+        if folder.is_dir() and time.time() - folder.stat().st_mtime > _UNFINISHED_S:
+            shutil.rmtree(folder, ignore_errors=True)
+            log.info("Removed %s, a certificate that had not been finished", folder)
 
 
 def _make(folder: Path, names: Iterable[str]) -> None:
@@ -97,6 +121,7 @@ def _make(folder: Path, names: Iterable[str]) -> None:
         certificate, key = _generate(list(names))
         _write(new / _KEY, key, 0o600)
         _write(new / _CERTIFICATE, certificate, 0o644)
+        _sync(new)
         with contextlib.suppress(FileExistsError):
             _rename_new(new, folder)
     finally:
@@ -109,8 +134,13 @@ def _rename_new(new: Path, folder: Path) -> None:
     except OSError:
         if not (folder / _CERTIFICATE).exists():  # else another program was faster
             raise
+    _sync(folder.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Wait until the names in a folder survive a power failure."""
     if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(descriptor)
         finally:

@@ -128,8 +128,8 @@ class RedisChild:
         except OSError as error:
             self._release_lock()
             raise ConfigError(
-                f"Cannot use {self.data_dir} as data folder: {error.strerror}. Make room there, or name another with "
-                "--data-dir."
+                f"Cannot use {self.data_dir} as data folder: {error.filename or self.data_dir}: "
+                f"{(error.strerror or str(error)).lower()}. Make room there, or name another with --data-dir."
             ) from error
         try:
             self._socket = _socket_folder(self.data_dir) / "redis.sock"
@@ -327,7 +327,10 @@ class RedisChild:
         )
 
     def _comes_up(self) -> bool:
-        """Wait until it answers, however long it loads its files; return False if it ends or stays mute."""
+        """Wait until it answers, however long it loads its files; return False if it ends.
+
+        :raises StoreUnavailable: if it stays mute.
+        """
         assert self._process is not None
         client = self._client()
         try:
@@ -340,7 +343,12 @@ class RedisChild:
                     time.sleep(0.01)
         finally:
             client.close()
-        self._end_process()
+        if self._process.poll() is None:
+            self._end_process()
+            raise StoreUnavailable(
+                f"Redis was started on {self._redis_dir}, but did not answer for {_START_TIMEOUT_S:g} s. Try again "
+                "when the disk is less busy."
+            )
         return False
 
     @contextlib.contextmanager

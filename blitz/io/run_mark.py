@@ -19,9 +19,9 @@ class RunMark:
         before: str | None = None
         try:
             with contextlib.suppress(FileNotFoundError):
-                before = self._path.read_text(encoding="utf-8").strip()
+                before = _printable(self._path.read_bytes())
             self._path.write_text(datetime.now(UTC).isoformat(timespec="seconds"), encoding="utf-8")
-        except (OSError, ValueError) as error:
+        except OSError as error:
             log.warning("%s cannot be used, so the next start will not know how this one ends: %s", self._path, error)
         if before is None:
             return None
@@ -31,3 +31,9 @@ class RunMark:
         """Take the mark away: the server ends in good order."""
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
+
+
+def _printable(content: bytes) -> str:
+    """Return what a power failure may have left of the text."""
+    text = content[:100].decode("ascii", "replace").strip()
+    return text if text.isprintable() and "\ufffd" not in text else ""

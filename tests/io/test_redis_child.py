@@ -81,9 +81,9 @@ def test_a_redis_that_outlived_its_server_and_lost_its_socket_keeps_its_files_fo
 
 
 def test_a_redis_that_hangs_is_not_given_a_rival(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_child, "_ANSWER_S", 0.1)
-    monkeypatch.setattr(redis_child, "_START_TIMEOUT_S", 0.1)
     with RedisChild(tmp_path) as first:
+        monkeypatch.setattr(redis_child, "_ANSWER_S", 0.1)
+        monkeypatch.setattr(redis_child, "_START_TIMEOUT_S", 0.1)
         assert first._process is not None
         first._release_lock()
         first._process.send_signal(signal.SIGSTOP)

@@ -35,6 +35,8 @@ from blitz.errors import ConfigError, NoSession, SessionRunning, StoreChanged, S
 log = logging.getLogger(__name__)
 
 _LEASE_MS = 10_000
+_VALUES_A_SCRIPT = 4_000
+"""Lua hands on 8 000 at once at most."""
 
 
 class DatabaseServer:
@@ -90,7 +92,8 @@ class DatabaseServer:
     @property
     def address(self) -> str:
         """The URL without its password, for logs and messages."""
-        return re.sub(r":[^:/@]*@", ":***@", self.url)
+        url = re.sub(r"(//[^/:@]*):.*@", r"\1:***@", self.url)
+        return re.sub(r"([?&]password=)[^&]*", r"\1***", url)
 
     @property
     def client(self) -> "redis.Redis":
@@ -390,7 +393,11 @@ class DatabaseServer:
             return True
         keys = [self.keys.start(session_id), self.keys.meta(session_id)]
         pairs = [part for pair in fields.items() for part in pair]
-        return bool(self._script(store_keys.META_SCRIPT, keys, pairs))
+        replies = [
+            self._script(store_keys.META_SCRIPT, keys, pairs[begin : begin + _VALUES_A_SCRIPT])
+            for begin in range(0, len(pairs), _VALUES_A_SCRIPT)
+        ]
+        return all(replies)
 
     def messages(self, session_id: int, first: int, count: int, *, even_in_trash: bool = False) -> MessageBlock:
         """Return the messages with first <= seq < first + count that are there; perhaps none.

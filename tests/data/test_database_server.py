@@ -397,10 +397,18 @@ def test_a_redis_that_is_not_there_is_a_sentence() -> None:
         DatabaseServer("bogus://x")
 
 
+def test_a_session_may_have_more_rows_than_a_script_takes_at_once(store: DatabaseServer) -> None:
+    session_id = store.start_session()
+    store.set_fields(session_id, {f"account:{row}": f'{{"source": {row}}}' for row in range(65_535)})
+    assert store.client.hlen(f"session_{session_id}_meta") >= 65_535
+
+
 def test_a_password_is_not_shown() -> None:
     store = DatabaseServer("redis://:s3cret@127.0.0.1:6379/0")
     assert store.address == "redis://:***@127.0.0.1:6379/0"
     assert DatabaseServer("unix:///run/redis.sock").address == "unix:///run/redis.sock"
+    assert DatabaseServer("redis://me:s3@cr:et@lab:6379/0").address == "redis://me:***@lab:6379/0"
+    assert DatabaseServer("unix:///run/redis.sock?db=1&password=s3cret").address.endswith("?db=1&password=***")
     with pytest.raises(ConfigError, match=r"'http://me:\*\*\*@lab' is not the address"):
         DatabaseServer("http://me:s3cret@lab")
 

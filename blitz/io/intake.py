@@ -351,6 +351,7 @@ class Intake:
                 continue
             except BlitzError as error:
                 log.debug("The spool waits: %s", error)
+                self._listener.store_changed(str(error))  # may be another reason than the one why it began
             except Exception:
                 log.exception("The spool failed once; it goes on in a moment")
             with self._lock:

@@ -21,7 +21,7 @@ from blitz.config import SerialPort
 from blitz.data.blocks import MessageBlock
 from blitz.data.boards import SessionDecoder, load_definitions
 from blitz.data.database import DatabaseServer
-from blitz.data.records import LinkState
+from blitz.data.records import LinkState, TimelineKind
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_records import CommandRequest
 from blitz.errors import (
@@ -657,6 +657,21 @@ def test_what_is_spooled_when_the_server_ends_goes_into_the_store_at_the_next_st
             stored = numbers(store.messages(session.id, 0, 100_000))
             assert stored == list(range(stored[0], stored[0] + len(stored)))
             wait_until(lambda: store.session(session.id).verdict == stopped.verdict)
+
+
+def test_it_is_said_why_what_is_spooled_is_not_taken(store: DatabaseServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(records: object) -> int:
+        raise StoreUnavailable("Redis refuses this one.")
+
+    with acquiring(store) as acquisition:
+        acquisition.start_session()
+        monkeypatch.setattr(acquisition.intake, "_carry_out_first", refuse)
+        with acquisition.intake._lock:
+            acquisition.intake._begin_spooling("Redis hung.")
+        acquisition.record(TimelineKind.SERVER, "something to put into the session")
+        wait_until(lambda: acquisition.status().store.error == "Redis refuses this one.")
+        monkeypatch.undo()
+        wait_until(lambda: acquisition.status().store.error is None)
 
 
 def test_messages_of_others_that_move_when_the_spool_is_put_before_them_are_not_shown_in_its_places(

@@ -199,6 +199,16 @@ class SimRedis:
                 self.keys.pop(key)
         return b"OK"
 
+    def _do_lset(self, key: bytes, index: bytes, value: bytes) -> bytes:
+        elements = self._get(key, list)
+        if elements is None:
+            raise redis.ResponseError("no such key")
+        if not -len(elements) <= int(index) < len(elements):
+            raise redis.ResponseError("index out of range")
+        elements[int(index)] = value
+        self._touch(key)
+        return b"OK"
+
     def _do_linsert(self, key: bytes, where: bytes, pivot: bytes, value: bytes) -> int:
         elements = self._get(key, list)
         if elements is None:

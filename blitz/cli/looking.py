@@ -1,5 +1,6 @@
 """Commands that look, and change nothing: status, boards, sessions, session."""
 
+import asyncio
 import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from blitz.io.connection import AsyncClient
 
 
+_TRASH_TIMEOUT_S = 3.0
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(epilog=EPILOG)(status)
@@ -32,12 +36,15 @@ def register(app: typer.Typer) -> None:
 
 async def _look(client: "AsyncClient") -> "tuple[ServerAddress, StatusRecord, WhoRecord, int]":
     """Return where the server is, how it is, who asks, and how many sessions are in its trash."""
-    from blitz.errors import ServerError
+    from blitz.errors import BlitzError
 
+    record, who = await client.status(), await client.whoami()
     trashed = 0
-    with contextlib.suppress(ServerError):  # an older server has no trash
-        trashed = len(await client.trash())
-    return client.address, await client.status(), await client.whoami(), trashed
+    # An older server has no trash, and one whose Redis hangs cannot say: neither must keep us from what it did say.
+    with contextlib.suppress(BlitzError, TimeoutError):
+        async with asyncio.timeout(_TRASH_TIMEOUT_S if record.store.is_up else 0):
+            trashed = len(await client.trash())
+    return client.address, record, who, trashed
 
 
 def status(

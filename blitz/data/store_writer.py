@@ -15,6 +15,7 @@ import redis
 
 from blitz.data.blocks import Read
 from blitz.data.store_keys import ARRIVAL, StoreKeys
+from blitz.data.store_reader import reason_of
 from blitz.errors import NoSession, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,8 @@ class SessionWriter:
             raise
         except (redis.RedisError, OSError) as error:
             self.close()
-            raise StoreUnavailable(f"Cannot store messages of session {self.session_id} in Redis: {error}") from error
+            reason = reason_of(error)
+            raise StoreUnavailable(f"Cannot store messages of session {self.session_id} in Redis: {reason}.") from error
         self._batch = batch
         return first_seq
 

@@ -1,37 +1,36 @@
 """A month of a server's life, a day a few seconds long: what is recorded, what has to be there, what is measured.
 
-Owns the course of a day and the account of what was seen. A session is read as a whole when it is closed, and compared
-with what its devices sent; from then on each reading must give the same checksums, wherever its messages lie.
+Owns the course of a day, and how it ends. What has to be there stands in :mod:`month_expected`.
 """
 
 import contextlib
 import dataclasses
 import json
+import math
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from month_devices import DEFINITION, Printer, Told, printed_number
+from month_devices import DEFINITION, Printer, Told
+from month_expected import BOARD, PRINTER, Expected, checksums_of, seen
 from month_server import MonthServer, Size, wait_until
 
 import blitz
 from blitz.data.audit import AuditEntry, AuditStore, Outcome
 from blitz.data.database import DatabaseServer
-from blitz.data.records import SessionRecord
-from blitz.io.simulator import SimulatedBoard, message_number
+from blitz.data.records import LinkState
+from blitz.io.simulator import SimulatedBoard
 
 ENDINGS = ("keep", "kill", "close", "keep", "kill both", "close")
 """SIGTERM with ``on_stop = "keep"``; kill -9 of the server, or of the server and its Redis; SIGTERM."""
-READ_AT_ONCE = 16384
 BOARD_RATE_HZ, BOARD_RING = 40.0, 1000
+ENDING_RATE_HZ, MOVING_RATE_HZ = 10_000.0, 2_000.0
+"""Of the printer, while the server is told to stop, which it does when it likes, and while a backup is made."""
+ENDLESS = 1_000_000_000
 REDIS_MEMORY_MB = 32
-PRINTER, BOARD = "printer", "board"
-SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -59,24 +58,17 @@ class Plan:
     rescued: int
 
 
-@dataclass
-class Known:
-    """What has to be there of one session."""
-
-    checksums: tuple[str, ...]
-    stopped_at: datetime
-    count: int
-    is_starred: bool = False
-    trashed_at: datetime | None = None
-    is_gone: bool = False
-
-
 @dataclass(frozen=True)
 class Open:
-    """A session that was being recorded when the server ended: so much was acknowledged, and how it was ended."""
+    """A session that was being recorded when the server was ended.
+
+    :param acknowledged: so many messages had been shown.
+    :param checksums: of the first ``read`` of them.
+    """
 
     session_id: int
     acknowledged: int
+    read: int
     checksums: tuple[str, ...]
     ending: str
 
@@ -97,13 +89,11 @@ class Month:
     load_version_1: Callable[[DatabaseServer], None]
     turn_back: Callable[[DatabaseServer], None]
     sizes: list[Size] = field(default_factory=list)
-    known: dict[int, Known] = field(default_factory=dict)
-    lost_on_wire: dict[str, int] = field(default_factory=dict)
-    """Lines that were on their way when the server was ended, and never acknowledged, by ending."""
     crashes: int = 0
     left: Open | None = None
 
     def __post_init__(self) -> None:
+        self.expected = Expected(self.plan.keep_days, self.plan.trash_days)
         self.config = self.folder / "blitz.toml"
         self.config.write_text(_settings(self.plan, self.printer.link, self.folder / "board", self.told.url))
         self.server = MonthServer(self.folder / "data", self.config, self.temporary)
@@ -147,17 +137,17 @@ class Month:
             session = client.start(f"day {day}")
             self._print(client, session.id, self.plan.lines)
             self._settle(client)
-            self._check_retention(client)
+            self.expected.check_retention(client, self.server)
             self._intervene(client, day)
-            self._read_again(client, everything=day in (self.plan.turned_back, self.plan.moved + 1))
+            self.expected.read_again(client, everything=day in (self.plan.turned_back, self.plan.moved + 1))
             size = self.server.measure(day)
             if is_moving:
                 self._move(client, day, session.id)
                 ending = "moved"
             else:
                 self._end(client, session.id, ending)
-        counts = {"sessions": self._count(is_trash=False), "trash": self._count(is_trash=True)}
-        total = sum(known.count for known in self.known.values() if not known.is_gone)
+        counts = {"sessions": self.expected.count(is_trash=False), "trash": self.expected.count(is_trash=True)}
+        total = sum(known.count for known in self.expected.known.values() if not known.is_gone)
         self.sizes.append(dataclasses.replace(size, ending=ending, messages=total, **counts))
 
     def _before(self, day: int) -> None:
@@ -179,12 +169,19 @@ class Month:
 
     def _print(self, client: blitz.Client, session_id: int, lines: int) -> None:
         """Let the printer print, and wait until all of it is acknowledged."""
-        wait_until(lambda: _is_recording(client), "a device is not recorded")
+        wait_until(lambda: self._is_recording(client), f"a device is not recorded: {self.server.said}")
+        self.expected.begins.setdefault(session_id, self.printer.next_number)
         self.printer.print_lines(lines)
         self.printer.wait_until_printed()
         last = self.printer.next_number - 1
         wait_until(lambda: _has_printed(client, session_id, last), f"line {last} does not arrive: {self.server.said}")
         self.server.look_at_worker()
+
+    def _is_recording(self, client: blitz.Client) -> bool:
+        states = {board.name: board.state for board in client.status().boards}
+        if states[PRINTER] is LinkState.SILENT:  # it has had nothing to print for some seconds
+            self.printer.print_lines(1)
+        return states == {PRINTER: LinkState.RECORDING, BOARD: LinkState.RECORDING}
 
     def _go_on(self, client: blitz.Client) -> None:
         """Close what was open when the server was ended the day before, and look at it."""
@@ -192,9 +189,9 @@ class Month:
         if left is None:  # what version 1 left running
             running = client.status().session
             if running is not None:
-                self._read_first(client, client.stop(running.id), 0)
+                self.expected.read_closed(client, client.stop(running.id), 0)
             for session in client.sessions():
-                self.known.setdefault(session.id, _seen(client, session))
+                self.expected.known.setdefault(session.id, seen(client, session))
             return
         if left.ending == "close" or left.ending == "moved":
             assert client.status().session is None
@@ -205,33 +202,8 @@ class Month:
             assert not stopped.interrupted
         session = client.session(left.session_id)
         assert session.message_count >= left.acknowledged
-        assert _checksums(client, session.id, left.acknowledged) == left.checksums, "what was acknowledged has changed"
-        self._read_first(client, session, left.acknowledged, left.ending)
-
-    def _read_first(self, client: blitz.Client, session: SessionRecord, acknowledged: int, ending: str = "") -> None:
-        """Compare a closed session with what the devices sent, and remember it.
-
-        A number is skipped only where the server was ended, and only behind all that had been acknowledged.
-        """
-        session = client.session(session.id)
-        for name, number_of in ((PRINTER, printed_number), (BOARD, message_number)):
-            rows = [source.index for source in session.sources if source.name == name]
-            places, numbers = _numbers(client, session, rows, number_of)
-            steps = np.diff(numbers)
-            assert (steps > 0).all(), f"session {session.id}: {name} has lines twice, or not in order"
-            skips = np.flatnonzero(steps > 1)
-            may_skip = 1 if ending not in ("", "close", "moved") else 0
-            assert len(skips) <= may_skip, f"session {session.id}, {name}: lines are missing: {numbers[skips]}"
-            for place in skips:
-                assert places[place + 1] >= acknowledged
-                self._count_lost(session, name, ending, int(steps[place]) - 1)
-        self.known[session.id] = _seen(client, session)
-
-    def _count_lost(self, session: SessionRecord, name: str, ending: str, lines: int) -> None:
-        assert (name, ending) != (BOARD, "keep"), f"the board had kept them: {lines}"
-        self.lost_on_wire[f"{name}, {ending}"] = self.lost_on_wire.get(f"{name}, {ending}", 0) + lines
-        rows = {source.index for source in session.sources if source.name == name}
-        assert any(gap.source in rows for gap in session.gaps), "a gap that nobody knows of"
+        assert checksums_of(client, session.id, left.read) == left.checksums, "what was acknowledged has changed"
+        self.expected.read_closed(client, session, left.acknowledged, left.ending)
 
     def _settle(self, client: blitz.Client) -> None:
         """Wait until retention and archive have done what is due."""
@@ -247,71 +219,32 @@ class Month:
 
     # ---- retention ----------------------------------------------------------------------------------------------
 
-    def _check_retention(self, client: blitz.Client) -> None:
-        """What is listed, in the trash and gone is so by the rule, and for no other reason."""
-        now = client.status().now
-        for session_id, known in self.known.items():
-            if known.is_gone:
-                continue
-            if known.trashed_at is not None:
-                known.is_gone = now - known.trashed_at >= timedelta(days=self.plan.trash_days) and not known.is_starred
-                assert not known.is_gone or not self.server.traces(session_id), "something of it is left"
-            elif now - known.stopped_at >= timedelta(days=self.plan.keep_days) and not known.is_starred:
-                known.trashed_at = now
-        self._compare_lists(client)
-
-    def _compare_lists(self, client: blitz.Client) -> None:
-        running = client.status().session
-        listed = {session.id for session in client.sessions()} - {running.id if running else 0}
-        trash = {session.id: session.trashed_at for session in client.trash()}
-        known = {number: each for number, each in self.known.items() if not each.is_gone}
-        assert listed == {number for number, each in known.items() if each.trashed_at is None}
-        assert set(trash) == {number for number, each in known.items() if each.trashed_at is not None}
-        for number, trashed_at in trash.items():
-            expected = known[number].trashed_at
-            assert trashed_at is not None
-            assert expected is not None
-            assert abs(trashed_at - expected) < 120 * SECOND
-
     def _intervene(self, client: blitz.Client, day: int) -> None:
         """What an operator does by hand: delete a session, bring one back, star it."""
         if day == self.plan.deleted:
-            session_id = max(number for number, each in self.known.items() if each.trashed_at is None)
+            session_id = max(number for number, each in self.expected.known.items() if each.trashed_at is None)
             client.delete(session_id)
-            self.known[session_id].trashed_at = client.status().now
-        is_rescued = any(known.is_starred for known in self.known.values())
-        trash = [number for number, each in self.known.items() if each.trashed_at is not None and not each.is_gone]
+            self.expected.known[session_id].trashed_at = client.status().now
+        is_rescued = any(known.is_starred for known in self.expected.known.values())
+        trash = [
+            number for number, each in self.expected.known.items() if each.trashed_at is not None and not each.is_gone
+        ]
         if day >= self.plan.rescued and trash and not is_rescued:
-            session_id = max(trash, key=lambda number: self.known[number].count)
+            session_id = max(trash, key=lambda number: self.expected.known[number].count)
             client.restore(session_id)
             client.update_session(session_id, starred=True)
-            self.known[session_id].is_starred, self.known[session_id].trashed_at = True, None
-        self._compare_lists(client)
-
-    def _count(self, *, is_trash: bool) -> int:
-        there = [known for known in self.known.values() if not known.is_gone]
-        return sum((known.trashed_at is not None) is is_trash for known in there)
+            self.expected.known[session_id].is_starred, self.expected.known[session_id].trashed_at = True, None
+        self.expected.compare_lists(client)
 
     # ---- reading ------------------------------------------------------------------------------------------------
-
-    def _read_again(self, client: blitz.Client, *, everything: bool) -> None:
-        """Read sessions that are kept: all of them, or the oldest, the starred ones and the newest."""
-        kept = [number for number, known in self.known.items() if not known.is_gone and known.trashed_at is None]
-        chosen = {min(kept), max(kept)} if kept and not everything else set(kept)
-        chosen |= {number for number in kept if self.known[number].is_starred}
-        for session_id in sorted(chosen):
-            known = self.known[session_id]
-            session = client.session(session_id)
-            assert (session.message_count, session.is_running) == (known.count, False)
-            assert _checksums(client, session_id, known.count) == known.checksums, f"session {session_id} has changed"
 
     def _look_back(self) -> None:
         """At the end, read everything there is, in the archive and in Redis, and let the archive verify itself."""
         with blitz.Client(self.server.url, timeout=60) as client:
             self._go_on(client)
             self._settle(client)
-            self._check_retention(client)
-            self._read_again(client, everything=True)
+            self.expected.check_retention(client, self.server)
+            self.expected.read_again(client, everything=True)
             check = client.verify_archive()
             assert check.files
             assert not check.faults
@@ -326,8 +259,10 @@ class Month:
 
     def _end(self, client: blitz.Client, session_id: int, ending: str) -> None:
         """End the server in the middle of recording at full speed."""
-        acknowledged = self._in_full_flow(client, session_id)
-        self.left = Open(session_id, acknowledged, _checksums(client, session_id, acknowledged), ending)
+        read = client.session(session_id).message_count
+        checksums = checksums_of(client, session_id, read)
+        acknowledged = self._in_full_flow(client, session_id, math.inf if ending.startswith("kill") else ENDING_RATE_HZ)
+        self.left = Open(session_id, acknowledged, read, checksums, ending)
         if ending.startswith("kill"):
             self.crashes += 1
             self.server.kill(with_redis=ending == "kill both")
@@ -335,10 +270,10 @@ class Month:
             self.server.stop()
         self.printer.rest()
 
-    def _in_full_flow(self, client: blitz.Client, session_id: int) -> int:
-        """Let the printer print; return how much is acknowledged at some moment when much of it still comes."""
+    def _in_full_flow(self, client: blitz.Client, session_id: int, rate_hz: float) -> int:
+        """Let the printer print on and on; return how much is acknowledged at some moment."""
         before = client.session(session_id).message_count
-        self.printer.print_lines(self.plan.lines_more * 3)
+        self.printer.print_lines(ENDLESS, rate_hz)
         wait_until(
             lambda: client.session(session_id).message_count > before + self.plan.lines_more // 4, "no line comes"
         )
@@ -347,15 +282,14 @@ class Month:
     def _move(self, client: blitz.Client, day: int, session_id: int) -> None:
         """Save everything in the middle of recording; go on with it in another folder."""
         backup = self.folder / "backup.tar"
-        self._in_full_flow(client, session_id)
-        self.printer.rest()
-        self.printer.print_lines(self.plan.lines_more)
+        self.printer.print_lines(self.plan.lines_more, rate_hz=MOVING_RATE_HZ)
         document = json.loads(self.server.run(day, "backup", str(backup), "--json"))
         saved = {session["id"]: session["message_count"] for session in document["backup"]["sessions"]}
-        there = {number: known.count for number, known in self.known.items() if not known.is_gone}
+        there = {number: known.count for number, known in self.expected.known.items() if not known.is_gone}
         assert {number: count for number, count in saved.items() if number != session_id} == there
-        self.left = Open(session_id, saved[session_id], _checksums(client, session_id, saved[session_id]), "moved")
         self.printer.rest()
+        count = saved[session_id]
+        self.left = Open(session_id, count, count, checksums_of(client, session_id, count), "moved")
         self.server.stop()
         old = self.server
         self.server = MonthServer(self.folder / "moved", self.config, self.temporary)
@@ -392,45 +326,10 @@ on = ["server_started_after_crash", "session_stopped_by_itself", "store_away"]
 """
 
 
-def _is_recording(client: blitz.Client) -> bool:
-    return {board.name for board in client.status().boards if board.state == "recording"} == {PRINTER, BOARD}
-
-
 def _has_printed(client: blitz.Client, session_id: int, number: int) -> bool:
     count = client.session(session_id).message_count
     tail = client.messages(session_id, max(count - 1000, 0), 2000).messages()
     return any(message.startswith(b"%010d," % number) for message in tail)
-
-
-def _seen(client: blitz.Client, session: SessionRecord) -> Known:
-    assert session.stopped_at is not None
-    checksums = _checksums(client, session.id, session.message_count)
-    return Known(checksums, session.stopped_at, session.message_count, session.starred)
-
-
-def _checksums(client: blitz.Client, session_id: int, count: int) -> tuple[str, ...]:
-    """Return the checksums of the first so many messages, all of which must be there."""
-    checksums = []
-    for first in range(0, count, READ_AT_ONCE):
-        block = client.messages(session_id, first, min(READ_AT_ONCE, count - first))
-        assert len(block) == min(READ_AT_ONCE, count - first)
-        checksums.append(block.checksum)
-    return tuple(checksums)
-
-
-def _numbers(
-    client: blitz.Client, session: SessionRecord, rows: Sequence[int], number_of: Callable[[bytes], int]
-) -> tuple[list[int], Any]:
-    """Return where messages of these rows of the source table stand in the session, and their numbers."""
-    places: list[int] = []
-    numbers: list[int] = []
-    for first in range(0, session.message_count, READ_AT_ONCE):
-        block = client.messages(session.id, first, READ_AT_ONCE)
-        messages = block.messages()
-        for place in np.flatnonzero(np.isin(block.source, rows)).tolist():
-            places.append(first + place)
-            numbers.append(number_of(messages[place]))
-    return places, np.array(numbers, np.int64)
 
 
 def _make_recent(store: DatabaseServer) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import select
 import socket
 import threading
@@ -43,6 +44,7 @@ class Printer:
         """All numbers before this one were printed, or are being."""
         self._left = 0
         self._is_printing = False
+        self._rate_hz = math.inf
         self._changed = threading.Condition()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="printer", daemon=True)
@@ -58,10 +60,14 @@ class Printer:
         self._thread.join(10)
         self._listener.close()
 
-    def print_lines(self, count: int) -> None:
-        """Print so many lines more."""
+    def print_lines(self, count: int, rate_hz: float = math.inf) -> None:
+        """Print so many lines more.
+
+        :param rate_hz: lines a second at most, of these and of those that are left.
+        """
         with self._changed:
             self._left += count
+            self._rate_hz = rate_hz
             self._changed.notify_all()
 
     def rest(self) -> None:
@@ -103,6 +109,7 @@ class Printer:
                 self._changed.notify_all()
             if not is_sent:
                 return
+            self._over.wait(count / self._rate_hz)
 
     def _send(self, connection: socket.socket, chunk: bytes) -> bool:
         view = memoryview(chunk)

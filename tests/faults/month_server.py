@@ -68,7 +68,7 @@ class MonthServer:
         self.url = ""
         self._config = config
         self._temporary = temporary
-        self._output = temporary.with_name(f"{temporary.name}.log")
+        self._output = data_dir.with_name(f"{data_dir.name}.log")
         self._process: subprocess.Popen[bytes] | None = None
         self._worker_mb = 0.0
 

@@ -1,9 +1,10 @@
-"""The fault test of an installation: a server of its own beside the real one, faults at random moments, everything counted.
+"""The fault test of an installation: a server of its own, faults at random moments, all messages counted.
 
 Nothing of the real installation is touched but the disk's free room: the drill has a folder, a server, a Redis, a port
 and devices of its own, and takes them away again (Unix only).
 """
 
+import logging
 import random
 import shutil
 import tempfile
@@ -22,7 +23,9 @@ from blitz.io.drill_bench import Bench
 from blitz.io.drill_faults import FAULTS, Fault
 from blitz.io.drill_server import DrillFailed
 
-__all__ = ["FAULTS", "DrillResult", "drill"]
+log = logging.getLogger(__name__)
+
+__all__ = ["FAULTS", "DrillResult", "drill", "drill_mixed"]
 
 DEFAULT_RATE_HZ = 1000.0
 DEFAULT_ROUNDS = 3
@@ -80,10 +83,7 @@ def drill(
     :param progress: called with the rounds that are done, and how many there are.
     :raises ConfigError: if there is no such fault, or no folder can be made there.
     """
-    unknown = [name for name in only if name not in FAULTS]
-    if unknown:
-        raise ConfigError(f"There is no fault {unknown[0]!r} to drill. There are: {', '.join(FAULTS)}.")
-    chosen = [fault for name, fault in FAULTS.items() if not only or name in only]
+    chosen = _chosen(only)
     for number, fault in enumerate(chosen):
 
         def step(done: int, before: int = number * rounds) -> None:
@@ -91,7 +91,30 @@ def drill(
                 progress(before + done, len(chosen) * rounds)
 
         with _folder(beside) as folder:
-            yield _rounds(fault, folder, rounds, rate_hz, random.Random(f"{seed} {fault.name}"), step)
+            chance = random.Random(f"{seed} {fault.name}")
+            yield _rounds(fault.name, fault.title, [fault] * rounds, folder, rate_hz, chance, step)
+
+
+def drill_mixed(
+    beside: Path, *, rounds: int, rate_hz: float = DEFAULT_RATE_HZ, only: Sequence[str] = (), seed: int = 0
+) -> DrillResult:
+    """Drill faults of all kinds in one server, one after the other in an order by chance; see :func:`drill`.
+
+    Each comes equally often, and what one has left behind is there when the next strikes.
+    """
+    chance = random.Random(f"{seed} mixed")
+    order: list[Fault] = []
+    while len(order) < rounds:
+        order += chance.sample(_chosen(only), len(_chosen(only)))
+    with _folder(beside) as folder:
+        return _rounds("mixed", "all mixed", order[:rounds], folder, rate_hz, chance, lambda _: None)
+
+
+def _chosen(only: Sequence[str]) -> list[Fault]:
+    unknown = [name for name in only if name not in FAULTS]
+    if unknown:
+        raise ConfigError(f"There is no fault {unknown[0]!r} to drill. There are: {', '.join(FAULTS)}.")
+    return [fault for name, fault in FAULTS.items() if not only or name in only]
 
 
 @contextmanager
@@ -113,29 +136,42 @@ def _folder(beside: Path) -> Iterator[Path]:
 
 
 def _rounds(
-    fault: Fault, folder: Path, rounds: int, rate_hz: float, chance: random.Random, step: Callable[[int], None]
+    name: str,
+    title: str,
+    faults: Sequence[Fault],
+    folder: Path,
+    rate_hz: float,
+    chance: random.Random,
+    step: Callable[[int], None],
 ) -> DrillResult:
+    """Let the faults strike one after the other, and see what came of it."""
     found, recover_s, done = Tally(), 0.0, 0
     first_message_s: float | None = None
     end_s: float | None = None
+    fault: Fault | None = None
     try:
-        settings = fault.settings(folder)
-        with Bench(folder, rate_hz, settings, chance, has_own_clock=fault.has_own_clock) as bench:
+        settings: dict[str, Any] = {}
+        for fault in faults:
+            settings |= fault.settings(folder)
+        has_own_clock = any(fault.has_own_clock for fault in faults)
+        with Bench(folder, rate_hz, settings, chance, has_own_clock=has_own_clock) as bench:
             bench.begin()
-            for done in range(1, rounds + 1):
+            for done, fault in enumerate(faults, 1):
                 time.sleep(chance.uniform(*_PAUSE_S))
                 over_s = fault.strike(bench, chance)
                 bench.wait_until_well()
-                recover_s = max(recover_s, time.monotonic() - over_s)
+                took_s = time.monotonic() - over_s
+                log.info("%s: recovered in %.1f s; ended in %s s", fault.title, took_s, bench.server.stopped_s[-1:])
+                recover_s = max(recover_s, took_s)
                 step(done)
             found = bench.finish()
-            first_message_s = _first_message_s(bench)
+            first_message_s = None if has_own_clock else _first_message_s(bench)
             end_s = max(bench.server.stopped_s, default=None)
     except DrillFailed as error:
-        found.problems.append(str(error))
+        found.problems.append(f"{fault.title if fault else title}: {error}")
     return DrillResult(
-        fault.name,
-        fault.title,
+        name,
+        title,
         done,
         found.sent,
         found.stored,

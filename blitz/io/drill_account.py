@@ -76,7 +76,7 @@ def tally(
         rows = np.flatnonzero(whose == device)
         # In what is numbered modulo something a step back is a small negative one.
         own = _unwrapped(numbers[rows], bounds) if device == BOARD else numbers[rows]
-        _check_numbers(found, session, name, own, bounds)
+        _check_numbers(found, session, name, rows, own, bounds)
     return found
 
 
@@ -94,7 +94,12 @@ def _check_shown(found: Tally, session_id: int, stored: MessageBlock, shown: Seq
 
 
 def _check_numbers(
-    found: Tally, session: SessionRecord, name: str, numbers: NDArray[np.int64], bounds: Bounds
+    found: Tally,
+    session: SessionRecord,
+    name: str,
+    rows_of_device: NDArray[np.int64],
+    numbers: NDArray[np.int64],
+    bounds: Bounds,
 ) -> None:
     if not len(numbers):
         if bounds.first is not None and bounds.stop is not None and bounds.stop > bounds.first:
@@ -117,10 +122,12 @@ def _check_numbers(
         found.problems.append(f"Messages of {name} in session {session.id} are not in order.")
     if doubled:
         found.problems.append(f"{doubled} messages of {name} are in session {session.id} twice.")
-    # A board that does not number its messages for the server: what its gaps say may be an estimate.
-    if missing > stated or (missing < stated and all(gap.is_exact for gap in gaps if gap.lost)):
+    # Of the board, whose numbers the server does not know, gaps may tell an estimate.
+    if missing > stated or (missing < stated and name != "board"):
+        where = rows_of_device[np.flatnonzero(np.diff(numbers) > 1) + 1].tolist()
         found.problems.append(
-            f"Of {name} {missing} messages are missing in session {session.id}; its gaps say {stated}."
+            f"Of {name} {missing} messages are missing in session {session.id}; its gaps say {stated}. Messages are "
+            f"missing before {where}, the gaps are before {[(gap.seq, gap.lost, gap.reason) for gap in gaps]}."
         )
 
 

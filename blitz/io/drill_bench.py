@@ -196,7 +196,8 @@ class Bench:
     def _compare(self, session_id: int) -> Tally:
         session = self.wait_for(lambda: self._closed(session_id), f"session {session_id} is closed")
         self.wait_for(
-            lambda: self.watcher.shown_count(session_id) >= session.message_count, f"all of session {session_id} is shown"
+            lambda: self.watcher.shown_count(session_id) >= session.message_count,
+            f"all of session {session_id} is shown",
         )
         blocks, first = [], 0
         while first < session.message_count and len(block := self.client.messages(session_id, first, _BLOCK)):

@@ -117,7 +117,7 @@ class PrintingDevice:
         while self._pending or self._written < self.made:
             if not self._pending:
                 stop = min(self.made, self._written + _LINES_AT_ONCE)
-                self._pending = lines(self.index, self._written, stop)
+                self._pending = lines(self.index, self._written, stop, self._rate_hz)
                 self._written = stop
             try:
                 self._pending = self._pending[self._port.write(self._pending) :]
@@ -127,14 +127,15 @@ class PrintingDevice:
                 return
 
 
-def lines(device: int, first: int, stop: int) -> bytes:
-    r"""Return the lines with these numbers.
+def lines(device: int, first: int, stop: int, rate_hz: float) -> bytes:
+    r"""Return the lines with these numbers, as a Blitz board prints them: its id, milliseconds, and what it measures.
 
-    >>> lines(2, 17, 18)
-    b'0ea00000001102000000000000ab\r\n'
+    >>> lines(2, 17, 18, rate_hz=100.0)
+    b'0ea0000000aa00000011020000ab\r\n'
     """
-    tail = b"%02x000000000000ab\r\n" % device
-    return b"".join([b"0ea0%08x" % number + tail for number in range(first, stop)])
+    tail = b"%02x0000ab\r\n" % device
+    ms = 1000.0 / rate_hz
+    return b"".join([b"0ea0%08x%08x" % (int(n * ms) & 0xFFFFFFFF, n) + tail for n in range(first, stop)])
 
 
 def numbers_of(block: MessageBlock) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -151,13 +152,11 @@ def numbers_of(block: MessageBlock) -> tuple[NDArray[np.int64], NDArray[np.int64
     devices[whole[is_board]] = BOARD
     word = _value(digits[is_board, 24:28])
     numbers[whole[is_board]] = word >> 4 | (word & 0xF) << 12
-    devices[whole[is_printed]] = _value(digits[is_printed, 12:14])
-    numbers[whole[is_printed]] = _value(digits[is_printed, 4:12])
+    devices[whole[is_printed]] = _value(digits[is_printed, 20:22])
+    numbers[whole[is_printed]] = _value(digits[is_printed, 12:20])
     return devices, numbers
 
 
 def _value(digits: NDArray[np.int64]) -> NDArray[np.int64]:
     weights = 16 ** np.arange(digits.shape[1] - 1, -1, -1, dtype=np.int64)
     return (digits.astype(np.int64) * weights).sum(axis=1)
-
-

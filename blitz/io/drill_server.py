@@ -1,4 +1,4 @@
-"""The drill's own server: a child process in a folder of its own, which may be killed, and its private Redis as well."""
+"""The drill's own server: a child process in a folder of its own, which may be killed, and so may its Redis."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ _PORTS = range(20_000, 32_000)
 """None of those that a system gives to connections: a port must be free again after a restart."""
 
 
-class DrillFailed(BlitzError):
+class DrillFailed(BlitzError):  # noqa: N818
     """Something did not come about in time; the sentence says what."""
 
     code = "drill_failed"

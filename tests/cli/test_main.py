@@ -18,7 +18,7 @@ COMMANDS = [
     *("command", "release", "retake", "attach", "bad-frames"),
     "definition",
     *("record", "replay"),
-    "doctor",
+    *("doctor", "drill"),
     *("backup", "restore"),
     *("star", "retention"),
     "audit",

@@ -368,10 +368,13 @@ class DatabaseServer:
         """
         return place(self._redis, self.keys, batches)
 
-    def last_arrivals(self, session_id: int, reads: int = 2000) -> dict[int, int]:
+    def last_arrivals(self, session_id: int) -> dict[int, int]:
         """Return when a message of each source came last, in ns, as far as the session's last reads tell."""
-        entries = self._execute("LRANGE", self.keys.arrivals(session_id), -reads, -1)
-        return {source: arrived_ns for _, arrived_ns, source, _ in map(ARRIVAL.unpack, entries)}
+        return {source: arrived_ns for _, arrived_ns, source, _ in self.last_reads(session_id)}
+
+    def last_reads(self, session_id: int, count: int = 5000) -> list[tuple[int, int, int, int]]:
+        """Return the session's last reads, oldest first: first seq, time of arrival in ns, source, and messages."""
+        return [ARRIVAL.unpack(entry) for entry in self._execute("LRANGE", self.keys.arrivals(session_id), -count, -1)]
 
     def _remove(self, session_id: int, condition: Condition | Literal[""] = "", before_ms: int = 0) -> bool:
         """Delete a session for good, wherever it is or only as the condition says; False if nothing was deleted."""

@@ -203,8 +203,9 @@ class Acquisition:
         spool = self.intake.spool
         count = max(record.message_count, spool.next_seq(record.id) or 0)
         record = record.model_copy(update={"message_count": count, "resumed": record.resumed + 1})
-        arrivals = self._store.last_arrivals(record.id) | spool.last_arrivals(record.id)
-        resumption = Resumption.of(record, arrivals)
+        reads = self._store.last_reads(record.id)
+        arrivals = {source: arrived_ns for _, arrived_ns, source, _ in reads} | spool.last_arrivals(record.id)
+        resumption = Resumption.of(record, arrivals, reads)
         self.devices.resume(record.id, resumption.missed(), record.sources)
         self._follow(record, resumption)
         return record

@@ -12,6 +12,9 @@ RESTARTED = "the server was restarted"
 MILLISECOND_NS = 1_000_000
 EXAMINED_AGAIN = 4096
 """So many messages before the end are looked at once more, so that what the numbers skip over it is counted."""
+EXAMINED_OF_EACH = 32
+"""So many of each source at least: one that sends seldom has none among the last."""
+EXAMINED_AT_MOST = 200_000
 
 
 @dataclass(frozen=True)
@@ -20,25 +23,26 @@ class Resumption:
 
     :param last_ns: when its last message came, or its start.
     :param arrivals: when a message of each source row came last, as far as that is known.
+    :param examined_from: the sequence number from which messages are examined for losses.
     """
 
     record: SessionRecord
     last_ns: int
     arrivals: Mapping[int, int]
+    examined_from: int
 
     @classmethod
-    def of(cls, record: SessionRecord, arrivals: Mapping[int, int]) -> "Resumption":
+    def of(
+        cls, record: SessionRecord, arrivals: Mapping[int, int], reads: Sequence[tuple[int, int, int, int]] = ()
+    ) -> "Resumption":
         """Gather what is known.
 
         :param record: complete, its count including what the spool holds.
+        :param reads: the last ones in the store, oldest first: first seq, time of arrival, source, and messages.
         """
         started_ns = record.started_ms * MILLISECOND_NS
-        return cls(record, max([*arrivals.values(), started_ns]), arrivals)
-
-    @property
-    def examined_from(self) -> int:
-        """The sequence number from which messages are examined for losses."""
-        return max(self.record.message_count - EXAMINED_AGAIN, 0)
+        last_ns = max([*arrivals.values(), started_ns])
+        return cls(record, last_ns, arrivals, _examined_from(record.message_count, reads))
 
     def missed(self) -> dict[str, tuple[int, Source]]:
         """Return since when messages of each source are missing, by its name, and its last row."""
@@ -58,6 +62,20 @@ class Resumption:
 def unaccounted(accounts: Sequence[Account], message_count: int) -> int:
     """Return how many of a session's messages came behind the last account that an earlier server wrote down."""
     return max(message_count - sum(account.messages_appended for account in accounts), 0)
+
+
+def _examined_from(message_count: int, reads: Sequence[tuple[int, int, int, int]]) -> int:
+    """Return how far back to look, so that enough of each source is seen.
+
+    >>> _examined_from(100_000, [(50_000, 0, 1, 40), (50_040, 0, 0, 49_960)])
+    50000
+    """
+    begin, seen = message_count - EXAMINED_AGAIN, dict[int, int]()
+    for first_seq, _, source, count in reversed(reads):
+        if seen.get(source, 0) < EXAMINED_OF_EACH:
+            seen[source] = seen.get(source, 0) + count
+            begin = min(begin, first_seq)
+    return max(begin, message_count - EXAMINED_AT_MOST, 0)
 
 
 def _closed(account: Account) -> Account:

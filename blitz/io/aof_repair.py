@@ -68,7 +68,7 @@ class AofRepair:
         """
         with self._faults():
             parts = self._parts()
-            commands = [self._folder / part.name for part in parts if part.name.endswith(".aof")]
+            commands = [self._folder / part.name for part in parts if part.kind == "i"]
             for number, path in enumerate(commands):
                 damage = self._examine(path)
                 if damage is not None:
@@ -129,7 +129,7 @@ class AofRepair:
             is_base = part.kind == "b"
             if path.exists() and not (is_base and path.stat().st_size == 0):
                 continue
-            if not is_base or part.seq != 1:  # the first base is made of an empty store
+            if not _is_first_base(part):
                 raise StoreUnavailable(
                     f"Redis' file {path} is {'empty' if path.exists() else 'missing'}; what it held is lost, and "
                     f"nothing was changed. Look for it, or copy the folder {self._folder} and bring a backup back "
@@ -211,7 +211,7 @@ class AofRepair:
     def _empty_first_base(self, parts: list[Part]) -> list[str]:
         for part in parts:
             path = self._folder / part.name
-            if part.kind != "b" or part.seq != 1 or path.stat().st_size > _EMPTY_BASE_BYTES:
+            if not _is_first_base(part) or path.stat().st_size > _EMPTY_BASE_BYTES:
                 continue
             content = path.read_bytes()
             if content and not is_whole_snapshot(content):
@@ -257,6 +257,11 @@ class AofRepair:
                 f"Cannot repair Redis' files in {self._redis_dir}: {error.filename or 'a file there'}: {reason}. Check "
                 "the disk, make room, and see that you may write there."
             ) from error
+
+
+def _is_first_base(part: Part) -> bool:
+    """Whether it is the base of an empty store. That of a store which a Redis before 7 kept has another name."""
+    return part.kind == "b" and part.seq == 1 and part.name.endswith(".1.base.rdb")
 
 
 def _zeros_at_end(path: Path, size: int) -> int:

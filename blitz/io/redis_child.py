@@ -40,6 +40,9 @@ _REPAIRS = 3
 _LOSABLE_BYTES: dict[Durability, int] = {"always": 1 << 20, "everysec": 4 << 20, "none": 4 << 20}
 """How much a power failure may have spoiled, with room to spare; see :class:`~blitz.io.aof_repair.AofRepair`."""
 _TELL_LOADING_S = 10.0
+_REVIVE_AGAIN_S = 5.0
+_REVIVE_AGAIN_MOST_S = 300.0
+"""After a start that failed, which may read gigabytes, the next one waits twice as long each time, up to that."""
 _LEFTOVER_WAIT_S = 5.0  # what a Redis that was killed had forked may write a little longer
 
 
@@ -106,6 +109,10 @@ class RedisChild:
         self._socket = self.data_dir / "redis.sock"
         self._repairs: list[str] = []
         self._tell: Callable[[str], None] | None = None
+        self._is_stopping = False
+        self._failure = ""
+        self._revive_again_s = 0.0
+        self._revive_wait_s = _REVIVE_AGAIN_S
 
     def tell_repairs(self, tell: Callable[[str], None]) -> None:
         """Have the operator told what was repaired, and whether messages may be missing, now and from now on.
@@ -152,6 +159,7 @@ class RedisChild:
         """
         if self._lock_file is None:
             return
+        self._is_stopping = True
         if self._hangs():
             log.warning(
                 "Redis on %s does not answer: it is left running, and the next server goes on with it", self._socket
@@ -184,13 +192,24 @@ class RedisChild:
         """
         if self._lock_file is None or not self._is_redis_gone():
             return False
+        if time.monotonic() < self._revive_again_s:
+            raise StoreUnavailable(self._failure)
         try:
             if self._process is not None:
                 self._process.wait(_STOP_TIMEOUT_S)
             self._start()
+        except StoreUnavailable as error:
+            self._end_process()
+            self._revive_again_s = time.monotonic() + self._revive_wait_s
+            self._revive_wait_s = min(2 * self._revive_wait_s, _REVIVE_AGAIN_MOST_S)
+            if str(error) != self._failure:
+                self._failure = str(error)
+                self._tell_repaired([self._failure])
+            raise
         except BaseException:
             self._end_process()
             raise
+        self._failure, self._revive_wait_s = "", _REVIVE_AGAIN_S
         return True
 
     def _hangs(self) -> bool:
@@ -276,6 +295,8 @@ class RedisChild:
             log_path = _redis_log(self.data_dir)
             log_bytes = log_path.stat().st_size
             with self._redis_lock() as lock_file:
+                if self._is_stopping:
+                    raise StoreUnavailable("Redis is not started again: the server ends.")
                 self._tell_repaired(repair.before_start())
                 self._launch(lock_file, log_path)
             if self._comes_up():
@@ -307,7 +328,9 @@ class RedisChild:
             "dir": str(self._redis_dir),
             "appendonly": "yes",
             "appendfsync": _APPENDFSYNC[self.durability],
-            "aof-load-truncated": "no",  # a length that is damaged far from the end looks the same to Redis
+            # A length that is damaged far from the end looks like an early end to Redis: we look ourselves. Before
+            # version 7 there is but one file, which we do not know.
+            "aof-load-truncated": "yes" if (self._redis_dir / "appendonly.aof").exists() else "no",
             "save": "",
             "maxmemory": str(self.memory_bytes),
             "maxmemory-policy": "noeviction",

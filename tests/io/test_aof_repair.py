@@ -253,6 +253,44 @@ def test_a_redis_that_dies_with_a_torn_file_is_revived_repaired(data_dir: Path) 
     assert len(told) == 1
 
 
+def test_a_redis_that_cannot_be_revived_is_told_of_once_and_not_tried_without_end(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    with RedisChild(data_dir) as child:
+        child.tell_repairs(told.append)
+        assert child._process is not None
+        child._process.kill()
+        child._process.wait(10)
+        before = _commands(data_dir).read_bytes()
+        _add(_commands(data_dir), b"*1\r\n$9\r\nNOCOMMAND\r\n")
+        dead = child._process
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable, match="NOCOMMAND"):
+                child.revive()
+        assert child._process is not dead
+        assert len(told) == 1
+        second = child._process
+        monkeypatch.setattr(child, "_revive_again_s", 0.0)
+        _commands(data_dir).write_bytes(before)
+        assert child.revive()
+        assert child._process is not second
+        assert _content(child)[1] == _ROUNDS - 1
+
+
+def test_a_file_of_a_redis_before_version_7_is_left_to_redis(tmp_path: Path) -> None:
+    (tmp_path / "redis").mkdir()
+    commands = b"*3\r\n$5\r\nRPUSH\r\n$1\r\na\r\n$1\r\nb\r\n"
+    (tmp_path / "redis" / "appendonly.aof").write_bytes(commands + commands[:-3])
+    with RedisChild(tmp_path) as child, redis.Redis.from_url(child.url) as client:
+        assert client.lrange("a", 0, -1) == [b"b"]
+    base = _aof(tmp_path) / "appendonly.aof"
+    assert base.exists(), "a newer one has taken it over"
+    os.truncate(base, 0)
+    with pytest.raises(StoreUnavailable, match="is empty"), RedisChild(tmp_path):
+        pass
+
+
 def test_a_log_that_cannot_be_written_does_not_stop_redis(data_dir: Path) -> None:
     (data_dir / "redis.log").unlink()
     (data_dir / "redis.log").mkdir()

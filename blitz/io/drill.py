@@ -17,11 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from blitz.errors import ConfigError
+from blitz.errors import BlitzError, ConfigError
 from blitz.io.drill_account import Tally
 from blitz.io.drill_bench import Bench
 from blitz.io.drill_faults import FAULTS, Fault
-from blitz.io.drill_server import DrillFailed
 
 log = logging.getLogger(__name__)
 
@@ -167,7 +166,7 @@ def _rounds(
             found = bench.finish()
             first_message_s = None if has_own_clock else _first_message_s(bench)
             end_s = max(bench.server.stopped_s, default=None)
-    except DrillFailed as error:
+    except (BlitzError, OSError) as error:
         found.problems.append(f"{fault.title if fault else title}: {error}")
     return DrillResult(
         name,

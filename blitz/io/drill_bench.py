@@ -68,8 +68,8 @@ class Bench:
         ]
         sources.append({"name": "board", "link": str(folder / "board"), "serial": {"baud": _BOARD_BAUD}})
         self._clock_file = folder / "clock" if has_own_clock else None
-        common = {"on_stop": "keep", "disk_reserve_mb": 0}
-        self.server = DrillServer(folder, common | settings, sources, self._clock_file)
+        self.settings = {"on_stop": "keep", "disk_reserve_mb": 0} | dict(settings)
+        self.server = DrillServer(folder, self.settings, sources, self._clock_file)
         self._stack = contextlib.ExitStack()
         self._bounds: dict[int, dict[int, Bounds]] = {}
         """Of each session and device: the numbers of the messages that are known to have been sent in it."""

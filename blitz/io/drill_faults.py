@@ -118,11 +118,11 @@ def fill_disk(bench: Bench, chance: random.Random) -> float:
     assert running is not None
     data_dir = bench.server.data_dir
     ballast = bench.folder / "ballast"
-    reserve = bench.client.status().room
-    assert reserve is not None
+    free = shutil.disk_usage(data_dir).free - int(bench.settings["disk_reserve_mb"]) * _MEGABYTE
+    if free > 2 * _QUOTA_BYTES:
+        raise DrillFailed("Somebody has made so much room on the disk meanwhile that the drill will not fill it.")
     try:
         with ballast.open("wb") as file:
-            free = shutil.disk_usage(data_dir).free - reserve.disk_reserve_bytes
             if free > 0:
                 os.posix_fallocate(file.fileno(), 0, free + 16 * _MEGABYTE)
         bench.wait_for(lambda: bench.client.status().session is None, "the server has stopped the session", _TOLD_S)

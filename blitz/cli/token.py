@@ -5,6 +5,7 @@ import socket
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -68,7 +69,8 @@ def create(
     ],
     name: Annotated[str, typer.Option("--name", "-n", help="Whom or what it is for.", show_default=False)] = "",
     host: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What clients call this machine. [default: its own name]")
+        str | None,
+        typer.Option(metavar="NAME", help="What clients call this machine. [default: as the server is reached]"),
     ] = None,
     port: Annotated[int | None, typer.Option(help="Port of the server, if it is another.", show_default=False)] = None,
     insecure: Annotated[
@@ -88,6 +90,7 @@ def create(
     from blitz.data.records import Role
     from blitz.data.tokens import TokenStore
 
+    host, port = _split(host, port)
     arguments = {"data_dir": data_dir, "port": port, "insecure": insecure or None}
     settings = load(ServerSettings, arguments, config_file)
     with needing("server", "The server", SERVER_PACKAGES):
@@ -102,7 +105,15 @@ def create(
     out.line("Paste it into the client, or give it to --server. It is shown this once, and is as good as a password.")
     out.line(f"'blitz token revoke {record.id}' makes it worthless.")
     if not _is_known_name(settings, served.host):
-        out.line(f"The server answers to the name {served.host} only if its setting allowed_hosts has it.")
+        out.line(
+            f"The server answers to the name {served.host} only if its settings have it: "
+            f'allowed_hosts = ["{served.host}"] in the table [server].'
+        )
+    if not served.fingerprint and not insecure:
+        out.line(
+            "This link is without TLS, for programs of this machine. For a server that will listen on the network, "
+            f"name the machine: --host {socket.gethostname()}."
+        )
     _note(settings, f"blitz token create: {record.id}, {record.name}, {record.role}")
 
 
@@ -197,6 +208,26 @@ def _served(settings: "ServerSettings", host: str | None, port: int | None) -> "
     certificate = server_certificate(planned)
     fingerprint = certificate.fingerprint if certificate else ""
     return ServedAddress(host=planned.host, port=planned.port, fingerprint=fingerprint)
+
+
+def _split(host: str | None, port: int | None) -> tuple[str | None, int | None]:
+    """Take ``NAME:PORT`` apart, as people write it who know a server's address; an IPv6 address stays whole.
+
+    :raises ConfigError: if it is no name.
+    """
+    from blitz.errors import ConfigError
+
+    if host is None:
+        return None, port
+    wrong = ConfigError(f"--host {host!r} is no name: give what clients call this machine, such as lab-pi.")
+    try:
+        parts = urlsplit(f"//[{host}]" if host.count(":") > 1 and "[" not in host else f"//{host}")
+        number = parts.port
+    except ValueError:
+        raise wrong from None
+    if not parts.hostname or parts.netloc.strip("[]") != host.strip("[]") or "@" in host or " " in host:
+        raise wrong
+    return parts.hostname, number or port
 
 
 def _is_known_name(settings: "ServerSettings", name: str) -> bool:

@@ -19,6 +19,8 @@ Host: TypeAlias = tuple[str, int] | tuple[str, int, Mapping[str, Any]]
 
 API_PATH = "/api/v1"
 LINK_SCHEME = "blitz"
+TOKEN_PREFIX = "blz_"
+"""With which the tokens of ``blitz token create`` begin."""
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
 """What may stand behind ``Bearer``: RFC 6750, section 2.1."""
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
@@ -92,6 +94,11 @@ class ServerAddress:
             "or the link that 'blitz token create' prints."
         )
         has_scheme = "://" in text
+        if text.startswith(TOKEN_PREFIX):  # it must not be looked up as a name, nor shown
+            raise ConfigError(
+                "This is a token alone. Paste the whole link that 'blitz token create' printed: it begins with "
+                f"{LINK_SCHEME}://; or give the server's address, and the token as BLITZ_TOKEN or in its own field."
+            )
         try:
             parts = urlsplit(text if has_scheme else f"http://{text}")
             port = parts.port

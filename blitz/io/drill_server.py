@@ -22,6 +22,7 @@ from blitz.io.redis_child import socket_path
 
 START_S = 60.0
 STOP_S = 40.0
+_GONE_S = 10.0
 _PORTS = range(20_000, 32_000)
 """None of those that a system gives to connections: a port must be free again after a restart."""
 
@@ -129,11 +130,15 @@ class DrillServer:
     def end(self) -> None:
         """Leave no process behind, whatever has happened."""
         if self._process is not None and self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-        for pid in _working_in(self.data_dir / "redis"):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.killpg(self._process.pid, signal.SIGKILL)  # and what it has started; Redis is in a group of its own
+            self._process.wait()
+        deadline_s = time.monotonic() + _GONE_S
+        while (left := _working_in(self.data_dir / "redis")) and time.monotonic() < deadline_s:
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
         shutil.rmtree(socket_path(self.data_dir).parent, ignore_errors=True)
 
 

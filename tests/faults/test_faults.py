@@ -61,7 +61,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if mounted.returncode:
         pytest.skip("mounting a file system is not permitted here")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    # What a server that was killed had started may need a moment to end.
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def take_all_room(bench: Bench, chance: random.Random) -> float:

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import redis
 
@@ -41,7 +42,7 @@ def _told(client: blitz.Client, text: str) -> bool:
 
 
 def test_after_a_power_failure_the_session_goes_on_and_says_that_messages_may_be_missing(
-    run_server: Callable[..., object],
+    run_server: Callable[..., Any],
 ) -> None:
     server = run_server("--simulate", "2")
     with blitz.Client(server.url) as client:
@@ -68,7 +69,7 @@ def test_after_a_power_failure_the_session_goes_on_and_says_that_messages_may_be
     assert server.stop() == 0
 
 
-def test_while_a_server_records_a_torn_file_costs_the_torn_messages_alone(run_server: Callable[..., object]) -> None:
+def test_while_a_server_records_a_torn_file_costs_the_torn_messages_alone(run_server: Callable[..., Any]) -> None:
     server = run_server("--simulate", "2")
     with blitz.Client(server.url) as client:
         session = client.start()

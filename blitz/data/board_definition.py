@@ -16,6 +16,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from blitz.data.answer_pattern import AnswerPattern
 from blitz.data.bits import HEAD_DIGITS
 from blitz.data.framing_rule import FramingRule
 from blitz.data.model_faults import ended, first_fault
@@ -199,8 +200,8 @@ class Command(BaseModel):
             what = self.send if self.is_hex else self.send + self.ending
             raise ValueError(f"command {self.name!r} sends {what!r}, which cannot be bytes") from None
         try:
-            re.compile(self.answer or "")
-        except re.error as error:
+            AnswerPattern(self.answer or "")
+        except ValueError as error:
             raise ValueError(f"command {self.name!r} has a wrong pattern {self.answer!r}: {error}") from None
         return self
 

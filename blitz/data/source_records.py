@@ -4,11 +4,11 @@ One set of frozen models serves the HTTP schema, the acquisition and the client 
 :mod:`blitz.data.records` does.
 """
 
-import re
 from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from blitz.data.answer_pattern import AnswerPattern
 from blitz.data.board_definition import BoardDefinition, is_sendable
 from blitz.data.records import Record
 
@@ -44,8 +44,8 @@ class CommandRequest(BaseModel):
             wrong = self.ending if not self.is_hex and is_sendable(self.line or "") else self.line
             raise ValueError(f"{wrong!r} cannot be sent: give {what}") from None
         try:
-            re.compile(self.answer or "")
-        except re.error as error:
+            AnswerPattern(self.answer or "")
+        except ValueError as error:
             raise ValueError(f"the answer's pattern {self.answer!r} is wrong: {error}") from None
         return self
 

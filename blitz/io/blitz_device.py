@@ -255,6 +255,6 @@ def _send_to_unknown(talk: Conversation, request: WireCommand) -> str | None:
         talk.hear([line])
         if request.answer is None:
             return None
-        if request.answer.search(text := str(line, "latin-1")):
+        if request.answer.fits(text := str(line, "latin-1")):
             return text
     raise BoardTimeout(f"The device does not answer within {request.timeout_s:g} seconds.")

@@ -1,9 +1,9 @@
 """What a link's thread asks of a kind of device."""
 
-import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
+from blitz.data.answer_pattern import AnswerPattern
 from blitz.io.conversation import Conversation
 
 Mode = Literal["polled", "streaming", "unknown"]
@@ -26,7 +26,7 @@ class WireCommand:
     """
 
     payload: bytes
-    answer: re.Pattern[str] | None = None
+    answer: AnswerPattern | None = None
     timeout_s: float = 2.0
 
 

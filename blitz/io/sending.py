@@ -1,9 +1,9 @@
 """From what an operator wants to be sent to what goes over the wire, and back to an answer."""
 
-import re
 from concurrent.futures import wait
 from typing import NamedTuple
 
+from blitz.data.answer_pattern import AnswerPattern
 from blitz.data.source_records import CommandRequest
 from blitz.errors import BoardTimeout, CommandRefused
 from blitz.io.device import WireCommand
@@ -69,5 +69,5 @@ def _named(link: DeviceLink, request: CommandRequest, name: str) -> Sending:
     return Sending(wire, command.send, f"{command.name} ({command.send})")
 
 
-def _pattern(text: str | None) -> re.Pattern[str] | None:
-    return None if text is None else re.compile(text)
+def _pattern(text: str | None) -> AnswerPattern | None:
+    return None if text is None else AnswerPattern(text)

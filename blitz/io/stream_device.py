@@ -124,7 +124,7 @@ def send_to_stream(talk: Conversation, request: WireCommand) -> str | None:
         return None
     for frame in talk.lines(request.timeout_s):
         text = str(frame, "latin-1")
-        if request.answer.search(text):
+        if request.answer.fits(text):
             talk.discard_answer(frame)
             talk.settle()
             return text

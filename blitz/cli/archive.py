@@ -108,7 +108,7 @@ def restore(
         restored = ask(settings, lambda client: client.restore_from_archive(session_id, progress))
     out.document(restored=restored)
     left = f"; {restored.archived_count} are still in the archive" if restored.archived_count else ""
-    out.line(f"{restored.restored} messages of session {session_id} are in memory again{left}.")
+    out.line(f"{restored.restored} messages of session {session_id} are in memory{left}.")
 
 
 def _row(session: "ArchivedSession") -> tuple[str, ...]:

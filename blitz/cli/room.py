@@ -35,10 +35,10 @@ def describe_room(room: "RoomRecord | None") -> list[str]:
     budget = f" of {size(room.redis_budget_bytes)}" if room.redis_budget_bytes else ""
     archive = f", archive {size(room.archive_bytes)}" if room.archive_bytes else ""
     lasts = ""
-    if room.full_in_s is not None:
+    if room.full_in_s:
         until = f" until the {room.limited_by} is full" if room.limited_by else ""
         lasts = f"; at the present rate {span(room.full_in_s)}{until}"
-    free = f"{size(room.disk_free_bytes)} free on disk"
+    free = f"{size(room.disk_free_bytes)} free on disk" if room.disk_free_bytes > 0 else "only the reserve left on disk"
     sentences = [f"Room: Redis {size(room.redis_used_bytes)}{budget}{archive}, {free}{lasts}."]
     if room.level != "ok":
         sentences.append(f"{room.level.capitalize()}: {room.text}" if room.text else f"Room is {room.level}.")

@@ -151,12 +151,13 @@ def describe(stock: Stock, level: Level) -> str:
     lasts = ""
     if math.isfinite(stock.full_in_s):
         lasts = f", which lasts for {duration_words(stock.full_in_s)} at the present rate"
-    return f"{name} has {size_words(stock.left_bytes)} left{lasts}. {_remedy(stock.place)}"
+    besides = f" besides the reserve of {size_words(stock.reserve_bytes)}" if stock.reserve_bytes else ""
+    return f"{name} has {size_words(stock.left_bytes)} left{besides}{lasts}. {_remedy(stock.place)}"
 
 
 def stop_sentence(record: RoomRecord) -> str:
     """Return why a session is stopped, for its record and for the operator."""
-    return f"Stopped because no room was left: {record.text}"
+    return f"No room was left: {record.text}"
 
 
 def refusal_sentence(record: RoomRecord) -> str:

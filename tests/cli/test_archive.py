@@ -131,8 +131,6 @@ def test_a_small_session_is_restored(shell: Shell, archived: blitz.Client, store
     assert Archiving(moving, Archive(Path(archived.archive().folder), store.store_id)).step() is not None
     moving.close()
     assert archived.session(session_id).archived_count == 100
-    assert (
-        shell("archive", "restore", str(session_id)) == f"100 messages of session {session_id} are in memory again.\n"
-    )
+    assert shell("archive", "restore", str(session_id)) == f"100 messages of session {session_id} are in memory.\n"
     assert archived.session(session_id).archived_count == 0
     assert archived.messages(session_id, 0, 100).messages() == [message(seq) for seq in range(100)]

@@ -79,7 +79,7 @@ def fill(client: blitz.Client) -> None:
     session_id = client.start("fills the disk").id
     wait_until(lambda: client.status().session is None, 600)
     session = client.session(session_id)
-    assert session.stop_reason.startswith("Stopped because no room was left: The disk of ")
+    assert session.stop_reason.startswith("No room was left: The disk of ")
     assert session.verdict == "no gaps, nothing lost, account balances"
     seq, last = 0, None
     while seq < session.message_count:

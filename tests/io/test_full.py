@@ -68,7 +68,7 @@ def test_a_session_is_stopped_with_the_reason_when_the_disk_fills_and_nothing_is
             disk.free = 500 << 20
             wait_until(lambda: acquisition.status().session is None)
             stopped = store.session(session.id)
-            assert stopped.stop_reason.startswith(f"Stopped because no room was left: The disk of {tmp_path} is full")
+            assert stopped.stop_reason.startswith(f"No room was left: The disk of {tmp_path} is full")
             assert not stopped.interrupted
             numbers = [message_number(message) for message in store.messages(session.id, 0, 10**6).messages()]
             assert numbers == list(range(numbers[0], numbers[0] + stopped.message_count))

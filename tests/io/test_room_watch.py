@@ -102,7 +102,7 @@ def test_a_disk_that_fills_is_told_once_a_level_and_stops_the_session_at_the_res
     assert levels == ["ok", "warning", "warning", "critical", "critical", "full", "full", "full", "full"]
     assert [severity for severity, _ in bench.told] == ["warning", "error", "error"]
     assert watch.stop_reason == (
-        "Stopped because no room was left: The disk of /data is full: only the reserve of 537 MB is left. Delete "
+        "No room was left: The disk of /data is full: only the reserve of 537 MB is left. Delete "
         "sessions ('blitz retention' shows which could go, 'blitz trash empty' gives their room back), or put "
         "archive_dir on a larger disk."
     )
@@ -271,7 +271,7 @@ def test_a_session_into_a_redis_that_fills_is_warned_of_and_stopped_before_redis
     writer.close()
     small_redis.close_session(session_id, reason=watch.stop_reason)
     record = small_redis.session(session_id)
-    assert record.stop_reason.startswith("Stopped because no room was left: The memory of Redis (")
+    assert record.stop_reason.startswith("No room was left: The memory of Redis (")
     assert record.message_count == 2000 * len(levels), "none was refused"
     assert levels[-2] == "critical"
     assert watch.record.limited_by == "redis"

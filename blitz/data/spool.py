@@ -9,11 +9,12 @@ import contextlib
 import threading
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from blitz.data.blocks import MessageBlock
 from blitz.data.disk import Disk, DiskFile
+from blitz.data.records import Gap
 from blitz.data.spool_records import Batch, Change, ChangeKind, SpoolRecord, encode, scan
 from blitz.errors import SpoolError
 
@@ -279,14 +280,23 @@ class Spool:
 
         :raises SpoolError: if it cannot be read.
         """
+        return any(self._changes(session_id, ChangeKind.CLOSE))
+
+    def gaps(self, session_id: int, known: Iterable[Gap] = ()) -> tuple[Gap, ...]:
+        """Return the gaps of a session that are known, with those that it holds.
+
+        :raises SpoolError: if it cannot be read.
+        """
+        held = (Gap.model_validate_json(change.body) for change in self._changes(session_id, ChangeKind.GAP))
+        return tuple({(gap.from_ns, gap.source): gap for gap in (*known, *held)}.values())
+
+    def _changes(self, session_id: int, kind: ChangeKind) -> Iterator[Change]:
         with self._lock:
-            return any(
-                isinstance(place.record, Change)
-                and place.record.kind is ChangeKind.CLOSE
-                and place.record.session_id == session_id
-                for segment in self._segments
-                for place in self._between(segment, segment.dropped, segment.size)
-            )
+            for segment in self._segments:
+                for place in self._between(segment, segment.dropped, segment.size):
+                    change = place.record
+                    if isinstance(change, Change) and change.kind is kind and change.session_id == session_id:
+                        yield change
 
     def messages(self, session_id: int, first: int, count: int, store_id: str = "") -> MessageBlock | None:
         """Return messages with first <= seq < first + count; None if the first of them is not here.

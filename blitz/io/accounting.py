@@ -55,7 +55,7 @@ class Accounting:
         self.observer.open_session(record.id, first_seq)
         for source in record.sources:
             self.observer.add_source(source)
-        for gap in record.gaps:
+        for gap in record.gaps if resumption is None else resumption.gaps():
             self.observer.add_gap(record.id, gap)
 
     def append(self, session_id: int, reads: Sequence[Read]) -> None:

@@ -202,7 +202,8 @@ class Acquisition:
         """Go on with a session that an earlier server was recording; return it as it is now."""
         spool = self.intake.spool
         count = max(record.message_count, spool.next_seq(record.id) or 0)
-        record = record.model_copy(update={"message_count": count, "resumed": record.resumed + 1})
+        gaps = spool.gaps(record.id, record.gaps)
+        record = record.model_copy(update={"message_count": count, "resumed": record.resumed + 1, "gaps": gaps})
         reads = self._store.last_reads(record.id)
         arrivals = {source: arrived_ns for _, arrived_ns, source, _ in reads} | spool.last_arrivals(record.id)
         resumption = Resumption.of(record, arrivals, reads)
@@ -242,7 +243,7 @@ class Acquisition:
             self._keep_accounts()
         except SpoolError as error:
             log.warning("The accounts of the session could not be kept: %s", error)
-        self._accounting.observer.stop()
+        self._accounting.observer.stop(1.0 if self.intake.is_spooling else 10.0)
         self.intake.stop()
         try:
             if not self.intake.is_spooling:  # else it runs out by itself

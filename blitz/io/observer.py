@@ -69,13 +69,13 @@ class Observer:
         """Begin."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """End, behind all sessions that are being closed."""
+    def stop(self, wait_s: float = 10.0) -> None:
+        """End, behind all sessions that are being closed; a store that hangs is waited for that long."""
         with self._changed:
             self._is_stopping = True
             self._changed.notify_all()
         if self._thread.is_alive():
-            self._thread.join(10.0)
+            self._thread.join(wait_s)
 
     def open_session(self, session_id: int, first_seq: int = 0) -> None:
         """Examine another session from that message on."""

@@ -6,7 +6,7 @@ Whatever the earlier server knew and had not written down is gone with it; nothi
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from blitz.data.records import Account, SessionRecord, Source
+from blitz.data.records import Account, Gap, SessionRecord, Source
 
 RESTARTED = "the server was restarted"
 MILLISECOND_NS = 1_000_000
@@ -24,12 +24,14 @@ class Resumption:
     :param last_ns: when its last message came, or its start.
     :param arrivals: when a message of each source row came last, as far as that is known.
     :param examined_from: the sequence number from which messages are examined for losses.
+    :param seen_from: the first message of each source row that is examined, as far as that is known.
     """
 
     record: SessionRecord
     last_ns: int
     arrivals: Mapping[int, int]
     examined_from: int
+    seen_from: Mapping[int, int]
 
     @classmethod
     def of(
@@ -42,7 +44,18 @@ class Resumption:
         """
         started_ns = record.started_ms * MILLISECOND_NS
         last_ns = max([*arrivals.values(), started_ns])
-        return cls(record, last_ns, arrivals, _examined_from(record.message_count, reads))
+        begin = _examined_from(record.message_count, reads)
+        seen_from = {source: seq for seq, _, source, _ in reversed(reads) if seq >= begin}
+        return cls(record, last_ns, arrivals, begin, seen_from)
+
+    def gaps(self) -> list[Gap]:
+        """Return the gaps that are known; of those that are examined once more it is open what is missing in them."""
+        return [
+            gap.model_copy(update={"lost": None, "is_exact": False})
+            if gap.seq > self.seen_from.get(gap.source, gap.seq)
+            else gap
+            for gap in self.record.gaps
+        ]
 
     def missed(self) -> dict[str, tuple[int, Source]]:
         """Return since when messages of each source are missing, by its name, and its last row."""

@@ -15,7 +15,9 @@ from blitz.io.link import check_link
 RECORDINGS = "recordings"
 """The folder in the data folder."""
 
-_PORT = re.compile(r"/dev/(tty|pts/|rfcomm|cu\.)[\w.:+@-]*")
+_PORT = re.compile(r"/dev/(tty|rfcomm|cu\.)[\w.:+@-]+")
+_TERMINAL = re.compile(r"/dev/(console|tty\d*|ttys\d+|tty[a-ep-z][\da-f]|pts/.*)")
+"""Where people type on that machine: ttyN, pts/N; ttysN on macOS; the old names, ttyp0 and on."""
 _NAMED_BY_SYSTEM = re.compile(r"/dev/(serial/by-(id|path)/)?[\w.:+@-]+")
 """What udev calls a port is a link in /dev that only the system can make."""
 _WINDOWS_PORT = re.compile(r"(\\\\\.\\)?COM\d{1,3}", re.IGNORECASE)
@@ -58,14 +60,9 @@ def _check_port(link: str) -> None:
         return
     real = os.path.realpath(link) if "\0" not in link else ""
     is_port = _PORT.fullmatch(real) if os.path.exists(real) else True
-    if (not _NAMED_BY_SYSTEM.fullmatch(link) and not _PORT.fullmatch(link)) or not is_port:
+    is_terminal = _TERMINAL.fullmatch(link) or _TERMINAL.fullmatch(real)
+    if not _NAMED_BY_SYSTEM.fullmatch(link) or is_terminal or not is_port:
         raise ConfigError(
             f"{link!r} is no serial port: over the network only ports in /dev, such as /dev/ttyUSB0, can be named. "
             "Name others in the server's settings."
         )
-
-
-def _leads_to_port(link: str) -> bool:
-    """Say whether it is a serial port; what is not plugged in yet may become one."""
-    real = os.path.realpath(link)
-    return not os.path.exists(real) or _PORT.fullmatch(real) is not None

@@ -18,6 +18,7 @@ from blitz.io.pty_port import PtyPort
             "/dev/serial/by-id/usb-Arduino_LLC_x-if00",
             "/dev/serial/by-path/pci-0000:00:14.0-usb-0:2:1.0",
         ),
+        *("/dev/ttyS0", "/dev/ttyAMA0", "/dev/ttymxc2", "/dev/tty.usbserial-A6", "/dev/ttyTHS1"),
         *("socket://10.0.0.7:4001", "socket://lab-pi:23"),
     ],
 )
@@ -30,6 +31,7 @@ def test_ports_and_sockets_may_be_named(link: str, tmp_path: Path) -> None:
     [
         *("/etc/passwd", "etc/passwd", "/dev/../etc/passwd", "/dev/null", "/dev/full", "/dev/zero", "/dev/shm/x/y"),
         *("/dev/stdin", "/dev/fd/0", "/dev/pts/../../etc/passwd", "/dev/serial/../../etc/passwd", "", "COM3/../x"),
+        *("/dev/tty", "/dev/tty1", "/dev/pts/0", "/dev/ttys001", "/dev/ttyp0", "/dev/console"),
         *("/dev/ttyUSB0\0", "/dev/ttyUSB0\n", "~/x", "file:///etc/passwd", "/proc/self/mem", "//etc/passwd"),
         *("replay:/etc/passwd", "replay:../../etc/passwd", "replay:/dev/ttyUSB0", "replay:", "replay:/\0", "replay:a"),
         *("http://10.0.0.7/", "netscanner://10.0.0.7:1"),
@@ -59,7 +61,8 @@ def test_a_name_in_dev_counts_for_what_it_leads_to(tmp_path: Path) -> None:
     port = PtyPort(tmp_path / "sim1")
     port.plug_in()
     try:
-        network_rule(tmp_path)(str((tmp_path / "sim1").readlink()))
+        with pytest.raises(ConfigError, match="is no serial port"):
+            network_rule(tmp_path)(str((tmp_path / "sim1").readlink()))  # it could be a terminal of somebody
         with pytest.raises(ConfigError, match="is no serial port"):
             network_rule(tmp_path)(str(tmp_path / "sim1"))
     finally:

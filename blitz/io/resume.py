@@ -45,7 +45,7 @@ class Resumption:
         started_ns = record.started_ms * MILLISECOND_NS
         last_ns = max([*arrivals.values(), started_ns])
         begin = _examined_from(record.message_count, reads)
-        seen_from = {source: seq for seq, _, source, _ in reversed(reads) if seq >= begin}
+        seen_from = {source: max(seq, begin) for seq, _, source, count in reversed(reads) if seq + count > begin}
         return cls(record, last_ns, arrivals, begin, seen_from)
 
     def gaps(self) -> list[Gap]:

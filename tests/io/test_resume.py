@@ -30,7 +30,7 @@ def test_it_is_looked_back_to_some_messages_of_each_source_but_not_for_ever() ->
 
 def test_what_is_missing_in_a_gap_is_open_again_where_it_will_be_found_again() -> None:
     record = session(10_000, gap(8_000), gap(9_000), gap(8_000, source=1))
-    resumption = Resumption.of(record, {}, [(5_000, 1, 0, 500), (8_500, 1, 0, 400), (8_900, 1, 0, 1_100)])
+    resumption = Resumption.of(record, {}, [(5_500, 1, 0, 500), (8_500, 1, 0, 400), (8_900, 1, 0, 1_100)])
     assert [(one.seq, one.lost) for one in resumption.gaps()] == [(8_000, None), (9_000, None), (8_000, 5)]
 
 

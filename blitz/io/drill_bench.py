@@ -8,6 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from blitz.data.blocks import MessageBlock
 from blitz.data.records import SessionRecord
 from blitz.errors import BlitzError, RequestTimeout, ServerUnreachable, StoreFull, StoreUnavailable
@@ -68,11 +71,13 @@ class Bench:
         ]
         sources.append({"name": "board", "link": str(folder / "board"), "serial": {"baud": _BOARD_BAUD}})
         self._clock_file = folder / "clock" if has_own_clock else None
-        self.settings = {"on_stop": "keep", "disk_reserve_mb": 0} | dict(settings)
+        self.settings: dict[str, Any] = {"on_stop": "keep", "disk_reserve_mb": 0} | dict(settings)
         self.server = DrillServer(folder, self.settings, sources, self._clock_file)
         self._stack = contextlib.ExitStack()
         self._bounds: dict[int, dict[int, Bounds]] = {}
         """Of each session and device: the numbers of the messages that are known to have been sent in it."""
+        self.stored_arrivals: NDArray[np.int64] = np.empty(0, np.int64)
+        """Of the last session, when its messages came, once it was compared."""
         self.client: Client
         self.watcher: Watcher
 
@@ -98,7 +103,7 @@ class Bench:
 
     # ---- waiting --------------------------------------------------------------------------------------------------
 
-    def wait_for(self, condition: Callable[[], _T], what: str, timeout_s: float = PATIENCE_S) -> _T:
+    def wait_for(self, condition: Callable[[], _T | None], what: str, timeout_s: float = PATIENCE_S) -> _T:
         """Wait until something holds; a server that is away or busy meanwhile may be.
 
         :param what: ends the sentence "… was waited for in vain: ".

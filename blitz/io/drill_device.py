@@ -146,7 +146,11 @@ def numbers_of(block: MessageBlock) -> tuple[NDArray[np.int64], NDArray[np.int64
     devices, numbers = np.full(len(block), -1, np.int64), np.full(len(block), -1, np.int64)
     content, offsets = block.bytes_and_offsets()
     whole = np.flatnonzero(np.diff(offsets) == LINE_DIGITS)
-    digits = _HEX[content[offsets[whole, None] + np.arange(LINE_DIGITS)]] if len(whole) else np.empty((0, LINE_DIGITS))
+    digits = (
+        _HEX[content[offsets[whole, None] + np.arange(LINE_DIGITS)]]
+        if len(whole)
+        else np.empty((0, LINE_DIGITS), np.int64)
+    )
     is_board = (digits[:, 0] == 0) & (digits[:, 1] == 8)
     is_printed = (digits[:, 0] == 0) & (digits[:, 1] == 0xE)
     devices[whole[is_board]] = BOARD
@@ -159,4 +163,5 @@ def numbers_of(block: MessageBlock) -> tuple[NDArray[np.int64], NDArray[np.int64
 
 def _value(digits: NDArray[np.int64]) -> NDArray[np.int64]:
     weights = 16 ** np.arange(digits.shape[1] - 1, -1, -1, dtype=np.int64)
-    return (digits.astype(np.int64) * weights).sum(axis=1)
+    value: NDArray[np.int64] = digits @ weights
+    return value

@@ -17,7 +17,9 @@ from urllib.parse import urlsplit
 from blitz.errors import BlitzError, NoSession, SessionRunning
 from blitz.io.blocking import Client
 from blitz.io.drill_bench import Bench
+from blitz.io.drill_device import PrintingDevice
 from blitz.io.drill_server import DrillFailed
+from blitz.io.simulated_board import SimulatedBoard
 
 _MEGABYTE = 1 << 20
 _QUOTA_BYTES = 1 << 30
@@ -48,7 +50,8 @@ class Fault:
 
 def unplug(bench: Bench, chance: random.Random) -> float:
     """Pull the plug of a device, and plug it in again."""
-    device = chance.choice([*bench.devices, bench.board])
+    pluggable: list[PrintingDevice | SimulatedBoard] = [*bench.devices, bench.board]
+    device = chance.choice(pluggable)
     device.unplug()
     time.sleep(chance.uniform(0.1, 1.0))
     device.replug()

@@ -458,9 +458,12 @@ class Acquisition:
     # ---- what the intake tells (see intake.Listener) --------------------------------------------------------------
 
     def messages_lost(self, session_id: int, seq: int, count: int, why: str) -> None:
-        """What had been safe is not there any more: that is said, and what comes goes to where the store is now."""
+        """What had been safe is not there any more."""
         self.notice("error", f"Session {session_id}, from message {seq} on: {why}.", None)
-        self.hub.rewind(session_id, seq)
+
+    def moved_up(self, session_id: int, next_seq: int) -> None:
+        """Show what comes where the store has it."""
+        self.hub.rewind(session_id, next_seq)
 
     # ---- what the observer tells (see observer.Reporter) ----------------------------------------------------------
 

@@ -91,6 +91,9 @@ class Listener(Protocol):
     def messages_lost(self, session_id: int, seq: int, count: int, why: str) -> None:
         """The store, or the spool's disk, has lost messages that had been safe."""
 
+    def moved_up(self, session_id: int, next_seq: int) -> None:
+        """What comes next is at an earlier place than was shown last, since messages were lost."""
+
 
 class Intake:
     """Store and spool as one. ``append`` is for one thread; all else may be called from any.
@@ -372,6 +375,10 @@ class Intake:
         if self._is_spooling:
             self._is_spooling = False
             self.spooling_since = None
+            for session_id, count in self._lost.items():
+                if session_id in self._next_seqs:
+                    self._next_seqs[session_id] -= count
+                    self._listener.moved_up(session_id, self._next_seqs[session_id])
             self._lost.clear()
             self._listener.store_changed(None)
 
@@ -394,6 +401,7 @@ class Intake:
         expected = self._next_seqs.get(session_id, 0)
         if first_seq < expected:
             self._tell_loss(session_id, first_seq, expected - first_seq)
+            self._listener.moved_up(session_id, first_seq)
 
     def _tell_loss(self, session_id: int, seq: int, count: int) -> None:
         why = f"{count} messages that had been safe were lost by Redis or by the disk"

@@ -68,7 +68,12 @@ class StoreWatch:
             self._store.ping()
         except StoreUnavailable as error:
             self.report("housekeeping", str(error))
-            if self._revive is None or not self._revive():
+            try:
+                was_revived = self._revive is not None and self._revive()
+            except StoreUnavailable as why:
+                self.report("housekeeping", str(why))
+                raise
+            if not was_revived:
                 raise
             log.warning("The private Redis had died and was started again")
             self._store.ping()

@@ -49,6 +49,9 @@ class Viewer:
     def store_changed(self, error: str | None) -> None:
         pass
 
+    def moved_up(self, session_id: int, next_seq: int) -> None:
+        """What comes next is at an earlier place."""
+
     def messages_lost(self, session_id: int, seq: int, count: int, why: str) -> None:
         raise AssertionError(why)
 

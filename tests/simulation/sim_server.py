@@ -279,6 +279,9 @@ class SimServer:
     def store_changed(self, error: str | None) -> None:
         self.note("  store:", error or "has everything")
 
+    def moved_up(self, session_id: int, next_seq: int) -> None:
+        """What comes next is at an earlier place."""
+
     def messages_lost(self, session_id: int, seq: int, count: int, why: str) -> None:
         if not self.is_lying and session_id not in self.promise.renumbered:
             raise Broken(f"the intake missed {count} messages of session {session_id} at seq {seq}: {why}")

@@ -205,7 +205,7 @@ class Intake:
         with self._direct:
             writer, number = self._writer_of(session_id), self._number + 1
             while True:
-                failure = None
+                failure: StoreUnavailable | None = None
                 if not self._is_spooling:
                     try:
                         first_seq = writer.append(reads, number)

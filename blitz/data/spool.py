@@ -22,6 +22,8 @@ SEGMENT_BYTES = 8 << 20
 _INDEX_BYTES = 1 << 16
 """Where messages are looked up, a place is remembered at most this often."""
 
+_REMEMBERED = (ChangeKind.CLOSE, ChangeKind.GAP)
+
 
 class _Segment:
     """One file: where in it which messages are, and how far it has been dropped."""
@@ -34,6 +36,8 @@ class _Segment:
         self.places: dict[int, list[tuple[int, int]]] = {}
         """By session: first_seq and offset of some batches, rising."""
         self.ends: dict[int, int] = {}
+        self.changes: list[tuple[int, Change]] = []
+        """Those that are asked for, with their offsets."""
 
 
 class Spool:
@@ -97,7 +101,7 @@ class Spool:
     def _read_segment(self, segment: _Segment) -> list[str]:
         content = self._disk.read(segment.path)
         told = []
-        for found in scan(content):
+        for found in scan(content, with_messages=False):
             if found.damaged_bytes:
                 told.append(
                     f"{found.damaged_bytes} bytes of the spool file {segment.path.name} are damaged; what they held is "
@@ -109,6 +113,8 @@ class Spool:
 
     def _count(self, segment: _Segment, record: SpoolRecord, offset: int) -> None:
         if isinstance(record, Change):
+            if record.kind in _REMEMBERED:
+                segment.changes.append((offset, record))
             return
         self.message_count += record.count
         self._first_seqs.setdefault(record.session_id, record.first_seq)
@@ -276,27 +282,22 @@ class Spool:
             return dict(self._arrivals.get(session_id, {}))
 
     def is_closed(self, session_id: int) -> bool:
-        """Whether the session's end is in it.
-
-        :raises SpoolError: if it cannot be read.
-        """
-        return any(self._changes(session_id, ChangeKind.CLOSE))
+        """Whether the session's end is in it."""
+        return bool(self._changes(session_id, ChangeKind.CLOSE))
 
     def gaps(self, session_id: int, known: Iterable[Gap] = ()) -> tuple[Gap, ...]:
-        """Return the gaps of a session that are known, with those that it holds.
-
-        :raises SpoolError: if it cannot be read.
-        """
+        """Return the gaps of a session that are known, with those that it holds."""
         held = (Gap.model_validate_json(change.body) for change in self._changes(session_id, ChangeKind.GAP))
         return tuple({(gap.from_ns, gap.source): gap for gap in (*known, *held)}.values())
 
-    def _changes(self, session_id: int, kind: ChangeKind) -> Iterator[Change]:
+    def _changes(self, session_id: int, kind: ChangeKind) -> list[Change]:
         with self._lock:
-            for segment in self._segments:
-                for place in self._between(segment, segment.dropped, segment.size):
-                    change = place.record
-                    if isinstance(change, Change) and change.kind is kind and change.session_id == session_id:
-                        yield change
+            return [
+                change
+                for segment in self._segments
+                for offset, change in segment.changes
+                if offset >= segment.dropped and change.kind is kind and change.session_id == session_id
+            ]
 
     def messages(self, session_id: int, first: int, count: int, store_id: str = "") -> MessageBlock | None:
         """Return messages with first <= seq < first + count; None if the first of them is not here.

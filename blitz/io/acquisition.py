@@ -345,10 +345,6 @@ class Acquisition:
                 self._session = record
         self.hub.post(Event(event=EventKind.SESSION_CHANGED, session_id=record.id, session=record.brief()))
 
-    def announce_deleted(self, session_id: int) -> None:
-        """Tell viewers that a session is gone."""
-        self.hub.post(Event(event=EventKind.SESSION_DELETED, session_id=session_id))
-
     # ---- what links tell (see delivery.Sink) ------------------------------------------------------------------
 
     def identify(self, name: str, link: str, board_id: str | None, heard: Sequence[bytes]) -> Identified:

@@ -43,7 +43,7 @@ def drill(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Test with simulated devices what faults do to a recording here.
+    """Try on simulated devices what faults do to a recording.
 
     It pulls plugs, kills the server and Redis, fills the disk, sets the clock, at random moments, and counts what was
     sent and what is stored. Sessions and devices of the real server are never touched: the drill has a server, a

@@ -1,5 +1,5 @@
 """Pictures of the client for the README and the docs: a live session, a device that prints being named, the boards
-with an account, the sessions during a download, a historic session with a gap.
+with an account, the sessions during a download, a historic session with a gap, a live session while Redis is away.
 
     python scripts/screenshots.py [--out docs/images] [--size 1280x800] [--theme light] [--seconds 32]
 
@@ -14,6 +14,7 @@ import math
 import os
 import random
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -38,7 +39,7 @@ from blitz.data.records import Account, Gap, Source
 from blitz.io.address import ServerAddress
 from blitz.io.connection import AsyncClient
 from blitz.io.protocol import set_point
-from blitz.io.redis_child import RedisChild
+from blitz.io.redis_child import RedisChild, running_redis
 from blitz.io.simulated_device import SimulatedDevice
 from blitz.ui.dialogs.channels import ChannelsDialog
 from blitz.ui.feed import BoardCommand
@@ -141,6 +142,12 @@ def picture(url: str, folder: Path, options: argparse.Namespace) -> None:
     page.actions_by_name["view"].trigger()
     wait(application, lambda: isinstance(window.tabs.currentWidget(), HistoryPage))
     save("history")
+    window.menus["live"].trigger()
+    with hanging_redis(folder / "data"):
+        wait(application, lambda: "safe on disk" in window.status_line.store.text())
+        run_for(application, 8)
+        save("spooling")
+    wait(application, lambda: "is up" in window.status_line.store.text())
     window.header.stop.click()
     wait(application, lambda: not window.header.is_recording)
     window.close()
@@ -239,6 +246,20 @@ def recorded(start_ns: int, minutes: int) -> Iterator[list[Read]]:
             yield reads
             reads = []
     yield reads
+
+
+@contextmanager
+def hanging_redis(data_dir: Path) -> Iterator[None]:
+    """Let the Redis of a data folder answer nobody."""
+    url = running_redis(data_dir)
+    assert url is not None
+    with redis.Redis.from_url(url) as client:
+        process_id = client.info("server")["process_id"]
+    os.kill(process_id, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process_id, signal.SIGCONT)
 
 
 @contextmanager

@@ -94,6 +94,8 @@ def _system_steps(run_as: str, data_dir: Path) -> list[str]:
         "sudo systemctl daemon-reload",
         "sudo systemctl enable --now blitz-server",
         "systemctl status blitz-server",
+        f"sudo -u {run_as} {sys.executable} -m blitz token create --role operator --data-dir {data_dir} "
+        "--config /etc/blitz/blitz.toml   # a link for another machine",
     ]
 
 

@@ -219,7 +219,7 @@ def _listen(settings: ServerSettings) -> Iterator[socket.socket]:
 @contextmanager
 def _locked_folder(settings: ServerSettings) -> Iterator[None]:
     """Keep other servers away from the data folder, where spool and tables lie, although Redis is elsewhere."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     if sys.platform == "win32":
         yield
         return

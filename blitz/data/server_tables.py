@@ -147,7 +147,7 @@ def _open(path: str) -> sqlalchemy.Engine:
         except OSError as error:
             raise TablesError(f"Cannot use the server's tables {path}: {error.strerror}.") from error
         try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise TablesError(f"Cannot make the folder {Path(path).parent}: {error.strerror}.") from error
         with contextlib.suppress(OSError):  # which SQLite tells in its own words

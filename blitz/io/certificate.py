@@ -88,7 +88,7 @@ def private_certificate(data_dir: Path, names: Iterable[str] = ()) -> Certificat
     try:
         _remove_unfinished(data_dir)
         if not folder.exists():
-            data_dir.mkdir(parents=True, exist_ok=True)
+            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             _make(folder, [socket.gethostname(), *names])
         content = (folder / _CERTIFICATE).read_bytes()
         (folder / _KEY).chmod(0o600)  # a copy or a backup may have lost it

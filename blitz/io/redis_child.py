@@ -130,7 +130,7 @@ class RedisChild:
     def __enter__(self) -> Self:
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._redis_dir.mkdir(exist_ok=True)
+            self._redis_dir.mkdir(exist_ok=True, mode=0o700)
             self._take_lock()
         except OSError as error:
             self._release_lock()
@@ -347,6 +347,7 @@ class RedisChild:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
             pass_fds=[lock_file],
+            umask=0o077,  # what is recorded is not for everybody with an account on this machine
         )
 
     def _comes_up(self) -> bool:

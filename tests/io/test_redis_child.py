@@ -25,6 +25,14 @@ def test_redis_keeps_what_it_was_told_over_a_restart(tmp_path: Path) -> None:
     assert not child._socket.parent.exists()
 
 
+def test_nobody_else_on_the_machine_can_read_the_files(tmp_path: Path) -> None:
+    with RedisChild(tmp_path) as child, _connect(child) as client:
+        client.set("a", "1")
+        paths = [tmp_path / "redis", *(tmp_path / "redis").rglob("*")]
+        assert len(paths) > 3
+        assert not [path for path in paths if path.stat().st_mode & 0o077]
+
+
 def test_a_second_server_on_the_same_folder_is_told_who_holds_it(tmp_path: Path) -> None:
     with RedisChild(tmp_path), pytest.raises(StoreInUse, match=str(os.getpid())), RedisChild(tmp_path):
         pass

@@ -372,7 +372,7 @@ class DatabaseServer:
         """Return when a message of each source came last, in ns, as far as the session's last reads tell."""
         return {source: arrived_ns for _, arrived_ns, source, _ in self.last_reads(session_id)}
 
-    def last_reads(self, session_id: int, count: int = 5000) -> list[tuple[int, int, int, int]]:
+    def last_reads(self, session_id: int, count: int = 20_000) -> list[tuple[int, int, int, int]]:
         """Return the session's last reads, oldest first: first seq, time of arrival in ns, source, and messages."""
         return [ARRIVAL.unpack(entry) for entry in self._execute("LRANGE", self.keys.arrivals(session_id), -count, -1)]
 

@@ -124,10 +124,12 @@ def _check_numbers(
         found.problems.append(f"{doubled} messages of {name} are in session {session.id} twice.")
     # Of the board, whose numbers the server does not know, gaps may tell an estimate.
     if missing > stated or (missing < stated and name != "board"):
-        where = rows_of_device[np.flatnonzero(np.diff(numbers) > 1) + 1].tolist()
+        steps = np.diff(numbers)
+        holes = [(int(rows_of_device[place + 1]), int(steps[place]) - 1) for place in np.flatnonzero(steps > 1)]
+        stated_so = [(gap.seq, gap.lost, gap.reason, "exactly" if gap.is_exact else "about") for gap in gaps]
         found.problems.append(
-            f"Of {name} {missing} messages are missing in session {session.id}; its gaps say {stated}. Messages are "
-            f"missing before {where}, the gaps are before {[(gap.seq, gap.lost, gap.reason) for gap in gaps]}."
+            f"Of {name} {missing} messages are missing in session {session.id}; its gaps say {stated}. Before which "
+            f"messages how many are missing: {holes}; what gaps say: {stated_so}."
         )
 
 

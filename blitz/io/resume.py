@@ -14,7 +14,7 @@ EXAMINED_AGAIN = 4096
 """So many messages before the end are looked at once more, so that what the numbers skip over it is counted."""
 EXAMINED_OF_EACH = 32
 """So many of each source at least: one that sends seldom has none among the last."""
-EXAMINED_AT_MOST = 200_000
+EXAMINED_AT_MOST = 500_000
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Resumption:
         """
         started_ns = record.started_ms * MILLISECOND_NS
         last_ns = max([*arrivals.values(), started_ns])
-        begin = _examined_from(record.message_count, reads)
+        begin = _examined_from(record, reads)
         seen_from = {source: max(seq, begin) for seq, _, source, count in reversed(reads) if seq + count > begin}
         return cls(record, last_ns, arrivals, begin, seen_from)
 
@@ -77,18 +77,19 @@ def unaccounted(accounts: Sequence[Account], message_count: int) -> int:
     return max(message_count - sum(account.messages_appended for account in accounts), 0)
 
 
-def _examined_from(message_count: int, reads: Sequence[tuple[int, int, int, int]]) -> int:
-    """Return how far back to look, so that enough of each source is seen.
-
-    >>> _examined_from(100_000, [(50_000, 0, 1, 40), (50_040, 0, 0, 49_960)])
-    50000
-    """
-    begin, seen = message_count - EXAMINED_AGAIN, dict[int, int]()
+def _examined_from(record: SessionRecord, reads: Sequence[tuple[int, int, int, int]]) -> int:
+    """Return how far back to look, so that enough of each source is seen before what is not known of it."""
+    unknown: dict[int, int] = {}
+    for gap in record.gaps:
+        if gap.lost is None:
+            unknown[gap.source] = min(gap.seq, unknown.get(gap.source, gap.seq))
+    begin = min([record.message_count, *unknown.values()]) - EXAMINED_AGAIN
+    seen: dict[int, int] = {}
     for first_seq, _, source, count in reversed(reads):
-        if seen.get(source, 0) < EXAMINED_OF_EACH:
+        if seen.get(source, 0) < EXAMINED_OF_EACH and first_seq < unknown.get(source, record.message_count):
             seen[source] = seen.get(source, 0) + count
             begin = min(begin, first_seq)
-    return max(begin, message_count - EXAMINED_AT_MOST, 0)
+    return max(begin, record.message_count - EXAMINED_AT_MOST, 0)
 
 
 def _closed(account: Account) -> Account:

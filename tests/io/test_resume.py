@@ -21,11 +21,18 @@ def gap(seq: int, source: int = 0) -> Gap:
 
 
 def test_it_is_looked_back_to_some_messages_of_each_source_but_not_for_ever() -> None:
-    reads = [(0, 1, 2, 10), (500_000, 2, 1, 100), (500_100, 3, 0, 100_000)]
-    seldom = Resumption.of(session(600_100), {}, reads)
-    assert seldom.examined_from == 600_100 - EXAMINED_AT_MOST
-    assert Resumption.of(session(600_100), {}, reads[1:]).examined_from == 500_000
+    reads = [(0, 1, 2, 10), (500_000, 2, 1, 100), (500_100, 3, 0, 400_000)]
+    seldom = Resumption.of(session(900_100), {}, reads)
+    assert seldom.examined_from == 900_100 - EXAMINED_AT_MOST
+    assert Resumption.of(session(900_100), {}, reads[1:]).examined_from == 500_000
     assert seldom.seen_from == {1: 500_000, 0: 500_100}
+
+
+def test_it_is_looked_back_behind_a_gap_that_the_earlier_server_had_not_examined() -> None:
+    reads = [(seq, 1, seq // 100 % 2, 100) for seq in range(0, 60_000, 100)]
+    unknown = gap(20_050, source=1).model_copy(update={"lost": None})
+    assert Resumption.of(session(60_000), {}, reads).examined_from == 55_904
+    assert Resumption.of(session(60_000, unknown), {}, reads).examined_from == 15_954
 
 
 def test_what_is_missing_in_a_gap_is_open_again_where_it_will_be_found_again() -> None:

@@ -199,7 +199,8 @@ def _session_calls(acquisition: Acquisition, store: DatabaseServer, keeper: Sess
             if running is None:
                 raise
             if not request.join:
-                detail = f"{error} It was started by {running.owner or 'an unnamed client'}."
+                by = running.owner or "an unnamed client"
+                detail = f"Session {running.id} is being recorded already, by {by}. Stop it first."
                 details = problem(409, error.code, detail, session=running.model_dump(mode="json", exclude_none=True))
                 return JSONResponse(details, 409, media_type="application/problem+json")
             response.status_code = 200
@@ -207,9 +208,12 @@ def _session_calls(acquisition: Acquisition, store: DatabaseServer, keeper: Sess
 
     @calls.post("/sessions/{session_id}/stop", response_model_exclude_none=True)
     @lanes.sessions
-    def stop_session(session_id: int) -> SessionRecord:
+    def stop_session(session_id: int, owner: Owner) -> SessionRecord:
         """Stop recording: the boards are drained first; 409 if that session does not run."""
-        return acquisition.stop_session(session_id)
+        record = acquisition.stop_session(session_id)
+        if owner and record.owner and owner != record.owner:
+            acquisition.notice("info", f"Session {record.id} of {record.owner} was stopped by {owner}.", None)
+        return record
 
     @calls.get("/sessions/{session_id}", response_model_exclude_none=True)
     def read_session(session_id: int) -> SessionRecord:

@@ -4,6 +4,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -37,7 +38,7 @@ def _code(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, details["code"]
 
 
-def test_a_session_is_started_read_renamed_stopped_and_deleted(http: httpx.Client) -> None:
+def test_a_session_is_started_read_renamed_stopped_and_deleted(http: httpx.Client, server: Any) -> None:
     answer = http.post("/sessions", json={"name": "First", "notes": "n", "owner": "ada"})
     assert answer.status_code == 201
     assert answer.json()["created"] is True
@@ -49,6 +50,7 @@ def test_a_session_is_started_read_renamed_stopped_and_deleted(http: httpx.Clien
     refused = http.post("/sessions", json={})
     assert _code(refused) == (409, "session_running")
     assert refused.json()["session"]["owner"] == "ada"
+    assert refused.json()["detail"] == f"Session {session['id']} is being recorded already, by ada. Stop it first."
     joined = http.post("/sessions", json={"join": True})
     assert (joined.status_code, joined.json()["created"]) == (200, False)
     assert joined.json()["session"]["id"] == session["id"]
@@ -56,7 +58,8 @@ def test_a_session_is_started_read_renamed_stopped_and_deleted(http: httpx.Clien
 
     _wait_for_messages(http, session["id"], 10)
     assert http.patch(path, json={"name": "Second °"}).json()["name"] == "Second °"
-    stopped = http.post(f"{path}/stop").json()
+    stopped = http.post(f"{path}/stop", headers={"X-Blitz-Owner": "bob%40bench"}).json()
+    assert f"Session {session['id']} of ada was stopped by bob@bench." in server.log_path.read_text()
     assert not stopped["is_running"]
     assert stopped["stopped_at"] > stopped["started_at"]
     assert stopped["message_count"] >= 10

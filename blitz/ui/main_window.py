@@ -217,7 +217,8 @@ class MainWindow(QMainWindow):
         self.boards_page.show_connection(state)
         self.sessions_page.show_connection(state)
         is_offline = state.connection is Connection.OFFLINE
-        self.setWindowTitle("Blitz" if is_offline else f"Blitz – {state.address.partition('://')[2] or state.address}")
+        # Qt puts the program's name behind a title that does not end with it.
+        self.setWindowTitle("Blitz" if is_offline else f"{state.address.partition('://')[2] or state.address} – Blitz")
         self._show_live_words()
 
     def _show_status(self, status: StatusRecord) -> None:

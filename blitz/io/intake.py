@@ -255,6 +255,8 @@ class Intake:
             failure = None
             if not self._is_spooling:
                 try:
+                    if change.kind is ChangeKind.CLOSE:
+                        self._store.ping()  # in an emptied one the session does not run, as if it had been stopped
                     self._carry_out(change)
                     return True
                 except StoreUnavailable as error:

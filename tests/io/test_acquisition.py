@@ -659,6 +659,28 @@ def test_what_is_spooled_when_the_server_ends_goes_into_the_store_at_the_next_st
             wait_until(lambda: store.session(session.id).verdict == stopped.verdict)
 
 
+def test_a_session_that_was_stopped_while_redis_was_empty_is_stopped_when_it_is_back(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        redis_server = stack.enter_context(running_redis(tmp_path))
+        store = DatabaseServer(f"unix://{tmp_path}/redis.sock")
+        stack.callback(store.close)
+        acquisition = stack.enter_context(acquiring(store, spool_dir=tmp_path / "spool"))
+        session = acquisition.start_session()
+        redis_server.kill()
+        redis_server.wait(10)
+        (tmp_path / "appendonlydir").rename(tmp_path / "lost")
+        emptied = stack.enter_context(running_redis(tmp_path))
+        acquisition.stop_session(None)
+        emptied.kill()
+        emptied.wait(10)
+        shutil.rmtree(tmp_path / "appendonlydir")
+        (tmp_path / "lost").rename(tmp_path / "appendonlydir")
+        stack.enter_context(running_redis(tmp_path))
+        wait_until(lambda: acquisition.status().store.spooling_since is None)
+        assert not store.session(session.id).is_running
+        acquisition.stop()
+
+
 def test_it_is_said_why_what_is_spooled_is_not_taken(store: DatabaseServer, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(records: object) -> int:
         raise StoreUnavailable("Redis refuses this one.")

@@ -14,7 +14,7 @@ import typer
 
 from blitz.cli.faults import ExitCode
 from blitz.cli.options import EPILOG, JsonOption
-from blitz.cli.output import Output, Progress, local_time
+from blitz.cli.output import Output, Progress, local_time, plural
 from blitz.cli.programs import SERVER_PACKAGES, needing
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _show(out: Output, file: Path, manifest: "Manifest") -> None:
     out.document(file=str(file), backup=manifest)
     trashed = len(manifest.store.trash)
     in_trash = f", {trashed} of them in the trash" if trashed else ""
-    out.line(f"{len(manifest.sessions)} sessions{in_trash}, {manifest.message_count} messages.")
+    out.line(f"{plural(len(manifest.sessions), 'session')}{in_trash}, {plural(manifest.message_count, 'message')}.")
     for session in manifest.sessions:
         if session.is_running:
             out.line(

@@ -326,7 +326,7 @@ class Appender:
         is_slow = self.append_ms > (SLOW_APPEND_MS / 2 if was_slow else SLOW_APPEND_MS)
         self._interval_s = min(5 * self.append_ms / 1000, LONGEST_INTERVAL_S) if is_slow else 0.0
         if is_slow and not was_slow:
-            log.info(
+            log.debug(
                 "Appends take %.0f ms: the batch interval rises to %.0f ms", self.append_ms, self._interval_s * 1000
             )
 

@@ -30,7 +30,9 @@ __all__ = ["Guard", "Receive", "Scope", "Send", "problem"]
 _OWNER = OWNER_HEADER.lower().encode()
 _SHOWN_PATH = 200
 _POLICY_VIOLATION = 1008
-_REVOKED = json.dumps({"code": AuthenticationError.code, "detail": "The token was revoked."})
+_REVOKED = json.dumps(
+    {"code": AuthenticationError.code, "detail": "The token was revoked. Ask an admin for a new link."}
+)
 """Problem details, as short as the reason of a WebSocket's end must be."""
 
 

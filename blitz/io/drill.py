@@ -167,7 +167,8 @@ def _rounds(
             first_message_s = None if has_own_clock else _first_message_s(bench)
             end_s = max(bench.server.stopped_s, default=None)
     except (BlitzError, OSError) as error:
-        found.problems.append(f"{fault.title if fault else title}: {error}")
+        # Of one kind of fault the caller knows which it is.
+        found.problems.append(str(error) if fault is None or fault.title == title else f"{fault.title}: {error}")
     return DrillResult(
         name,
         title,

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from blitz.data.arrival_timer import ArrivalBunching, short_timer_command
 from blitz.data.blocks import MessageBlock
@@ -110,9 +111,7 @@ class GapList:
         """Whether no loss of a gap is an estimate, or will be one."""
         return all(gap.is_exact for gap in self._gaps.values() if gap.lost or gap.from_ns in self._anew)
 
-    def guess(
-        self, lost_between: Callable[[int, int], int | None], before_ns: int, *, only_anew: bool = False
-    ) -> list[Gap]:
+    def guess(self, lost_in: Callable[[Gap], int | None], before_ns: int, *, only_anew: bool = False) -> list[Gap]:
         """Estimate what is missing in gaps that ended before then and are not explained; return them.
 
         :param only_anew: only where numbers began anew: of the others they tell.
@@ -121,13 +120,17 @@ class GapList:
         for gap in self._recent_gaps():
             from_ns = gap.from_ns
             if gap.lost is None and gap.to_ns < before_ns and (from_ns in self._anew or not only_anew):
-                lost = lost_between(gap.from_ns, gap.to_ns)
+                lost = lost_in(gap)
                 if lost is not None:
-                    gap = gap.model_copy(update={"lost": max(lost - gap.recovered, 0)})
+                    gap = gap.model_copy(update={"lost": lost})
                     self._guessed.add(from_ns)
                     self._keep(gap)
                     guessed.append(gap)
         return guessed
+
+    def unexplained(self) -> list[Gap]:
+        """Return those of the latest in which nobody knows yet what is missing."""
+        return [gap for gap in self._recent_gaps() if gap.lost is None]
 
     def settle(self, after_seq: int, last_seq: int) -> list[Gap]:
         """Nothing is missing where the numbers go on; return the gaps of which that is known now.
@@ -187,6 +190,10 @@ class SourceExaminer:
         self._counted_behind: int | None = None
         """Numbers tell what is missing behind this message; before the first one there are none."""
         self._recent_seq = np.full(1, -1, np.int64)
+        self._last = (-1, -1)
+        """Number and device's time of the last message that was examined."""
+        self._steps: dict[int, int] = {}
+        """How much time the device's clock says lies in a gap, by the gap's beginning."""
 
     def examine(self, block: MessageBlock) -> list[Gap]:
         """Return the gaps that the next messages show, and those of which more is known now."""
@@ -209,6 +216,7 @@ class SourceExaminer:
                 column = decoded[:, self._counts_at]
                 is_count = (column >= 0) & (column < _MOST_COUNTED)  # no comparison is true of NaN
                 numbers = np.where(is_count, column, -1.0).astype(np.int64)
+        self._measure_gaps(seq, device_ns, is_restart)
         found = self._finder.examine(seq, time_ns, arrived_ns, numbers, self._modulo, is_restart, device_ns)
         recent = np.concatenate((self._recent_seq, seq))
         if self._counted_behind is None and self._finder.are_counting:
@@ -222,7 +230,7 @@ class SourceExaminer:
             for restart in self._finder.restarted:
                 at = int(np.searchsorted(recent, restart.seq)) - 1
                 told += self._begin_anew(restart, int(recent[max(at, 0)]))
-        told += self.gaps.guess(self._finder.estimate, int(arrived_ns[-1]) - _SLACK_NS, only_anew=are_counting)
+        told += self.gaps.guess(self._lost_in, int(arrived_ns[-1]) - _SLACK_NS, only_anew=are_counting)
         return told
 
     def _begin_anew(self, restart: Restart, before_seq: int) -> list[Gap]:
@@ -240,7 +248,30 @@ class SourceExaminer:
         settled = []
         if self._finder.are_counting and self._counted_behind is not None:
             settled = self.gaps.settle(self._counted_behind, int(self._recent_seq[-1]))
-        return settled + self.gaps.guess(self._finder.estimate, _MOST_NS)
+        return settled + self.gaps.guess(self._lost_in, _MOST_NS)
+
+    def _measure_gaps(
+        self, seq: NDArray[np.int64], device_ns: NDArray[np.int64] | None, is_restart: NDArray[np.bool_] | None
+    ) -> None:
+        """Measure by the device's own clock how much time lies between the messages before and behind a gap."""
+        if device_ns is None or not len(seq):
+            return
+        seqs, times_ns = np.append(self._last[0], seq), np.append(self._last[1], device_ns)
+        for gap in self.gaps.unexplained():
+            at = int(np.searchsorted(seqs, gap.seq))
+            if 0 < at < len(seqs) and (is_restart is None or not is_restart[at - 1]):
+                before_ns, behind_ns = int(times_ns[at - 1]), int(times_ns[at])
+                if 0 <= before_ns <= behind_ns:
+                    self._steps[gap.from_ns] = behind_ns - before_ns
+        self._last = int(seq[-1]), int(device_ns[-1])
+
+    def _lost_in(self, gap: Gap) -> int | None:
+        """Estimate what is missing in a gap: by the device's clock if it ran on evenly, else by the usual rate."""
+        step_ns, period_ns = self._steps.pop(gap.from_ns, None), self._finder.period_ns
+        if step_ns is not None and period_ns and self._finder.is_regular:
+            return max(round(step_ns / period_ns) - 1, 0)
+        lost = self._finder.estimate(gap.from_ns, gap.to_ns)
+        return None if lost is None else max(lost - gap.recovered, 0)
 
     def complete(self, account: Account) -> Account:
         """Add to the source's account what was found."""

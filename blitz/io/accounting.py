@@ -81,7 +81,8 @@ class Accounting:
             self._put(record.id, accounts, {"verdict": line})
         except SpoolError as error:
             log.warning("The accounts of session %s could not be stored: %s", record.id, error)
-        return record.model_copy(update={"accounts": tuple(accounts), "verdict": line})
+        gaps = tuple(self.observer.gaps()) or record.gaps
+        return record.model_copy(update={"accounts": tuple(accounts), "verdict": line, "gaps": gaps})
 
     def _put(self, session_id: int, accounts: Sequence[Account], more: Mapping[str, str]) -> None:
         fields = {f"account:{account.source}": account.model_dump_json(exclude_none=True) for account in accounts}

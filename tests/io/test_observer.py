@@ -180,3 +180,20 @@ def test_one_source_that_cannot_be_examined_does_not_spoil_the_others(
     (logged,) = [record for record in caplog.records if record.exc_info]
     assert "Messages of bench1 are not examined from here on" in logged.getMessage()
     caplog.clear()
+
+
+@pytest.mark.parametrize("missing", [0, 40])
+def test_a_clock_that_ran_on_over_an_absence_tells_that_the_boards_ring_had_it_all_or_what_it_had_not(
+    missing: int,
+) -> None:
+    bench = Bench(row(0, CLOCKED))
+    send_steadily(bench, CLOCKED, list(range(600)))
+    away_ns = T0_NS + 599 * 10 * MS_NS
+    back_ns = away_ns + 2_000 * MS_NS
+    gap = Gap(source=0, seq=600, from_ns=away_ns, to_ns=back_ns, reason="unplugged", recovered=90)
+    bench.observer.add_gap(1, gap)
+    # The board sends what it holds in several answers: the link knows of the first one's 90 messages.
+    for number in range(600 + missing, 820):
+        bench.send(0, back_ns + max(number - 800, 0) * 10 * MS_NS, b"%d,1" % (number * 10))
+    (account,) = bench.finish()
+    assert (account.lost, account.gaps) == (missing, 1)

@@ -138,7 +138,7 @@ class Intake:
         if not self.spool.is_empty:
             log.info("%s messages that an earlier server left in the spool go into the store", self.spool.message_count)
             with self._lock:
-                self._begin_spooling("An earlier server left messages in the spool; they go into the store now.")
+                self._begin_spooling(None)
 
     def start(self) -> None:
         """Begin to put into the store what the spool holds, whenever it holds anything."""
@@ -366,11 +366,16 @@ class Intake:
 
     # ---- below: how -----------------------------------------------------------------------------------------------
 
-    def _begin_spooling(self, why: str) -> None:
+    def _begin_spooling(self, why: str | None) -> None:
+        """Use the spool from now on.
+
+        :param why: what is wrong with the store; None where nothing is.
+        """
         if not self._is_spooling:
             self._is_spooling = True
             self.spooling_since = datetime.now(UTC)
-            self._listener.store_changed(why)
+            if why is not None:
+                self._listener.store_changed(why)
             self._has_more.notify_all()
 
     def _end_spooling(self) -> None:

@@ -95,18 +95,18 @@ class RoomWatch:
         self._recorded_bytes = 0.0
         self._file_growth, self._memory_growth, self._spool_growth = (GrowthMeter(1.0) for _ in range(3))
         self._has_told_of_eviction = False
-        self._record = RoomRecord()
+        self._record: RoomRecord | None = None
 
     @property
-    def record(self) -> RoomRecord:
-        """What was found last."""
+    def record(self) -> RoomRecord | None:
+        """What was found last; None before the first look."""
         return self._record
 
     @property
     def stop_reason(self) -> str | None:
         """Why the running session must be stopped now, as a sentence; None while there is room."""
         record = self._record
-        return stop_sentence(record) if record.level == "full" else None
+        return stop_sentence(record) if record is not None and record.level == "full" else None
 
     def check_start(self) -> None:
         """Measure anew, and refuse a session that could not be stored.
@@ -120,7 +120,7 @@ class RoomWatch:
     def look(self, load: Load) -> RoomRecord:
         """Measure everything and return what there is; a change of the level is told. Redis may be asked."""
         with self._lock:
-            before: Level = self._record.level
+            before: Level = "ok" if self._record is None else self._record.level
             self._measure(load)
             stocks = self._stocks(load)
             trouble = None if load.store_error is None else explain_refusal(load.store_error)

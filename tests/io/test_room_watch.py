@@ -91,6 +91,13 @@ def test_while_there_is_room_nothing_is_said_and_the_reserve_does_not_count(benc
     assert watch.stop_reason is None
 
 
+def test_before_the_first_look_nothing_is_said_to_be_full(bench: Bench) -> None:
+    watch = bench.watch()
+    assert (watch.record, watch.stop_reason) == (None, None)
+    record = watch.look(Load())
+    assert watch.record == record
+
+
 def test_a_disk_that_fills_is_told_once_a_level_and_stops_the_session_at_the_reserve(bench: Bench) -> None:
     watch = bench.watch()
     levels = []

@@ -257,6 +257,12 @@ def test_a_wrong_link_is_told_without_its_token(wrong: str) -> None:
     assert isinstance(caught.value, BlitzError)
 
 
+def test_a_token_alone_is_no_name_to_look_up() -> None:
+    with pytest.raises(ConfigError, match="This is a token alone") as caught:
+        ServerAddress.parse("blz_c2VjcmV0")
+    assert "c2VjcmV0" not in str(caught.value)
+
+
 def test_a_fingerprint_for_plain_http_is_refused() -> None:
     with pytest.raises(ConfigError, match="plain HTTP"):
         AsyncClient("http://lab-pi:8999", fingerprint="ab" * 32)

@@ -42,7 +42,9 @@ def retention(
         headers = ("ID", "Name", "Started", "Size", "Goes", "Why")
         out.table(headers, [_row(step) for step in plan.steps])
     out.line(plan.describe())
-    if plan.steps and not apply:
+    if plan.steps and apply:
+        out.line("This was done; 'blitz trash list' shows what can be restored.")
+    elif plan.steps:
         out.line("Nothing was changed; 'blitz retention --apply' does it.")
 
 

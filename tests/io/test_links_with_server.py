@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -75,6 +76,11 @@ def test_sessions_go_to_the_trash_and_back(make_link: Callable[[str], str]) -> N
 
 def test_commands_take_a_link_and_never_show_its_token(make_link: Callable[[str], str]) -> None:
     link = make_link("viewer")
+    with blitz.Client(link) as client:
+        deadline_s = time.monotonic() + 30
+        while client.status().room is None:  # it is measured a moment after the start
+            assert time.monotonic() < deadline_s
+            time.sleep(0.05)
     token, fingerprint = re.fullmatch(r".*#(.*)&(.*)", link).groups()  # type: ignore[union-attr]
     code, printed, errors = command("status", "--server", link)
     assert code == 0, errors

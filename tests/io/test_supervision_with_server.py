@@ -57,6 +57,10 @@ def test_a_server_tells_its_manager_and_a_hook_what_becomes_of_it(
     assert manager.recv(1000) == b"WATCHDOG=1"
 
     assert _ask(server.url, "/health") == {"status": "ok"}
+    deadline_s = time.monotonic() + 30
+    while _ask(server.url, "/status").get("room") is None:  # it is measured a moment after the start
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
     values = {
         sample.name
         for family in text_string_to_metric_families(_ask(server.url, "/metrics"))

@@ -54,6 +54,8 @@ log = logging.getLogger("blitz.server")
 
 _SIMULATOR_START_S = 20.0
 _HTTP_STOP_S = 2
+STORE_TIMEOUT_S = 5.0
+"""Less than clients wait for an answer: they are told that the store does not answer."""
 ARCHIVE_TIMEOUT_S = 2.0
 """A Redis that hangs must not hold up the server's end."""
 
@@ -85,7 +87,8 @@ def _run(settings: ServerSettings, notifier: Notifier) -> int:
         stack.enter_context(log_files.to_file(settings))
         private = stack.enter_context(_locked_folder(settings) if settings.redis_url else _private_redis(settings))
         archive = ArchiverOptions.from_settings(settings)
-        store = DatabaseServer(private.url if private else settings.redis_url, settings.redis_prefix, archive.folder)
+        url = private.url if private else settings.redis_url
+        store = DatabaseServer(url, settings.redis_prefix, archive.folder, timeout_s=STORE_TIMEOUT_S)
         stack.callback(store.close)
         store.ping()
         store_schema.migrate(store)

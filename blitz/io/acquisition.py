@@ -140,8 +140,10 @@ class Acquisition:
             changed=self._store_changed,
         )
         self._anchor_ns = time.time_ns() - time.monotonic_ns()
+        self._telling = Housekeeping("status")
+        self._telling.add(self._tell_status)  # also while housekeeping waits for a store that hangs
         self.housekeeping = Housekeeping()
-        for chore in (self._tell_status, self.devices.find_new, self._look_at_clock):
+        for chore in (self.devices.find_new, self._look_at_clock):
             self.housekeeping.add(chore)
         self.housekeeping.add(self._keep_accounts, ACCOUNTS_EVERY_S)
         for chore in (self._look_at_room, self._watch.look, self.follow_store):
@@ -177,6 +179,7 @@ class Acquisition:
             self._tell_resumed(resumed)
         self.devices.start()
         self.housekeeping.start()
+        self._telling.start()
 
     def _empty_spool(self) -> None:
         while self.intake.is_spooling and self.intake.drain():
@@ -227,6 +230,7 @@ class Acquisition:
         """
         if self.housekeeping.is_stopping:
             return
+        self._telling.stop(INTAKE_TIMEOUT_S)
         self.housekeeping.stop(INTAKE_TIMEOUT_S)
         is_kept = self._session is not None and self._options.on_stop == "keep"
         if is_kept:

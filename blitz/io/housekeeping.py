@@ -15,14 +15,17 @@ Chore = Callable[[], None]
 
 
 class Housekeeping:
-    """Calls chores in the order in which they were added."""
+    """Calls chores in the order in which they were added.
 
-    def __init__(self) -> None:
+    :param name: of the thread.
+    """
+
+    def __init__(self, name: str = "housekeeping") -> None:
         self.beat_s = time.monotonic()
         """When the last chore ended, by the monotonic clock: a thread that hangs shows in it."""
         self._chores: list[tuple[Chore, int]] = []
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def add(self, chore: Chore, each_s: int = 1) -> None:
         """Call this, too; what it raises is logged, and nothing else suffers.

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 SERVER_PACKAGES = frozenset(
     (
         "cobs",
+        "cryptography",
         "fastapi",
         "fastapi_offline",
         "fastcrc",
@@ -140,6 +142,7 @@ def serve(
     }
     settings = config.load(config.ServerSettings, arguments, config_file)
     with needing("server", "The server", SERVER_PACKAGES):
+        import_module("cryptography")  # the server itself does so where it needs a certificate
         from blitz import server
     raise typer.Exit(server.run(settings))
 

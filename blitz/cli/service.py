@@ -49,10 +49,10 @@ def service(
         raise typer.BadParameter(f"{run_as!r} is no user's name.", param_hint="--run-as")
     if user:
         files = service_files.user_files(Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"))
-        warning = None
+        warning = service_files.why_incomplete()
     else:
         files = service_files.system_files(run_as, data_dir, root)
-        warning = service_files.why_not_reachable(run_as)
+        warning = service_files.why_incomplete() or service_files.why_not_reachable(run_as)
     out = Output(as_json)
     if not install:
         out.document(files=[{"path": str(file.path), "text": file.text} for file in files], warning=warning)

@@ -6,6 +6,7 @@ Makes texts and writes files; asks nobody anything.
 import os
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from blitz.cli.faults import InstallationError
@@ -85,6 +86,13 @@ def user_files(home_config: Path) -> list[ServiceFile]:
     """
     unit = _with_our_path(_template("blitz-server-user.service"))
     return [ServiceFile(home_config / "systemd/user/blitz-server.service", unit)]
+
+
+def why_incomplete() -> str | None:
+    """Return a sentence if this installation is without the server's packages."""
+    if find_spec("uvicorn") is not None:
+        return None
+    return 'This Blitz has no server. Install the rest of it with: pip install "blitz[server]"'
 
 
 def why_not_reachable(run_as: str) -> str | None:

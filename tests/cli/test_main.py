@@ -235,14 +235,21 @@ def test_client_without_a_screen_says_so(monkeypatch: pytest.MonkeyPatch, capsys
 
 
 @pytest.mark.parametrize(
-    ("command", "missing", "hint"), [("client", "PyQt5", "blitz[gui]"), ("serve", "fastapi", "blitz[server]")]
+    ("command", "missing", "hint"),
+    [
+        (["client"], "PyQt5", "blitz[gui]"),
+        (["serve"], "fastapi", "blitz[server]"),
+        (["serve"], "cryptography", "blitz[server]"),
+        (["token", "create", "--role", "viewer", "--host", "lab-pi"], "cryptography", "blitz[server]"),
+    ],
 )
-def test_missing_extra_is_one_sentence_with_the_remedy(command: str, missing: str, hint: str) -> None:
+def test_missing_extra_is_one_sentence_with_the_remedy(
+    command: list[str], missing: str, hint: str, tmp_path: Path
+) -> None:
     program = (
-        f"import sys; sys.modules[{missing!r}] = None\n"
-        f"from blitz.cli.main import invoke; sys.exit(invoke([{command!r}]))"
+        f"import sys; sys.modules[{missing!r}] = None\nfrom blitz.cli.main import invoke; sys.exit(invoke({command!r}))"
     )
-    environment = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
+    environment = os.environ | {"QT_QPA_PLATFORM": "offscreen", "BLITZ_DATA_DIR": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False, env=environment
     )

@@ -100,6 +100,13 @@ def test_a_users_service_lies_in_the_users_folder(
     assert "User=" not in unit.read_text()
 
 
+def test_an_installation_without_the_server_is_said(app: typer.Typer, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "has no server" not in CliRunner().invoke(app, []).stdout
+    monkeypatch.setattr(service_files, "find_spec", lambda name: None)
+    assert 'pip install "blitz[server]"' in CliRunner().invoke(app, []).stdout
+    assert "has no server" in json.loads(CliRunner().invoke(app, ["--user", "--json"]).stdout)["warning"]
+
+
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "etc").write_text("")
     (file, *_) = service_files.system_files("blitz", Path("/var/lib/blitz"), tmp_path)

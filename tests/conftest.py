@@ -5,6 +5,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,11 +23,17 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 for name in [name for name in os.environ if name.startswith("BLITZ_") and name != "BLITZ_SOAK"]:
     del os.environ[name]
 os.environ["BLITZ_CONFIG"] = os.devnull
+_sockets = Path(tempfile.mkdtemp(prefix="blitz-test-"))
+os.environ["XDG_RUNTIME_DIR"] = str(_sockets)  # a server that a test kills leaves its folder behind
 
 _calm = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]}
 settings.register_profile("quick", max_examples=25, print_blob=True, **_calm)
 settings.register_profile("soak", max_examples=2000, print_blob=True, **_calm)
 settings.load_profile("soak" if os.environ.get("BLITZ_SOAK") else "quick")
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(_sockets, ignore_errors=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -137,8 +137,13 @@ def test_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_wrong_usage_is_one_sentence_and_exit_code_two(
-    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    monkeypatch.setenv("BLITZ_DATA_DIR", str(tmp_path))
     assert invoke(arguments) == 2
     printed = capsys.readouterr()
     assert printed.out == ""

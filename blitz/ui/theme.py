@@ -99,6 +99,9 @@ DARK = Theme(
 )
 
 
+_IS_STYLED = "isPlain"
+
+
 class Appearance(QObject):
     """The theme in force: applies it to the application and tells those who paint by themselves."""
 
@@ -109,7 +112,9 @@ class Appearance(QObject):
         super().__init__(parent)
         self._application = application
         self._system_is_dark = _system_is_dark(application)
-        application.setStyle(PlainStyle())
+        if not application.property(_IS_STYLED):  # Qt takes a style of ours over, and crashes over its replacement
+            application.setProperty(_IS_STYLED, True)
+            application.setStyle(PlainStyle())
         self.choice = ThemeChoice.SYSTEM
         self.theme = LIGHT
 

@@ -1,5 +1,6 @@
 """Notices: what an operator should read stays until it is dismissed, and never stands in the way."""
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,6 +35,12 @@ class NoticesArea(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rows: list[_Row] = []
+        self._fleeting: list[tuple[float, Notice]] = []
+        """Until when, by the monotonic clock, notices stand that go by themselves."""
+        # One timer and methods for slots: a slot without an owner outlives a window that is taken apart.
+        self._withdrawal = QTimer(self)
+        self._withdrawal.setSingleShot(True)
+        self._withdrawal.timeout.connect(self._withdraw_due)
         content = QWidget()
         self._column = QVBoxLayout(content)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -86,11 +93,8 @@ class NoticesArea(QWidget):
         notice = Notice.model_validate({"severity": severity, "text": text, "time": datetime.now(UTC)})
         self.add(notice, action)
         if for_ms:
-            timer = QTimer(self)
-            timer.setSingleShot(True)
-            timer.timeout.connect(lambda: self._withdraw(notice))
-            timer.timeout.connect(timer.deleteLater)
-            timer.start(for_ms)
+            self._fleeting.append((time.monotonic() + for_ms / 1000, notice))
+            self._wait_for_next()
 
     def show_boards(self, boards: Iterable[BoardRecord]) -> None:
         """Mark the warnings of boards that were away and are back: what they say is over."""
@@ -105,9 +109,19 @@ class NoticesArea(QWidget):
             self._remove(row)
         self._fit()
 
-    def _withdraw(self, notice: Notice) -> None:
-        for row in [row for row in self._rows if row.notice is notice]:
+    def _withdraw_due(self) -> None:
+        """Remove what has stood for its time, and wait for the next."""
+        now_s = time.monotonic()
+        due = [notice for until_s, notice in self._fleeting if until_s <= now_s]
+        self._fleeting = [(until_s, notice) for until_s, notice in self._fleeting if until_s > now_s]
+        for row in [row for row in self._rows if any(row.notice is notice for notice in due)]:
             self._dismiss(row)
+        self._wait_for_next()
+
+    def _wait_for_next(self) -> None:
+        if self._fleeting:
+            wait_s = min(until_s for until_s, _ in self._fleeting) - time.monotonic()
+            self._withdrawal.start(max(round(wait_s * 1000), 1))
 
     def _dismiss(self, row: "_Row") -> None:
         self._remove(row)

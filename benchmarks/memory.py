@@ -14,6 +14,7 @@ import os
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import redis
 from rig.processes import redis_process, resident_bytes
@@ -40,7 +41,8 @@ def send_numbered(master: int, count: int, rate_hz: float) -> None:
 
 def stored(client: redis.Redis, key: str) -> int:
     """Return how many messages a session has, in Redis and in the archive."""
-    first, length = client.pipeline().get(f"{key}_first").llen(key).execute()
+    pipeline: Any = client.pipeline()
+    first, length = pipeline.get(f"{key}_first").llen(key).execute()
     return int(first or 0) + int(length)
 
 

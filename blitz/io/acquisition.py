@@ -69,6 +69,8 @@ LAST_DRAIN_S = 2.5
 INTAKE_TIMEOUT_S = 2.0
 """A store that takes longer than that to take messages is away: they go to the spool."""
 LEASE_EVERY_S = 3
+HOUSE_STOP_S = 0.5
+"""Longer than that it waits for a store that hangs, and may be left to that."""
 ACCOUNTS_EVERY_S = 10
 """How often accounts are written down: what a restarted server goes on from."""
 _NOTICES_KEPT = 200
@@ -230,8 +232,8 @@ class Acquisition:
         """
         if self.housekeeping.is_stopping:
             return
-        self._telling.stop(INTAKE_TIMEOUT_S)
-        self.housekeeping.stop(INTAKE_TIMEOUT_S)
+        self._telling.stop(HOUSE_STOP_S)
+        self.housekeeping.stop(HOUSE_STOP_S)
         is_kept = self._session is not None and self._options.on_stop == "keep"
         if is_kept:
             log.info("The session is left running: the next server goes on with it")

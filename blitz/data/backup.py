@@ -14,9 +14,9 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
-from blitz import __version__
 from blitz.data import store_schema
 from blitz.data.backup_format import (
     FOLDER_FILES,
@@ -60,7 +60,7 @@ def write_backup(
         raise BackupError(f"There is nothing to save: no server has used the store at {store.address} yet.")
     with _finished_file(path, force=force) as partial:
         with partial.open("wb") as file:
-            writer = BackupWriter(file, __version__)
+            writer = BackupWriter(file, version("blitz"))
             manifest = _write(store, writer, store_snapshot(store, schema_version), data_dir, progress)
             writer.finish(manifest)
             file.flush()
@@ -173,7 +173,7 @@ def _write(
         }
     )
     return Manifest(
-        blitz_version=__version__,
+        blitz_version=version("blitz"),
         created_at=datetime.now(UTC),
         store=snapshot,
         sessions=tuple(saved),

@@ -6,7 +6,15 @@ import typer
 
 from blitz.cli.asking import ask, client_settings
 from blitz.cli.faults import ExitCode
-from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, SessionArgument, TokenOption
+from blitz.cli.options import (
+    EPILOG,
+    ConfigOption,
+    JsonOption,
+    ServerOption,
+    SessionArgument,
+    TokenOption,
+    list_by_default,
+)
 from blitz.cli.output import Output
 
 if TYPE_CHECKING:
@@ -20,18 +28,6 @@ _MEGABYTE = 1 << 20
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(archive, epilog=EPILOG)
-
-
-@archive.callback(invoke_without_command=True)
-def _archive(
-    context: typer.Context,
-    server: ServerOption = None,
-    token: TokenOption = None,
-    config_file: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    if context.invoked_subcommand is None:
-        list_archive(server, token, config_file, as_json)
 
 
 @archive.command("list", epilog=EPILOG)
@@ -52,6 +48,9 @@ def list_archive(
     out.line(_describe(record))
     if record.trouble:
         out.line(f"Messages cannot move at present: {record.trouble}")
+
+
+list_by_default(archive, list_archive)
 
 
 @archive.command(epilog=EPILOG)

@@ -7,7 +7,7 @@ import typer
 
 from blitz.cli import source_options as options
 from blitz.cli.asking import ask, client_settings, confirm
-from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, TokenOption, YesOption
+from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, TokenOption, YesOption, list_by_default
 from blitz.cli.output import Output, local_time
 
 if TYPE_CHECKING:
@@ -26,18 +26,6 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=EPILOG)(definition)
 
 
-@sources.callback(invoke_without_command=True)
-def _sources(
-    context: typer.Context,
-    server: ServerOption = None,
-    token: TokenOption = None,
-    config_file: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    if context.invoked_subcommand is None:
-        list_sources(server, token, config_file, as_json)
-
-
 @sources.command("list", epilog=EPILOG)
 def list_sources(
     server: ServerOption = None,
@@ -54,6 +42,9 @@ def list_sources(
         out.table(headers, [_source_row(record) for record in records])
     else:
         out.line("No sources. Ports of known kinds are found by themselves; add others with 'blitz sources add LINK'.")
+
+
+list_by_default(sources, list_sources)
 
 
 @sources.command(epilog=EPILOG)

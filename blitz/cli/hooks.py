@@ -6,7 +6,7 @@ import typer
 
 from blitz.cli.asking import ask, client_settings
 from blitz.cli.faults import ExitCode
-from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, TokenOption
+from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, TokenOption, list_by_default
 from blitz.cli.output import Output, local_time
 
 if TYPE_CHECKING:
@@ -18,18 +18,6 @@ hooks = typer.Typer(name="hooks", help="Show whom the server tells what happens,
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(hooks, epilog=EPILOG)
-
-
-@hooks.callback(invoke_without_command=True)
-def _hooks(
-    context: typer.Context,
-    server: ServerOption = None,
-    token: TokenOption = None,
-    config_file: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    if context.invoked_subcommand is None:
-        list_hooks(server, token, config_file, as_json)
 
 
 @hooks.command("list", epilog=EPILOG)
@@ -48,6 +36,9 @@ def list_hooks(
         return
     headers = ("Name", "Kind", "Tells", "Sent", "Waiting", "Dropped", "Last sent", "Trouble")
     out.table(headers, [_row(record) for record in records])
+
+
+list_by_default(hooks, list_hooks)
 
 
 @hooks.command("test", epilog=EPILOG)

@@ -1,5 +1,6 @@
 """Options that several commands share, so that they mean the same everywhere."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -35,3 +36,18 @@ BoardArgument = Annotated[
     str, typer.Argument(metavar="BOARD", help="The board's name, as 'blitz boards' lists it.", show_default=False)
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def list_by_default(group: typer.Typer, show: Callable[[str | None, str | None, Path | None, bool], None]) -> None:
+    """Let a group of commands that is called without one of them show its list."""
+
+    @group.callback(invoke_without_command=True)
+    def show_alone(
+        context: typer.Context,
+        server: ServerOption = None,
+        token: TokenOption = None,
+        config_file: ConfigOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        if context.invoked_subcommand is None:
+            show(server, token, config_file, as_json)

@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blitz.cli.asking import ask, client_settings, confirm
-from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, SessionArgument, TokenOption, YesOption
+from blitz.cli.options import (
+    EPILOG,
+    ConfigOption,
+    JsonOption,
+    ServerOption,
+    SessionArgument,
+    TokenOption,
+    YesOption,
+    list_by_default,
+)
 from blitz.cli.output import Output, local_time
 
 if TYPE_CHECKING:
@@ -42,18 +51,6 @@ def star(
     out.line(f"Session {record.id} is {'no longer starred' if off else 'starred'}.")
 
 
-@trash.callback(invoke_without_command=True)
-def _trash(
-    context: typer.Context,
-    server: ServerOption = None,
-    token: TokenOption = None,
-    config_file: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    if context.invoked_subcommand is None:
-        list_trash(server, token, config_file, as_json)
-
-
 @trash.command("list", epilog=EPILOG)
 def list_trash(
     server: ServerOption = None,
@@ -69,6 +66,9 @@ def list_trash(
         out.table(("ID", "Name", "Started", "Messages", "Deleted", "Starred"), [_row(record) for record in records])
     else:
         out.line("The trash is empty.")
+
+
+list_by_default(trash, list_trash)
 
 
 @trash.command(epilog=EPILOG)

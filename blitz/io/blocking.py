@@ -7,7 +7,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from types import TracebackType
@@ -215,8 +215,7 @@ class Client(BlockingDeviceCalls, BlockingTrashCalls, BlockingRetentionCalls, Bl
             if self._is_closed:
                 raise closed_error(self.address)
             if self._portal is None:
-                self._context = start_blocking_portal(name="blitz client")
-                self._portal = self._context.__enter__()
+                self._context, self._portal = _start()
                 # A script that ends without close() would wait for this thread at a time when it runs no more.
                 self._end_if_forgotten = weakref.finalize(
                     self, _end_forgotten, self._client, self._context, self._portal
@@ -229,6 +228,26 @@ class Client(BlockingDeviceCalls, BlockingTrashCalls, BlockingRetentionCalls, Bl
         except BaseException:
             future.cancel()
             raise
+
+
+def _start() -> tuple[AbstractContextManager[BlockingPortal], BlockingPortal]:
+    """Start the connection's thread, from a helper: Ctrl-C amid anyio's start would wait for that thread for ever."""
+
+    def enter() -> tuple[AbstractContextManager[BlockingPortal], BlockingPortal]:
+        context = start_blocking_portal(name="blitz client")
+        return context, context.__enter__()
+
+    helper = ThreadPoolExecutor(1, "blitz client starts")
+    started = helper.submit(enter)
+    try:
+        while not wait([started], _WAKE_S).done:
+            pass
+        return started.result()
+    except BaseException:
+        started.add_done_callback(lambda _: started.exception() or started.result()[0].__exit__(None, None, None))
+        raise
+    finally:
+        helper.shutdown(wait=False)
 
 
 def _end(client: AsyncClient, context: AbstractContextManager[BlockingPortal], portal: BlockingPortal) -> None:

@@ -21,6 +21,8 @@ Row = Mapping[int | str, float]
 
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", " ": "spaces"}
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_SPACES = " \t\r\n\v\f"
+"""What decoding takes for spaces around a number; str.strip() takes more."""
 _MISSING = frozenset({"", "nan", "-nan", "inf", "-inf", "ovf", "null", "none", "na", "n/a", "-", "--"})
 _LONGEST_LABEL = 80
 # Bounded on both sides of the spaces, so that no line, however long, takes long to search.
@@ -115,7 +117,7 @@ def numbers_left_out(reading: TextReading, lines: Sequence[bytes]) -> list[int]:
 
 def parse_number(text: str) -> float | None:
     """Return a field's number, NaN where the device has none to tell, None where it is something else."""
-    text = text.strip()
+    text = text.strip(_SPACES)
     if _NUMBER.fullmatch(text):
         return _finite(float(text))
     return math.nan if text.lower() in _MISSING else None
@@ -172,7 +174,7 @@ def _json_numbers(value: Any, place: str) -> Iterator[tuple[str, float]]:
             yield from _json_numbers(part, f"{place}.{index}")
     elif isinstance(value, float):
         yield place, _finite(value)
-    elif isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+    elif isinstance(value, str) and _NUMBER.fullmatch(value.strip(_SPACES)):
         yield place, _finite(float(value))
 
 

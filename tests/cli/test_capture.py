@@ -18,6 +18,8 @@ from blitz.cli.main import invoke
 from blitz.io.recording import RecordingReader, RecordingWriter
 
 DEADLINE_S = 30.0
+INTERRUPTED = (130, -signal.SIGINT)
+"""A shell shows 130 for both. Python ends itself by the signal if that came amid an exec, as modules are loaded."""
 
 
 class Device:
@@ -192,7 +194,7 @@ def test_replay_ends_with_ctrl_c_and_takes_its_link_away(
     assert process.stdout.readline() == f"{path} is played at {link} as soon as a program opens it. Ctrl-C ends it.\n"
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=DEADLINE_S) == ("", "Interrupted.\n")
-    assert process.returncode == 130
+    assert process.returncode in INTERRUPTED
     assert not os.path.lexists(link)
 
 

@@ -18,6 +18,8 @@ from blitz.io.drill import DrillResult
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it needs pseudo terminals and a private Redis")
 
+INTERRUPTED = (130, -signal.SIGINT)
+"""A shell shows 130 for both. Python ends itself by the signal if that came amid an exec, as modules are loaded."""
 RESULT = DrillResult("unplug", "a device unplugged", 3, 900, 880, 20, 0, 0, 1.25, None, None, ())
 
 
@@ -77,7 +79,7 @@ def test_ctrl_c_ends_the_drills_server_and_removes_its_folder(tmp_path: Path) ->
             time.sleep(0.05)
         drill.send_signal(signal.SIGINT)
         said, _ = drill.communicate(timeout=60)
-        assert drill.returncode == 130, said.decode()
+        assert drill.returncode in INTERRUPTED, said.decode()
     assert b"Traceback" not in said
     assert not list(tmp_path.iterdir())
     for entry in Path("/proc").glob("[0-9]*/cwd"):

@@ -95,6 +95,29 @@ def test_closing_while_a_request_is_under_way_ends_it_with_an_error(scripted: An
             waiting.result(10)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no SIGINT to send")
+def test_ctrl_c_while_the_connection_starts_does_not_wait_for_ever(scripted: Any) -> None:
+    script = f"""
+import os, signal, threading
+from anyio import from_thread
+run = from_thread.run_eventloop
+def run_late(*args, **options):
+    os.kill(os.getpid(), signal.SIGINT)
+    threading.Event().wait(0.2)
+    return run(*args, **options)
+from_thread.run_eventloop = run_late
+import blitz
+try:
+    blitz.Client({scripted.url!r}).connect()
+except KeyboardInterrupt:
+    print("interrupted")
+    while any(thread.name == "blitz client" for thread in threading.enumerate()):
+        threading.Event().wait(0.01)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.stdout, done.returncode) == ("interrupted\n", 0), done.stderr
+
+
 def test_errors_reach_the_caller_with_their_type(scripted: Any) -> None:
     scripted.answer("/status", 200, "text/plain", b"", delay=asyncio.Event())
     with pytest.raises(RequestTimeout), blitz.Client(scripted.url, timeout=0.1):

@@ -261,3 +261,8 @@ def test_any_json_objects_have_a_definition_or_none(objects: list[dict[str, obje
 
 def test_json_texts_that_are_numbers_become_channels() -> None:
     assert names(guess(*[json.dumps({"t": "21.5", "unit": "C"})] * 4)) == ["t"]
+
+
+def test_what_decoding_takes_for_no_number_becomes_no_channel() -> None:
+    assert guess_definition([json.dumps({"a": "0\x1f"}).encode()] * 4) is None
+    assert names(guess(*[json.dumps({"a": "0\x1f", "b": "7 "})] * 4)) == ["b"]

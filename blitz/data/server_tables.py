@@ -152,13 +152,7 @@ def _open(path: str) -> sqlalchemy.Engine:
             raise TablesError(f"Cannot make the folder {Path(path).parent}: {error.strerror}.") from error
         with contextlib.suppress(OSError):  # which SQLite tells in its own words
             Path(path).touch(mode=0o600)
-    engine = sqlalchemy.create_engine(
-        sqlalchemy.URL.create("sqlite", database=path),
-        connect_args={"check_same_thread": False, "timeout": _BUSY_TIMEOUT_S},
-        poolclass=sqlalchemy.StaticPool,
-    )
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
+    engine = _engine(path, "IMMEDIATE")
     try:
         with tables_fault(path), engine.begin() as connection:
             _check(connection, path)
@@ -166,6 +160,11 @@ def _open(path: str) -> sqlalchemy.Engine:
         engine.dispose()
         raise
     return engine
+
+
+def open_reading(path: str) -> sqlalchemy.Engine:
+    """Open a file that is in order for transactions that only read: they see one state, and wait for no writer."""
+    return _engine(path, "DEFERRED")
 
 
 @contextmanager
@@ -189,8 +188,15 @@ def _prepare(connection: Any, _record: object) -> None:
         raise
 
 
-def _begin(connection: sqlalchemy.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _engine(path: str, begin: str) -> sqlalchemy.Engine:
+    engine = sqlalchemy.create_engine(
+        sqlalchemy.URL.create("sqlite", database=path),
+        connect_args={"check_same_thread": False, "timeout": _BUSY_TIMEOUT_S},
+        poolclass=sqlalchemy.StaticPool,
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(f"BEGIN {begin}"))
+    return engine
 
 
 def _check(connection: sqlalchemy.Connection, path: str) -> None:

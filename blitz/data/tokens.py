@@ -52,7 +52,7 @@ class TokenStore(TableFile):
 
     def tokens(self) -> list[TokenRecord]:
         """Return all tokens, those that were revoked, too, oldest first."""
-        with self.transaction() as db:
+        with self.reading() as db:
             return [_record(row) for row in db.execute(select(TOKENS).order_by(TOKENS.c.id))]
 
     def revoke(self, token_id: int) -> TokenRecord:
@@ -71,7 +71,7 @@ class TokenStore(TableFile):
     def bearers(self) -> dict[str, Bearer]:
         """Return whom each token that is worth something stands for, by its hash."""
         columns = [TOKENS.c.hash, TOKENS.c.id, TOKENS.c.name, TOKENS.c.role]
-        with self.transaction() as db:
+        with self.reading() as db:
             rows = db.execute(select(*columns).where(TOKENS.c.revoked_ms.is_(None))).all()
         return {row.hash: Bearer(row.id, row.name, Role(row.role)) for row in rows}
 

@@ -37,7 +37,10 @@ class TokenBook:
         self._bearers = store.bearers()
         self._read_s = clock()
         self._turn = asyncio.Lock()
-        self._own_thread = anyio.CapacityLimiter(1)  # calls that wait for boards may hold all the usual ones
+        # Calls that wait for boards may hold all the usual threads; and no request waits for a disk that writes.
+        self._reads = anyio.CapacityLimiter(1)
+        self._writes = anyio.CapacityLimiter(1)
+        self._keeping: asyncio.Task[None] | None = None
         self._used_ms: dict[int, int] = {}
         self._kept_ms: dict[int, int] = {}
         self._watched: dict[int, set[Callable[[], None]]] = {}
@@ -61,10 +64,12 @@ class TokenBook:
                 return
             began_s = self._clock()
             try:
-                self._bearers = await anyio.to_thread.run_sync(self._read, limiter=self._own_thread)
+                self._bearers = await anyio.to_thread.run_sync(self._store.bearers, limiter=self._reads)
             except TablesError as error:
-                self._warn(error)
+                self._warn("Tokens cannot be read, those known before go on to count: %s", error)
             self._read_s = began_s
+        if self._keeping is None or self._keeping.done():
+            self._keeping = asyncio.get_running_loop().create_task(self._keep_use())
         self._tell_revoked()
 
     @contextmanager
@@ -96,18 +101,22 @@ class TokenBook:
             for on_revoked in list(self._watched[token_id]):
                 on_revoked()
 
-    def _read(self) -> dict[str, Bearer]:
+    async def _keep_use(self) -> None:
         used = {
             token_id: used_ms
             for token_id, used_ms in self._used_ms.copy().items()
             if used_ms - self._kept_ms.get(token_id, 0) >= _USE_KEPT_EACH_MS
         }
-        if used:
-            self._store.note_use(used)
+        if not used:
+            return
+        try:
+            await anyio.to_thread.run_sync(self._store.note_use, used, limiter=self._writes, abandon_on_cancel=True)
+        except TablesError as error:
+            self._warn("When tokens were used cannot be kept: %s", error)
+        else:
             self._kept_ms |= used
-        return self._store.bearers()
 
-    def _warn(self, error: TablesError) -> None:
+    def _warn(self, sentence: str, error: TablesError) -> None:
         if self._clock() - self._warned_s >= _WARN_EACH_S:
             self._warned_s = self._clock()
-            log.warning("Tokens cannot be read, those known before go on to count: %s", error)
+            log.warning(sentence, error)

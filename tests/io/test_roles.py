@@ -3,7 +3,9 @@
 import asyncio
 import json
 import re
+import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -21,7 +23,7 @@ from blitz.io.api import create_app
 from blitz.io.audit_trail import AuditTrail
 from blitz.io.guard import Guard
 from blitz.io.roles import OPEN_ON_LOOPBACK, ROLES, WEBSOCKET, may, needed_role
-from blitz.io.token_book import TokenBook
+from blitz.io.token_book import STALE_S, TokenBook
 
 SETTING = "the-setting-token-of-an-admin"
 EVERYBODY = (None, Role.VIEWER, Role.OPERATOR, Role.ADMIN)
@@ -231,9 +233,29 @@ def test_a_token_is_taken_as_soon_as_it_is_made_and_refused_once_it_is_revoked(g
         while (await ask(guard, "GET", "/api/v1/status", token))[0] != 401:
             assert asyncio.get_running_loop().time() < deadline_s
             await asyncio.sleep(0.05)
+        while guarded.tokens.tokens()[-1].last_used_at is None:
+            assert asyncio.get_running_loop().time() < deadline_s
+            await asyncio.sleep(0.05)
 
     run(check)
-    assert guarded.tokens.tokens()[-1].last_used_at is not None
+
+
+def test_no_request_waits_for_whoever_writes_the_tables(guarded: Guarded, tmp_path: Path) -> None:
+    async def check() -> None:
+        guard = guarded.guard(book=TokenBook(tokens))
+        writing = sqlite3.connect(tokens.path, isolation_level=None)
+        writing.execute("BEGIN EXCLUSIVE")
+        began_s = asyncio.get_running_loop().time()
+        for _ in range(3):
+            assert (await ask(guard, "GET", "/api/v1/status", token))[0] == 200
+            await asyncio.sleep(STALE_S)
+        assert asyncio.get_running_loop().time() - began_s < 6  # who waits for the writer gives up after ten
+        writing.execute("ROLLBACK")
+        writing.close()
+
+    with TokenStore(tmp_path / "server.db") as tokens:
+        _, token = tokens.create(Role.VIEWER)
+        run(check)
 
 
 def test_wrong_tokens_are_slowed_where_they_come_from_and_nowhere_else(guarded: Guarded) -> None:

@@ -67,7 +67,8 @@ class SegmentEncoder:
         self._sink = _Sink()
         header = json.dumps({"version": _VERSION, "store_id": store_id, "session_id": session_id})
         self._schema = _SCHEMA.with_metadata({"blitz": header})
-        options = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", _ZSTD_LEVEL))
+        # Threads for the columns of one block cost more than they save, while Redis uses another core.
+        options = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", _ZSTD_LEVEL), use_threads=False)
         self._writer = pa.ipc.new_file(self._sink, self._schema, options=options)
         self._offset = 0
         self._places: list[BlockPlace] = []

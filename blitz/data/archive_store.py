@@ -4,8 +4,8 @@ Implements :class:`blitz.data.archiving.Store`. Used by one thread; only the arc
 """
 
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
 import numpy as np
@@ -14,13 +14,13 @@ import redis
 
 from blitz.data.archive_plan import Extent
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
-from blitz.data.bulk_reading import ARRIVAL_DTYPE, Arrivals, Lane
+from blitz.data.bulk_reading import ARRIVAL_DTYPE, BUFFER_BYTES, Arrivals, Lane, read_reply
 from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, StoreKeys
 from blitz.data.store_reader import translated
 
-_LANES = 4
-_BLOCKS_AHEAD = 2
-_REPLY_BYTES = 1 << 18
+_LANES = 3
+_REPLIES_AHEAD = 3
+_REPLY_BYTES = 1 << 20
 _FIRST_COUNT = 1024
 _SESSIONS_AT_ONCE = 500
 _VALUES_A_COMMAND = 2000
@@ -59,6 +59,7 @@ class ArchiveStore:
         self._keys = keys
         self._store_id = store_id
         self._lanes = [Lane(client.connection_pool) for _ in range(_LANES)]
+        self._buffers = [bytearray(BUFFER_BYTES) for _ in range(_REPLIES_AHEAD)]
         self._count = _FIRST_COUNT
 
     def close(self) -> None:
@@ -94,20 +95,8 @@ class ArchiveStore:
     def blocks(self, session_id: int, first: int, stop: int) -> Iterator[MessageBlock]:
         """Yield messages, cut on the grid; fewer if they are not all there.
 
-        The next ones are fetched by a thread of its own while the caller works on those that it has.
+        A thread of its own receives the next ones while the caller works on those that it has.
         """
-        fetched = self._blocks(session_id, first, stop)
-        pool = ThreadPoolExecutor(1, "archive-fetch")
-        try:
-            waiting = deque(pool.submit(next, fetched, None) for _ in range(_BLOCKS_AHEAD))
-            while (block := waiting.popleft().result()) is not None:
-                waiting.append(pool.submit(next, fetched, None))
-                yield block
-        finally:
-            pool.shutdown(cancel_futures=True)
-            fetched.close()
-
-    def _blocks(self, session_id: int, first: int, stop: int) -> Generator[MessageBlock, None, None]:
         base = int(self._execute("GET", self._keys.first(session_id)) or 0)
         started = self._execute("GET", self._keys.start(session_id))
         if started is None or first < base:
@@ -184,32 +173,70 @@ class ArchiveStore:
         return extents
 
     def _raw(self, key: str, base: int, first: int, stop: int) -> Iterator[Any]:
-        """Yield the raw messages as Arrow arrays, each within one block of the grid; Redis works ahead."""
-        waiting: deque[tuple[Lane, int]] = deque()
-        seq = first
+        """Yield the raw messages as Arrow arrays, each within one block of the grid."""
+        replies = _Replies(self._lanes, key, base, first, stop, self._count)
+        pool = ThreadPoolExecutor(1, "archive-fetch")
+        waiting: deque[tuple[bytearray, Future[tuple[int, int] | None]]] = deque()
         try:
-            while seq < stop or waiting:
-                while seq < stop and len(waiting) < _LANES:
-                    lane = next(lane for lane in self._lanes if all(lane is not other for other, _ in waiting))
-                    count = min(self._count, stop - seq, GRID_MESSAGES - seq % GRID_MESSAGES)
-                    lane.ask("LRANGE", key, seq - base, seq - base + count - 1)
-                    waiting.append((lane, count))
-                    seq += count
-                lane, count = waiting[0]
-                raw = lane.take()
-                waiting.popleft()
+            for buffer in self._buffers:
+                waiting.append((buffer, pool.submit(replies.receive, buffer)))
+            while True:
+                buffer, future = waiting.popleft()
+                received = future.result()
+                if received is None:
+                    return
+                size, count = received
+                raw = read_reply(buffer, size)
+                waiting.append((buffer, pool.submit(replies.receive, buffer)))
                 if len(raw):
-                    self._count = max(64, min(GRID_MESSAGES, _REPLY_BYTES // (raw.nbytes // len(raw) + 1)))
                     yield raw
                 if len(raw) < count:
                     return
         finally:
-            for lane, _ in waiting:  # their replies would be taken for others'
-                lane.close()
+            pool.shutdown(cancel_futures=True)
+            replies.close()
+            self._count = replies.count
 
     def _execute(self, *command: Any) -> Any:
         with translated():
             return self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
+
+
+class _Replies:
+    """Receives a list's elements, a reply at a time, while Redis works on the next ones. Used by one thread."""
+
+    def __init__(self, lanes: Sequence[Lane], key: str, base: int, first: int, stop: int, count: int) -> None:
+        self._free = list(lanes)
+        self._waiting: deque[tuple[Lane, int]] = deque()
+        self._key = key
+        self._base = base
+        self._seq = first
+        self._stop = stop
+        self.count = count
+        """Elements to ask for at once: as many as make a reply of a certain size."""
+
+    def receive(self, buffer: bytearray) -> tuple[int, int] | None:
+        """Receive the next reply; return its size, and how many elements it should have. None at the end."""
+        while self._seq < self._stop and self._free:
+            lane, count = self._free.pop(), self.count
+            count = min(count, self._stop - self._seq, GRID_MESSAGES - self._seq % GRID_MESSAGES)
+            begin = self._seq - self._base
+            self._waiting.append((lane, count))
+            lane.ask("LRANGE", self._key, begin, begin + count - 1)
+            self._seq += count
+        if not self._waiting:
+            return None
+        lane, count = self._waiting[0]
+        size = lane.receive(buffer)
+        self._waiting.popleft()
+        self._free.append(lane)
+        self.count = max(64, min(GRID_MESSAGES, _REPLY_BYTES * count // max(size, 1)))
+        return size, count
+
+    def close(self) -> None:
+        """Close the lanes with a question under way: their replies would be taken for others'."""
+        for lane, _ in self._waiting:
+            lane.close()
 
 
 def _packed_arrivals(block: MessageBlock) -> list[bytes]:

@@ -21,7 +21,9 @@ from blitz.data.store_reader import translated
 ARRIVAL_DTYPE = np.dtype([("first", "<u8"), ("ns", "<i8"), ("source", "<u2"), ("count", "<u4")])
 """An entry of a session's arrivals, as :data:`blitz.data.store_keys.ARRIVAL` packs it."""
 
-_BUFFER_BYTES = 1 << 20
+BUFFER_BYTES = 1 << 20
+"""Of a buffer for replies, to begin with."""
+
 _FIRST_COUNT = 1024
 
 
@@ -31,7 +33,6 @@ class Lane:
     def __init__(self, pool: "redis.ConnectionPool") -> None:
         self.pool = pool
         self._connection: Any = None
-        self._buffer = bytearray(_BUFFER_BYTES)
         self._end = b""
 
     def ask(self, *command: Any) -> None:
@@ -44,14 +45,21 @@ class Lane:
             packed = hiredis.pack_command(command) + hiredis.pack_command(("ECHO", mark))  # type: ignore[arg-type]
             self._connection.send_packed_command([packed])
 
-    def take(self) -> Any:
-        """Wait for the reply and return its elements as an Arrow binary array."""
+    def receive(self, buffer: bytearray) -> int:
+        """Wait for the reply; return how many bytes it has. The buffer grows as it needs."""
         with translated(), self._closed_on_error():
-            size = self._receive()
-            try:
-                return parse_array(memoryview(self._buffer)[: size - len(self._end)])
-            except hiredis.ReplyError as error:
-                raise redis.ResponseError(str(error)) from error
+            # redis-py has no way to read a reply past its parser; the connection's socket has been stable for years.
+            receive = self._connection._sock.recv_into
+            size = 0
+            while True:
+                if size == len(buffer):
+                    buffer += bytes(len(buffer))
+                received: int = receive(memoryview(buffer)[size:])
+                if not received:
+                    raise redis.ConnectionError("the connection was closed")
+                size += received
+                if buffer[max(size - len(self._end), 0) : size] == self._end:
+                    return size - len(self._end)
 
     def close(self) -> None:
         """Close the connection; the next question opens it again."""
@@ -59,20 +67,6 @@ class Lane:
             self._connection.disconnect()
             self.pool.release(self._connection)
             self._connection = None
-
-    def _receive(self) -> int:
-        # redis-py has no way to read a reply past its parser; the connection's socket has been stable for ten years.
-        receive = self._connection._sock.recv_into
-        size = 0
-        while True:
-            if size == len(self._buffer):
-                self._buffer += bytes(len(self._buffer))
-            received: int = receive(memoryview(self._buffer)[size:])
-            if not received:
-                raise redis.ConnectionError("the connection was closed")
-            size += received
-            if self._buffer[max(size - len(self._end), 0) : size] == self._end:
-                return size
 
     @contextmanager
     def _closed_on_error(self) -> Iterator[None]:
@@ -86,11 +80,21 @@ class Lane:
             raise
 
 
+def read_reply(buffer: bytearray, size: int) -> Any:
+    """Return the elements of a received reply as an Arrow binary array, which has nothing of the buffer."""
+    with translated():
+        try:
+            return parse_array(memoryview(buffer)[:size])
+        except hiredis.ReplyError as error:
+            raise redis.ResponseError(str(error)) from error
+
+
 class Arrivals:
     """Finds the arrivals of messages that are read in order, from the beginning of the list."""
 
     def __init__(self, pool: "redis.ConnectionPool", key: str, started_ns: int) -> None:
         self._lane = Lane(pool)
+        self._buffer = bytearray(BUFFER_BYTES)
         self._key = key
         self._started_ns = started_ns
         self._entries = np.empty(0, ARRIVAL_DTYPE)
@@ -121,7 +125,7 @@ class Arrivals:
         """Return the entries that messages of this range may belong to; those before it are forgotten."""
         while not self._is_at_end and self._reaches() < stop:
             self._lane.ask("LRANGE", self._key, self._position, self._position + self._count - 1)
-            replied = self._lane.take()
+            replied = read_reply(self._buffer, self._lane.receive(self._buffer))
             self._position += len(replied)
             self._is_at_end = len(replied) < self._count
             self._count = min(2 * self._count, GRID_MESSAGES)

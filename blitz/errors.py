@@ -35,6 +35,13 @@
     ├── BlockError (ValueError)               a block of messages is damaged or not a block
     ├── DownloadCancelled (RuntimeError)      the user cancelled; an older copy is kept
     ├── ExportError (OSError)                 a file could not be written
+    ├── VerificationError (ValueError)        a file is not what its sidecar says, or a session not what it was
+    ├── ImportFileError (ValueError)          a file to import is none that Blitz reads, or is damaged
+    ├── SeriesError (ValueError)              arrays, transforms: no such channel, or an argument that has no meaning
+    ├── QueryError (ValueError)               SQL that is wrong, or asks for what a query may not do
+    ├── MarkerNotFound (LookupError)          the session has no marker with that id
+    ├── EditConflict (RuntimeError)           somebody else has changed it meanwhile: look again
+    ├── PackageMissing (ImportError)          an optional part is not installed; says how to install it
     └── RemoteError                           what went wrong between client and server
         ├── ServerUnreachable (ConnectionError)  no answer from host and port
         ├── RequestTimeout (TimeoutError)     the answer did not come in time
@@ -246,6 +253,48 @@ class ExportError(BlitzError, OSError):
     """A file could not be written."""
 
     code = "export"
+
+
+class VerificationError(BlitzError, ValueError):
+    """A file is not what its sidecar says."""
+
+    code = "verification"
+
+
+class ImportFileError(BlitzError, ValueError):
+    """A file to import is none that Blitz reads, or is damaged."""
+
+    code = "import_file"
+
+
+class SeriesError(BlitzError, ValueError):
+    """Arrays were asked for a channel that is not there, or with an argument that has no meaning."""
+
+    code = "series"
+
+
+class QueryError(BlitzError, ValueError):
+    """SQL is wrong, or asks for what a query may not do."""
+
+    code = "query"
+
+
+class MarkerNotFound(BlitzError, LookupError):  # noqa: N818
+    """A session has no marker with that id."""
+
+    code = "marker_not_found"
+
+
+class EditConflict(BlitzError, RuntimeError):  # noqa: N818
+    """Somebody else has changed it since it was read."""
+
+    code = "edit_conflict"
+
+
+class PackageMissing(BlitzError, ImportError):  # noqa: N818
+    """An optional part of Blitz is not installed."""
+
+    code = "package_missing"
 
 
 class RemoteError(BlitzError):

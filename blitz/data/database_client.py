@@ -1,7 +1,7 @@
 """The client's cache behind the documented interface: readings, sessions, live values, settings, errors.
 
-What downloads need stands in ``session_copies``, the list of sessions in ``session_list``, the database itself in
-``cache_engine``. Times are milliseconds since the Unix epoch; a ``session_id`` is the server's id, ``ref_id``.
+What downloads need stands in ``session_copies``, how they are read in ``definition_versions``, the list of sessions in
+``session_list``, the database itself in ``cache_engine``. Times are milliseconds since the Unix epoch; a ``session_id`` is the server's id, ``ref_id``.
 """
 
 import time
@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session as Transaction
 from sqlalchemy.orm.attributes import set_committed_value
 
 from blitz.data import fixtures
+from blitz.data.definition_versions import DefinitionVersions
 from blitz.data.models import Base, Cache, Category, Config, Notification, Reading, Rows, Session, SessionCopy
 from blitz.data.records import SessionRecord
-from blitz.data.session_copies import SessionCopies
 from blitz.data.session_list import find_copy
 from blitz.data.session_reader import SessionReadings
 from blitz.errors import CacheError
@@ -27,7 +27,7 @@ M = TypeVar("M", bound=Base)
 V = TypeVar("V", Reading, Cache)
 
 
-class DatabaseClient(SessionCopies):
+class DatabaseClient(DefinitionVersions):
     """The local database of a client (SQLAlchemy); see :class:`~blitz.data.cache_engine.CacheEngine` for opening it.
 
     Every method is one transaction, may be called from any thread, and raises

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Text, TypeDecorator
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Text, TypeDecorator, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 _T = TypeVar("_T")
@@ -112,6 +112,7 @@ class Session(Base):
 
     ``available`` says that the whole session is in the cache; ``number_of_readings`` counts the server's messages;
     ``time_stopped`` is None while the session runs; ``record`` is the server's own description, as JSON.
+    ``is_gone``: the server does not have it any more; ``is_wanted``: background synchronisation brings it.
     """
 
     __tablename__ = "session"
@@ -124,6 +125,8 @@ class Session(Base):
     number_of_readings: Mapped[int] = mapped_column(BigInteger, default=0)
     name: Mapped[str] = mapped_column(Text, default="")
     record: Mapped[str | None] = mapped_column(Text)
+    is_gone: Mapped[bool] = mapped_column(default=False, server_default=false())
+    is_wanted: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class Config(Base):
@@ -162,6 +165,25 @@ class SessionCopy(Base):
     started_ms: Mapped[int] = mapped_column(BigInteger)
     is_whole: Mapped[bool] = mapped_column(default=False)
     record: Mapped[str | None] = mapped_column(Text)
+
+
+class DefinitionVersion(Base):
+    """Definitions by which a session is read anew, all of its sources at once; 0 are those of the recording.
+
+    ``started_ms`` tells apart two sessions with one id; ``definitions`` is JSON, by source index.
+    """
+
+    __tablename__ = "definition_version"
+    __table_args__ = (Index("uq_definition_version", "session_ref_id", "started_ms", "number", unique=True),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    session_ref_id: Mapped[int]
+    started_ms: Mapped[int] = mapped_column(BigInteger)
+    number: Mapped[int]
+    created_ms: Mapped[int] = mapped_column(BigInteger)
+    who: Mapped[str] = mapped_column(Text, default="")
+    reason: Mapped[str] = mapped_column(Text, default="")
+    definitions: Mapped[str] = mapped_column(Text)
 
 
 class StoredBlock(Base):

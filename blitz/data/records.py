@@ -137,6 +137,30 @@ class TimelineEntry(Record):
     error: str | None = Field(default=None, description="command: why there is no answer")
 
 
+class Marker(Record):
+    """An operator's note at a time of a session, or over a span of it."""
+
+    id: int = Field(description="unique within the session; never used again")
+    version: int = Field(default=1, description="counts its changes; a change must name the one it is based on")
+    from_ns: int = Field(description="when what it says was, or began; may lie before it was written")
+    to_ns: int | None = Field(default=None, description="the end of a span")
+    text: str
+    source: str | None = Field(default=None, description="the source that it is about, by name; absent: the session")
+    who: str = Field(default="", description="who wrote this version")
+    changed_at: AwareDatetime = Field(description="when this version was written")
+    is_deleted: bool = False
+
+
+class SessionChange(Record):
+    """Somebody changed a session's name, notes, tags or fields."""
+
+    changed_at: AwareDatetime
+    who: str = ""
+    name: str = Field(description="which field: name, notes, tags, starred, or one of the session's own fields")
+    before: str
+    after: str
+
+
 class BadFrameRecord(Record):
     """A frame that means nothing, kept for the operator to look at."""
 
@@ -151,7 +175,7 @@ class BadFrameRecord(Record):
 
 
 class SessionRecord(Record):
-    """A session as the server knows it. Lists of sessions leave out sources, gaps, accounts and time line."""
+    """A session as the server knows it. Lists leave out sources, gaps, accounts, time line, markers, changes."""
 
     id: int
     name: str = ""
@@ -167,6 +191,10 @@ class SessionRecord(Record):
     resumed: int = Field(default=0, description="how often a restarted server went on with it")
     archived_count: int = Field(default=0, description="messages before this sequence number lie in the archive")
     trashed_at: AwareDatetime | None = Field(default=None, description="when it was moved to the trash")
+    tags: tuple[str, ...] = ()
+    fields: dict[str, str] = Field(default_factory=dict, description="the laboratory's own: sample, operator, device")
+    markers: tuple[Marker, ...] = Field(default=(), description="by time, without those that were deleted")
+    changes: tuple[SessionChange, ...] = Field(default=(), description="what was edited, oldest first")
     verdict: str = Field(default="", description="one line: gaps, losses, and whether the account balances")
     accounts: tuple[Account, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
@@ -175,7 +203,9 @@ class SessionRecord(Record):
 
     def brief(self) -> "SessionRecord":
         """Return the session as it stands in lists."""
-        return self.model_copy(update={"sources": (), "gaps": (), "accounts": (), "timeline": ()})
+        return self.model_copy(
+            update={"sources": (), "gaps": (), "accounts": (), "timeline": (), "markers": (), "changes": ()}
+        )
 
     @property
     def started_ms(self) -> int:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect, text
 
 from blitz.errors import CacheTooNew
 
-HEAD = "0001"
+HEAD = "0002"
 """The revision that this program writes."""
 
 _VERSION_TABLE = "alembic_version"

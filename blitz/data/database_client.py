@@ -1,7 +1,8 @@
 """The client's cache behind the documented interface: readings, sessions, live values, settings, errors.
 
 What downloads need stands in ``session_copies``, how they are read in ``definition_versions``, the list of sessions in
-``session_list``, the database itself in ``cache_engine``. Times are milliseconds since the Unix epoch; a ``session_id`` is the server's id, ``ref_id``.
+``session_list``, the database itself in ``cache_engine``. Times are milliseconds since the Unix epoch; a ``session_id``
+is the server's id, ``ref_id``.
 """
 
 import time

@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session as Transaction
 from sqlalchemy.orm.attributes import set_committed_value
 
 from blitz.data import fixtures
-from blitz.data.definition_versions import DefinitionVersions
 from blitz.data.models import Base, Cache, Category, Config, Notification, Reading, Rows, Session, SessionCopy
 from blitz.data.records import SessionRecord
 from blitz.data.session_list import find_copy
 from blitz.data.session_reader import SessionReadings
+from blitz.data.session_series import SessionSeries
 from blitz.errors import CacheError
 
 _CACHE_LIMIT = 50
@@ -28,7 +28,7 @@ M = TypeVar("M", bound=Base)
 V = TypeVar("V", Reading, Cache)
 
 
-class DatabaseClient(DefinitionVersions):
+class DatabaseClient(SessionSeries):
     """The local database of a client (SQLAlchemy); see :class:`~blitz.data.cache_engine.CacheEngine` for opening it.
 
     Every method is one transaction, may be called from any thread, and raises

@@ -1,6 +1,6 @@
-"""One channel of a session as arrays. Pure."""
+"""Channels of a session as arrays. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,3 +38,22 @@ class Series:
     def __iter__(self) -> Iterator[NDArray[Any]]:
         yield self.time
         yield self.values
+
+
+class SeriesSet(Mapping[str, Series]):
+    """Channels of one session, by label, in the order of the session's channels."""
+
+    def __init__(self, series: Iterable[Series] = ()) -> None:
+        self._series = {each.label: each for each in series}
+
+    def __getitem__(self, label: str) -> Series:
+        return self._series[label]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._series)
+
+    def __len__(self) -> int:
+        return len(self._series)
+
+    def __repr__(self) -> str:
+        return f"SeriesSet({', '.join(f'{label}: {len(series)}' for label, series in self._series.items())})"

@@ -2,7 +2,8 @@
 
 The order is the promise: a segment is written, synchronised, read back, and only then does the store let go of these
 messages; ``first`` in the store says where that border lies, and is the truth. What a crash leaves is either a
-temporary file, which is removed, or a segment of messages that the store still has, which is compared and then used.
+temporary file, which is removed, or a segment of messages that the store still has, which is compared and then written
+once more in its place.
 
 :class:`Archiving` is driven by one thread, and is made anew after a crash. It touches the world through
 :class:`~blitz.data.disk.Disk` and :class:`Store` only; any of their calls may raise, and any call may be the last one
@@ -10,6 +11,7 @@ before a crash. There is one :class:`Archiving` a store at a time.
 """
 
 import logging
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -157,7 +159,12 @@ class Archiving:
             else:
                 log.info("Removing %s: the store has these messages", segment.path)
                 self._archive.remove_segment(segment)
-        return adopted
+        return None if adopted is None else self._write_again(adopted)
+
+    def _write_again(self, segment: Segment) -> Segment | None:
+        """Put a segment in its own place: nobody can tell whether the crash came before its name was synchronised."""
+        blocks = self._store.blocks(segment.session_id, segment.first, segment.stop)
+        return self._archive.write(Piece(segment.session_id, segment.first, segment.stop), blocks, sys.maxsize)
 
     def _is_same(self, segment: Segment, extent: Extent) -> bool:
         """Say whether a segment is whole and holds what the store holds, up to a place where it may be cut."""

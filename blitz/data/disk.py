@@ -75,6 +75,9 @@ class Disk(Protocol):
 class LocalDisk:
     """The disk of this machine. See :class:`Disk`. May be used from several threads."""
 
+    def __init__(self) -> None:
+        self._lasting: set[Path] = set()
+
     def names(self, folder: Path) -> list[str]:
         """Return what is in a folder."""
         try:
@@ -83,12 +86,15 @@ class LocalDisk:
             return []
 
     def make_folder(self, folder: Path) -> None:
-        """Make a folder, and make it last."""
-        if folder.is_dir():
-            return
-        self.make_folder(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        self.sync_folder(folder.parent)
+        """Make a folder, and make it last; also one that a program made that was killed before it could do so."""
+        if not folder.is_dir():
+            self.make_folder(folder.parent)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            self.sync_folder(folder.parent)
+        elif folder not in self._lasting:
+            with contextlib.suppress(PermissionError):  # not ours, so not made by us
+                self.sync_folder(folder.parent)
+        self._lasting.add(folder)
 
     def open(self, path: Path) -> DiskFile:
         """Open a file for appending."""
@@ -114,6 +120,7 @@ class LocalDisk:
 
     def remove_folder(self, folder: Path) -> None:
         """Delete a folder and all that is in it."""
+        self._lasting.discard(folder)
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(folder)
 

@@ -283,7 +283,9 @@ class SimServer:
         """What comes next is at an earlier place."""
 
     def messages_lost(self, session_id: int, seq: int, count: int, why: str) -> None:
-        if not self.is_lying and session_id not in self.promise.renumbered:
+        if self.is_lying:
+            self.promise.renumbered.add(session_id)  # what follows moves up, and that is told
+        elif session_id not in self.promise.renumbered:
             raise Broken(f"the intake missed {count} messages of session {session_id} at seq {seq}: {why}")
 
 

@@ -4,9 +4,9 @@ Pure: definitions and arrays in, arrays out. How each format is read stands in t
 """
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,24 @@ class Readings:
         return len(self.seq)
 
 
+@dataclass(frozen=True, eq=False)
+class UntimedReadings:
+    """What the messages of one source in one block mean, before its clock was followed.
+
+    :param seq: as :class:`Readings` has it.
+    :param values: as :class:`Readings` has it.
+    :param arrived_ns: int64, shape (n,).
+    :param ticks: int64, shape (n,), the device's clock; None where it has none.
+    """
+
+    session_id: int
+    source: "Source"
+    seq: NDArray[np.int64]
+    values: NDArray[np.float64] = field(repr=False)
+    arrived_ns: NDArray[np.int64] = field(repr=False)
+    ticks: NDArray[np.int64] | None = field(repr=False)
+
+
 class SessionDecoder:
     """Decodes the blocks of one session, in their order, since the sources' clocks are followed.
 
@@ -103,39 +121,53 @@ class SessionDecoder:
 
         :returns: one entry a source that has a definition and messages in the block, by the source's index.
         """
-        decoded = []
+        return [self.follow(untimed) for untimed in self.read(block)]
+
+    def read(self, block: "MessageBlock") -> list[UntimedReadings]:
+        """Do the part of decoding that no order matters to: usable from several threads, for several blocks at once."""
+        found = []
         for index in np.flatnonzero(np.bincount(block.source)).tolist():
             source = self._sources.get(index)
             if source is not None and source.definition is not None:
-                decoded.append(self._decode_source(block, source, source.definition))
-        return decoded
+                found.append(self._read_source(block, source, source.definition))
+        return found
 
-    def _decode_source(self, block: "MessageBlock", source: "Source", definition: BoardDefinition) -> Readings:
+    def follow(self, untimed: UntimedReadings) -> Readings:
+        """Do the rest, in the order of the blocks: follow the source's clock."""
+        source, time_ns = untimed.source, untimed.arrived_ns
+        uncertainty_ns = np.zeros(len(time_ns), np.int64)
+        if untimed.ticks is not None and source.definition is not None:
+            if source.index not in self._clocks:
+                self._clocks[source.index] = clock_of(source.definition)
+            time_ns, uncertainty_ns = self._clocks[source.index].follow(untimed.ticks, untimed.arrived_ns)
+        return Readings(untimed.session_id, source, untimed.seq, time_ns, untimed.values, uncertainty_ns)
+
+    def clock_states(self) -> dict[str, Any]:
+        """Return where the sources' clocks stand, fit for JSON."""
+        return {str(index): clock.state() for index, clock in self._clocks.items()}
+
+    def restore_clocks(self, states: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`clock_states` of a decoder of the same sources returned."""
+        self._clocks = {}
+        for index, state in states.items():
+            source = self._sources.get(int(index))
+            if source is not None and source.definition is not None:
+                self._clocks[source.index] = clock_of(source.definition)
+                self._clocks[source.index].restore(state)
+
+    def _read_source(self, block: "MessageBlock", source: "Source", definition: BoardDefinition) -> UntimedReadings:
         of_source = np.flatnonzero(block.source == source.index)
         numbers, clock = self._layout(source.index, definition).decode(Rows.of_block(block, of_source))
         values = calibrate(definition.channels, numbers)
-        arrived_ns = block.arrived_ns[of_source]
-        time_ns, uncertainty_ns = arrived_ns, np.zeros(len(of_source), np.int64)
-        if clock is not None:
-            time_ns, uncertainty_ns = self._follow(source.index, definition, clock, arrived_ns)
-        return Readings(block.session_id, source, block.first_seq + of_source, time_ns, values, uncertainty_ns)
+        ticks = None if clock is None else ticks_of(definition, clock)
+        arrived_ns = block.arrived_ns if len(of_source) == len(block) else block.arrived_ns[of_source]
+        return UntimedReadings(block.session_id, source, block.first_seq + of_source, values, arrived_ns, ticks)
 
     def _layout(self, index: int, definition: BoardDefinition) -> Layout:
         known = self._layouts.get(index)
         if known is None or known[0] != definition:
             known = self._layouts[index] = definition, layout_of(definition)
         return known[1]
-
-    def _follow(
-        self,
-        index: int,
-        definition: BoardDefinition,
-        clock: NDArray[np.float64] | NDArray[np.int64],
-        arrived_ns: NDArray[np.int64],
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        if index not in self._clocks:
-            self._clocks[index] = clock_of(definition)
-        return self._clocks[index].follow(ticks_of(definition, clock), arrived_ns)
 
 
 def layout_of(definition: BoardDefinition) -> Layout:

@@ -9,7 +9,8 @@ of the way, cannot be seen.
 
 import itertools
 import statistics
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,11 @@ _LOST_NS = 10_000_000_000
 _MOST_SLOPE = 0.05
 _UNKNOWN_SLOPE = 0.005
 """What ceramic resonators are wrong by. A slope over 0.05 is no clock's: what bent the line was something else."""
+
+_STATE = (
+    *("slope", "slope_uncertainty", "_inherited", "lost_time", "_begin_ns", "_length_ns", "_bucket", "_bucket_end_ns"),
+    *("_centre_ns", "_floor_ns", "_open_read", "_reads", "uncertainty_ns", "_points", "_lowest"),
+)
 
 
 class _Point(NamedTuple):
@@ -73,6 +79,25 @@ class ClockFit:
         self._open_read: tuple[int, int] | None = None
         self._reads = 0
         self.uncertainty_ns = tick_ns + 3 * spread.typical_ns
+
+    def state(self) -> dict[str, Any]:
+        """Return what it knows, the spread apart, fit for JSON."""
+        return {name: getattr(self, name) for name in _STATE}
+
+    @classmethod
+    def from_state(cls, tick_ns: int, spread: DelaySpread, state: Mapping[str, Any]) -> Self:
+        """Make it again from what :meth:`state` returned."""
+        fit = cls(tick_ns, spread, state["_begin_ns"])
+        for name in _STATE:
+            setattr(fit, name, state[name])
+        fit._points = [_Point(*point) for point in state["_points"]]
+        if state["_lowest"] is not None:
+            low_ns, point = state["_lowest"]
+            fit._lowest = (low_ns, _Point(*point))
+        if state["_open_read"] is not None:
+            began_ns, low_ns = state["_open_read"]
+            fit._open_read = (began_ns, low_ns)
+        return fit
 
     def is_met_by(self, device_ns: int, arrived_ns: int) -> bool:
         """Tell whether a message lies where this clock would have it, within a tenth of a second."""

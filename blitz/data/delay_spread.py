@@ -4,6 +4,8 @@ Pure. Bins are a quarter of an octave wide, so that a microsecond and an hour ar
 """
 
 import math
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,22 @@ class DelaySpread:
         self.typical_ns = _UNKNOWN_NS
         """Half of all delays are smaller, as far as :meth:`learn` knows."""
         self._learnt_from = 0
+
+    def state(self) -> dict[str, Any]:
+        """Return what it knows, fit for JSON."""
+        known = np.flatnonzero(self._counts)
+        counts = [list(pair) for pair in zip(known.tolist(), self._counts[known].tolist(), strict=True)]
+        return {"counts": counts, "typical_ns": self.typical_ns, "learnt_from": self._learnt_from}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Make it again from what :meth:`state` returned."""
+        spread = cls()
+        for place, count in state["counts"]:
+            spread._counts[place] = count
+        spread.count = int(spread._counts.sum())
+        spread.typical_ns, spread._learnt_from = state["typical_ns"], state["learnt_from"]
+        return spread
 
     def add(self, delays_ns: NDArray[np.int64]) -> None:
         """Count delays, shape (n,), none negative."""

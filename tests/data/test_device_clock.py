@@ -1,4 +1,5 @@
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -96,3 +97,22 @@ def test_no_numbers_whatsoever_make_a_clock_raise(ticks: list[int], tick_ns: int
     for wrap_ticks in (None, 1 << 32, (1 << 61) // tick_ns):
         times = DeviceClock(tick_ns, wrap_ticks).times_ns(np.array(ticks, np.int64), arrived)
         assert (times <= arrived).all()
+
+
+@given(st.integers(0, 2**32), st.integers(1, 399), st.sampled_from([1 << 32, 40_000, None]))
+@example(7, 200, 1 << 32)
+def test_a_clock_goes_on_from_its_state_as_if_it_had_never_stopped(seed: int, cut: int, wrap: int | None) -> None:
+    rng = np.random.default_rng(seed)
+    ticks = np.cumsum(rng.integers(1, 400, 400)) + (wrap or 0) - 30_000
+    ticks[rng.integers(0, 400) :] -= rng.integers(0, 30_000)  # begins anew somewhere
+    arrived = np.cumsum(rng.integers(0, 400, 400) * rng.integers(0, 2, 400)) * MS
+    ticks = np.where(rng.random(400) < 0.02, -1, np.abs(ticks) % (wrap or (1 << 40)))
+    whole, first, second = (DeviceClock(wrap_ticks=wrap) for _ in range(3))
+    expected = whole.follow(ticks[:cut], arrived[:cut]), whole.follow(ticks[cut:], arrived[cut:])
+    first.follow(ticks[:cut], arrived[:cut])
+    second.restore(json.loads(json.dumps(first.state())))
+    times, reach = second.follow(ticks[cut:], arrived[cut:])
+    assert np.array_equal(times, expected[1][0])
+    assert np.array_equal(reach, expected[1][1])
+    assert second.state() == whole.state()
+    assert (second.restarts, second.drift_ppm) == (whole.restarts, whole.drift_ppm)

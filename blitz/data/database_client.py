@@ -14,12 +14,10 @@ from sqlalchemy.orm import Session as Transaction
 from sqlalchemy.orm.attributes import set_committed_value
 
 from blitz.data import fixtures
-from blitz.data.models import Base, Cache, Category, Config, Notification, Reading, Rows, Session, SessionCopy
-from blitz.data.records import SessionRecord
-from blitz.data.session_list import find_copy
+from blitz.data.models import Base, Cache, Category, Config, Notification, Reading, Rows, Session
 from blitz.data.session_reader import SessionReadings
 from blitz.data.session_series import SessionSeries
-from blitz.errors import CacheError
+from blitz.errors import SessionNotFound
 
 _CACHE_LIMIT = 50
 _PAGE_ROWS = 4096
@@ -128,10 +126,15 @@ class DatabaseClient(SessionSeries):
             db.execute(delete(Cache))
 
     def get_session_readings(self, session_id: int) -> SessionReadings:
-        """Return a session's readings, added one by one or downloaded, as a sequence that is read as it is used."""
-        with self._reading() as db:
-            copy = find_copy(db, session_id, is_whole=True)
-        return SessionReadings(self, int(session_id), None if copy is None else _sources(copy))
+        """Return a session's readings, added one by one or downloaded, as a sequence that is read as it is used.
+
+        Downloaded messages are read by the newest definitions of the session.
+        """
+        try:
+            sources = self.session_sources(session_id)
+        except SessionNotFound:
+            return SessionReadings(self, int(session_id), None)
+        return SessionReadings(self, int(session_id), sources)
 
     def get_session_variables(self, session_id: int) -> list[Reading]:
         """Return the latest reading of each variable of a session, its ``category`` loaded.
@@ -255,11 +258,3 @@ def _attach_categories(db: Transaction, rows: Iterable[Base]) -> None:
     categories = {category.id: category for category in db.scalars(select(Category).where(Category.id.in_(ids)))}
     for row in valued:
         set_committed_value(row, "category", categories[row.category_id])
-
-
-def _sources(copy: SessionCopy) -> Sequence[Any]:
-    if copy.record is None:
-        raise CacheError(
-            f"Session {copy.session_ref_id} is damaged in the cache: its record is gone. Download it again."
-        )
-    return SessionRecord.model_validate_json(copy.record).sources

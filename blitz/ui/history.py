@@ -56,15 +56,23 @@ class History:
         return part
 
 
-def load_history(cache_path: Path, session_id: int, progress: Progress, is_cancelled: Callable[[], bool]) -> History:
+def load_history(
+    cache_path: Path,
+    session_id: int,
+    progress: Progress,
+    is_cancelled: Callable[[], bool],
+    version: int | None = None,
+) -> History:
     """Read a session that is whole in the cache.
 
+    :param version: of its definitions, 0 for those of the recording; None for the newest.
     :param progress: called with messages read and messages in all.
     :raises DownloadCancelled: if ``is_cancelled`` said so.
     """
     cache = DatabaseClient(path=str(cache_path))
     try:
-        record = cache.session_record(session_id)
+        sources = cache.session_sources(session_id, version)
+        record = cache.session_record(session_id).model_copy(update={"sources": sources})
         decoder = SessionDecoder(record.sources)
         parts: dict[int, list[Readings]] = {}
         shown = shown_rows(record.sources, converted=False)

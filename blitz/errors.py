@@ -13,7 +13,8 @@
     ├── SessionError
     │   ├── SessionRunning (RuntimeError)     a session runs already, or a running one was to be deleted
     │   ├── NoSession (RuntimeError)          no session runs
-    │   └── SessionNotFound (LookupError)     there is no session with that id
+    │   ├── SessionNotFound (LookupError)     there is no session with that id
+    │   └── FieldsMissing (ValueError)        a field that every session must have was left empty
     ├── SourceError
     │   ├── UnknownSource (LookupError)       no source of that name is configured
     │   └── SourceExists (RuntimeError)       there is a source of that name already
@@ -127,6 +128,12 @@ class SessionNotFound(SessionError, LookupError):  # noqa: N818
     """There is no session with that id."""
 
     code = "session_not_found"
+
+
+class FieldsMissing(SessionError, ValueError):  # noqa: N818
+    """A field that every session must have on that server was left empty."""
+
+    code = "fields_missing"
 
 
 class SourceError(BlitzError):

@@ -23,7 +23,9 @@ from blitz.data.archive_access import ArchiveAccess
 from blitz.data.archive_store import ArchiveStore
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock, Read
 from blitz.data.records import Gap, SessionRecord, Source, TimelineEntry
+from blitz.data.session_notes import SessionNotes
 from blitz.data.session_trash import Condition, SessionTrash
+from blitz.data.session_words import SessionWords, checked_fields, checked_tags, encode_fields, encode_tags
 from blitz.data.spool_records import Batch
 from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, QUEUE_SOURCE, StoreKeys
 from blitz.data.store_placing import place
@@ -77,6 +79,8 @@ class DatabaseServer:
         self._reader = StoreReader(self._redis, self.keys, self.archive.read)
         self.trash = SessionTrash(self._redis, self._reader, self._remove)
         """Sessions that were deleted and can still be restored."""
+        self.notes = SessionNotes(self._redis, self.keys)
+        """Markers of sessions, and the words about them."""
         self.sizes = StoreSizes(self._redis, self.keys, self.archive.size_bytes)
         """How much Redis and each session take."""
         self._queue_lock = threading.Lock()
@@ -188,16 +192,30 @@ class DatabaseServer:
                     self._queue_writer = None
                     raise
 
-    def start_session(self, name: str = "", notes: str = "", owner: str = "", sources: Sequence[Source] = ()) -> int:
+    def start_session(
+        self,
+        name: str = "",
+        notes: str = "",
+        owner: str = "",
+        sources: Sequence[Source] = (),
+        *,
+        tags: Sequence[str] = (),
+        fields: Mapping[str, str] | None = None,
+    ) -> int:
         """Start a session and return its id.
 
         :raises SessionRunning: if one runs already: one bench, one running session.
+        :raises ValueError: if tags or fields cannot be.
         """
         keys = self.keys
-        fields = {"kind": "session", "name": name, "notes": notes, "owner": owner}
-        fields |= {f"source:{source.index}": source.model_dump_json() for source in sources}
+        meta = {"kind": "session", "name": name, "notes": notes, "owner": owner}
+        if tags:
+            meta["tags"] = encode_tags(checked_tags(tags))
+        if own := {name: value for name, value in checked_fields(fields or {}).items() if value}:
+            meta["fields"] = encode_fields(own)
+        meta |= {f"source:{source.index}": source.model_dump_json() for source in sources}
         arguments: list[Any] = [keys.prefix, _now_ms(), uuid.uuid4().hex]
-        for field, value in fields.items():
+        for field, value in meta.items():
             arguments += [field, value]
         is_new, session_id = self._script(
             store_keys.START_SCRIPT, [keys.session, keys.session_last, keys.sessions], arguments
@@ -327,20 +345,24 @@ class DatabaseServer:
         return self._reader.records(self.available_sessions(), is_complete=False)
 
     def update_session(
-        self, session_id: int, *, name: str | None = None, notes: str | None = None, starred: bool | None = None
+        self,
+        session_id: int,
+        *,
+        name: str | None = None,
+        notes: str | None = None,
+        starred: bool | None = None,
+        tags: Sequence[str] | None = None,
+        fields: Mapping[str, str] | None = None,
+        who: str = "",
     ) -> SessionRecord:
-        """Change a session's name, notes or star and return it.
+        """Change a session's words and return it; None leaves what is there, and what was before is kept.
 
+        :param fields: those that change; an empty value takes a field away.
         :raises SessionNotFound: if there is none with that id.
+        :raises ValueError: if tags or fields cannot be.
         """
-        self.session(session_id)
-        fields = {"name": name, "notes": notes, "starred": "1" if starred else None}
-        changes = {field: value for field, value in fields.items() if value is not None}
-        keys = [self.keys.start(session_id), self.keys.meta(session_id)]
-        if (changes and not self._set_meta(session_id, changes)) or (
-            starred is False and not self._script(store_keys.CLEAR_META_SCRIPT, keys, ["starred"])
-        ):
-            raise not_found(session_id)
+        words = SessionWords(name, notes, starred, None if tags is None else tuple(tags), fields or {})
+        self.notes.change_words(session_id, words, who=who)
         return self.session(session_id)
 
     def add_source(self, session_id: int, source: Source) -> None:

@@ -195,6 +195,7 @@ class SessionRecord(Record):
     fields: dict[str, str] = Field(default_factory=dict, description="the laboratory's own: sample, operator, device")
     markers: tuple[Marker, ...] = Field(default=(), description="by time, without those that were deleted")
     changes: tuple[SessionChange, ...] = Field(default=(), description="what was edited, oldest first")
+    revision: int = Field(default=0, description="rises with each change of its words or markers")
     verdict: str = Field(default="", description="one line: gaps, losses, and whether the account balances")
     accounts: tuple[Account, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
@@ -303,6 +304,8 @@ class StatusRecord(Record):
     rate_hz: float = 0.0
     preview: bool = True
     room: RoomRecord | None = None
+    required_fields: tuple[str, ...] = Field(default=(), description="own fields that every new session must have")
+    session_name: str = Field(default="", description="the pattern of the name that a session without one gets")
 
 
 class Notice(Record):
@@ -331,6 +334,8 @@ class EventKind(StrEnum):
     GAP = "gap"
     """A gap was found, or more is known of one: the same source and from_ns means the same gap."""
     TIMELINE = "timeline"
+    MARKER = "marker"
+    """A marker was written, changed or deleted: of one id the highest version counts."""
     NOTICE = "notice"
     RECONNECTED = "reconnected"
     """Made by the client library, not sent: the connection was lost and is back; the cursor went on."""
@@ -348,6 +353,7 @@ class Event(Record):
     board: BoardRecord | None = None
     gap: Gap | None = None
     entry: TimelineEntry | None = None
+    marker: Marker | None = None
     notice: Notice | None = None
     status: StatusRecord | None = None
 

@@ -144,13 +144,6 @@ return 1
 """
 """KEYS: session_N_start, session_N_meta. ARGV: fields and values. Returns 0 for a session that does not exist."""
 
-CLEAR_META_SCRIPT: Final = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-redis.call('HDEL', KEYS[2], unpack(ARGV))
-return 1
-"""
-"""KEYS: session_N_start, session_N_meta. ARGV: fields that go. Returns 0 for a session that does not exist."""
-
 PUSH_SCRIPT: Final = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 for _, entry in ipairs(redis.call('LRANGE', KEYS[2], -100, -1)) do

@@ -14,8 +14,10 @@ import pyarrow as pa
 import redis
 
 from blitz.data.blocks import MessageBlock
-from blitz.data.records import Account, Gap, SessionRecord, Source, TimelineEntry
+from blitz.data.markers import present_markers, split_entries
+from blitz.data.records import Account, Gap, SessionRecord, Source
 from blitz.data.room import explain_refusal
+from blitz.data.session_words import decode_fields, decode_tags
 from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, QUEUE_SOURCE, StoreKeys
 from blitz.errors import ArchiveError, SessionNotFound, StoreUnavailable
 
@@ -72,6 +74,9 @@ _BRIEF: Final = (
     "stop_reason",
     "resumed",
     "trashed_at",
+    "tags",
+    "fields",
+    "revision",
 )
 """Fields of a session's meta hash that lists of sessions show."""
 
@@ -133,6 +138,7 @@ class StoreReader:
                 meta_texts = {
                     field: value.decode() for field, value in zip(brief, meta_reply, strict=True) if value is not None
                 }
+            entries = split_entries(markers if is_complete else ())
             trashed_ms = meta_texts.get("trashed_at")
             if is_complete and trashed_ms is not None:
                 raise in_trash(session_id)
@@ -154,7 +160,12 @@ class StoreReader:
                     trashed_at=None if trashed_ms is None else _moment(trashed_ms),
                     verdict=meta_texts.get("verdict", ""),
                     accounts=_rows(meta_texts, "account:", Account, lambda account: account.source),
-                    timeline=tuple(map(TimelineEntry.model_validate_json, markers)) if is_complete else (),
+                    tags=decode_tags(meta_texts.get("tags")),
+                    fields=decode_fields(meta_texts.get("fields")),
+                    revision=int(meta_texts.get("revision", 0)),
+                    timeline=entries.timeline,
+                    markers=present_markers(entries.versions),
+                    changes=entries.changes,
                     sources=_rows(meta_texts, "source:", Source, lambda source: source.index),
                     gaps=_rows(meta_texts, "gap:", Gap, lambda gap: gap.from_ns),
                 )

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION: Final = 2
-"""Version 1: what 0.3.0 wrote. Version 2: archive, trash and what a restarted server goes on with."""
+SCHEMA_VERSION: Final = 3
+"""Version 1: what 0.3.0 wrote. Version 2: archive, trash and what a restarted server goes on with. Version 3: markers
+and changes among the entries of a time line, which version 2 cannot read."""
 
 Migration = Callable[["redis.Redis", "StoreKeys"], str]
 """Changes the keys and says what it did. It must be repeatable: after a crash in the middle it begins again."""
@@ -40,7 +41,12 @@ def _allow_archive_and_trash(client: "redis.Redis", keys: "StoreKeys") -> str:
     return f"version 2 of the store: {client.llen(keys.sessions)} sessions may now go to the archive and the trash"
 
 
-MIGRATIONS: Final[Mapping[int, Migration]] = MappingProxyType({2: _allow_archive_and_trash})
+def _allow_markers(client: "redis.Redis", keys: "StoreKeys") -> str:
+    """From 2 to 3. Version 3 only adds entries of other kinds, and fields of the meta hash that may be absent."""
+    return f"version 3 of the store: {client.llen(keys.sessions)} sessions may now have markers, tags and own fields"
+
+
+MIGRATIONS: Final[Mapping[int, Migration]] = MappingProxyType({2: _allow_archive_and_trash, 3: _allow_markers})
 """By the version that they lead to."""
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from blitz.data import fixtures
 from blitz.data.models import Base, Cache, Category, Config, Notification, Reading, Rows, Session
+from blitz.data.query_sessions import SessionQueries
 from blitz.data.session_reader import SessionReadings
 from blitz.data.session_series import SessionSeries
 from blitz.errors import SessionNotFound
@@ -26,7 +27,7 @@ M = TypeVar("M", bound=Base)
 V = TypeVar("V", Reading, Cache)
 
 
-class DatabaseClient(SessionSeries):
+class DatabaseClient(SessionQueries, SessionSeries):
     """The local database of a client (SQLAlchemy); see :class:`~blitz.data.cache_engine.CacheEngine` for opening it.
 
     Every method is one transaction, may be called from any thread, and raises

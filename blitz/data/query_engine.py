@@ -1,0 +1,239 @@
+"""One SQL query over tables, in an engine of its own (DuckDB) that can reach nothing else.
+
+The engine lives in memory and ends with the query. It is closed to files, network, extensions, settings and Python's
+variables; it may put what does not fit into its memory into a folder that goes with it.
+"""
+
+import difflib
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+
+from blitz.data.query_scan import ScanCancelled, Scans
+from blitz.errors import BlitzError, DownloadCancelled, PackageMissing, QueryError
+
+Parameters = Sequence[object] | Mapping[str, object]
+
+MEMORY_LIMIT = "512MB"
+"""What a query may take before it uses the disk, besides what it reads and what it gives."""
+
+DISK_LIMIT = "16GB"
+
+_BATCH_ROWS = 65536
+_CLOSED: dict[str, Any] = {
+    "enable_external_access": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "python_enable_replacements": "false",
+    "memory_limit": MEMORY_LIMIT,
+    "max_temp_directory_size": DISK_LIMIT,
+}
+_TABLE_NAME = re.compile(r'"table_name":("(?:[^"\\]|\\.)*")')
+_NO_TABLE = re.compile(r"Table with name (.+?) does not exist")
+
+
+class QueryTables:
+    """What a query sees.
+
+    :param tables: Arrow tables, or tables that are scanned, by name.
+    :param views: SQL of views on them, by name.
+    :param channels: SQL of further views, of which only those are made that a query names.
+    """
+
+    def __init__(self, tables: Mapping[str, Any], views: Mapping[str, str], channels: Mapping[str, str]) -> None:
+        self.tables = tables
+        self.views = views
+        self.channels = channels
+
+    def channel_named(self, name: str) -> str | None:
+        """Return the label of the channel that a name in SQL means: SQL does not tell capitals from small letters.
+
+        :raises QueryError: if it may mean several.
+        """
+        if name in self.channels:
+            return name
+        same = [label for label in self.channels if label.casefold() == name.casefold()]
+        if len(same) > 1:
+            raise QueryError(f"{name} may be the channel {' or '.join(map(_quoted, same))}: write it as it is.")
+        return same[0] if same else None
+
+    def names(self) -> list[str]:
+        """Return the names of all tables and channels."""
+        return [*self.tables, *self.views, *self.channels]
+
+
+class QueryBatches:
+    """A query that is ready to run, as an iterator of Arrow record batches; nothing is read before the first.
+
+    To be closed, or used in a ``with`` block. One thread reads it; :meth:`cancel` and :attr:`counts` are for any.
+    """
+
+    def __init__(
+        self, tables: QueryTables, scans: Scans, sql: str, parameters: Parameters = (), spill: Path | None = None
+    ) -> None:
+        """Called by :meth:`~blitz.data.query_sessions.SessionQueries.query_batches`.
+
+        :param spill: a folder that is made if need be, and goes with the query.
+        """
+        self._tables = tables
+        self._scans = scans
+        self._spill = spill
+        self._reader: Any = None
+        self._is_cancelled = False
+        self._engine = _open_engine(spill)
+        try:
+            with self._faults_as_sentences():
+                self._prepare(sql)
+                # Bound, not run: wrong SQL is told at once.
+                self._relation = self._engine.sql(sql, params=parameters or None)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the result's columns."""
+        return list(self._relation.columns)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The result's columns and types. The query runs until its first rows."""
+        return self._running().schema
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many messages were read, and how many there are to read, as far as that is known."""
+        return self._scans.counts
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        reader = self._running()
+        while True:
+            with self._faults_as_sentences():
+                batch = next(reader, None)
+            if batch is None:
+                return
+            yield batch
+
+    def to_arrow(self) -> pa.Table:
+        """Read all that is left of the result into memory."""
+        return pa.Table.from_batches(self, self.schema)
+
+    def cancel(self) -> None:
+        """End the query, from any thread: whoever reads it gets :class:`~blitz.errors.DownloadCancelled`."""
+        self._is_cancelled = True
+        self._engine.interrupt()
+
+    def close(self) -> None:
+        """Release what the query holds. A second call does nothing."""
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = self._relation = None
+        self._engine.close()
+        if self._spill is not None:
+            shutil.rmtree(self._spill, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _prepare(self, sql: str) -> None:
+        import duckdb
+
+        statements = self._engine.extract_statements(sql)
+        if len(statements) != 1:
+            raise QueryError(f"A query is one SELECT; {len(statements) or 'no'} statements were given.")
+        if statements[0].type != duckdb.StatementType.SELECT:
+            raise QueryError(
+                f"A query may only read: SELECT, DESCRIBE, SUMMARIZE and the like, not {statements[0].type.name}."
+            )
+        for name, table in self._tables.tables.items():
+            self._engine.register(name, table)
+        for name, select in {**self._tables.views, **self._channels_in(sql)}.items():
+            self._engine.execute(f"create view {_quoted(name)} as {select}").fetchall()
+
+    def _channels_in(self, sql: str) -> dict[str, str]:
+        """Return the views of the channels that a query names. Making one takes a millisecond; there may be many."""
+        tree = self._engine.execute("select json_serialize_sql($1::varchar)", [sql]).fetchall()[0][0]
+        known = {name.casefold() for name in (*self._tables.tables, *self._tables.views)}
+        meant: dict[str, str] = {}
+        for name in sorted({json.loads(found) for found in _TABLE_NAME.findall(tree)}):
+            label = None if name.casefold() in known or not name else self._tables.channel_named(name)
+            if label is not None and meant.setdefault(name.casefold(), label) != label:
+                raise QueryError(
+                    f"The channels {_quoted(meant[name.casefold()])} and {_quoted(label)} differ in capitals only, "
+                    "which SQL does not tell apart in one query: take them from the table readings."
+                )
+        return {label: self._tables.channels[label] for label in meant.values()}
+
+    def _running(self) -> Any:
+        if self._reader is None:
+            with self._faults_as_sentences():
+                self._reader = self._relation.to_arrow_reader(_BATCH_ROWS)
+        return self._reader
+
+    @contextmanager
+    def _faults_as_sentences(self) -> Iterator[None]:
+        import duckdb
+
+        try:
+            if self._is_cancelled:
+                raise ScanCancelled
+            yield
+        except (duckdb.Error, pa.ArrowException, OSError, ScanCancelled) as error:
+            fault = self._scans.fault
+            if self._is_cancelled or isinstance(error, ScanCancelled) or isinstance(fault, ScanCancelled):
+                raise DownloadCancelled("The query was cancelled.") from error
+            if isinstance(fault, BlitzError):
+                raise fault from error
+            if fault is not None:
+                raise fault from None
+            raise QueryError(self._sentence(str(error))) from error
+
+    def _sentence(self, text: str) -> str:
+        """Return what the engine says, without its drawing of the place, as one sentence."""
+        reason = re.sub(r"^[A-Za-z ]*Error: ", "", text.split("\n\nLINE ")[0]).split("\nDid you mean")[0]
+        reason = " ".join(reason.split()).rstrip(".!")
+        line = re.search(r"\nLINE (\d+):", text)
+        where = f", in line {line[1]}" if line and line[1] != "1" else ""
+        return f"The query cannot run: {reason[:1].lower()}{reason[1:]}{where}.{self._remedy(text)}"
+
+    def _remedy(self, text: str) -> str:
+        if text.startswith("Permission Error"):
+            return " A query reads the cached sessions only: no files, and no network."
+        missing = _NO_TABLE.search(text)
+        if missing is None:
+            return ""
+        near = difflib.get_close_matches(missing[1].strip('"'), self._tables.names(), 1)
+        hint = f" Did you mean {_quoted(near[0])}?" if near else ""
+        return f"{hint} The table channels lists the channels, by label."
+
+
+def _open_engine(spill: Path | None) -> Any:
+    try:
+        import duckdb
+    except ImportError as error:
+        raise PackageMissing('Queries need DuckDB, which is not installed: pip install "blitz[analysis]".') from error
+    settings = {**_CLOSED, "temp_directory": "" if spill is None else str(spill)}
+    engine = duckdb.connect(":memory:", config=settings)
+    for statement in ("set TimeZone = 'UTC'", "set lock_configuration = true"):
+        engine.execute(statement).fetchall()
+    return engine
+
+
+def _quoted(name: str) -> str:
+    r"""Return a name as SQL takes it, whatever is in it.
+
+    >>> print(_quoted('2" valve'))
+    "2"" valve"
+    """
+    return '"' + name.replace('"', '""') + '"'

@@ -1,33 +1,123 @@
-"""Writing a cached session as CSV, wide or long.
+"""Writing a cached session as a file that other programs read: CSV, Parquet, Feather, HDF5, Excel.
 
-Works block by block with whole columns, so that memory stays flat and no Python loop goes over rows. The file appears
-under its name only when it is whole.
+Works part by part with whole columns, so that memory stays flat whatever a session's length. The file appears under its
+name only when it is whole, and its sidecar beside it.
 """
 
-import csv
-import io
-import os
-import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import logging
+import math
+from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from blitz.data.blocks import MessageBlock
-from blitz.data.boards import Channel, Readings, SessionDecoder, channel_labels
-from blitz.data.csv_formulas import as_it_is, defused
-from blitz.data.csv_times import iso_times, seconds_since
 from blitz.data.database_client import DatabaseClient
-from blitz.data.export_rows import Part, long_parts, wide_parts
-from blitz.data.records import SessionRecord, Source
+from blitz.data.export_about import definitions_sha256
+from blitz.data.export_ahead import prepared_ahead
+from blitz.data.export_file import replacing
+from blitz.data.export_formats import FileFormat, Layout, Order, OutputFile, Preset, format_of, open_file
+from blitz.data.export_parts import Contents, Part, message_contents
+from blitz.data.export_rows import row_contents
+from blitz.data.export_spelling import Spelling, spreadsheet_spelling
+from blitz.data.export_steps import at_steps
+from blitz.data.series_request import Moment, Range, wanted_range
+from blitz.data.sidecar import ExportedColumn, RawBlock, Sidecar, block_sha256, drop_sidecar, write_sidecar
 from blitz.errors import DownloadCancelled, ExportError, SessionNotFound
 
-Layout = Literal["wide", "long"]
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+
+SHEET_ROWS = 1_048_576
+"""So many rows, the header included, does a spreadsheet program take."""
+SHEET_STEP_S = 1.0
+
+
+def export_session(
+    cache: DatabaseClient,
+    session_id: int,
+    path: Path,
+    *,
+    format: FileFormat | str | None = None,
+    layout: Layout = "wide",
+    channels: str | Iterable[str] | None = None,
+    start: Moment | None = None,
+    stop: Moment | None = None,
+    first: int | None = None,
+    count: int | None = None,
+    preset: Preset = "analysis",
+    step_s: float | None = None,
+    spelling: Spelling | None = None,
+    version: int | None = None,
+    sidecar: bool = True,
+    progress: Progress | None = None,
+    is_cancelled: Callable[[], bool] | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> Path:
+    """Write a session that the cache has, or a range of it, into a file; a file of that name is replaced at the end.
+
+    Wide: a row a message, in order of seq, with a column a channel; or a row a step of time. Long: a row a reading.
+    What a row does not carry is absent. ``docs/export.md`` describes what each format has.
+
+    :param format: that of the name's ending when absent.
+    :param channels: labels, or plain names where only one channel bears the name; all when absent.
+    :param start: leave out what is earlier: an aware datetime, a numpy datetime64 in UTC, or Unix seconds.
+    :param stop: leave out what is at that time, or later.
+    :param first: leave out the messages before this sequence number.
+    :param count: take so many messages.
+    :param preset: ``analysis``: every message, UTC, exact values. ``spreadsheet``: a row a second, local time, and CSV
+        as the spreadsheet of this user's language wants it.
+    :param step_s: a row for so many seconds each, whole multiples since 1970, with the nearest readings.
+    :param spelling: of text files; that of the preset when absent.
+    :param version: of the definitions, 0 for those of the recording; None for the newest.
+    :param sidecar: write ``FILE.json``, by which the file can be verified.
+    :param progress: called with (messages gone through, messages in all), first with none.
+    :param is_cancelled: asked once a part.
+    :param warn: told in a sentence what a spreadsheet program will not like; it goes to the log when absent.
+    :returns: the absolute path.
+    :raises SessionNotFound: if the session is not in the cache, or nothing of it is, or no such version.
+    :raises SeriesError: if there is no such channel, or the range has no meaning.
+    :raises ExportError: if the file cannot be written.
+    :raises PackageMissing: if the format needs a package that is not installed.
+    :raises DownloadCancelled: if ``is_cancelled`` said so; a file that was there before is as it was.
+    :raises BlockError: if a block is damaged.
+    """
+    path = Path(path).expanduser().absolute()
+    order = Order(
+        FileFormat(format) if format is not None else format_of(path),
+        layout,
+        preset,
+        _step_ns(step_s, preset),
+        spelling or (spreadsheet_spelling() if preset == "spreadsheet" else Spelling()),
+        warn or (lambda sentence: log.warning("%s: %s", path, sentence)),
+    )
+    wanted = wanted_range(start, stop, first, count, None)
+    contents = _contents(cache, session_id, channels, wanted, version)
+    if order.step_ns is not None:
+        contents = replace(contents, parts=at_steps(contents.parts, order.step_ns))
+    written = _Written()
+    with replacing(path) as part:
+        file = open_file(part, contents, order)
+        try:
+            _write(file, contents, order, written, progress, is_cancelled)
+        except BaseException:
+            # What made it fail is told, rather than that the file cannot be finished, either.
+            with suppress(Exception):
+                file.close()
+            raise
+        file.close()
+        sha256, size = file.sha256, part.stat().st_size
+    if not sidecar:
+        drop_sidecar(path)
+        return path
+    about = _sidecar(cache, path, contents, order, written, wanted, version)
+    write_sidecar(path, about.model_copy(update={"size": size, "sha256": sha256}))
+    return path
 
 
 def export_csv(
@@ -37,209 +127,126 @@ def export_csv(
     *,
     layout: Layout = "wide",
     defuse: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     is_cancelled: Callable[[], bool] | None = None,
 ) -> Path:
-    """Write a downloaded session as CSV (UTF-8, comma, ``\\n``), replacing a file of that name when all is written.
+    """Write a whole session as CSV for programs, without a sidecar; see :func:`export_session`.
 
-    Wide: a row a message, in order of seq: ``time_utc`` (ISO 8601, microseconds), ``seconds`` since the session's
-    start, then a column a channel, its unit in the header. What a message does not carry is empty: the channels of
-    other sources, values that could not be decoded. Long: a row a reading, which is
-    ``time_utc,seconds,source,channel,unit,value``. A session whose readings were added one by one has no
-    messages: there a wide row is what was read at one time.
-
-    :param defuse: for spreadsheets: names and units that one would take for a formula begin with an apostrophe.
-    :param progress: called with (messages written, messages in all), first with none.
-    :param is_cancelled: asked once a block.
-    :returns: the absolute path.
-    :raises SessionNotFound: if the session is not in the cache, or nothing of it is.
-    :raises ExportError: if the file cannot be written.
-    :raises DownloadCancelled: if ``is_cancelled`` said so; a file that was there before is as it was.
-    :raises BlockError: if a block is damaged.
+    :param defuse: names and units that a spreadsheet would take for a formula begin with an apostrophe.
     """
-    path = path.expanduser().absolute()
+    return export_session(
+        cache,
+        session_id,
+        path,
+        format=FileFormat.CSV,
+        layout=layout,
+        spelling=Spelling(is_defused=defuse),
+        sidecar=False,
+        progress=progress,
+        is_cancelled=is_cancelled,
+    )
+
+
+@dataclass
+class _Written:
+    """What has gone into the file."""
+
+    rows: int = 0
+    raw: list[RawBlock] = field(default_factory=list)
+
+
+def _step_ns(step_s: float | None, preset: Preset) -> int | None:
+    if step_s is None:
+        step_s = SHEET_STEP_S if preset == "spreadsheet" else None
+    if step_s is None:
+        return None
+    if not (math.isfinite(step_s) and 1e-6 <= step_s <= 1e9):
+        raise ExportError(f"A step of {step_s} s has no meaning: say a number of seconds, at least 0.000001.")
+    return round(step_s * 1_000_000_000)
+
+
+def _contents(
+    cache: DatabaseClient, session_id: int, channels: str | Iterable[str] | None, wanted: Range, version: int | None
+) -> Contents:
     record = cache.session_record(session_id)
-    parts, total = _parts(cache, record, layout, defused if defuse else as_it_is)
-    with _replacing(path) as file:
-        for text, written in parts:
-            if is_cancelled is not None and is_cancelled():
-                raise DownloadCancelled(f"The export of session {session_id} was cancelled; no file was written.")
-            file.write(text)
-            if progress is not None:
-                progress(written, max(total, written))
-    return path
-
-
-def _parts(
-    cache: DatabaseClient, record: SessionRecord, layout: Layout, word: Callable[[str], str]
-) -> tuple[Iterator[Part], int]:
-    """Return the file's text, part by part, and how many messages, or readings, there are in all."""
     try:
-        blocks = cache.session_blocks(record.id)
+        return message_contents(cache, record, channels, wanted, version)
     except SessionNotFound:
-        total = cache.count_rows(record.id)
-        if not total:
+        if version or not cache.count_rows(session_id):
             raise
-        parts = wide_parts if layout == "wide" else long_parts
-        return parts(cache, record.id, _nanoseconds(record), word), total
-    kind = _Wide if layout == "wide" else _Long
-    return _message_parts(blocks, record, kind(record, word)), record.message_count
+        return row_contents(cache, record, channels, wanted)
 
 
-def _message_parts(blocks: Iterator[MessageBlock], record: SessionRecord, layout: "_Layout") -> Iterator[Part]:
-    yield _csv_line(layout.header) + b"\n", 0
-    decoder = SessionDecoder(record.sources)
-    for block in blocks:
-        yield _bytes_of(layout.lines(block, decoder.decode(block))), block.next_seq
+def _write(
+    file: OutputFile,
+    contents: Contents,
+    order: Order,
+    written: _Written,
+    progress: Progress | None,
+    is_cancelled: Callable[[], bool] | None,
+) -> None:
+    def prepare(part: Part) -> tuple[Any, int, RawBlock | None]:
+        rows = np.count_nonzero(~np.isnan(part.values)) if order.layout == "long" else len(part.time_ns)
+        return file.prepare(part), int(rows), _raw_block(part.block)
 
-
-class _Column(NamedTuple):
-    """One channel of one source."""
-
-    source: Source
-    channel: Channel
-    place: int
-    """Its place among the source's channels."""
-
-    @classmethod
-    def of(cls, sources: Sequence[Source]) -> list["_Column"]:
-        return [
-            cls(source, channel, place)
-            for source in sources
-            if source.definition is not None
-            for place, channel in enumerate(source.definition.channels)
-        ]
-
-
-class _Layout(Protocol):
-    header: list[str]
-
-    def lines(self, block: MessageBlock, decoded: list[Readings]) -> Any:
-        """Return the block's rows, an Arrow array of strings that end with a newline."""
-
-
-class _Wide:
-    def __init__(self, record: SessionRecord, word: Callable[[str], str]) -> None:
-        self._started_ns = _nanoseconds(record)
-        labels = channel_labels(record.sources)
-        # A device whose definition was changed has two rows in the source table; its channels go on in their columns.
-        columns: dict[str, int] = {}
-        self._places: dict[int, list[int]] = {}
-        for column in _Column.of(record.sources):
-            label, unit = labels[column.source.index, column.channel.name], column.channel.unit
-            place = columns.setdefault(f"{label} [{unit}]" if unit else label, len(columns))
-            self._places.setdefault(column.source.index, []).append(place)
-        self.header = ["time_utc", "seconds", *map(word, columns)]
-
-    def lines(self, block: MessageBlock, decoded: list[Readings]) -> Any:
-        values = np.full((len(self.header) - 2, len(block)), np.nan)
-        for readings in decoded:
-            rows = np.array(self._places.get(readings.source.index, []), np.int64)
-            values[rows[:, np.newaxis], readings.seq - block.first_seq] = readings.values.T
-        cells = (_text(column) for column in values)
-        return _joined(*_heads(_times(block, decoded), self._started_ns), *cells)
-
-
-class _Long:
-    header: list[str]
-
-    def __init__(self, record: SessionRecord, word: Callable[[str], str]) -> None:
-        self.header = ["time_utc", "seconds", "source", "channel", "unit", "value"]
-        self._started_ns = _nanoseconds(record)
-        columns = _Column.of(record.sources)
-        self._first: dict[int, int] = {}
-        for number, column in enumerate(columns):
-            self._first.setdefault(column.source.index, number)
-        # The three cells that are the same for each reading of a channel, quoted once.
-        texts = [(c.source.name, c.channel.name, c.channel.unit) for c in columns]
-        names = [_csv_line([word(text) for text in three]).decode() for three in texts]
-        self._names = pa.array(names, pa.string())
-
-    def lines(self, block: MessageBlock, decoded: list[Readings]) -> Any:
-        if not decoded:
-            return pa.array([], pa.string())
-        seq = np.concatenate([np.repeat(part.seq, part.values.shape[1]) for part in decoded])
-        value = np.concatenate([part.values.ravel() for part in decoded])
-        name = np.concatenate(
-            [
-                np.tile(np.arange(part.values.shape[1]) + self._first[part.source.index], len(part.seq))
-                for part in decoded
-            ]
+    if progress is not None:
+        progress(0, contents.total)
+    with closing(prepared_ahead(contents.parts, prepare)) as prepared:
+        for part, (lines, rows, raw) in prepared:
+            if is_cancelled is not None and is_cancelled():
+                raise DownloadCancelled(
+                    f"The export of session {contents.record.id} was cancelled; no file was written."
+                )
+            file.write(lines)
+            written.rows += rows
+            if raw is not None:
+                written.raw.append(raw)
+            if progress is not None:
+                progress(part.done, max(contents.total, part.done))
+    if order.preset == "spreadsheet" and order.format is FileFormat.CSV and written.rows >= SHEET_ROWS:
+        order.warn(
+            f"The file has {written.rows} rows, and a spreadsheet program takes {SHEET_ROWS}: choose a longer step, or "
+            "a range."
         )
-        order = np.argsort(seq, kind="stable")
-        order = order[~np.isnan(value[order])]
-        rows = pa.array(seq[order] - block.first_seq)
-        heads = (pc.take(column, rows) for column in _heads(_times(block, decoded), self._started_ns))
-        return _joined(*heads, pc.take(self._names, pa.array(name[order])), _text(value[order]))
 
 
-def _times(block: MessageBlock, decoded: list[Readings]) -> NDArray[np.int64]:
-    """Return each message's time: its reading's, else that of its arrival."""
-    time_ns = np.array(block.arrived_ns, np.int64)
-    for readings in decoded:
-        time_ns[readings.seq - block.first_seq] = readings.time_ns
-    return time_ns
+def _raw_block(block: MessageBlock | None) -> RawBlock | None:
+    if block is None:
+        return None
+    return RawBlock(first=block.first_seq, count=len(block), sha256=block_sha256(block))
 
 
-def _heads(time_ns: NDArray[np.int64], started_ns: int) -> tuple[Any, Any]:
-    return iso_times(time_ns), seconds_since(time_ns, started_ns)
-
-
-def _nanoseconds(record: SessionRecord) -> int:
-    # In two parts: one float would round to some hundred nanoseconds.
-    whole_s = int(record.started_at.replace(microsecond=0).timestamp())
-    return whole_s * 1_000_000_000 + record.started_at.microsecond * 1000
-
-
-def _text(values: NDArray[np.float64]) -> Any:
-    """Return the shortest text that reads as the same number, empty for NaN."""
-    return pc.fill_null(pc.cast(pa.array(values, from_pandas=True), pa.string()), "")
-
-
-def _joined(*cells: Any) -> Any:
-    return pc.binary_join_element_wise(pc.binary_join_element_wise(*cells, ","), "", "\n")
-
-
-def _bytes_of(lines: Any) -> bytes:
-    if not len(lines):
-        return b""
-    _, offset_buffer, text = lines.buffers()
-    offsets = np.frombuffer(offset_buffer, np.int32)
-    return bytes(memoryview(text)[offsets[lines.offset] : offsets[lines.offset + len(lines)]])
-
-
-def _csv_line(cells: Sequence[str]) -> bytes:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\r\n").writerow(cells)  # which makes it quote both characters
-    return line.getvalue().removesuffix("\r\n").encode()
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Give a file beside ``path`` that takes its place at the end, or goes when an error leaves the block.
-
-    A link is followed, so that the file it names is replaced and not the link.
-    """
-    try:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            # Root could replace /dev/null by a file of that name.
-            raise ExportError(f"Cannot write {path}: it is a device or a pipe. Name a file.")
-        if path.is_symlink():
-            path = path.resolve()
-        part = path.with_name(f".blitz-{uuid.uuid4().hex[:8]}.part")
-        try:
-            with part.open("xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        if isinstance(error, ExportError):
-            raise
-        reason = (error.strerror or str(error)).lower()
-        raise ExportError(
-            f"Cannot write {path}: {reason}. Check the folder and its free space, and close programs that use the file."
-        ) from error
+def _sidecar(
+    cache: DatabaseClient,
+    path: Path,
+    contents: Contents,
+    order: Order,
+    written: _Written,
+    wanted: Range,
+    version: int | None,
+) -> Sidecar:
+    """Return what is known of a file but its size and its SHA-256."""
+    return Sidecar(
+        program=installed_version("blitz"),
+        file=path.name,
+        size=0,
+        sha256="",
+        format=order.format.value,
+        layout=order.layout,
+        preset=order.preset,
+        step_s=None if order.step_ns is None else order.step_ns / 1e9,
+        start_ns=wanted.start_ns if wanted.start_ns != Range().start_ns else None,
+        stop_ns=wanted.stop_ns if wanted.stop_ns != Range().stop_ns else None,
+        first=wanted.first,
+        count=None if wanted.stop is None else wanted.stop - wanted.first,
+        rows=written.rows,
+        columns=tuple(
+            ExportedColumn(label=each.label, unit=each.unit, source=each.source, channel=each.channel)
+            for each in contents.columns
+        ),
+        store_id=cache.store_id,
+        session=contents.record.model_copy(update={"sources": contents.sources}),
+        definition_version=version,
+        definitions_sha256=definitions_sha256(contents.sources),
+        raw=tuple(written.raw),
+    )

@@ -212,7 +212,6 @@ def test_readings_that_were_added_one_by_one_are_exported_too(cache: DatabaseCli
         ["0.000000", "", "a, b", "", "1"],
         ["0.000000", "", "c", "", "0.1"],
         ["1.500000", "", "c", "", "1e+300"],
-        ["1.500000", "", "c", "", ""],
     ]
 
 
@@ -221,7 +220,7 @@ def test_times_are_written_as_python_would(times: list[int], start_s: int) -> No
     column = np.array(times, np.int64)
     for text, seconds, time_ns in zip(
         csv_times.iso_times(column).to_pylist(),
-        csv_times.seconds_since(column, start_s * 10**9).to_pylist(),
+        csv_times.seconds_since(column, start_s * 10**9).cast(pa.string()).to_pylist(),
         times,
         strict=True,
     ):

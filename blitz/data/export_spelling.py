@@ -1,0 +1,95 @@
+"""How a table's times and numbers are spelled: for programs, or for a person's spreadsheet."""
+
+import locale
+import threading
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from blitz.data.csv_times import iso_times
+
+_QUARTER_S = 900
+"""Clocks change on the quarter of an hour, and differ by quarters."""
+_setting = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """What a spreadsheet expects differs from place to place.
+
+    :param decimal: between whole and fraction. With a comma there, cells are separated by semicolons.
+    :param is_local: times as a clock on the wall shows them, rather than UTC.
+    :param zone: of that clock; None for this computer's.
+    :param has_mark: begin with a byte order mark, by which Excel knows UTF-8.
+    :param is_defused: names and units that a spreadsheet would take for a formula begin with an apostrophe.
+    """
+
+    decimal: Literal[".", ","] = "."
+    is_local: bool = False
+    zone: tzinfo | None = None
+    has_mark: bool = False
+    is_defused: bool = False
+
+    @property
+    def separator(self) -> str:
+        """What stands between cells."""
+        return ";" if self.decimal == "," else ","
+
+    @property
+    def time_header(self) -> str:
+        """Name of the column of times."""
+        return "time_local" if self.is_local else "time_utc"
+
+    def times(self, time_ns: NDArray[np.int64]) -> Any:
+        """Return times as text, an Arrow array of strings.
+
+        >>> Spelling().times(np.array([1_500_000_000_123_456_789])).to_pylist()
+        ['2017-07-14T02:40:00.123456Z']
+        """
+        if not self.is_local:
+            return iso_times(time_ns)
+        unit = "s" if not (time_ns % 1_000_000_000).any() else "ms"
+        # Rounded: steps of a third of a second, say, have no whole milliseconds.
+        moments = (local_ns(time_ns, self.zone) + 500_000).astype("datetime64[ns]").astype(f"datetime64[{unit}]")
+        text = np.char.replace(np.datetime_as_string(moments), "T", " ")
+        return pa.array(np.char.replace(text, ".", self.decimal).astype(object), pa.string())
+
+
+def spreadsheet_spelling() -> Spelling:
+    """Return what the spreadsheet of this user expects."""
+    return Spelling(decimal=decimal_of_locale(), is_local=True, has_mark=True, is_defused=True)
+
+
+def decimal_of_locale() -> Literal[".", ","]:
+    """Return what stands between whole and fraction in this user's language."""
+    with _setting:
+        before = locale.setlocale(locale.LC_NUMERIC)
+        try:
+            locale.setlocale(locale.LC_NUMERIC, "")
+            return "," if locale.localeconv()["decimal_point"] == "," else "."
+        except locale.Error:  # a language that is not installed
+            return "."
+        finally:
+            locale.setlocale(locale.LC_NUMERIC, before)
+
+
+def local_ns(time_ns: NDArray[np.int64], zone: tzinfo | None) -> NDArray[np.int64]:
+    """Return times by a local clock, as nanoseconds since its 1970.
+
+    >>> from datetime import timedelta, timezone
+    >>> local_ns(np.array([0, 10**9]), timezone(timedelta(hours=1))).tolist()
+    [3600000000000, 3601000000000]
+    """
+    quarters, which = np.unique(time_ns // (_QUARTER_S * 1_000_000_000), return_inverse=True)
+    offsets = [_offset_ns(quarter * _QUARTER_S, zone) for quarter in quarters.tolist()]
+    return time_ns + np.array(offsets, np.int64)[which]
+
+
+def _offset_ns(second: int, zone: tzinfo | None) -> int:
+    # astimezone() takes the computer's zone where none is given.
+    offset = datetime.fromtimestamp(second, zone).astimezone(zone).utcoffset()
+    return round(offset.total_seconds() * 1_000_000_000) if offset is not None else 0

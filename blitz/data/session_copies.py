@@ -5,9 +5,9 @@ does the new copy take the older one's place, in one transaction. An interrupted
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, insert, literal, select
 from sqlalchemy.orm import Session as Transaction
 
 from blitz.data import boards
@@ -27,7 +27,8 @@ class SessionCopies(SessionList):
         """Begin or resume a download, and return the seq that is wanted next.
 
         Blocks of an unfinished copy of this session stay. An unfinished copy of another session that had the same id
-        is dropped. Copies that are whole are not touched.
+        is dropped. Copies that are whole are not touched; one that was made while the session ran is what the new one
+        begins with.
         """
         with self._writing() as db:
             copy = find_copy(db, session.id, is_whole=False)
@@ -36,44 +37,55 @@ class SessionCopies(SessionList):
                 db.flush()
                 copy = None
             if copy is None:
-                db.add(SessionCopy(session_ref_id=session.id, started_ms=session.started_ms, is_whole=False))
-                return 0
+                copy = SessionCopy(session_ref_id=session.id, started_ms=session.started_ms, is_whole=False)
+                db.add(copy)
+                db.flush()
+                _begin_with_snapshot(db, copy)
             _drop_what_is_unusable(db, copy)
             return _end(db, copy)
 
-    def store_block(self, session_id: int, block: MessageBlock) -> None:
-        """Add a run of messages, of any length, to the download that :meth:`begin_download` began; one transaction.
+    def store_block(self, session_id: int, block: MessageBlock) -> int:
+        """Do what :meth:`store_blocks` does, with one block."""
+        return self.store_blocks(session_id, [block])
 
-        It must begin where the stored messages end, or before; what is there already is skipped. It is cut at the
-        grid; a last block that is not full yet is replaced by a longer one.
+    def store_blocks(self, session_id: int, blocks: Sequence[MessageBlock]) -> int:
+        """Add runs of messages that follow each other to the download that :meth:`begin_download` began.
 
-        :raises BlockError: if messages between would be missing, or if the block is of another session.
-        :raises CacheMismatch: if the block is of another store than the cache.
+        They must begin where the stored messages end, or before; what is there already is skipped. They are cut at the
+        grid and compressed, then stored in one transaction; a last block that is not full yet is replaced by a longer
+        one.
+
+        :returns: the seq that is wanted next.
+        :raises BlockError: if messages between would be missing, or if a block is of another session.
+        :raises CacheMismatch: if a block is of another store than the cache.
         :raises CacheError: if no download has begun, or the session was deleted meanwhile.
         """
-        self._check_origin(session_id, block)
-        with self._writing() as db:
-            copy = find_copy(db, session_id, is_whole=False)
-            if copy is None:
-                raise CacheError(f"No download of session {session_id} is under way: begin it first.")
-            end = _end(db, copy)
-            if block.first_seq > end:
-                raise BlockError(
-                    f"Messages {end} to {block.first_seq - 1} of session {session_id} are missing in what the server "
-                    "sent. Start the download again; it goes on where it ended."
-                )
-            added = block.between(end, block.next_seq)
-            if not len(added):
-                return
-            if end % GRID_MESSAGES:
-                tail = db.scalars(_blocks(copy).where(StoredBlock.grid_index == end // GRID_MESSAGES)).one()
-                added = MessageBlock.concatenate([_decoded(tail), added])
-                db.delete(tail)
-                db.flush()
-            db.add_all([_stored(copy, part) for part in added.on_grid()])
+        self._check_origin(session_id, blocks)
+        while True:
+            with self._reading() as db:
+                copy = _unfinished(db, session_id)
+                end = _end(db, copy)
+                added = _behind(session_id, end, blocks)
+                if not added:
+                    return end
+                tail = None
+                if end % GRID_MESSAGES:
+                    tail = db.scalars(_blocks(copy).where(StoredBlock.grid_index == end // GRID_MESSAGES)).one()
+            # The lock is not held while the blocks are compressed; whoever stored something meanwhile was first.
+            whole = MessageBlock.concatenate([_decoded(tail), *added] if tail is not None else added)
+            rows = [_stored(copy, part) for part in whole.on_grid()]
+            with self._writing() as db:
+                if _end(db, _unfinished(db, session_id)) != end:
+                    continue
+                if tail is not None:
+                    db.execute(delete(StoredBlock).where(StoredBlock.id == tail.id))
+                db.execute(insert(StoredBlock), rows)
+                return whole.next_seq
 
     def finish_download(self, session: SessionRecord) -> None:
         """Make the downloaded copy the session's copy, in one transaction; an older one goes.
+
+        An older one of another session that had the same id is set aside, see :mod:`blitz.data.sync_changes`.
 
         The session is listed as available, with the record as given here; its channels become categories. Where
         another program has finished the same download, nothing is left to do.
@@ -91,11 +103,12 @@ class SessionCopies(SessionList):
                     f"Session {session.id} is not whole: {count} of {session.message_count} messages are here. "
                     "Start the download again; it goes on where it ended."
                 )
+            session = session.model_copy(update={"message_count": count})
+            row = list_session(db, ListedSession.from_record(session))
             older = delete(SessionCopy).where(SessionCopy.session_ref_id == session.id, SessionCopy.id != copy.id)
             db.execute(older)
-            session = session.model_copy(update={"message_count": count})
             copy.is_whole, copy.record = True, session.model_dump_json()
-            list_session(db, ListedSession.from_record(session)).available = True
+            row.available, row.is_gone = True, False
             _add_categories(db, boards.channel_labels(session.sources).values())
 
     def session_blocks(self, session_id: int, first: int = 0, stop: int | None = None) -> Iterator[MessageBlock]:
@@ -133,15 +146,16 @@ class SessionCopies(SessionList):
             next_seq = block.next_seq
             yield block.between(first, block.next_seq if stop is None else stop)
 
-    def _check_origin(self, session_id: int, block: MessageBlock) -> None:
-        if block.session_id != session_id:
-            raise BlockError(f"A block of session {block.session_id} came in the download of session {session_id}.")
+    def _check_origin(self, session_id: int, blocks: Sequence[MessageBlock]) -> None:
         bound = self.store_id
-        if bound and block.store_id and block.store_id != bound:
-            raise CacheMismatch(
-                f"The cache {self.path} belongs to the store {bound}, and the block to {block.store_id}. "
-                "Connect to the server again."
-            )
+        for block in blocks:
+            if block.session_id != session_id:
+                raise BlockError(f"A block of session {block.session_id} came in the download of session {session_id}.")
+            if bound and block.store_id and block.store_id != bound:
+                raise CacheMismatch(
+                    f"The cache {self.path} belongs to the store {bound}, and the block to {block.store_id}. "
+                    "Connect to the server again."
+                )
 
 
 def _blocks(copy: SessionCopy) -> Select[StoredBlock]:
@@ -151,6 +165,43 @@ def _blocks(copy: SessionCopy) -> Select[StoredBlock]:
 def _end(db: Transaction, copy: SessionCopy) -> int:
     last = _blocks(copy).with_only_columns(StoredBlock.first_seq + StoredBlock.count)
     return db.scalar(last.order_by(StoredBlock.grid_index.desc()).limit(1)) or 0
+
+
+def _unfinished(db: Transaction, session_id: int) -> SessionCopy:
+    copy = find_copy(db, session_id, is_whole=False)
+    if copy is None:
+        raise CacheError(f"No download of session {session_id} is under way: begin it first.")
+    return copy
+
+
+def _behind(session_id: int, end: int, blocks: Sequence[MessageBlock]) -> list[MessageBlock]:
+    """Return what of the blocks comes behind the stored messages."""
+    added = []
+    for block in blocks:
+        if block.first_seq > end:
+            raise BlockError(
+                f"Messages {end} to {block.first_seq - 1} of session {session_id} are missing in what the server "
+                "sent. Start the download again; it goes on where it ended."
+            )
+        if block.next_seq > end:
+            added.append(block.between(end, block.next_seq))
+            end = block.next_seq
+    return added
+
+
+def _begin_with_snapshot(db: Transaction, copy: SessionCopy) -> None:
+    """Let a new copy begin with the full blocks of a whole one, if that was made while the same session ran."""
+    snapshot = find_copy(db, copy.session_ref_id, is_whole=True)
+    if snapshot is None or snapshot.record is None or snapshot.started_ms != copy.started_ms:
+        return
+    if not SessionRecord.model_validate_json(snapshot.record).is_running:
+        return
+    names = ["session_ref_id", "grid_index", "first_seq", "count", "checksum", "body"]
+    columns = [getattr(StoredBlock, name) for name in names]
+    full = select(literal(copy.id), *columns).where(
+        StoredBlock.copy_id == snapshot.id, StoredBlock.count == GRID_MESSAGES
+    )
+    db.execute(insert(StoredBlock).from_select(["copy_id", *names], full))
 
 
 def _drop_what_is_unusable(db: Transaction, copy: SessionCopy) -> None:
@@ -168,16 +219,17 @@ def _drop_what_is_unusable(db: Transaction, copy: SessionCopy) -> None:
         db.flush()
 
 
-def _stored(copy: SessionCopy, block: MessageBlock) -> StoredBlock:
-    return StoredBlock(
-        copy_id=copy.id,
-        session_ref_id=copy.session_ref_id,
-        grid_index=block.first_seq // GRID_MESSAGES,
-        first_seq=block.first_seq,
-        count=len(block),
-        checksum=block.checksum,
-        body=block.encode(compressed=True),
-    )
+def _stored(copy: SessionCopy, block: MessageBlock) -> dict[str, object]:
+    """Return the row of a block."""
+    return {
+        "copy_id": copy.id,
+        "session_ref_id": copy.session_ref_id,
+        "grid_index": block.first_seq // GRID_MESSAGES,
+        "first_seq": block.first_seq,
+        "count": len(block),
+        "checksum": block.checksum,
+        "body": block.encode(compressed=True),
+    }
 
 
 def _decoded(row: StoredBlock) -> MessageBlock:

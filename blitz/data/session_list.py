@@ -15,9 +15,13 @@ from sqlalchemy.orm import Session as Transaction
 from blitz.data.cache_engine import CacheEngine
 from blitz.data.models import Reading, Session, SessionCopy, StoredBlock
 from blitz.data.records import SessionRecord
+from blitz.data.sync_changes import Change, ListChanges, set_aside
 from blitz.errors import SessionNotFound
 
 log = logging.getLogger(__name__)
+
+_OF_COPY = ("sources", "gaps", "accounts", "timeline", "markers", "changes")
+"""What lists leave out of a record: it comes with the download."""
 
 
 class ListedSession(NamedTuple):
@@ -54,17 +58,40 @@ class SessionList(CacheEngine):
     def update_session_list(self, sessions_list: Iterable[Sequence[int | None]]) -> None:
         """Replace the list of sessions by the server's; what is downloaded is kept.
 
-        A session that the server no longer has goes, unless something of it is in the cache. One whose start differs
-        from the cached one is another session: what is cached under its id goes. A session that has grown since its
-        download is no longer available.
+        A session that the server no longer has goes, unless something of it is in the cache; then it is marked as
+        gone. One whose start differs from the cached one is another session: what is cached under its id is set aside,
+        under an id below zero (:mod:`blitz.data.sync_changes`). A session that has grown since its download is no
+        longer available.
 
         :param sessions_list: ``[id, start, end or None, count]`` a session, times in milliseconds, messages counted.
         """
         self._replace_list([ListedSession.from_entry(entry) for entry in sessions_list])
 
-    def update_session_records(self, records: Iterable[SessionRecord]) -> None:
-        """Do what :meth:`update_session_list` does, from the server's records, keeping names, notes and owners too."""
-        self._replace_list([ListedSession.from_record(record) for record in records])
+    def update_session_records(self, records: Iterable[SessionRecord]) -> ListChanges:
+        """Do what :meth:`update_session_list` does, from the server's records, keeping names, notes and owners too.
+
+        :returns: what has changed with sessions of which something is here.
+        """
+        return self._replace_list([ListedSession.from_record(record) for record in records])
+
+    def update_copy_record(self, session: SessionRecord) -> None:
+        """Take over what a server says of a session that is downloaded already: markers, name, sources, gaps."""
+        with self._writing() as db:
+            copy = find_copy(db, session.id, is_whole=True)
+            if copy is not None and copy.started_ms == session.started_ms:
+                copy.record = session.model_dump_json()
+                list_session(db, ListedSession.from_record(session))
+
+    def choose_session(self, session_id: int, is_wanted: bool = True) -> None:
+        """Let background synchronisation bring a session, and keep it up to date; or no longer.
+
+        :raises SessionNotFound: if the cache's list does not have it.
+        """
+        with self._writing() as db:
+            row = db.scalar(select(Session).where(Session.ref_id == int(session_id)))
+            if row is None:
+                raise SessionNotFound(f"Session {session_id} is not in the cache's list.")
+            row.is_wanted = is_wanted
 
     def update_session_availability(self, session_id: int) -> None:
         """Find out whether all of a session is here, and set its ``available`` accordingly.
@@ -111,37 +138,59 @@ class SessionList(CacheEngine):
             copies = {copy.session_ref_id: copy for copy in db.scalars(select(SessionCopy).where(SessionCopy.is_whole))}
         return [_record(row, copies.get(row.ref_id)) for row in rows]
 
-    def _replace_list(self, listed: list[ListedSession]) -> None:
+    def _replace_list(self, listed: list[ListedSession]) -> ListChanges:
+        changes: list[tuple[int, Change]] = []
         with self._writing() as db:
             for session in listed:
-                list_session(db, session)
+                list_session(db, session, changes)
             kept_ids = {session.ref_id for session in listed}
             for row in db.scalars(select(Session)).all():
-                if row.ref_id not in kept_ids and not (row.available or _has_content(db, row.ref_id)):
+                if row.ref_id in kept_ids:
+                    continue
+                if row.available or _has_content(db, row.ref_id):
+                    if not row.is_gone:
+                        changes.append((row.ref_id, Change.GONE))
+                    row.is_gone = True
+                else:
                     # An unfinished copy could never be finished.
                     _drop_content(db, row.ref_id)
                     db.delete(row)
+        return ListChanges(tuple(changes))
 
 
-def list_session(db: Transaction, session: ListedSession) -> Session:
-    """Bring one row of the list up to date; what it means is told at :meth:`SessionList.update_session_list`."""
+def list_session(db: Transaction, session: ListedSession, changes: list[tuple[int, Change]] | None = None) -> Session:
+    """Bring one row of the list up to date; what it means is told at :meth:`SessionList.update_session_list`.
+
+    :param changes: what has changed with a session of which something is here is added to it.
+    """
+    noted = [] if changes is None else changes
     row = db.scalar(select(Session).where(Session.ref_id == session.ref_id))
+    record = None if session.record is None else session.record.brief().model_dump_json()
     if row is None:
         row = Session(ref_id=session.ref_id, available=False, number_of_readings=session.message_count or 0)
         db.add(row)
     elif row.time_started != session.started_ms:
-        log.warning("Session %d of the server is not the one in the cache, which is dropped", session.ref_id)
-        _drop_content(db, session.ref_id, but_started_ms=session.started_ms)
+        kept_id = set_aside(db, row, session.started_ms)
+        if kept_id is not None:
+            log.warning("Session %d of the server is not the one in the cache, now session %d", row.ref_id, kept_id)
+            noted.append((kept_id, Change.REPLACED))
         row.available, row.name, row.record = False, "", None
         row.number_of_readings = session.message_count or 0
+    elif row.available and record is not None and record != row.record:
+        noted.append((row.ref_id, Change.EDITED))
+    if row.is_gone:
+        row.is_gone = False
+        noted.append((row.ref_id, Change.BACK))
     row.time_started = session.started_ms
     row.time_stopped = session.stopped_ms
     if session.record is not None:
         row.name = session.record.name
-        row.record = session.record.model_dump_json(exclude={"sources", "gaps"})
+        row.record = record
     if session.message_count is not None and row.number_of_readings != session.message_count:
         row.number_of_readings = session.message_count
-        row.available = row.available and _is_whole(db, row)
+        if row.available and not _is_whole(db, row):
+            row.available = False
+            noted.append((row.ref_id, Change.GROWN))
     db.flush()
     return row
 
@@ -180,13 +229,10 @@ def _has_content(db: Transaction, session_id: int) -> bool:
     return bool(db.scalar(select(exists().where(Reading.session_id == session_id))))
 
 
-def _drop_content(db: Transaction, session_id: int, but_started_ms: int | None = None) -> None:
-    """Delete a session's rows and copies, but for copies of the session that began at ``but_started_ms``."""
+def _drop_content(db: Transaction, session_id: int) -> None:
+    """Delete a session's rows and copies."""
     db.execute(delete(Reading).where(Reading.session_id == session_id))
-    copies = delete(SessionCopy).where(SessionCopy.session_ref_id == session_id)
-    if but_started_ms is not None:
-        copies = copies.where(SessionCopy.started_ms != but_started_ms)
-    db.execute(copies)
+    db.execute(delete(SessionCopy).where(SessionCopy.session_ref_id == session_id))
 
 
 def _record(row: Session, copy: SessionCopy | None) -> SessionRecord:
@@ -196,14 +242,14 @@ def _record(row: Session, copy: SessionCopy | None) -> SessionRecord:
         known = SessionRecord(id=row.ref_id, started_at=_moment(row.time_started), stopped_at=stopped_at)
     else:
         known = SessionRecord.model_validate_json(row.record)
-    changes: dict[str, object] = {"message_count": row.number_of_readings}
+    changes: dict[str, object] = {"id": row.ref_id, "message_count": row.number_of_readings}
     if known.stopped_ms != row.time_stopped:
         changes |= {"stopped_at": stopped_at}
     if row.record is None or known.stopped_ms != row.time_stopped:
         changes |= {"is_running": stopped_at is None}
     if copy is not None and copy.record is not None:
         downloaded = SessionRecord.model_validate_json(copy.record)
-        changes |= {name: getattr(downloaded, name) for name in ("sources", "gaps", "accounts", "timeline")}
+        changes |= {name: getattr(downloaded, name) for name in _OF_COPY}
     return known.model_copy(update=changes)
 
 

@@ -1,23 +1,75 @@
 """Copying a session from a server into the cache, through a cursor: the next seq that is wanted.
 
-Knows nothing of the network: it is given a function that fetches messages.
+The same cursor serves a download, one that goes on after an interruption, a late joiner and the live view: whoever
+delivers messages, :class:`SyncCursor` stores those that come next, and says what is missing. Knows nothing of the
+network: it is given a function that fetches messages, and one that lets slow calls run where they hold up nobody.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeVar
 
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
 from blitz.data.cache_engine import cache_path
 from blitz.data.database_client import DatabaseClient
 from blitz.data.records import SessionRecord
+from blitz.data.sync_progress import Progress, ProgressMeter
 from blitz.errors import BlockError
 
-__all__ = ["cache_path", "download"]
+__all__ = ["FETCH_MESSAGES", "Progress", "SyncCursor", "cache_path", "download", "next_run"]
 
 log = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
+
+FETCH_MESSAGES = 4 * GRID_MESSAGES
+"""So many messages are asked for at once: what a server gives at most."""
+
 Fetch = Callable[[int, int], Awaitable[MessageBlock]]
 """``await fetch(first, count)``: messages from seq ``first`` on, at most ``count`` of them."""
+
+
+class Run(Protocol):
+    """``await run(call, *arguments)``: what the call returns, wherever it runs; it ends even if nobody waits."""
+
+    def __call__(self, call: Callable[..., _T], /, *arguments: Any) -> Awaitable[_T]:
+        """Let it run."""
+        ...
+
+
+async def run_here(call: Callable[..., _T], *arguments: Any) -> _T:
+    """Let a call run in the calling thread."""
+    return call(*arguments)
+
+
+class SyncCursor:
+    """Where a session's copy goes on. Its calls write to the cache and block; one thread at a time.
+
+    :param session: as the server tells of it; its message count may grow.
+    """
+
+    def __init__(self, cache: DatabaseClient, session: SessionRecord) -> None:
+        self._cache = cache
+        self.session = session
+        self.next_seq = cache.begin_download(session)
+        """What is wanted next."""
+
+    def take(self, blocks: Sequence[MessageBlock]) -> int:
+        """Store what comes next of these blocks, which follow each other, in one transaction; return what is wanted.
+
+        :raises BlockError: if messages between would be missing.
+        :raises CacheError: if the cache cannot be written, or the session was deleted meanwhile.
+        """
+        self.next_seq = self._cache.store_blocks(self.session.id, blocks)
+        return self.next_seq
+
+    def finish(self, session: SessionRecord) -> None:
+        """Make the copy the session's copy, if it has as many messages as ``session`` says.
+
+        :raises BlockError: if messages are missing.
+        """
+        self._cache.finish_download(session)
+        log.info("Session %d is in the cache: %d messages", session.id, session.message_count)
 
 
 async def download(
@@ -25,35 +77,61 @@ async def download(
     fetch: Fetch,
     cache: DatabaseClient,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    watch: Callable[[Progress], None] | None = None,
+    run: Run = run_here,
 ) -> None:
     """Bring a session's messages, as many as ``session.message_count`` says, into the cache.
 
     Goes on where an earlier download of the same session was interrupted. However it ends, by an error or by the
     cancellation of its task, what has come stays for the next time, and an older copy stays in use until the new one
-    is whole. The cache is written by the calling thread.
+    is whole.
 
-    :param fetch: asked for consecutive runs, each up to the next multiple of 16384; a shorter answer is asked on from.
+    :param fetch: asked for consecutive runs, each as :func:`next_run` says; a shorter answer is asked on from.
     :param progress: called with (messages there, messages in all), first with what was there already.
+    :param watch: called as often, with bytes and the time left, too.
+    :param run: where the cache is written; else in the calling thread.
     :raises BlockError: if the server's messages have a hole, or end too early.
     :raises CacheError: if the cache cannot be written.
     """
-    next_seq = cache.begin_download(session)
-    _report(progress, next_seq, session)
-    while next_seq < session.message_count:
-        stop = min((next_seq // GRID_MESSAGES + 1) * GRID_MESSAGES, session.message_count)
-        block = await fetch(next_seq, stop - next_seq)
-        if not len(block) or block.first_seq != next_seq:
-            raise BlockError(
-                f"Session {session.id} has {session.message_count} messages, and the server did not send those from "
-                f"{next_seq} on. Start the download again; it goes on there."
-            )
-        cache.store_block(session.id, block)
-        next_seq = block.next_seq
-        _report(progress, next_seq, session)
-    cache.finish_download(session)
-    log.info("Session %d is in the cache: %d messages", session.id, session.message_count)
+    cursor = await run(SyncCursor, cache, session)
+    meter = ProgressMeter(session.message_count, cursor.next_seq)
+    _report(progress, watch, meter.progress)
+    while cursor.next_seq < session.message_count:
+        block = await fetch_next(fetch, session, cursor.next_seq)
+        await run(cursor.take, [block])
+        _report(progress, watch, meter.add(len(block), block.raw.nbytes))
+    await run(cursor.finish, session)
 
 
-def _report(progress: Callable[[int, int], None] | None, count: int, session: SessionRecord) -> None:
+async def fetch_next(fetch: Fetch, session: SessionRecord, next_seq: int) -> MessageBlock:
+    """Fetch what comes next, and see that it is that.
+
+    :raises BlockError: if it is something else, or nothing.
+    """
+    block = await fetch(*next_run(next_seq, session.message_count))
+    if not len(block) or block.first_seq != next_seq:
+        raise BlockError(
+            f"Session {session.id} has {session.message_count} messages, and the server did not send those from "
+            f"{next_seq} on. Start the download again; it goes on there."
+        )
+    return block
+
+
+def next_run(next_seq: int, message_count: int) -> tuple[int, int]:
+    """Return from where on, and how many, messages are asked for next: up to a border of the grid, or the end.
+
+    >>> next_run(0, 100_000), next_run(65_536, 100_000), next_run(16_390, 100_000)
+    ((0, 65536), (65536, 34464), (16390, 49146))
+    """
+    stop = min((next_seq // FETCH_MESSAGES + 1) * FETCH_MESSAGES, message_count)
+    return next_seq, stop - next_seq
+
+
+def _report(
+    progress: Callable[[int, int], None] | None, watch: Callable[[Progress], None] | None, now: Progress
+) -> None:
     if progress is not None:
-        progress(min(count, session.message_count), session.message_count)
+        progress(now.done, now.total)
+    if watch is not None:
+        watch(now)

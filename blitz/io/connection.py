@@ -24,6 +24,7 @@ from blitz.io.live_cursor import LiveCursor, Wanted
 from blitz.io.live_mailbox import LiveMailbox
 from blitz.io.live_reader import LiveOptions, LiveReader
 from blitz.io.live_stream import Decoding, LiveStream, Translation, Untranslated
+from blitz.io.notes_calls import NotesCalls
 from blitz.io.retention_calls import RetentionCalls
 from blitz.io.session_calls import SessionCalls
 from blitz.io.trash_calls import TrashCalls
@@ -31,9 +32,10 @@ from blitz.io.trash_calls import TrashCalls
 if TYPE_CHECKING:
     from blitz.data.boards import Readings
     from blitz.data.database_client import DatabaseClient
+    from blitz.data.sync import Progress
 
 
-class AsyncClient(SessionCalls, DeviceCalls, TrashCalls, RetentionCalls, ArchiveCalls, HookCalls):
+class AsyncClient(SessionCalls, DeviceCalls, TrashCalls, RetentionCalls, ArchiveCalls, HookCalls, NotesCalls):
     """A connection to one Blitz server.
 
     ::
@@ -185,28 +187,40 @@ class AsyncClient(SessionCalls, DeviceCalls, TrashCalls, RetentionCalls, Archive
         session_id: int,
         cache: "DatabaseClient",
         progress: Callable[[int, int], None] | None = None,
+        *,
+        watch: "Callable[[Progress], None] | None" = None,
     ) -> SessionRecord:
         """Copy a session into a cache; an interrupted download goes on where it was.
 
-        Cancelling the task leaves what is there, and an older copy, as they are.
+        Cancelling the task leaves what is there, and an older copy, as they are. The cache is written in a worker
+        thread; several downloads may run beside each other.
 
-        :param progress: called with (messages there, messages in all) after each block.
+        :param progress: called with (messages there, messages in all) after each run of messages.
+        :param watch: called as often with :class:`~blitz.data.sync.Progress`: bytes and time left, too.
         :raises CacheMismatch: if the cache belongs to another server.
         :raises SessionNotFound: if there is none with that id.
         """
         from blitz.data.sync import download
         from blitz.io.read_ahead import ReadAhead
+        from blitz.io.sync_threads import run_in_thread
 
         status = await self._status()
         session = await self.session(session_id)
-        cache.bind_store(status.store_id)
+        await run_in_thread(cache.bind_store, status.store_id)
 
         async def fetch(first: int, count: int) -> MessageBlock:
-            return await self.messages(session.id, first, count)
+            return await self._fetch_messages(session.id, first, count)
 
         async with ReadAhead(fetch, session.message_count) as read_ahead:
-            await download(session, read_ahead.fetch, cache, progress)
+            await download(session, read_ahead.fetch, cache, progress, watch=watch, run=run_in_thread)
         return session
+
+    async def _fetch_messages(self, session_id: int, first: int, count: int) -> MessageBlock:
+        """Do what :meth:`messages` does, and check the block in a worker thread."""
+        from blitz.io.sync_threads import run_in_thread
+
+        path, wanted = f"/sessions/{session_id}/messages", {"first": first, "count": count}
+        return await run_in_thread(MessageBlock.decode, await self._exchange.fetch_block(path, wanted))
 
     async def _newer_sessions(self, session_id: int) -> list[SessionRecord]:
         return sorted((s for s in await self.sessions() if s.id > session_id), key=lambda s: s.id)

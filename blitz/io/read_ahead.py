@@ -1,14 +1,15 @@
-"""Asking for the next blocks while one is being stored: a download is not one round trip after another."""
+"""Asking for the next runs while one is being stored: a download is not one round trip after another."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
-from blitz.data.blocks import GRID_MESSAGES, MessageBlock
+from blitz.data.blocks import MessageBlock
+from blitz.data.sync import next_run
 
-_BLOCKS_AHEAD = 3
-"""Enough to hide the way there and back; three blocks of a megabyte are no burden to either side."""
+_RUNS_AHEAD = 2
+"""Enough to hide the way there and back, and the server's work; a run of 65536 messages has a few megabytes."""
 
 
 class ReadAhead:
@@ -28,19 +29,13 @@ class ReadAhead:
         if wanted not in self._under_way:
             await self.close()
         part = wanted
-        for _ in range(_BLOCKS_AHEAD + 1):
+        for _ in range(_RUNS_AHEAD + 1):
             if part not in self._under_way:
                 self._under_way[part] = asyncio.create_task(self._call(*part))
-            part = self._behind(*part)
+            part = next_run(sum(part), self._message_count)
             if part[1] <= 0:
                 break
         return await self._under_way.pop(wanted)
-
-    def _behind(self, first: int, count: int) -> tuple[int, int]:
-        """Return the part that is asked for next: a block of the grid, or what there is of it."""
-        start = first + count
-        stop = min((start // GRID_MESSAGES + 1) * GRID_MESSAGES, self._message_count)
-        return start, stop - start
 
     async def close(self) -> None:
         """Give up what is under way."""

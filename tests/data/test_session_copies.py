@@ -100,6 +100,33 @@ def test_the_older_copy_stays_until_the_new_is_whole(any_cache: DatabaseClient, 
     assert any_cache.all(SessionCopy).count() == any_cache.all(StoredBlock).count() == 1
 
 
+def test_a_copy_made_while_a_session_ran_is_what_the_next_one_begins_with(
+    any_cache: DatabaseClient, example: Callable[..., Any]
+) -> None:
+    running = example(GRID_MESSAGES + 20)
+    running.record = running.record.model_copy(update={"is_running": True, "stopped_at": None})
+    running.fill(any_cache)
+    ended = example(GRID_MESSAGES + 50)
+    assert any_cache.begin_download(ended.record) == GRID_MESSAGES
+    assert len(messages(any_cache)) == GRID_MESSAGES + 20
+    ended.fill(any_cache)
+    assert messages(any_cache) == [ended.message(seq) for seq in range(GRID_MESSAGES + 50)]
+    assert any_cache.all(SessionCopy).count() == 1
+
+
+def test_several_blocks_are_stored_in_one_go(cache: DatabaseClient, example: Callable[..., Any]) -> None:
+    session = example(GRID_MESSAGES + 60)
+    cache.begin_download(session.record)
+    assert cache.store_blocks(7, [session.block(0, 30), session.block(20, 30), session.block(50, GRID_MESSAGES)]) == (
+        GRID_MESSAGES + 50
+    )
+    assert cache.store_blocks(7, []) == GRID_MESSAGES + 50
+    with pytest.raises(BlockError, match="are missing"):
+        cache.store_blocks(7, [session.block(GRID_MESSAGES + 50, 2), session.block(GRID_MESSAGES + 55, 5)])
+    session.fill(cache)
+    assert [row.count for row in cache.all(StoredBlock)] == [GRID_MESSAGES, 60]
+
+
 def test_a_hole_is_refused_and_an_overlap_skipped(cache: DatabaseClient, example: Callable[..., Any]) -> None:
     session = example(40)
     cache.begin_download(session.record)

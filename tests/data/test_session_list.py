@@ -9,6 +9,7 @@ import pytest
 from blitz.data.database_client import DatabaseClient
 from blitz.data.models import Reading, Session, SessionCopy, StoredBlock
 from blitz.data.records import SessionRecord
+from blitz.data.sync_changes import Change
 from blitz.errors import SessionNotFound
 
 
@@ -66,8 +67,85 @@ def test_a_session_with_another_start_is_another_session(cache: DatabaseClient, 
     assert session(cache, 7).available is False
     assert session(cache, 7).time_started == 5000
     assert list(cache.get_session_readings(7)) == []
-    assert cache.all(StoredBlock) == cache.all(Reading) == []
     assert cache.session_record(7).name == ""
+    with pytest.raises(SessionNotFound):
+        cache.session_blocks(7)
+
+
+def test_what_was_here_of_a_session_whose_id_begins_anew_is_set_aside_and_can_be_read(
+    any_cache: DatabaseClient, example: Callable[..., Any]
+) -> None:
+    example(20).fill(any_cache)
+    add_rows(any_cache, 7, 3)
+    readings = len(any_cache.get_session_readings(7))
+    changes = any_cache.update_session_records([example(30, started_s=1_800_000_000).record])
+    assert changes.of(Change.REPLACED) == (-7,)
+    kept = session(any_cache, -7)
+    assert (kept.available, kept.is_gone, kept.name, kept.number_of_readings) == (True, True, "A try", 20)
+    assert any_cache.session_record(-7) == example(20).record.model_copy(update={"id": -7})
+    assert len(any_cache.get_session_readings(-7)) == readings
+    assert sum(len(block) for block in any_cache.session_blocks(-7)) == 20
+    example(30, started_s=1_800_000_000).fill(any_cache)
+    assert sum(len(block) for block in any_cache.session_blocks(7)) == 30
+
+    any_cache.update_session_records([example(40, started_s=1_900_000_000).record])
+    aside = [row.ref_id for row in any_cache.all(Session) if row.ref_id < 0]
+    assert sorted(sum(len(block) for block in any_cache.session_blocks(ref_id)) for ref_id in aside) == [20, 30]
+    any_cache.clear_session_data(-7)
+    any_cache.update_session_records([])
+    assert session(any_cache, -7) is None
+
+
+def test_a_download_of_a_session_whose_id_began_anew_sets_the_older_aside(
+    cache: DatabaseClient, example: Callable[..., Any]
+) -> None:
+    example(20).fill(cache)
+    example(30, started_s=1_800_000_000).fill(cache)
+    assert [sum(len(block) for block in cache.session_blocks(ref_id)) for ref_id in (-7, 7)] == [20, 30]
+
+
+def test_a_session_that_went_from_the_server_is_marked_until_it_is_back(
+    cache: DatabaseClient, example: Callable[..., Any]
+) -> None:
+    example(20).fill(cache)
+    assert cache.update_session_records([]).of(Change.GONE) == (7,)
+    assert session(cache, 7).is_gone
+    assert session(cache, 7).available
+    assert cache.update_session_records([]).by_id == ()
+    assert cache.update_session_records([example(20).record]).of(Change.BACK) == (7,)
+    assert not session(cache, 7).is_gone
+
+
+def test_what_changed_of_a_session_that_is_here_is_told(cache: DatabaseClient, example: Callable[..., Any]) -> None:
+    example(20).fill(cache)
+    other = example(20, session_id=8).record
+    assert cache.update_session_records([example(20).record, other]).by_id == ()
+    renamed = example(20).record.model_copy(update={"name": "Wet"})
+    assert cache.update_session_records([renamed, other.model_copy(update={"name": "x"})]).by_id == (
+        (7, Change.EDITED),
+    )
+    longer = example(30).record.model_copy(update={"name": "Wet"})
+    assert cache.update_session_records([longer, other]).of(Change.GROWN) == (7,)
+
+
+def test_a_copy_takes_over_a_newer_record(cache: DatabaseClient, example: Callable[..., Any]) -> None:
+    example(20).fill(cache)
+    newer = example(20).record.model_copy(update={"notes": "read again", "verdict": "fine"})
+    cache.update_copy_record(newer)
+    assert cache.session_record(7) == newer
+    cache.update_copy_record(example(20, started_s=1_800_000_000).record)
+    assert cache.session_record(7) == newer
+
+
+def test_sessions_are_chosen_for_synchronisation(cache: DatabaseClient) -> None:
+    cache.update_session_list([[1, 1000, 2000, 10]])
+    cache.choose_session(1)
+    cache.update_session_list([[1, 1000, 2000, 12]])
+    assert session(cache, 1).is_wanted
+    cache.choose_session(1, False)
+    assert not session(cache, 1).is_wanted
+    with pytest.raises(SessionNotFound):
+        cache.choose_session(2)
 
 
 def test_a_session_that_has_grown_is_no_longer_available(cache: DatabaseClient, example: Callable[..., Any]) -> None:

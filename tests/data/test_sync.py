@@ -10,7 +10,7 @@ import pytest
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
 from blitz.data.database_client import DatabaseClient
 from blitz.data.models import Session
-from blitz.data.sync import cache_path, download
+from blitz.data.sync import FETCH_MESSAGES, Progress, cache_path, download
 from blitz.errors import BlockError, CacheError, ServerUnreachable
 
 
@@ -35,12 +35,20 @@ def count_messages(cache: DatabaseClient) -> int:
 
 
 def test_a_download_asks_for_consecutive_runs_and_reports(cache: DatabaseClient, example: Callable[..., Any]) -> None:
-    server = Server(example(2 * GRID_MESSAGES + 5))
+    total = FETCH_MESSAGES + 5
+    server = Server(example(total))
     seen: list[tuple[int, int]] = []
-    asyncio.run(download(server.session.record, server.fetch, cache, lambda *counts: seen.append(counts)))
-    assert server.asked == [(0, GRID_MESSAGES), (GRID_MESSAGES, GRID_MESSAGES), (2 * GRID_MESSAGES, 5)]
-    total = 2 * GRID_MESSAGES + 5
-    assert seen == [(0, total), (GRID_MESSAGES, total), (2 * GRID_MESSAGES, total), (total, total)]
+    watched: list[Progress] = []
+    asyncio.run(
+        download(server.session.record, server.fetch, cache, lambda *counts: seen.append(counts), watch=watched.append)
+    )
+    assert server.asked == [(0, FETCH_MESSAGES), (FETCH_MESSAGES, 5)]
+    assert seen == [(0, total), (FETCH_MESSAGES, total), (total, total)]
+    assert [progress.done for progress in watched] == [done for done, _ in seen]
+    assert watched[0].left_s is None
+    assert watched[1].left_s > 0
+    assert (watched[-1].share, watched[-1].left_s) == (1, 0)
+    assert watched[-1].received_bytes >= sum(map(len, (server.session.message(seq) for seq in range(total))))
     assert count_messages(cache) == total
     assert cache.get(Session, {"ref_id": 7}).available
 
@@ -63,7 +71,7 @@ def test_a_cancelled_download_leaves_the_older_copy_and_can_go_on(
     file_cache: DatabaseClient, example: Callable[..., Any]
 ) -> None:
     example(10).fill(file_cache)
-    server = Server(example(2 * GRID_MESSAGES))
+    server = Server(example(2 * GRID_MESSAGES), cap=GRID_MESSAGES)
 
     async def run() -> None:
         reached = asyncio.Event()
@@ -89,7 +97,7 @@ def test_a_cancelled_download_leaves_the_older_copy_and_can_go_on(
 
 
 def test_a_lost_connection_leaves_what_came(tmp_path: Path, example: Callable[..., Any]) -> None:
-    server = Server(example(2 * GRID_MESSAGES))
+    server = Server(example(2 * GRID_MESSAGES), cap=GRID_MESSAGES)
 
     async def break_off(request: int) -> None:
         if request == 2:

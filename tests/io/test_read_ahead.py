@@ -2,7 +2,8 @@ import asyncio
 
 import pytest
 
-from blitz.data.blocks import GRID_MESSAGES, MessageBlock, Read
+from blitz.data.blocks import MessageBlock, Read
+from blitz.data.sync import FETCH_MESSAGES, next_run
 from blitz.io.read_ahead import ReadAhead
 
 pytestmark = pytest.mark.anyio
@@ -13,7 +14,7 @@ def block(first: int, count: int) -> MessageBlock:
 
 
 async def test_each_block_is_asked_for_once_and_some_at_the_same_time() -> None:
-    count = 6 * GRID_MESSAGES + 100
+    count = 4 * FETCH_MESSAGES + 100
     asked: list[tuple[int, int]] = []
     most = under_way = 0
 
@@ -29,11 +30,11 @@ async def test_each_block_is_asked_for_once_and_some_at_the_same_time() -> None:
     next_seq = 40  # a download that goes on within a block of the grid
     async with ReadAhead(fetch, count) as read_ahead:
         while next_seq < count:
-            stop = min((next_seq // GRID_MESSAGES + 1) * GRID_MESSAGES, count)
-            came = await read_ahead.fetch(next_seq, stop - next_seq)
-            assert (came.first_seq, came.next_seq) == (next_seq, stop)
-            next_seq = stop
-    assert len(asked) == len(set(asked)) == 7
+            wanted = next_run(next_seq, count)
+            came = await read_ahead.fetch(*wanted)
+            assert (came.first_seq, len(came)) == wanted
+            next_seq = came.next_seq
+    assert len(asked) == len(set(asked)) == 5
     assert most > 1
 
 
@@ -43,11 +44,11 @@ async def test_unexpected_wish_is_fetched_anew_and_faults_ahead_are_nobodys() ->
             raise OSError("not this one")
         return block(first, count)
 
-    async with ReadAhead(fetch, 10 * GRID_MESSAGES) as read_ahead:
-        assert len(await read_ahead.fetch(0, GRID_MESSAGES)) == GRID_MESSAGES
+    async with ReadAhead(fetch, 10 * FETCH_MESSAGES) as read_ahead:
+        assert len(await read_ahead.fetch(0, FETCH_MESSAGES)) == FETCH_MESSAGES
         assert len(await read_ahead.fetch(0, 5)) == 5
         with pytest.raises(OSError, match="not this one"):
-            await read_ahead.fetch(GRID_MESSAGES, 7)
+            await read_ahead.fetch(FETCH_MESSAGES, 7)
 
 
 async def test_cancelling_gives_up_what_is_under_way() -> None:
@@ -63,8 +64,8 @@ async def test_cancelling_gives_up_what_is_under_way() -> None:
         raise AssertionError
 
     async def run() -> None:
-        async with ReadAhead(fetch, 10 * GRID_MESSAGES) as read_ahead:
-            await read_ahead.fetch(0, GRID_MESSAGES)
+        async with ReadAhead(fetch, 10 * FETCH_MESSAGES) as read_ahead:
+            await read_ahead.fetch(0, FETCH_MESSAGES)
 
     task = asyncio.create_task(run())
     await asyncio.sleep(0)
@@ -72,4 +73,4 @@ async def test_cancelling_gives_up_what_is_under_way() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert cancelled == 4
+    assert cancelled == 3

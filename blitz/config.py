@@ -133,6 +133,10 @@ class ServerSettings(_Settings):
     keep_starred: bool = Field(True, description="starred sessions are kept, whatever their age")
     keep_free_gb: float | None = Field(None, gt=0, description="oldest sessions go when less than that is free on disk")
     trash_days: float = Field(30, ge=0, description="how long a session can be taken out of the trash")
+    session_name: str = Field(
+        "{date}_{sample}_{n}", description="name of a session that is given none: {date}, {time}, {n}, {owner}, fields"
+    )
+    required_fields: tuple[str, ...] = Field((), description="own fields without which no session is started")
     max_connections: int = Field(500, ge=10, description="connections at one time; beyond it the idle ones make room")
     max_viewers: int = Field(200, ge=1, description="live connections at one time; more are refused")
     max_request_kb: int = Field(1024, ge=16, description="largest body of a request")
@@ -149,7 +153,7 @@ class ServerSettings(_Settings):
     def _parse_serial(cls, value: Any) -> Any:
         return tuple(SerialPort.parse(part) if isinstance(part, str) else part for part in _listed(value))
 
-    @field_validator("never_touch", "allowed_hosts", mode="before")
+    @field_validator("never_touch", "allowed_hosts", "required_fields", mode="before")
     @classmethod
     def _parse_list(cls, value: Any) -> Any:
         return tuple(_listed(value))

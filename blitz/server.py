@@ -113,6 +113,8 @@ def _run(settings: ServerSettings, notifier: Notifier) -> int:
             after_crash=settings.after_crash,
             on_stop=settings.on_stop,
             room=RoomOptions.from_settings(settings),
+            session_name=settings.session_name,
+            required_fields=settings.required_fields,
         )
         kept = stack.enter_context(SourceStore(settings.data_dir / "server.db"))
         acquisition = Acquisition(store, definitions, options, kept)

@@ -14,9 +14,12 @@ from sqlalchemy.orm import Session as Transaction
 from sqlalchemy.orm.attributes import set_committed_value
 
 from blitz.data import fixtures
+from blitz.data.imported_sessions import ImportedSessions
 from blitz.data.models import Base, Cache, Category, Config, Notification, Reading, Rows, Session
 from blitz.data.query_sessions import SessionQueries
+from blitz.data.records import SessionRecord
 from blitz.data.session_reader import SessionReadings
+from blitz.data.session_search import SessionSearch
 from blitz.data.session_series import SessionSeries
 from blitz.errors import SessionNotFound
 
@@ -27,7 +30,7 @@ M = TypeVar("M", bound=Base)
 V = TypeVar("V", Reading, Cache)
 
 
-class DatabaseClient(SessionQueries, SessionSeries):
+class DatabaseClient(ImportedSessions, SessionQueries, SessionSeries):
     """The local database of a client (SQLAlchemy); see :class:`~blitz.data.cache_engine.CacheEngine` for opening it.
 
     Every method is one transaction, may be called from any thread, and raises
@@ -136,6 +139,16 @@ class DatabaseClient(SessionQueries, SessionSeries):
         except SessionNotFound:
             return SessionReadings(self, int(session_id), None)
         return SessionReadings(self, int(session_id), sources)
+
+    def search_sessions(self, text: str) -> list[SessionRecord]:
+        """Return the sessions that a search finds, newest first; markers' texts only where they are downloaded.
+
+        :param text: words that must all be found, whatever their case and accents, in name, notes, tags, fields, owner,
+            markers and date. ``tag:x``, ``owner:x``, ``FIELD:x`` and ``starred`` look in one place; quotes hold words
+            together.
+        """
+        search = SessionSearch(text)
+        return [record for record in self.session_records() if search.matches(record)]
 
     def get_session_variables(self, session_id: int) -> list[Reading]:
         """Return the latest reading of each variable of a session, its ``category`` loaded.

@@ -19,7 +19,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import blitz
 from blitz.config import Durability
@@ -27,12 +27,15 @@ from blitz.data.blocks import PREVIEW_ID, MessageBlock, Read
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.database_server import DatabaseServer
 from blitz.data.disk import LocalDisk
+from blitz.data.markers import with_marker
+from blitz.data.name_pattern import NamePattern
 from blitz.data.records import (
     Account,
     BoardRecord,
     Event,
     EventKind,
     Gap,
+    Marker,
     Notice,
     SessionRecord,
     Source,
@@ -41,11 +44,12 @@ from blitz.data.records import (
     TimelineEntry,
     TimelineKind,
 )
+from blitz.data.session_words import check_field_name, check_required
 from blitz.data.source_store import SourceStore
 from blitz.data.spool import Spool
 from blitz.data.spool_records import Change, ChangeKind
 from blitz.data.spools import Spools
-from blitz.errors import NoSession, SessionNotFound, SpoolError, StoreInUse, StoreUnavailable
+from blitz.errors import ConfigError, NoSession, SessionNotFound, SpoolError, StoreInUse, StoreUnavailable
 from blitz.io.accounting import Accounting
 from blitz.io.appender import Appender
 from blitz.io.clock_watch import ClockWatch
@@ -93,6 +97,25 @@ class AcquisitionOptions:
     on_stop: Literal["close", "keep"] = "close"
     room: RoomOptions | None = None
     """What is watched for room; None watches nothing."""
+    session_name: str = ""
+    """The pattern of the name that a session without one gets."""
+    required_fields: tuple[str, ...] = ()
+    """Own fields that every new session must have."""
+
+    def __post_init__(self) -> None:
+        """Refuse what could never be.
+
+        :raises ConfigError: naming the setting.
+        """
+        try:
+            NamePattern(self.session_name)
+        except ValueError as error:
+            raise ConfigError(f"The setting session_name: {error}") from error
+        try:
+            for name in self.required_fields:
+                check_field_name(name)
+        except ValueError as error:
+            raise ConfigError(f"The setting required_fields: {error}") from error
 
 
 class Acquisition:
@@ -271,15 +294,29 @@ class Acquisition:
 
     # ---- sessions -----------------------------------------------------------------------------------------------
 
-    def start_session(self, name: str = "", notes: str = "", owner: str = "") -> SessionRecord:
+    def start_session(
+        self,
+        name: str = "",
+        notes: str = "",
+        owner: str = "",
+        *,
+        tags: Sequence[str] = (),
+        fields: Mapping[str, str] | None = None,
+    ) -> SessionRecord:
         """Start recording; boards follow at once, each with its answer to START.
 
+        :param name: where it is empty, one is made by the pattern that is configured.
         :raises SessionRunning: if a session runs already.
+        :raises FieldsMissing: if a field that every session must have is empty.
+        :raises ValueError: if tags or fields cannot be.
         :raises StoreUnavailable: if Redis is away.
         :raises StoreFull: if no room is left for messages.
         :raises StoreInUse: if another server has taken over this store.
         """
+        fields = fields or {}
         with self._session_lock:
+            if self._session is None:
+                check_required(self._options.required_fields, fields)
             if self._watch.is_standing_by:
                 raise StoreInUse("Another server acquires into this store now. Stop one of the two.")
             if self.intake.is_spooling:
@@ -291,11 +328,21 @@ class Acquisition:
                 self.room.check_start()
             self._intake_store.ping()  # what was emptied gives out ids that clients have sessions of
             self._anchor_ns = time.time_ns() - time.monotonic_ns()
-            session_id = self._store.start_session(name, notes, owner, self.devices.present_sources())
+            name = name.strip() or self._default_name(owner, fields)
+            sources = self.devices.present_sources()
+            session_id = self._store.start_session(name, notes, owner, sources, tags=tags, fields=fields)
             record = self._store.session(session_id)
             self._follow(record)
             log.info("Session %s started by %s", session_id, owner or "an unnamed client")
             return record
+
+    def _default_name(self, owner: str, fields: Mapping[str, str]) -> str:
+        pattern = NamePattern(self._options.session_name)
+        names: list[str] = []
+        if pattern.counts:
+            names = self._store.notes.names(self._store.available_sessions())
+            names += [record.name for record in self._store.trash.sessions()]
+        return pattern.fill(datetime.now().astimezone(), owner, fields, names)
 
     def _follow(self, record: SessionRecord, resumption: Resumption | None = None) -> None:
         """Record into a session that runs in the store."""
@@ -344,8 +391,39 @@ class Acquisition:
                     "that are left: the session is closed as soon as one of them does."
                 ) from None
 
+    def change_session(self, session_id: int, words: Mapping[str, Any], who: str = "") -> SessionRecord:
+        """Change a session's words as :meth:`DatabaseServer.update_session` does, and tell viewers.
+
+        :raises FieldsMissing: if a field that every session must have would be empty.
+        """
+        fields = words.get("fields") or {}
+        required = [name for name in self._options.required_fields if name in fields]
+        check_required(required, fields)
+        record = self._store.update_session(session_id, **words, who=who)
+        self.announce_changed(record)
+        return record
+
+    def present_ns(self, session_id: int) -> int:
+        """Return the present time of a session that is recorded.
+
+        :raises ValueError: if it is not: whatever is noted of it needs a time.
+        """
+        running = self._session
+        if running is None or running.id != session_id:
+            self._store.notes.markers(session_id)  # which says it if there is no such session
+            raise ValueError(f"Session {session_id} is not being recorded: give the time of the marker.")
+        return self.now_ns()
+
+    def announce_marker(self, session_id: int, marker: Marker) -> None:
+        """Tell viewers of a marker that was written, changed or deleted."""
+        with self._state_lock:
+            running = self._session
+            if running is not None and running.id == session_id:
+                self._session = running.model_copy(update={"markers": with_marker(running.markers, marker)})
+        self.hub.post(Event(event=EventKind.MARKER, session_id=session_id, marker=marker))
+
     def announce_changed(self, record: SessionRecord) -> None:
-        """Tell viewers of a new name or notes."""
+        """Tell viewers of new words."""
         with self._state_lock:
             if self._session is not None and self._session.id == record.id:
                 self._session = record
@@ -621,6 +699,8 @@ class Acquisition:
             rate_hz=round(sum(board.rate_hz for board in boards), 1),
             preview=self._options.devices.preview,
             room=None if self.room is None else self.room.record,
+            required_fields=self._options.required_fields,
+            session_name=self._options.session_name,
         )
 
     # ---- housekeeping ---------------------------------------------------------------------------------------------

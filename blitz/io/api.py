@@ -31,8 +31,11 @@ from blitz.errors import (
     BoardTimeout,
     CommandRefused,
     ConfigError,
+    EditConflict,
+    FieldsMissing,
     Forbidden,
     LinkError,
+    MarkerNotFound,
     NoSession,
     ServerBusy,
     SessionNotFound,
@@ -56,6 +59,7 @@ from blitz.io.guard import problem
 from blitz.io.lanes import RETRY_AFTER_S, Answers, Lanes
 from blitz.io.link import check_link
 from blitz.io.live import as_json_lines
+from blitz.io.notes_api import Fields, Search, Tags, find_sessions, notes_calls
 from blitz.io.session_keeper import SessionKeeper
 from blitz.io.source_api import Owner, device_calls, source_calls
 from blitz.io.store_api import store_calls
@@ -87,6 +91,9 @@ _STATUS: dict[type[BlitzError], int] = {
     ArchiveError: 503,
     StoreInUse: 409,
     StoreFull: 507,
+    FieldsMissing: 422,
+    MarkerNotFound: 404,
+    EditConflict: 409,
 }
 
 
@@ -102,6 +109,8 @@ class StartRequest(_Request):
     name: str = Field("", max_length=200)
     notes: str = Field("", max_length=100_000)
     owner: str = Field("", max_length=200)
+    tags: Tags = []
+    fields: Fields = {}
     join: bool = Field(False, description="a session that runs already is no error but the answer")
 
 
@@ -110,14 +119,6 @@ class StartAnswer(BaseModel):
 
     session: SessionRecord
     created: bool
-
-
-class SessionChanges(_Request):
-    """New texts of a session, and whether it is starred; what is absent stays."""
-
-    name: str | None = Field(None, max_length=200)
-    notes: str | None = Field(None, max_length=100_000)
-    starred: bool | None = None
 
 
 def create_app(
@@ -149,6 +150,7 @@ def create_app(
     check = access.check_link if access else check_link
     app.include_router(source_calls(acquisition.devices, lanes, check), prefix="/api/v1")
     app.include_router(_session_calls(acquisition, store, keeper, lanes), prefix="/api/v1")
+    app.include_router(notes_calls(acquisition, store), prefix="/api/v1")
     app.include_router(store_calls(keeper), prefix="/api/v1")
     app.include_router(archive_calls(archiver), prefix="/api/v1")
     app.include_router(_message_calls(acquisition, store, lanes.answers), prefix="/api/v1")
@@ -181,16 +183,18 @@ def _session_calls(acquisition: Acquisition, store: DatabaseServer, keeper: Sess
     calls = APIRouter(tags=["sessions"])
 
     @calls.get("/sessions", response_model_exclude_none=True)
-    def list_sessions() -> list[SessionRecord]:
-        """Return all sessions, newest first, without sources and gaps."""
-        return acquisition.session_list()
+    def list_sessions(search: Search = "") -> list[SessionRecord]:
+        """Return all sessions, or those that `search` finds, newest first, without sources and gaps."""
+        return find_sessions(acquisition, store, search)
 
     @calls.post("/sessions", status_code=201, response_model_exclude_none=True)
     @lanes.sessions
     def start_session(request: StartRequest, response: Response, token: TokenName, note_subject: NoteSubject) -> Any:
         """Start recording; 409 with the running session if one runs already, or 200 with it if `join` is set."""
         try:
-            record = acquisition.start_session(request.name, request.notes, token or request.owner)
+            record = acquisition.start_session(
+                request.name, request.notes, token or request.owner, tags=request.tags, fields=request.fields
+            )
             note_subject(record.id)
             return StartAnswer(session=record, created=True)
         except SessionRunning as error:
@@ -219,13 +223,6 @@ def _session_calls(acquisition: Acquisition, store: DatabaseServer, keeper: Sess
     def read_session(session_id: int) -> SessionRecord:
         """Return one session with its sources, their definitions, and the gaps."""
         return acquisition.session_record(session_id)
-
-    @calls.patch("/sessions/{session_id}", response_model_exclude_none=True)
-    def change_session(session_id: int, changes: SessionChanges) -> SessionRecord:
-        """Change a session's name, notes or star; retention keeps starred sessions."""
-        record = store.update_session(session_id, name=changes.name, notes=changes.notes, starred=changes.starred)
-        acquisition.announce_changed(record)
-        return record
 
     @calls.delete("/sessions/{session_id}", status_code=204)
     def delete_session(session_id: int, owner: Owner) -> None:

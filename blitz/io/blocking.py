@@ -6,7 +6,7 @@ Owns the thread in which the connection lives (anyio's portal). May be used from
 import sys
 import threading
 import weakref
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, suppress
 from functools import partial
@@ -23,6 +23,7 @@ from blitz.io.address import Host, ServerAddress
 from blitz.io.blocking_archive_calls import BlockingArchiveCalls
 from blitz.io.blocking_calls import BlockingDeviceCalls
 from blitz.io.blocking_hook_calls import BlockingHookCalls
+from blitz.io.blocking_notes_calls import BlockingNotesCalls
 from blitz.io.blocking_retention_calls import BlockingRetentionCalls
 from blitz.io.blocking_trash_calls import BlockingTrashCalls
 from blitz.io.connection import AsyncClient
@@ -40,7 +41,14 @@ _WAKE_S = 0.5 if sys.platform == "win32" else None
 """On Windows Ctrl-C does not interrupt a wait for a lock: wake up now and then, to see it."""
 
 
-class Client(BlockingDeviceCalls, BlockingTrashCalls, BlockingRetentionCalls, BlockingArchiveCalls, BlockingHookCalls):
+class Client(
+    BlockingDeviceCalls,
+    BlockingTrashCalls,
+    BlockingRetentionCalls,
+    BlockingArchiveCalls,
+    BlockingHookCalls,
+    BlockingNotesCalls,
+):
     """A connection to one Blitz server, for scripts without an event loop.
 
     ::
@@ -126,28 +134,44 @@ class Client(BlockingDeviceCalls, BlockingTrashCalls, BlockingRetentionCalls, Bl
         """Return what an operator should have read, oldest first."""
         return self._call(self._client.notices)
 
-    def sessions(self) -> list[SessionRecord]:
-        """Return all sessions, newest first, without their sources and gaps."""
-        return self._call(self._client.sessions)
+    def sessions(self, search: str = "") -> list[SessionRecord]:
+        """Return all sessions, or those that a search finds, newest first, without their sources and gaps."""
+        return self._call(partial(self._client.sessions, search))
 
     def session(self, session_id: int) -> SessionRecord:
         """Return one session, with sources and gaps."""
         return self._call(partial(self._client.session, session_id))
 
-    def start(self, name: str = "", notes: str = "", owner: str | None = None, join: bool = False) -> SessionRecord:
+    def start(
+        self,
+        name: str = "",
+        notes: str = "",
+        owner: str | None = None,
+        join: bool = False,
+        *,
+        tags: Sequence[str] = (),
+        fields: Mapping[str, str] | None = None,
+    ) -> SessionRecord:
         """Start a session; with `join`, return the one that runs already."""
-        return self._call(partial(self._client.start, name, notes, owner, join))
+        return self._call(partial(self._client.start, name, notes, owner, join, tags=tags, fields=fields))
 
     def stop(self, session_id: int | None = None) -> SessionRecord:
         """Stop the running session, or the one named if it is the one that runs, and return it."""
         return self._call(partial(self._client.stop, session_id))
 
     def update_session(
-        self, session_id: int, *, name: str | None = None, notes: str | None = None, starred: bool | None = None
+        self,
+        session_id: int,
+        *,
+        name: str | None = None,
+        notes: str | None = None,
+        starred: bool | None = None,
+        tags: Sequence[str] | None = None,
+        fields: Mapping[str, str] | None = None,
     ) -> SessionRecord:
-        """Change a session's name, notes or star; None leaves them as they are."""
+        """Change a session's name, notes, star, tags or fields; None leaves them as they are."""
         change = partial(self._client.update_session, session_id, name=name, notes=notes, starred=starred)
-        return self._call(change)
+        return self._call(partial(change, tags=tags, fields=fields))
 
     def delete(self, session_id: int) -> None:
         """Move a session to the server's trash, out of which :meth:`restore` takes it; copies in caches stay."""

@@ -2,7 +2,9 @@
 
 import contextlib
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
+from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
@@ -43,9 +45,15 @@ class SessionCalls(Calls):
         """Return what an operator should have read, oldest first."""
         return await self._ask(_NOTICES, "GET", "/events")
 
-    async def sessions(self) -> list[SessionRecord]:
-        """Return all sessions, newest first, without their sources and gaps."""
-        return await self._ask(_SESSIONS, "GET", "/sessions")
+    async def sessions(self, search: str = "") -> list[SessionRecord]:
+        """Return all sessions, newest first, without their sources and gaps.
+
+        :param search: only those in which all these words are found, whatever their case and accents: in name, notes,
+            tags, fields, owner, markers and date. ``tag:x``, ``owner:x``, ``FIELD:x`` and ``starred`` look in one
+            place; quotes hold words together.
+        """
+        query = f"?search={quote(search, safe='')}" if search.strip() else ""
+        return await self._ask(_SESSIONS, "GET", f"/sessions{query}")
 
     async def session(self, session_id: int) -> SessionRecord:
         """Return one session, with sources and gaps.
@@ -55,21 +63,44 @@ class SessionCalls(Calls):
         return await self._ask(_SESSION, "GET", f"/sessions/{int(session_id)}")
 
     async def start(
-        self, name: str = "", notes: str = "", owner: str | None = None, join: bool = False
+        self,
+        name: str = "",
+        notes: str = "",
+        owner: str | None = None,
+        join: bool = False,
+        *,
+        tags: Sequence[str] = (),
+        fields: Mapping[str, str] | None = None,
     ) -> SessionRecord:
         """Start a session.
 
+        :param name: an empty one lets the server make one, by its setting ``session_name``.
         :param owner: who starts it; user and machine when not given.
         :param join: where a session runs already, return that one.
+        :param fields: the laboratory's own; the server may demand some (``status().required_fields``).
         :raises SessionRunning: if a session runs already, and `join` is False.
+        :raises FieldsMissing: if one is empty that the server demands.
         """
-        return (await self.start_or_join(name, notes, owner, join=join))[0]
+        return (await self.start_or_join(name, notes, owner, join=join, tags=tags, fields=fields))[0]
 
     async def start_or_join(
-        self, name: str = "", notes: str = "", owner: str | None = None, *, join: bool = True
+        self,
+        name: str = "",
+        notes: str = "",
+        owner: str | None = None,
+        *,
+        join: bool = True,
+        tags: Sequence[str] = (),
+        fields: Mapping[str, str] | None = None,
     ) -> tuple[SessionRecord, bool]:
         """Do as :meth:`start` and tell, too, whether the session is a new one."""
-        body = {"name": name, "notes": notes, "owner": default_owner() if owner is None else owner, "join": join}
+        body: dict[str, Any] = {
+            "name": name,
+            "notes": notes,
+            "owner": default_owner() if owner is None else owner,
+            "join": join,
+        }
+        body |= _told(tags, fields)
         answer = await self._ask(_ANSWER, "POST", "/sessions", body)
         session = self._read(_SESSION, answer.get("session"), "POST /sessions", 200)
         return session, bool(answer.get("created", True))
@@ -87,14 +118,27 @@ class SessionCalls(Calls):
         return await self._ask(_SESSION, "POST", f"/sessions/{int(session_id)}/stop")
 
     async def update_session(
-        self, session_id: int, *, name: str | None = None, notes: str | None = None, starred: bool | None = None
+        self,
+        session_id: int,
+        *,
+        name: str | None = None,
+        notes: str | None = None,
+        starred: bool | None = None,
+        tags: Sequence[str] | None = None,
+        fields: Mapping[str, str] | None = None,
     ) -> SessionRecord:
-        """Change a session's name, notes or star; None leaves them as they are.
+        """Change a session's name, notes, star, tags or fields; None leaves them as they are.
+
+        What was before stays in the record's ``changes``.
 
         :param starred: whether retention keeps it, whatever its age.
+        :param tags: all that it has from now on.
+        :param fields: those that change; an empty value takes a field away.
         :raises SessionNotFound: if there is none with that id.
+        :raises FieldsMissing: if one would be empty that the server demands.
         """
-        wishes = {"name": name, "notes": notes, "starred": starred}
+        wishes: dict[str, Any] = {"name": name, "notes": notes, "starred": starred}
+        wishes |= {"tags": None if tags is None else list(tags), "fields": None if fields is None else dict(fields)}
         body = {key: value for key, value in wishes.items() if value is not None}
         return await self._ask(_SESSION, "PATCH", f"/sessions/{int(session_id)}", body)
 
@@ -130,3 +174,8 @@ class SessionCalls(Calls):
             log.warning("%s", words)
         self._version_words = words
         return status
+
+
+def _told(tags: Sequence[str], fields: Mapping[str, str] | None) -> dict[str, Any]:
+    """Return what is sent of tags and fields: nothing where there are none, which an older server does not know."""
+    return ({"tags": list(tags)} if tags else {}) | ({"fields": dict(fields)} if fields else {})

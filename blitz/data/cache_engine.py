@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 _BUSY_TIMEOUT_S = 30
 
+_POSTGRESQL_LOCK = int.from_bytes(b"blitz", "big")
+"""The advisory lock that a writer holds, so that writers wait for each other."""
+
 
 def cache_path(cache_dir: Path, store_id: str) -> Path:
     """Return the default cache file of a server: one a store.
@@ -63,12 +66,12 @@ class CacheEngine:
             self._engine = _create_engine(url, verbose, is_sqlite=is_sqlite, is_memory=is_memory)
         self._release = weakref.finalize(self, self._engine.dispose)
         self._readers = orm.sessionmaker(self._engine, expire_on_commit=False)
-        self._writing_engine = self._engine.execution_options(is_writing=True)
+        self._writing_engine = self._engine.execution_options(is_writing=True, **_writing_options(url))
         self._writers = orm.sessionmaker(self._writing_engine, expire_on_commit=False)
         try:
             self._migrate()
         except BaseException:
-            self.close()
+            CacheEngine.close(self)  # what a subclass would close is not there yet
             raise
 
     def close(self) -> None:
@@ -164,6 +167,8 @@ def _make_folder(path: Path) -> None:
 
 
 def _create_engine(url: sqlalchemy.URL, verbose: bool, *, is_sqlite: bool, is_memory: bool) -> sqlalchemy.Engine:
+    if url.get_backend_name() == "postgresql":
+        return _create_postgresql_engine(url, verbose)
     if not is_sqlite:
         return sqlalchemy.create_engine(url, echo=verbose)
     arguments: dict[str, Any] = {"connect_args": {"check_same_thread": False, "timeout": _BUSY_TIMEOUT_S}}
@@ -189,6 +194,23 @@ def _create_engine(url: sqlalchemy.URL, verbose: bool, *, is_sqlite: bool, is_me
         connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
 
     return engine
+
+
+def _create_postgresql_engine(url: sqlalchemy.URL, verbose: bool) -> sqlalchemy.Engine:
+    # A reader sees one state of the database, as with SQLite, though it asks several times.
+    engine = sqlalchemy.create_engine(url, echo=verbose, isolation_level="REPEATABLE READ", pool_pre_ping=True)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: sqlalchemy.Connection) -> None:
+        if connection.get_execution_options().get("is_writing", False):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_POSTGRESQL_LOCK})")
+
+    return engine
+
+
+def _writing_options(url: sqlalchemy.URL) -> dict[str, Any]:
+    """Return what a writer's connection needs: what comes behind the wait for the lock sees what is new."""
+    return {"isolation_level": "READ COMMITTED"} if url.get_backend_name() == "postgresql" else {}
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

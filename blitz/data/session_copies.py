@@ -63,7 +63,7 @@ class SessionCopies(SessionList):
         self._check_origin(session_id, blocks)
         while True:
             with self._reading() as db:
-                copy = _unfinished(db, session_id)
+                copy = _growing(db, session_id, blocks)
                 end = _end(db, copy)
                 added = _behind(session_id, end, blocks)
                 if not added:
@@ -75,7 +75,7 @@ class SessionCopies(SessionList):
             whole = MessageBlock.concatenate([_decoded(tail), *added] if tail is not None else added)
             rows = [_stored(copy, part) for part in whole.on_grid()]
             with self._writing() as db:
-                if _end(db, _unfinished(db, session_id)) != end:
+                if _end(db, _growing(db, session_id, blocks)) != end:
                     continue
                 if tail is not None:
                     db.execute(delete(StoredBlock).where(StoredBlock.id == tail.id))
@@ -167,10 +167,15 @@ def _end(db: Transaction, copy: SessionCopy) -> int:
     return db.scalar(last.order_by(StoredBlock.grid_index.desc()).limit(1)) or 0
 
 
-def _unfinished(db: Transaction, session_id: int) -> SessionCopy:
+def _growing(db: Transaction, session_id: int, blocks: Sequence[MessageBlock]) -> SessionCopy:
+    """Return the copy that blocks are for: where another program has finished the same download, what it made."""
     copy = find_copy(db, session_id, is_whole=False)
     if copy is None:
-        raise CacheError(f"No download of session {session_id} is under way: begin it first.")
+        copy = find_copy(db, session_id, is_whole=True)
+        if copy is None or not blocks or _end(db, copy) < blocks[-1].next_seq:
+            raise CacheError(
+                f"No download of session {session_id} is under way, or another program ended it: begin it first."
+            )
     return copy
 
 

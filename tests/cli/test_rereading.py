@@ -49,7 +49,7 @@ def test_a_session_is_read_anew_compared_and_read_as_before(shell: Callable[...,
     assert (version["number"], version["reason"], version["sources"]) == (1, "a wrong reference", ["sim1"])
     assert "a wrong reference" in shell("7", "--list")
     row = shell("7", "--compare", "0", "1").splitlines()[1]
-    assert row.split() == "sim1 first → volts V → mV 200 199 298.5 0 0".split()
+    assert row.split() == ["sim1", "first", "→", "volts", "V", "→", "mV", "200", "199", "298.5", "0", "0"]
     document = shell("7", "--compare", "0", "1", as_json=True)
     assert (document["is_same"], document["channels"][0]["largest_difference"]) == (False, 298.5)
     assert shell("7", "--compare", "1", "1") == "Versions 1 and 1 say the same.\n"

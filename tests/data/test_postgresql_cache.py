@@ -1,0 +1,234 @@
+"""A PostgreSQL server as the cache: Debian's own, started for these tests in a folder of its own."""
+
+import contextlib
+import math
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from blitz.data.blocks import GRID_MESSAGES, MessageBlock
+from blitz.data.board_definition import BoardDefinition, Channel
+from blitz.data.database_client import DatabaseClient
+from blitz.data.models import (
+    Base,
+    Category,
+    DefinitionVersion,
+    Notification,
+    Reading,
+    Session,
+    SessionCopy,
+    StoredBlock,
+)
+from blitz.errors import BlockError, CacheError, CacheMismatch, CacheTooNew, SessionNotFound
+
+STORE_ID = "11111111-2222-4333-8444-555555555555"
+START_S = 60
+
+
+def _programs() -> Path | None:
+    """Return the folder of PostgreSQL's programs, which Debian keeps off the PATH."""
+    found = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    on_path = shutil.which("initdb")
+    folders = [*sorted(found, key=lambda folder: int(folder.parent.name)), *([Path(on_path).parent] if on_path else [])]
+    return folders[-1] if folders else None
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[str]:
+    """The address of a running server, which listens at a socket in its folder only."""
+    programs = _programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed (on Debian: apt-get install --no-install-recommends postgresql)")
+    pytest.importorskip("psycopg")
+    # PostgreSQL refuses to run as root, and a folder below pytest's is closed to others.
+    as_somebody: dict[str, Any] = {}
+    folder = Path(tempfile.mkdtemp(prefix="blitz-pg-"))
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        as_somebody = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": str(folder)}
+    try:
+        command = [programs / "initdb", "-D", folder / "db", "-U", "blitz", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        made = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, timeout=120, check=False, **as_somebody
+        )
+        assert made.returncode == 0, made.stderr.decode()
+        with _running(programs, folder, environment, as_somebody):
+            yield f"postgresql+psycopg://blitz@/postgres?host={folder}"
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def _running(programs: Path, folder: Path, environment: dict[str, str], as_somebody: dict[str, Any]) -> Iterator[None]:
+    settings = ["listen_addresses=", f"unix_socket_directories={folder}", "fsync=off", "shared_buffers=16MB"]
+    options = [part for setting in settings for part in ("-c", setting)]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [programs / "postgres", "-D", folder / "db", *options],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            **as_somebody,
+        )
+    try:
+        deadline_s = time.monotonic() + START_S
+        while b"ready to accept connections" not in (folder / "log").read_bytes():
+            assert server.poll() is None and time.monotonic() < deadline_s, (folder / "log").read_text()
+            time.sleep(0.05)
+        yield
+    finally:
+        server.send_signal(signal.SIGINT)  # ends its clients' connections, too
+        try:
+            server.wait(30)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait(10)
+            raise
+
+
+@pytest.fixture
+def url(postgresql: str) -> Iterator[str]:
+    """The address of an empty database."""
+    yield postgresql
+    engine = sqlalchemy.create_engine(postgresql)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        connection.exec_driver_sql("CREATE SCHEMA public")
+    engine.dispose()
+
+
+def test_a_session_is_downloaded_read_corrected_and_deleted(
+    url: str, example: Callable[..., Any], all_readings: Callable[..., Any]
+) -> None:
+    session = example(GRID_MESSAGES + 200)
+    with DatabaseClient(path=url) as cache:
+        assert cache.store_id is None
+        cache.bind_store(STORE_ID)
+        with pytest.raises(CacheMismatch):
+            cache.bind_store("99999999-2222-4333-8444-555555555555")
+        assert cache.begin_download(session.record) == 0
+        cache.store_block(7, session.block(0, 100))
+        cache.store_block(7, session.block(100, 50))
+        with pytest.raises(BlockError, match="not whole"):
+            cache.finish_download(session.record)
+        with pytest.raises(SessionNotFound):
+            cache.session_blocks(7)
+        assert cache.begin_download(session.record) == 150
+        session.fill(cache, run=5000)
+    with DatabaseClient(path=url) as cache:
+        assert cache.store_id == STORE_ID
+        whole = MessageBlock.concatenate(list(cache.session_blocks(7)))
+        assert whole.checksum == session.block(0, GRID_MESSAGES + 200).checksum
+        assert all_readings(cache, 7) == session.readings()
+        assert cache.session_record(7) == session.record
+        assert {row.category.variable_name for row in cache.get_session_variables(7)} == {
+            "first",
+            "second",
+            "angle, set",
+        }
+        corrected = BoardDefinition(id="08", name="x", channels=(Channel(name="first", bit=0, bits=12, scale=2.0),))
+        assert cache.add_definition_version(7, {"sim1": corrected}, "why", "ann") == 1
+        assert cache.get_session_readings(7)[2].value == 6.0
+        assert cache.definition_versions(7)[0].sources == ("sim1",)
+        (series,) = cache.series(7, ["first"], first=0, count=9).values()
+        assert series.values.tolist() == [0.0, 6.0, 12.0]
+        cache.delete_session(7)
+        for model in (Session, SessionCopy, StoredBlock, DefinitionVersion):
+            assert cache.all(model) == []
+
+
+def test_the_list_of_sessions_follows_the_server(url: str, example: Callable[..., Any]) -> None:
+    with DatabaseClient(path=url) as cache:
+        cache.update_session_list([[1, 1_000, 2_000, 5], [2, 3_000, None, 9]])
+        example(30).fill(cache)
+        cache.update_session_list([[2, 3_000, 9_000, 12]])
+        assert [row.ref_id for row in cache.all(Session)] == [2, 7]
+        assert cache.get(Session, {"ref_id": 7}).available is True
+        assert cache.find(Session, {"available": False})[0].number_of_readings == 12
+        cache.clear_session_data(7)
+        assert cache.all(StoredBlock) == []
+
+
+def test_rows_settings_and_numbers_are_kept_as_they_are(url: str) -> None:
+    extremes = [1.7976931348623157e308, -5e-324, 0.1, math.inf, -math.inf]
+    with DatabaseClient(path=url) as cache:
+        cache.load_fixtures(testing=True)
+        cache.load_fixtures(testing=True)
+        category_id = cache.get_or_create_category("température, 'é' ☃")
+        assert cache.get_or_create_category("température, 'é' ☃") == category_id
+        late_ms = 1 << 52
+        rows = [
+            Reading(session_id=90, time_logged=late_ms + n, category_id=category_id, value=value)
+            for n, value in enumerate([*extremes, math.nan])
+        ]
+        cache.add_many(rows)
+        found = list(cache.get_session_readings(90))
+        assert [row.value for row in found[:-1]] == extremes
+        assert math.isnan(found[-1].value)
+        assert found[0].time_logged == late_ms
+        big = cache.add(Reading(id=1 << 40, session_id=91, time_logged=0, category_id=category_id, value=1.0))
+        assert cache.get_by_id(Reading, big.id).value == 1.0
+        cache.set_config("key", 1)
+        cache.set_config("key", 2)
+        cache.set_config("key", 3, do_update=False)
+        assert cache.get_config("key").value == "2"
+        error = cache.log_error("étrange", 3)
+        cache.handle_error(error.id)
+        cache.clear_errors()
+        assert cache.all(Notification) == []
+        cache.add_cache(5, category_id, 1.5)
+        assert cache.get_cache_variables()[-1].value == 1.5
+        cache.clear_cache()
+        with pytest.raises(CacheError, match="refuses the row"):
+            cache.add(Category(variable_name="température, 'é' ☃"))
+
+
+def test_the_schema_is_that_of_the_models_and_a_newer_one_is_refused(url: str) -> None:
+    with DatabaseClient(path=url) as cache:
+        with cache._engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, Base.metadata) == []
+        with cache._engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(CacheTooNew, match="was written by a newer Blitz"):
+        DatabaseClient(path=url)
+
+
+def test_several_clients_open_and_write_an_empty_database_at_once(url: str, example: Callable[..., Any]) -> None:
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with DatabaseClient(path=url) as cache:
+                cache.get_or_create_category("shared")
+                example(3000).fill(cache, run=500)
+        except BaseException as error:  # noqa: BLE001 - looked at below
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [str(failure) for failure in failures if not isinstance(failure, CacheError | BlockError)] == []
+    with DatabaseClient(path=url) as cache:
+        example(3000).fill(cache)
+        whole = MessageBlock.concatenate(list(cache.session_blocks(7)))
+        assert whole.checksum == example(3000).block(0, 3000).checksum
+    assert failures == []

@@ -1,0 +1,108 @@
+"""Sessions that are imported into the cache, and that no server has.
+
+Their ids are below 0, where no server's are, as are those of sessions set aside (:mod:`blitz.data.sync_changes`). A
+session that is being imported is an unfinished copy that is in no list, so that an import that ends midway leaves the
+cache as it was.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Update, delete, func, select, update
+
+from blitz.data.blocks import MessageBlock
+from blitz.data.definition_versions import DefinitionVersions
+from blitz.data.models import Session, SessionCopy
+from blitz.data.records import SessionRecord
+from blitz.data.session_list import find_copy
+from blitz.errors import CacheError
+
+if TYPE_CHECKING:
+    from blitz.data.import_times import TimeUnit
+
+_ABANDONED_AFTER_MS = 600_000
+
+
+class ImportedSessions(DefinitionVersions):
+    """The part of the cache that takes in files."""
+
+    def import_file(
+        self,
+        path: str | Path,
+        *,
+        name: str = "",
+        time_column: str | None = None,
+        unit: "TimeUnit | None" = None,
+        columns: Iterable[str] | None = None,
+        timezone: str | None = None,
+        start: datetime | None = None,
+        day_first: bool | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        is_cancelled: Callable[[], bool] | None = None,
+    ) -> SessionRecord:
+        """Read a file into the cache, as a session that can be plotted, queried and exported like others.
+
+        The file is CSV or another separated text, wide (a column a channel) or long (a row a reading), Parquet,
+        Feather, or JSON ``{"series": [[time, value], ...]}``. How it is written is found out; the arguments say what
+        a file does not. The session appears when all of it is there; its id is below 0.
+
+        :param name: of the session; absent: the file's name.
+        :param time_column: heading of the column of times.
+        :param unit: "s", "ms", "us" or "ns", of times that are numbers; absent: told by their size.
+        :param columns: headings of the columns to take; absent: all that hold numbers.
+        :param timezone: of times that are written without one, such as ``Europe/Vienna``; absent: UTC.
+        :param start: when the measurement began, for times that count from there; without it they begin in 1970.
+        :param day_first: whether 01/02/2024 is the first of February.
+        :param progress: called with (bytes read, bytes in all).
+        :param is_cancelled: asked once a block.
+        :raises ImportFileError: if the file is wrong, with the line and the reason; nothing was imported.
+        :raises DownloadCancelled: if ``is_cancelled`` said so; nothing was imported.
+        """
+        from blitz.data.import_table import ImportOptions
+        from blitz.data.importing import import_file
+
+        options = ImportOptions(
+            name, time_column, unit, None if columns is None else tuple(columns), timezone, start, day_first
+        )
+        return import_file(self, Path(path), options, progress=progress, is_cancelled=is_cancelled)
+
+    def begin_import(self, started_ms: int) -> int:
+        """Begin an import, and return the session's id, which nobody else gets."""
+        now_ms = time.time_ns() // 1_000_000
+        with self._writing() as db:
+            for copy in db.scalars(select(SessionCopy).where(SessionCopy.session_ref_id < 0, ~SessionCopy.is_whole)):
+                # The record of a copy that is being written says when that was last so.
+                if not (copy.record or "").isdecimal() or now_ms - int(copy.record or 0) > _ABANDONED_AFTER_MS:
+                    db.delete(copy)
+            db.flush()
+            taken = (db.scalar(select(func.min(ids))) for ids in (Session.ref_id, SessionCopy.session_ref_id))
+            session_id = min(0, *(lowest or 0 for lowest in taken)) - 1
+            db.add(SessionCopy(session_ref_id=session_id, started_ms=started_ms, is_whole=False, record=str(now_ms)))
+        return session_id
+
+    def store_imported(self, session_id: int, blocks: Sequence[MessageBlock]) -> None:
+        """Add the next messages to an import; they begin where the last ones end."""
+        self.store_blocks(session_id, blocks)
+        with self._writing() as db:
+            db.execute(_unfinished(session_id).values(record=str(time.time_ns() // 1_000_000)))
+
+    def finish_import(self, session: SessionRecord) -> SessionRecord:
+        """Let an imported session appear, and return its record."""
+        with self._writing() as db:
+            if find_copy(db, session.id, is_whole=False) is None:
+                raise CacheError(f"No import of session {session.id} is under way.")
+            db.execute(_unfinished(session.id).values(started_ms=session.started_ms))
+        self.finish_download(session)
+        return self.session_record(session.id)
+
+    def abandon_import(self, session_id: int) -> None:
+        """Drop what an import has brought so far."""
+        with self._writing() as db:
+            db.execute(delete(SessionCopy).where(SessionCopy.session_ref_id == session_id, ~SessionCopy.is_whole))
+
+
+def _unfinished(session_id: int) -> Update:
+    return update(SessionCopy).where(SessionCopy.session_ref_id == session_id, ~SessionCopy.is_whole)

@@ -4,19 +4,22 @@
 # release to the next. On Debian and its relatives, installs what is missing where it may (as root, or with
 # a sudo that asks nothing); otherwise says what to type.
 #
-# usage: scripts/packages.sh [--qt-optional] [--firmware]
+# usage: scripts/packages.sh [--qt-optional] [--firmware] [--postgresql]
 #   --qt-optional   missing Qt libraries are said, but no failure: for a server without a screen
 #   --firmware      also what builds the sketches in firmware/ and emulates their chips
+#   --postgresql    also PostgreSQL's programs, for its tests, which are skipped without; no server of it is started
 #
 # BLITZ_NO_INSTALL=1 never installs, only says.
 set -eu
 
 qt_optional=no
 with_firmware=no
+with_postgresql=no
 for option in "$@"; do
     case $option in
         --qt-optional) qt_optional=yes ;;
         --firmware) with_firmware=yes ;;
+        --postgresql) with_postgresql=yes ;;
         *) printf '%s\n' "scripts/packages.sh does not know $option." >&2; exit 2 ;;
     esac
 done
@@ -105,6 +108,20 @@ missing_firmware() {
     done
 }
 
+missing_postgresql() {
+    [ "$with_postgresql" = yes ] || return 0
+    set -- /usr/lib/postgresql/*/bin/initdb
+    [ -x "$1" ] || command -v initdb >/dev/null 2>&1 || printf 'postgresql\n'
+}
+
+# Debian makes a database server of its own with the package, and starts it, unless it is told not to.
+want_no_cluster() {
+    case $optional_packages in *postgresql*) ;; *) return 0 ;; esac
+    [ ! -e /etc/postgresql-common/createcluster.conf ] || return 0
+    as_root mkdir -p /etc/postgresql-common
+    printf 'create_main_cluster = false\n' | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+}
+
 # Names in this release: libglib2.0-0 became libglib2.0-0t64 in Debian 13 and Ubuntu 24.04.
 named_here() {
     for package in "$@"; do
@@ -129,7 +146,8 @@ find_missing() {
     needed_packages=${needed_packages# }
     needed_packages=${needed_packages% }
     qt_packages=$(missing_qt)
-    [ -n "$needed_packages$qt_packages" ] || exit 0
+    optional_packages=$(missing_postgresql)
+    [ -n "$needed_packages$qt_packages$optional_packages" ] || exit 0
 }
 
 find_missing
@@ -137,14 +155,16 @@ find_missing
 # shellcheck disable=SC2086 # words are package names
 if command -v apt-get >/dev/null 2>&1; then
     if may_install; then
-        say "Installing what Blitz needs from the system:" $needed_packages $qt_packages
+        say "Installing what Blitz needs from the system:" $needed_packages $qt_packages $optional_packages
         export DEBIAN_FRONTEND=noninteractive
         as_root apt-get update -qq >&2 || say "apt-get update failed; trying with the package lists that are there."
-        as_root apt-get install -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends $(named_here $needed_packages $qt_packages) >&2 ||
+        want_no_cluster
+        as_root apt-get install -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends \
+            $(named_here $needed_packages $qt_packages $optional_packages) >&2 ||
             say "apt-get could not install these packages; its own words stand above."
         find_missing
     fi
-    packages=$(named_here $needed_packages $qt_packages)
+    packages=$(named_here $needed_packages $qt_packages $optional_packages)
     if command -v sudo >/dev/null 2>&1 && [ "$(id -u)" != 0 ]; then
         say "Blitz needs packages that are not installed, and may not install them itself. Type:"
         sudo="sudo "
@@ -158,9 +178,10 @@ if command -v apt-get >/dev/null 2>&1; then
 else
     say "Blitz needs Python 3.11 or newer with venv, for its client some libraries for Qt 5, and for firmware-test the AVR"
     say "compiler, avr-libc, the Arduino core and simavr. Missing, by their names"
-    say "in Debian (install the like of them with your system's package manager):" $needed_packages $qt_packages
+    say "in Debian (install the like of them with your system's package manager):" $needed_packages $qt_packages $optional_packages
 fi
 
 [ -z "$needed_packages" ] || exit 1
+[ -n "$qt_packages" ] || exit 0
 [ "$qt_optional" = yes ] || exit 1
 say "The server runs without them; the desktop client and the tests do not."

@@ -89,7 +89,8 @@ def _running(programs: Path, folder: Path, environment: dict[str, str], as_someb
     try:
         deadline_s = time.monotonic() + START_S
         while b"ready to accept connections" not in (folder / "log").read_bytes():
-            assert server.poll() is None and time.monotonic() < deadline_s, (folder / "log").read_text()
+            assert server.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline_s, (folder / "log").read_text()
             time.sleep(0.05)
         yield
     finally:

@@ -7,7 +7,7 @@ name only when it is whole, and its sidecar beside it.
 import logging
 import math
 from collections.abc import Callable, Iterable
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -105,12 +105,10 @@ def export_session(
         file = open_file(part, contents, order)
         try:
             _write(file, contents, order, written, progress, is_cancelled)
+            file.close()
         except BaseException:
-            # What made it fail is told, rather than that the file cannot be finished, either.
-            with suppress(Exception):
-                file.close()
+            file.abandon()
             raise
-        file.close()
         sha256, size = file.sha256, part.stat().st_size
     if not sidecar:
         drop_sidecar(path)

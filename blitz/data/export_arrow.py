@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -81,11 +82,16 @@ class ArrowFile:
 
     def close(self) -> None:
         """Write what is left and the file's end."""
-        try:
-            self._flush()
+        self._flush()
+        self._sink.close()
+        self._file.close()
+
+    def abandon(self) -> None:
+        """Close the file as it is."""
+        # The writers would add the file's end when they are forgotten.
+        with suppress(OSError, ValueError):
             self._sink.close()
-        finally:
-            self._file.close()
+        self._file.close()
 
     def _flush(self) -> None:
         if self._gathered:

@@ -58,6 +58,10 @@ class CsvFile:
         """Close the file."""
         self._file.close()
 
+    def abandon(self) -> None:
+        """Close the file as it is."""
+        self._file.close()
+
     def _wide_rows(self, part: Part) -> Any:
         return self._text([*self._heads(part), *(self._numbers(column) for column in part.values)])
 

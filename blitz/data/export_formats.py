@@ -82,6 +82,9 @@ class OutputFile(Protocol):
     def close(self) -> None:
         """Finish the file."""
 
+    def abandon(self) -> None:
+        """Give up a file that is going to be deleted."""
+
 
 def open_file(path: Path, contents: Contents, order: Order) -> OutputFile:
     """Begin a file.

@@ -3,6 +3,7 @@
 Implements :class:`blitz.data.archiving.Store`. Used by one thread; only the archive's worker has one.
 """
 
+import uuid
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -32,6 +33,7 @@ _TRIM_SCRIPT: Final = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local first, stop = tonumber(redis.call('GET', KEYS[2]) or '0'), tonumber(ARGV[2])
 if first == stop then return 1 end
+if redis.call('GET', KEYS[5]) ~= ARGV[3] then return 0 end
 if first ~= tonumber(ARGV[1]) or redis.call('LLEN', KEYS[3]) < stop - first then return 0 end
 local low, high = 0, redis.call('LLEN', KEYS[4])
 while low < high do
@@ -44,8 +46,17 @@ redis.call('LTRIM', KEYS[4], low, -1)
 redis.call('SET', KEYS[2], ARGV[2])
 return 1
 """
-"""KEYS: session_N_start, session_N_first, session_N, session_N_arrivals. ARGV: first, stop. Returns 1 if first is stop.
-What frees memory comes first: Redis lets a script that has done so finish, even where its memory is full."""
+"""KEYS: session_N_start, session_N_first, session_N, session_N_arrivals, archive_fence. ARGV: first, stop, fence.
+Returns 1 if first is stop. What frees memory comes first: Redis lets a script that has done so finish, even where its memory is full."""
+
+
+_FENCE_SCRIPT: Final = """
+redis.call('DEL', KEYS[1])
+redis.call('SET', KEYS[1], ARGV[1])
+return 1
+"""
+"""KEYS: archive_fence. ARGV: fence. A trim that an earlier look had led to, and that Redis, hanging, has not executed
+yet, does nothing from now on: what it would let go of may be written anew. DEL lets it pass where the memory is full."""
 
 
 class ArchiveStore:
@@ -61,6 +72,7 @@ class ArchiveStore:
         self._lanes = [Lane(client.connection_pool) for _ in range(_LANES)]
         self._buffers = [bytearray(BUFFER_BYTES) for _ in range(_REPLIES_AHEAD)]
         self._count = _FIRST_COUNT
+        self._fence = ""
 
     def close(self) -> None:
         """Close the connections. The object may be used again."""
@@ -74,7 +86,11 @@ class ArchiveStore:
         return int(answer["used_memory"]), int(answer.get("maxmemory", 0))
 
     def extents(self) -> Sequence[Extent]:
-        """Return what Redis holds of each session that has messages there, those in the trash included."""
+        """Return what Redis holds of each session that has messages there, those in the trash included.
+
+        No trim that was asked for before is executed from now on.
+        """
+        self._set_fence()
         running = self._execute("GET", self._keys.session)
         ids = self._execute("LRANGE", self._keys.sessions, 0, -1) + self._execute("ZRANGE", self._keys.trash, 0, -1)
         found: list[Extent] = []
@@ -124,9 +140,12 @@ class ArchiveStore:
 
     def trim(self, session_id: int, first: int, stop: int) -> bool:
         """Drop messages that lie in the archive, with their arrivals, and move the border, in one step."""
+        if not self._fence:
+            self._set_fence()
         keys = self._keys
         names = [keys.start(session_id), keys.first(session_id), keys.messages(session_id), keys.arrivals(session_id)]
-        return bool(self._execute("EVAL", _TRIM_SCRIPT, len(names), *names, first, stop))
+        names.append(keys.archive_fence)
+        return bool(self._execute("EVAL", _TRIM_SCRIPT, len(names), *names, first, stop, self._fence))
 
     def put_back(self, block: MessageBlock) -> bool:
         """Put messages before those that are there, with their arrivals, and move the border, in one step."""
@@ -154,6 +173,11 @@ class ArchiveStore:
         return True
 
     # ---- below: how -----------------------------------------------------------------------------------------------
+
+    def _set_fence(self) -> None:
+        fence = uuid.uuid4().hex
+        self._execute("EVAL", _FENCE_SCRIPT, 1, self._keys.archive_fence, fence)
+        self._fence = fence
 
     def _extents_of(self, ids: Sequence[int], running: bytes | None) -> list[Extent]:
         pipeline = self._redis.pipeline(transaction=True)

@@ -32,7 +32,10 @@ class Store(Protocol):
     """
 
     def extents(self) -> Sequence[Extent]:
-        """Return what the store itself holds of each session, those with no messages there included."""
+        """Return what the store itself holds of each session, those with no messages there included.
+
+        A trim whose reply was lost has happened by now, or never does.
+        """
 
     def exists(self, session_id: int) -> bool:
         """Say whether there is such a session, in the trash or not."""

@@ -29,6 +29,7 @@ class StoreKeys:
         self.sessions = f"{prefix}sessions"
         self.trash = f"{prefix}trash"
         self.archive = f"{prefix}archive"
+        self.archive_fence = f"{prefix}archive_fence"
 
     def messages(self, session_id: int) -> str:
         """The list of raw messages, oldest first."""

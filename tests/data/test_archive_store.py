@@ -1,5 +1,6 @@
 """The archive's view of a real Redis, and reading sessions across the border between Redis and archive."""
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -187,6 +188,16 @@ def test_the_border_only_moves_from_where_it_is(store: DatabaseServer, moving: A
     assert moving.trim(session_id, 0, 100)
     assert store.session(session_id).archived_count == 100
     assert store.count_messages(session_id) == 1_000
+
+
+def test_a_trim_that_redis_executes_late_does_nothing(store: DatabaseServer, moving: ArchiveStore) -> None:
+    session_id = record(store, 1_000)
+    moving.extents()
+    with contextlib.closing(store.archive_store()) as after_a_crash:
+        after_a_crash.extents()
+        assert not moving.trim(session_id, 0, 100)
+        assert after_a_crash.trim(session_id, 0, 100)
+        assert moving.trim(session_id, 0, 100)  # as the session is: done once
 
 
 def test_messages_move_out_of_a_redis_whose_memory_is_full(

@@ -47,7 +47,8 @@ redis.call('SET', KEYS[2], ARGV[2])
 return 1
 """
 """KEYS: session_N_start, session_N_first, session_N, session_N_arrivals, archive_fence. ARGV: first, stop, fence.
-Returns 1 if first is stop. What frees memory comes first: Redis lets a script that has done so finish, even where its memory is full."""
+Returns 1 if first is stop.
+What frees memory comes first: Redis lets a script that has done so finish, even where its memory is full."""
 
 
 _FENCE_SCRIPT: Final = """
@@ -56,7 +57,7 @@ redis.call('SET', KEYS[1], ARGV[1])
 return 1
 """
 """KEYS: archive_fence. ARGV: fence. A trim that an earlier look had led to, and that Redis, hanging, has not executed
-yet, does nothing from now on: what it would let go of may be written anew. DEL lets it pass where the memory is full."""
+yet, does nothing from now on: what it would let go of may be written anew. DEL makes it pass where memory is full."""
 
 
 class ArchiveStore:

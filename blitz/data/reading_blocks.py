@@ -1,31 +1,42 @@
 """The one way to decode a cached session: block by block, from any message on."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from blitz.data.blocks import MessageBlock
 from blitz.data.boards import Readings, SessionDecoder
 
 if TYPE_CHECKING:
-    from blitz.data.definition_versions import DefinitionVersions
+    from blitz.data.session_overviews import SessionOverviews
 
 
 def decoded_blocks(
-    cache: "DefinitionVersions", session_id: int, *, version: int | None = None, first: int = 0, stop: int | None = None
+    cache: "SessionOverviews",
+    session_id: int,
+    *,
+    version: int | None = None,
+    first: int = 0,
+    stop: int | None = None,
+    only: Collection[int] | None = None,
 ) -> Iterator[tuple[MessageBlock, list[Readings]]]:
     """Iterate over a downloaded session's messages and what they mean, in the memory of a few blocks.
 
-    Readings have the times that they have when the session is decoded from its start, wherever ``first`` is.
+    Readings have the times that they have when the session is decoded from its start, wherever ``first`` is: with an
+    overview, decoding begins at the block of ``first``; without one, at the session's start.
 
     :param version: of the definitions, 0 for those of the recording; None for the newest.
     :param first: seq of the first message that is wanted.
     :param stop: seq behind the last message that is wanted; None for all.
+    :param only: the sources that are wanted, by index; None for all.
     :raises SessionNotFound: at once, if the session is not downloaded, or has no such version.
     :raises BlockError: while iterating, at a block that is damaged.
     :raises CacheError: while iterating, if the copy was replaced or deleted meanwhile.
     """
-    decoder = SessionDecoder(cache.session_sources(session_id, version))
-    return _wanted(decoder, cache.session_blocks(session_id, 0, stop), first)
+    opened = cache.open_session(session_id, version)
+    decoder = SessionDecoder(source for source in opened.sources if only is None or source.index in only)
+    begin, clocks = cache.clocks_before(session_id, first, version)
+    decoder.restore_clocks(clocks)
+    return _wanted(decoder, cache.session_blocks(session_id, begin, stop), first)
 
 
 def _wanted(

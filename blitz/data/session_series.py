@@ -1,14 +1,17 @@
 """Sessions of the cache as arrays."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import select
 
-from blitz.data.definition_versions import DefinitionVersions
+from blitz.data.boards import Readings
 from blitz.data.models import Category, Reading
 from blitz.data.overview import min_max
+from blitz.data.pyramid_format import Pyramid
+from blitz.data.pyramid_reading import Points, PyramidReader, in_order, thinned, wanted_part
 from blitz.data.reading_blocks import decoded_blocks
 from blitz.data.series import Series, SeriesSet
 from blitz.data.series_request import (
@@ -17,16 +20,18 @@ from blitz.data.series_request import (
     WantedChannel,
     check_points,
     choose_channels,
-    session_channels,
     wanted_range,
 )
+from blitz.data.session_overviews import OpenedSession, SessionOverviews
 from blitz.errors import SessionNotFound
 
-_Points = tuple[NDArray[np.int64], NDArray[np.float64]]
-_NONE: _Points = (np.empty(0, np.int64), np.empty(0))
+_FEW_MESSAGES = 1 << 17
+"""So many are decoded without a thought, in a tenth of a second."""
+
+_NONE: Points = (np.empty(0, np.int64), np.empty(0))
 
 
-class SessionSeries(DefinitionVersions):
+class SessionSeries(SessionOverviews):
     """The part of the cache that gives a session's channels as arrays."""
 
     def series(
@@ -61,40 +66,70 @@ class SessionSeries(DefinitionVersions):
         wanted, most = wanted_range(start, stop, first, count, last), check_points(max_points)
         session_id = int(session_id)
         rows = self._row_channels(session_id)
+        opened: OpenedSession | None = None
         try:
-            there = session_channels(self.session_sources(session_id, version))
-            is_downloaded = True
+            opened = self.open_session(session_id, version)
         except SessionNotFound:
             if not rows or version:
                 raise
-            there, is_downloaded = {}, False
-        chosen = choose_channels({**rows, **there}.values(), channels)
-        downloaded = self._decoded_points(session_id, chosen, wanted, version) if is_downloaded else {}
+        chosen = choose_channels({**rows, **(opened.channels if opened else {})}.values(), channels)
+        downloaded = {}
+        if opened is not None:
+            asked = _Asked(session_id, version, wanted, most)
+            pyramid = self._useful_overview(asked, opened)
+            groups = _groups([channel for channel in chosen if channel.parts], wanted)
+            downloaded = self._decoded(asked, groups) if pyramid is None else self._looked_up(asked, groups, pyramid)
         series = []
         for channel in chosen:
-            points = downloaded.get(channel.label, _NONE)
+            points, is_thinned = downloaded.get(channel.label, (_NONE, False))
             if channel.label in rows:
                 points = _merged(self._row_points(session_id, channel.label, wanted), points)
-            series.append(_series(session_id, channel, points, wanted, most))
+            series.append(_series(session_id, channel, points, wanted, most, is_thinned=is_thinned))
         return SeriesSet(series)
 
-    def _decoded_points(
-        self, session_id: int, chosen: list[WantedChannel], wanted: Range, version: int | None
-    ) -> dict[str, _Points]:
-        parts: dict[str, list[_Points]] = {channel.label: [] for channel in chosen}
-        places: dict[int, list[tuple[str, int]]] = {}
-        for channel in chosen:
-            for part in channel.parts:
-                places.setdefault(part.source_index, []).append((channel.label, part.column))
-        blocks = decoded_blocks(self, session_id, version=version, first=wanted.first, stop=wanted.stop)
-        for _, decoded in blocks:
-            for readings in decoded:
-                begin, end = np.searchsorted(readings.time_ns, [wanted.start_ns, wanted.stop_ns]).tolist()
-                if begin < end:
-                    for label, column in places.get(readings.source.index, ()):
-                        values = readings.values[begin:end, column].copy()
-                        parts[label].append((readings.time_ns[begin:end], values))
-        return {label: _joined(found) for label, found in parts.items()}
+    def _useful_overview(self, asked: "_Asked", opened: OpenedSession) -> Pyramid | None:
+        """Return the overview; it is made where it is missing and decoding the session each time would take long."""
+        is_all = asked.most is None and asked.wanted == Range()
+        if is_all or opened.key.message_count <= _FEW_MESSAGES:
+            return None if is_all else self.find_overview(asked.session_id, asked.version)
+        return self.make_overview(asked.session_id, asked.version)
+
+    def _decoded(self, asked: "_Asked", groups: list["_Group"]) -> "_Found":
+        """Decode all that is wanted."""
+        indices = {index for group in groups for index in group.indices}
+        first = min((group.wanted.first for group in groups), default=0)
+        blocks = self._read(asked, first, asked.wanted.stop, indices)
+        return _collected(groups, blocks)
+
+    def _looked_up(self, asked: "_Asked", groups: list["_Group"], pyramid: Pyramid) -> "_Found":
+        """Thin out by the overview where there is much, decode where there is little."""
+
+        def read(first: int, stop: int | None, only: Collection[int]) -> Iterator[list[Readings]]:
+            return self._read(asked, first, stop, only)
+
+        reader = PyramidReader(pyramid, read)
+        found: _Found = {}
+        few: list[_Group] = []
+        for group in groups:
+            if group.wanted.last is not None:
+                first = reader.begin_of_last(group.indices, group.wanted)
+                group = replace(group, wanted=replace(group.wanted, first=first, last=None))
+            spans = [reader.seqs(index, group.wanted) for index in group.indices]
+            if asked.most is not None and _is_much(reader, group, spans, asked.most):
+                found |= _thinned(reader, group, asked.most)
+            elif any(first < stop for first, stop in spans):
+                first = min(first for first, stop in spans if first < stop)
+                narrowed = replace(group.wanted, first=first, stop=max(stop for _, stop in spans))
+                few.append(replace(group, wanted=narrowed))
+        if few:
+            first, stop = min(group.wanted.first for group in few), max(group.wanted.stop or 0 for group in few)
+            blocks = read(first, stop, {index for group in few for index in group.indices})
+            found |= _collected(few, blocks)
+        return found
+
+    def _read(self, asked: "_Asked", first: int, stop: int | None, only: Collection[int]) -> Iterator[list[Readings]]:
+        blocks = decoded_blocks(self, asked.session_id, version=asked.version, first=first, stop=stop, only=only)
+        return (decoded for _, decoded in blocks)
 
     def _row_channels(self, session_id: int) -> dict[str, WantedChannel]:
         """Return the channels of readings that were added one by one."""
@@ -103,7 +138,7 @@ class SessionSeries(DefinitionVersions):
             names = db.scalars(select(Category.variable_name).where(has_rows.exists()).order_by(Category.id))
             return {name: WantedChannel(name, "", name, "", ()) for name in names}
 
-    def _row_points(self, session_id: int, label: str, wanted: Range) -> _Points:
+    def _row_points(self, session_id: int, label: str, wanted: Range) -> Points:
         query = select(Reading.time_logged, Reading.value).join(Category)
         query = query.where(Reading.session_id == session_id, Category.variable_name == label)
         query = query.order_by(Reading.time_logged, Reading.id).offset(wanted.first)
@@ -116,17 +151,78 @@ class SessionSeries(DefinitionVersions):
         return time_ns[begin:end], np.array([row[1] for row in rows], np.float64)[begin:end]
 
 
-def _series(session_id: int, channel: WantedChannel, points: _Points, wanted: Range, most: int | None) -> Series:
+class _Asked(NamedTuple):
+    session_id: int
+    version: int | None
+    wanted: Range
+    most: int | None
+
+
+_Found = dict[str, tuple[Points, bool]]
+"""By label: times and values, and whether they were thinned out."""
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Channels of one device: what goes through the same rows of the source table."""
+
+    indices: tuple[int, ...]
+    channels: tuple[WantedChannel, ...]
+    wanted: Range
+
+
+def _groups(channels: list[WantedChannel], wanted: Range) -> list[_Group]:
+    by_rows: dict[tuple[int, ...], list[WantedChannel]] = {}
+    for channel in channels:
+        by_rows.setdefault(tuple(part.source_index for part in channel.parts), []).append(channel)
+    return [_Group(indices, tuple(same), wanted) for indices, same in by_rows.items()]
+
+
+def _is_much(reader: PyramidReader, group: _Group, spans: list[tuple[int, int]], most: int) -> bool:
+    """Whether to look at runs rather than at every reading: there are enough, or decoding would take too long."""
+    runs = sum(reader.count_runs(index, group.wanted) for index in group.indices)
+    messages = sum(stop - first for first, stop in spans)
+    return runs >= most // 2 or (messages > _FEW_MESSAGES and runs >= most // 16)
+
+
+def _thinned(reader: PyramidReader, group: _Group, most: int) -> _Found:
+    parts = []
+    for place, index in enumerate(group.indices):
+        columns = [channel.parts[place].column for channel in group.channels]
+        parts += [runs.channels(columns) for runs in reader.runs(index, group.wanted, most)]
+    curves = thinned(in_order(parts), most)
+    return {channel.label: (points, True) for channel, points in zip(group.channels, curves, strict=True)}
+
+
+def _collected(groups: list[_Group], blocks: Iterator[list[Readings]]) -> _Found:
+    parts: dict[str, list[Points]] = {channel.label: [] for group in groups for channel in group.channels}
+    places: dict[int, list[tuple[_Group, int]]] = {}
+    for group in groups:
+        for place, index in enumerate(group.indices):
+            places.setdefault(index, []).append((group, place))
+    for decoded in blocks:
+        for readings in decoded:
+            for group, place in places.get(readings.source.index, ()):
+                here = wanted_part(readings, group.wanted)
+                for channel in group.channels if here.start < here.stop else ():
+                    values = readings.values[here, channel.parts[place].column].copy()
+                    parts[channel.label].append((readings.time_ns[here], values))
+    return {label: (_joined(found), False) for label, found in parts.items()}
+
+
+def _series(
+    session_id: int, channel: WantedChannel, points: Points, wanted: Range, most: int | None, *, is_thinned: bool
+) -> Series:
     time_ns, values = points
-    if wanted.last is not None:
+    if wanted.last is not None and not is_thinned:
         time_ns, values = time_ns[-wanted.last :], values[-wanted.last :]
-    is_thinned = most is not None and len(time_ns) > most
-    if most is not None and is_thinned:
+    if most is not None and len(time_ns) > most:
         time_ns, values = min_max(time_ns, values, most // 2)
+        is_thinned = True
     return channel.series(session_id, time_ns, values, is_thinned=is_thinned)
 
 
-def _joined(parts: list[_Points]) -> _Points:
+def _joined(parts: list[Points]) -> Points:
     """Join parts that follow each other. Two rows of one device have two clocks, which may differ by a little."""
     if not parts:
         return _NONE
@@ -134,7 +230,7 @@ def _joined(parts: list[_Points]) -> _Points:
     return np.maximum.accumulate(np.concatenate(times)), np.concatenate(values)
 
 
-def _merged(one: _Points, other: _Points) -> _Points:
+def _merged(one: Points, other: Points) -> Points:
     time_ns, values = np.concatenate([one[0], other[0]]), np.concatenate([one[1], other[1]])
     order = np.argsort(time_ns, kind="stable")
     return time_ns[order], values[order]

@@ -1,0 +1,185 @@
+"""Parts of a session's overview, exact to the reading: coarse levels in the middle, single readings at the edges."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blitz.data.boards import Readings
+from blitz.data.pyramid_format import Pyramid
+from blitz.data.pyramid_runs import Runs, column_starts, covering, single_runs
+from blitz.data.series_request import Range
+
+Read = Callable[[int, int | None, set[int]], Iterator[list[Readings]]]
+"""Decodes messages: from a seq, up to but without a seq, of certain sources."""
+
+Points = tuple[NDArray[np.int64], NDArray[np.float64]]
+
+
+class PyramidReader:
+    """Answers what lies in a range, from the overview and from as few messages as possible."""
+
+    def __init__(self, pyramid: Pyramid, read: Read) -> None:
+        self._pyramid = pyramid
+        self._read = read
+
+    def seqs(self, index: int, wanted: Range) -> tuple[int, int]:
+        """Return sequence numbers, first and stop, between which all wanted readings of a source lie; equal if none."""
+        source = self._pyramid.sources.get(index)
+        if source is None:
+            return 0, 0
+        lowest = source.levels[0]
+        start, stop = _touched(lowest, wanted)
+        if start >= stop:
+            return 0, 0
+        behind = int(lowest.first_seq[stop]) if stop < len(lowest) else self._pyramid.message_count
+        first = max(int(lowest.first_seq[start]), wanted.first)
+        return first, max(first, behind if wanted.stop is None else min(behind, wanted.stop))
+
+    def count_runs(self, index: int, wanted: Range) -> int:
+        """Return how many of a source's shortest runs are touched."""
+        source = self._pyramid.sources.get(index)
+        if source is None:
+            return 0
+        start, stop = _touched(source.levels[0], wanted)
+        return max(stop - start, 0)
+
+    def runs(self, index: int, wanted: Range, fewest: int) -> list[Runs]:
+        """Return what is wanted of a source as runs, in order; a run at an edge is cut down to its readings.
+
+        :param fewest: no coarser runs than needed to have so many.
+        """
+        source = self._pyramid.sources.get(index)
+        if source is None:
+            return []
+        lowest = source.levels[0]
+        touched = _touched(lowest, wanted)
+        if touched[0] >= touched[1]:
+            return []
+        start, stop = _inside(lowest, wanted, touched, self._pyramid.message_count)
+        if start >= stop:
+            return self._singles(index, wanted, touched)
+        parts = self._singles(index, wanted, (touched[0], start))
+        parts += covering(source.levels, start, stop, fewest)
+        return parts + self._singles(index, wanted, (stop, touched[1]))
+
+    def begin_of_last(self, indices: Sequence[int], wanted: Range) -> int:
+        """Return the seq of the first of the last so many readings of a device, through all of its rows."""
+        left = wanted.last or 0
+        for index in reversed(indices):
+            first, stop = self._places(index, wanted)
+            if stop - first >= left:
+                return self._seq_at(index, stop - left)
+            left -= stop - first
+        return wanted.first
+
+    def _places(self, index: int, wanted: Range) -> tuple[int, int]:
+        """Return which of a source's readings are wanted, first and stop, counted from its first one."""
+        source = self._pyramid.sources.get(index)
+        touched = (0, 0) if source is None else _touched(source.levels[0], wanted)
+        if source is None or touched[0] >= touched[1]:
+            return 0, 0
+        lowest = source.levels[0]
+        inside = _inside(lowest, wanted, touched, self._pyramid.message_count)
+        ends = np.append(lowest.first_place[touched[0] + 1 : touched[1] + 1], source.size.readings)
+        first, stop = int(lowest.first_place[touched[0]]), int(ends[touched[1] - touched[0] - 1])
+        if inside[0] > touched[0]:
+            later = replace(wanted, stop_ns=Range().stop_ns, stop=None)
+            first = int(ends[0]) - len(self._seqs_of(index, later, (touched[0], touched[0] + 1)))
+        if inside[1] < touched[1]:
+            earlier = replace(wanted, start_ns=Range().start_ns, first=0)
+            stop = int(lowest.first_place[touched[1] - 1])
+            stop += len(self._seqs_of(index, earlier, (touched[1] - 1, touched[1])))
+        return first, max(first, stop)
+
+    def _seq_at(self, index: int, place: int) -> int:
+        """Return the seq of a source's reading, counted from its first one; behind the last: of the session's end."""
+        source = self._pyramid.sources.get(index)
+        if source is None or place >= source.size.readings:
+            return self._pyramid.message_count
+        lowest = source.levels[0]
+        run = int(np.searchsorted(lowest.first_place, place, "right")) - 1
+        return int(self._seqs_of(index, Range(), (run, run + 1))[place - int(lowest.first_place[run])])
+
+    def _singles(self, index: int, wanted: Range, runs: tuple[int, int]) -> list[Runs]:
+        parts = []
+        for readings, here in self._cut(index, wanted, runs):
+            before_ns = int(readings.time_ns[here.start - 1]) if here.start else None
+            parts.append(single_runs(readings.time_ns[here], readings.seq[here], readings.values[here], before_ns))
+        return parts
+
+    def _seqs_of(self, index: int, wanted: Range, runs: tuple[int, int]) -> NDArray[np.int64]:
+        parts = [readings.seq[here] for readings, here in self._cut(index, wanted, runs)]
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+    def _cut(self, index: int, wanted: Range, runs: tuple[int, int]) -> Iterator[tuple[Readings, slice]]:
+        if runs[0] >= runs[1]:
+            return
+        lowest = self._pyramid.sources[index].levels[0]
+        behind = int(lowest.first_seq[runs[1]]) if runs[1] < len(lowest) else None
+        for decoded in self._read(int(lowest.first_seq[runs[0]]), behind, {index}):
+            for readings in decoded:
+                here = wanted_part(readings, wanted)
+                if here.start < here.stop:
+                    yield readings, here
+
+
+def wanted_part(readings: Readings, wanted: Range) -> slice:
+    """Return which readings of a block are wanted."""
+    begin, end = np.searchsorted(readings.time_ns, [wanted.start_ns, wanted.stop_ns]).tolist()
+    if wanted.first:
+        begin = max(begin, int(np.searchsorted(readings.seq, wanted.first)))
+    if wanted.stop is not None:
+        end = min(end, int(np.searchsorted(readings.seq, wanted.stop)))
+    return slice(begin, max(begin, end))
+
+
+def in_order(parts: Sequence[Runs]) -> Runs:
+    """Join runs of the rows of one device. They have clocks of their own, which may differ by a little."""
+    runs = Runs.joined(parts)
+    if np.any(np.diff(runs.first_seq) < 0):
+        runs = runs.take(np.argsort(runs.first_seq, kind="stable"))
+    if np.any(runs.first_ns[1:] < runs.last_ns[:-1]):
+        both = np.maximum.accumulate(np.stack([runs.first_ns, runs.last_ns], axis=1).ravel())
+        runs = replace(runs, first_ns=both[0::2], last_ns=both[1::2])
+    return runs
+
+
+def thinned(runs: Runs, most: int) -> list[Points]:
+    """Return a curve a channel, with at most so many points: the extremes of each column, and a NaN where it holds one.
+
+    The smallest value stands at the time of the column's first reading, the largest at that of its last.
+    """
+    columns = runs.grouped(column_starts(runs.first_ns, most // 3 if runs.has_nan.any() else most // 2))
+    is_single = columns.first_ns == columns.last_ns
+    times = np.stack([columns.first_ns, columns.last_ns, columns.last_ns], axis=1)
+    curves = []
+    for low, high, has_nan in zip(columns.low, columns.high, columns.has_nan, strict=True):
+        is_value = ~np.isnan(low)
+        values = np.stack([low, high, np.full(len(low), np.nan)], axis=1).astype(np.float64)
+        is_kept = np.stack([is_value, is_value & ~(is_single & (low == high)), has_nan], axis=1)
+        curves.append((times[is_kept], values[is_kept]))
+    return curves
+
+
+def _touched(lowest: Runs, wanted: Range) -> tuple[int, int]:
+    """Return start and stop of the runs in which wanted readings can lie."""
+    start = int(np.searchsorted(lowest.last_ns, wanted.start_ns))
+    stop = int(np.searchsorted(lowest.first_ns, wanted.stop_ns))
+    if wanted.first:
+        start = max(start, int(np.searchsorted(lowest.first_seq, wanted.first, "right")) - 1)
+    if wanted.stop is not None:
+        stop = min(stop, int(np.searchsorted(lowest.first_seq, wanted.stop)))
+    return start, stop
+
+
+def _inside(lowest: Runs, wanted: Range, touched: tuple[int, int], message_count: int) -> tuple[int, int]:
+    """Return start and stop of the runs of which every reading is wanted: at most one less at each end."""
+    start, stop = touched
+    if lowest.first_ns[start] < wanted.start_ns or lowest.first_seq[start] < wanted.first:
+        start += 1
+    behind = lowest.first_seq[stop] if stop < len(lowest) else message_count
+    if lowest.last_ns[stop - 1] >= wanted.stop_ns or (wanted.stop is not None and behind > wanted.stop):
+        stop -= 1
+    return start, stop

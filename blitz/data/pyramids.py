@@ -1,0 +1,135 @@
+"""The folder of overviews beside a cache: finding them, making those that are missing, keeping within the budget."""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from blitz.data.blocks import MessageBlock
+from blitz.data.pyramid_building import Progress, build_pyramid
+from blitz.data.pyramid_format import DamagedPyramid, Pyramid, PyramidKey
+from blitz.data.records import Source
+
+log = logging.getLogger(__name__)
+
+DEFAULT_LIMIT_BYTES = 2048 << 20
+_MOST_OPEN = 8
+_SUFFIX = ".overview"
+
+
+class Pyramids:
+    """Overviews of one cache's sessions. Usable from several threads, and by several programs at once.
+
+    :param folder: where they lie; None for a temporary folder, which goes when this object goes.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._wanted_folder = folder
+        self._folder: Path | None = None
+        self.limit_bytes = DEFAULT_LIMIT_BYTES
+        """What all of them may take on disk; those that were not used for longest go first."""
+        self._open: dict[PyramidKey, Pyramid] = {}
+        self._turn = threading.Lock()
+        self._building: dict[PyramidKey, threading.Lock] = {}
+
+    def find(self, key: PyramidKey) -> Pyramid | None:
+        """Return the overview, None where it was not made yet; a damaged one is removed."""
+        with self._turn:
+            found = self._open.get(key)
+            if found is not None:
+                return found
+            path = self._path(key)
+            try:
+                found = Pyramid(path, key)
+                os.utime(path)
+            except FileNotFoundError:
+                return None
+            except (DamagedPyramid, OSError) as error:
+                log.warning("An overview is made anew: %s", error)
+                _remove(path)
+                return None
+            self._open[key] = found
+            while len(self._open) > _MOST_OPEN:
+                del self._open[next(iter(self._open))]
+            return found
+
+    def close(self) -> None:
+        """Let go of the files. A second call does nothing."""
+        with self._turn:
+            self._open.clear()
+
+    def drop(self, pyramid: Pyramid) -> None:
+        """Remove an overview that turned out to be damaged."""
+        with self._turn:
+            self._open = {key: known for key, known in self._open.items() if known is not pyramid}
+            _remove(pyramid.path)
+
+    def make(
+        self,
+        key: PyramidKey,
+        sources: Sequence[Source],
+        blocks: Callable[[], Iterator[MessageBlock]],
+        progress: Progress,
+        is_cancelled: Callable[[], bool],
+    ) -> Pyramid:
+        """Return the overview, which is made if it is missing; whoever asks meanwhile waits.
+
+        :raises DownloadCancelled: if ``is_cancelled`` said so.
+        :raises OSError: if it cannot be written.
+        """
+        with self._turn:
+            turn = self._building.setdefault(key, threading.Lock())
+        with turn:
+            found = self.find(key)
+            if found is None:
+                build_pyramid(self._path(key), key, sources, blocks(), progress, is_cancelled)
+                found = self.find(key)
+            if found is None:
+                raise OSError(f"The overview of session {key.session_id} was removed by another program.")
+        self._keep_within_limit()
+        return found
+
+    def _path(self, key: PyramidKey) -> Path:
+        if self._folder is None:
+            self._folder = self._wanted_folder
+            if self._folder is None:
+                temporary = tempfile.TemporaryDirectory(prefix="blitz-overview-", ignore_cleanup_errors=True)
+                weakref.finalize(self, temporary.cleanup)
+                self._folder = Path(temporary.name)
+        return self._folder / f"{key.session_id}-{key.started_ms}-{key.definitions}{_SUFFIX}"
+
+    def _keep_within_limit(self) -> None:
+        if self._folder is None:
+            return
+        found = []
+        for path in self._folder.glob(f"*{_SUFFIX}"):
+            with contextlib.suppress(OSError):
+                state = path.stat()
+                found.append((state.st_mtime_ns, state.st_size, path))
+        total = sum(size for _, size, _ in found)
+        for _, size, path in sorted(found):
+            if total <= self.limit_bytes:
+                return
+            # One that is open stays readable where the system allows that; elsewhere it cannot be removed yet.
+            _remove(path)
+            total -= size
+
+
+def definitions_hash(sources: Sequence[Source]) -> str:
+    """Return what tells apart two ways to read a session."""
+    rows = [
+        [source.index, source.name, None if source.definition is None else source.definition.model_dump(mode="json")]
+        for source in sources
+    ]
+    return hashlib.blake2b(json.dumps(rows, sort_keys=True).encode(), digest_size=12).hexdigest()
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()

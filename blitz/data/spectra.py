@@ -50,7 +50,7 @@ def fft(series: Series, window: str = "hann") -> Spectrum:
     amplitudes[0] /= 2
     if len(values) % 2 == 0:
         amplitudes[-1] /= 2  # half the rate, as 0, has no twin among the negative frequencies
-    frequency_hz: NDArray[np.float64] = np.fft.rfftfreq(len(values), 1 / rate_hz)
+    frequency_hz = np.arange(len(amplitudes)) * (rate_hz / len(values))
     return Spectrum(series.label, series.unit, rate_hz, frequency_hz, amplitudes)
 
 

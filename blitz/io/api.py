@@ -37,6 +37,7 @@ from blitz.errors import (
     LinkError,
     MarkerNotFound,
     NoSession,
+    SeriesError,
     ServerBusy,
     SessionNotFound,
     SessionRunning,
@@ -60,6 +61,7 @@ from blitz.io.lanes import RETRY_AFTER_S, Answers, Lanes
 from blitz.io.link import check_link
 from blitz.io.live import as_json_lines
 from blitz.io.notes_api import Fields, Search, Tags, find_sessions, notes_calls
+from blitz.io.readings_api import readings_calls
 from blitz.io.session_keeper import SessionKeeper
 from blitz.io.source_api import Owner, device_calls, source_calls
 from blitz.io.store_api import store_calls
@@ -94,6 +96,7 @@ _STATUS: dict[type[BlitzError], int] = {
     FieldsMissing: 422,
     MarkerNotFound: 404,
     EditConflict: 409,
+    SeriesError: 422,
 }
 
 
@@ -154,6 +157,7 @@ def create_app(
     app.include_router(store_calls(keeper), prefix="/api/v1")
     app.include_router(archive_calls(archiver), prefix="/api/v1")
     app.include_router(_message_calls(acquisition, store, lanes.answers), prefix="/api/v1")
+    app.include_router(readings_calls(acquisition.session_record, acquisition.messages, lanes), prefix="/api/v1")
     app.include_router(token_calls(access), prefix="/api/v1")
     for calls in supervision.calls(lanes):
         app.include_router(calls, prefix="/api/v1")

@@ -24,6 +24,7 @@ from blitz.io.blocking_archive_calls import BlockingArchiveCalls
 from blitz.io.blocking_calls import BlockingDeviceCalls
 from blitz.io.blocking_hook_calls import BlockingHookCalls
 from blitz.io.blocking_notes_calls import BlockingNotesCalls
+from blitz.io.blocking_readings_calls import BlockingReadingsCalls
 from blitz.io.blocking_retention_calls import BlockingRetentionCalls
 from blitz.io.blocking_trash_calls import BlockingTrashCalls
 from blitz.io.connection import AsyncClient
@@ -48,6 +49,7 @@ class Client(
     BlockingArchiveCalls,
     BlockingHookCalls,
     BlockingNotesCalls,
+    BlockingReadingsCalls,
 ):
     """A connection to one Blitz server, for scripts without an event loop.
 

@@ -25,6 +25,7 @@ from blitz.io.live_mailbox import LiveMailbox
 from blitz.io.live_reader import LiveOptions, LiveReader
 from blitz.io.live_stream import Decoding, LiveStream, Translation, Untranslated
 from blitz.io.notes_calls import NotesCalls
+from blitz.io.readings_calls import ReadingsCalls
 from blitz.io.retention_calls import RetentionCalls
 from blitz.io.session_calls import SessionCalls
 from blitz.io.trash_calls import TrashCalls
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
     from blitz.data.sync import Progress
 
 
-class AsyncClient(SessionCalls, DeviceCalls, TrashCalls, RetentionCalls, ArchiveCalls, HookCalls, NotesCalls):
+class AsyncClient(
+    SessionCalls, DeviceCalls, TrashCalls, RetentionCalls, ArchiveCalls, HookCalls, NotesCalls, ReadingsCalls
+):
     """A connection to one Blitz server.
 
     ::
@@ -209,18 +212,11 @@ class AsyncClient(SessionCalls, DeviceCalls, TrashCalls, RetentionCalls, Archive
         await run_in_thread(cache.bind_store, status.store_id)
 
         async def fetch(first: int, count: int) -> MessageBlock:
-            return await self._fetch_messages(session.id, first, count)
+            return await self.messages(session.id, first, count)
 
         async with ReadAhead(fetch, session.message_count) as read_ahead:
             await download(session, read_ahead.fetch, cache, progress, watch=watch, run=run_in_thread)
         return session
-
-    async def _fetch_messages(self, session_id: int, first: int, count: int) -> MessageBlock:
-        """Do what :meth:`messages` does, and check the block in a worker thread."""
-        from blitz.io.sync_threads import run_in_thread
-
-        path, wanted = f"/sessions/{session_id}/messages", {"first": first, "count": count}
-        return await run_in_thread(MessageBlock.decode, await self._exchange.fetch_block(path, wanted))
 
     async def _newer_sessions(self, session_id: int) -> list[SessionRecord]:
         return sorted((s for s in await self.sessions() if s.id > session_id), key=lambda s: s.id)

@@ -111,8 +111,8 @@ class HttpExchange:
         except ValueError as error:
             raise self.not_understood(f"{method} {path}", answer.status_code) from error
 
-    async def fetch_block(self, path: str, params: Mapping[str, int]) -> bytes:
-        """Ask for messages and return the encoded block.
+    async def fetch_block(self, path: str, params: Mapping[str, Any]) -> bytes:
+        """Ask for messages, or what was made of them, and return the encoded block or table.
 
         :raises BlitzError: as :meth:`fetch_json`.
         """

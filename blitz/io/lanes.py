@@ -102,6 +102,8 @@ class Lanes:
     """Start and Stop."""
     boards: Lane = field(default_factory=lambda: Lane("board", 32, of_each=4))
     """What waits for a board."""
+    readings: Lane = field(default_factory=lambda: Lane("decoded readings", 2))
+    """What decodes a part of a session."""
     answers: "Answers" = field(default_factory=lambda: Answers())
 
 
@@ -117,10 +119,13 @@ class Answers:
         self._bytes_by_client: dict[str, int] = {}
         self._loading = Lane("messages", _LOADING_THREADS)
 
-    async def make(self, make: Callable[[], Response], messages: int, client: str) -> Response:
+    async def make(
+        self, make: Callable[[], Response], messages: int, client: str, lane: Lane | None = None
+    ) -> Response:
         """Make an answer in a worker thread, when there is room for it.
 
         :param messages: how many it will hold at most.
+        :param lane: in which it is made, instead of that for messages.
         :raises ServerBusy: if there is no room in time.
         """
         weight = min(messages * _MESSAGE_BYTES, self._limit_bytes // 2)
@@ -132,7 +137,7 @@ class Answers:
         if scope.cancelled_caught:
             raise ServerBusy("Too many large answers are under way to slow clients. Try again in a few seconds.")
         try:
-            answer = await self._loading.run(make)
+            answer = await (lane or self._loading).run(make)
         except BaseException:
             await self._release(weight, client)
             raise

@@ -50,6 +50,8 @@ ROLES: dict[tuple[str, str], Role | None] = {
     ("PATCH", "/api/v1/sessions/{session_id}"): Role.OPERATOR,
     ("DELETE", "/api/v1/sessions/{session_id}"): Role.OPERATOR,  # to the trash, from which it can come back
     ("GET", "/api/v1/sessions/{session_key}/messages"): Role.VIEWER,
+    ("GET", "/api/v1/sessions/{session_id}/readings"): Role.VIEWER,
+    ("GET", "/api/v1/sessions/{session_id}/overview"): Role.VIEWER,
     ("GET", "/api/v1/sessions/{session_id}/markers"): Role.VIEWER,
     ("POST", "/api/v1/sessions/{session_id}/markers"): Role.OPERATOR,
     ("PATCH", "/api/v1/sessions/{session_id}/markers/{marker_id}"): Role.OPERATOR,

@@ -10,10 +10,12 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import pyarrow as pa
 
 from blitz.data.query_scan import ScanCancelled, Scans
@@ -37,6 +39,7 @@ _CLOSED: dict[str, Any] = {
     "max_temp_directory_size": DISK_LIMIT,
 }
 _TABLE_NAME = re.compile(r'"table_name":("(?:[^"\\]|\\.)*")')
+_BEHIND_REASON = re.compile(r"\n\nLINE |\nDid you mean|\n\tCandidate functions")
 _NO_TABLE = re.compile(r"Table with name (.+?) does not exist")
 
 
@@ -93,7 +96,7 @@ class QueryBatches:
             with self._faults_as_sentences():
                 self._prepare(sql)
                 # Bound, not run: wrong SQL is told at once.
-                self._relation = self._engine.sql(sql, params=parameters or None)
+                self._relation = self._engine.sql(sql, params=_plain_parameters(parameters))
         except BaseException:
             self.close()
             raise
@@ -201,11 +204,13 @@ class QueryBatches:
 
     def _sentence(self, text: str) -> str:
         """Return what the engine says, without its drawing of the place, as one sentence."""
-        reason = re.sub(r"^[A-Za-z ]*Error: ", "", text.split("\n\nLINE ")[0]).split("\nDid you mean")[0]
+        reason = _BEHIND_REASON.split(re.sub(r"^[A-Za-z ]*Error: ", "", text), maxsplit=1)[0]
         reason = " ".join(reason.split()).rstrip(".!")
         line = re.search(r"\nLINE (\d+):", text)
         where = f", in line {line[1]}" if line and line[1] != "1" else ""
-        return f"The query cannot run: {reason[:1].lower()}{reason[1:]}{where}.{self._remedy(text)}"
+        if reason[1:2].islower():
+            reason = reason[0].lower() + reason[1:]
+        return f"The query cannot run: {reason}{where}.{self._remedy(text)}"
 
     def _remedy(self, text: str) -> str:
         if text.startswith("Permission Error"):
@@ -228,6 +233,20 @@ def _open_engine(spill: Path | None) -> Any:
     for statement in ("set TimeZone = 'UTC'", "set lock_configuration = true"):
         engine.execute(statement).fetchall()
     return engine
+
+
+def _plain_parameters(parameters: Parameters) -> list[object] | dict[str, object] | None:
+    if isinstance(parameters, Mapping):
+        return {name: _plain(value) for name, value in parameters.items()} or None
+    return [_plain(value) for value in parameters] or None
+
+
+def _plain(value: object) -> object:
+    """Return what the engine takes in place of numpy's numbers and, as everywhere in Blitz in UTC, its times."""
+    if isinstance(value, np.datetime64):
+        moment = value.astype("datetime64[us]").item()
+        return None if moment is None else moment.replace(tzinfo=UTC)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _quoted(name: str) -> str:

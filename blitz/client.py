@@ -27,7 +27,7 @@ def run(settings: ClientSettings) -> int:
     """
     application = make_application()
     preferences = Preferences(QSettings(QSettings.IniFormat, QSettings.UserScope, "blitz", "client"))
-    feed = ServerLink(settings.cache_dir)
+    feed = ServerLink(settings.cache_dir, sync_mode=settings.sync, sync_period_s=settings.sync_period_s)
     window = MainWindow(feed, preferences, Appearance(application))
     window.connect_to(ServerAddress.parse(settings.server, token=settings.token, fingerprint=settings.fingerprint))
     window.show()

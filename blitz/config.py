@@ -176,6 +176,10 @@ class ClientSettings(_Settings):
         default_factory=lambda: Path(platformdirs.user_data_path("blitz", appauthor=False)) / "caches",
         description="folder of the local caches, one a server",
     )
+    sync: Literal["off", "chosen", "all"] = Field(
+        "chosen", description="which sessions come into the cache without being asked for"
+    )
+    sync_period_s: float = Field(300.0, ge=1, description="time from one synchronisation to the next, in seconds")
 
 
 _S = TypeVar("_S", bound=_Settings)

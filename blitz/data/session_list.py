@@ -9,13 +9,13 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.orm import Session as Transaction
 
 from blitz.data.cache_engine import CacheEngine
 from blitz.data.models import Reading, Session, SessionCopy, StoredBlock
 from blitz.data.records import SessionRecord
-from blitz.data.sync_changes import Change, ListChanges, set_aside
+from blitz.data.sync_changes import Change, CopyState, ListChanges, set_aside
 from blitz.errors import SessionNotFound
 
 log = logging.getLogger(__name__)
@@ -138,6 +138,18 @@ class SessionList(CacheEngine):
             copies = {copy.session_ref_id: copy for copy in db.scalars(select(SessionCopy).where(SessionCopy.is_whole))}
         return [_record(row, copies.get(row.ref_id)) for row in rows]
 
+    def copy_states(self) -> dict[int, CopyState]:
+        """Return what is here of each session of which anything is."""
+        with self._reading() as db:
+            states = dict.fromkeys(db.scalars(select(Session.ref_id).where(Session.available)), CopyState.WHOLE)
+            has_block = exists().where(StoredBlock.copy_id == SessionCopy.id)
+            copies = select(SessionCopy.session_ref_id, SessionCopy.is_whole).where(
+                or_(SessionCopy.is_whole, has_block)
+            )
+            for ref_id, is_whole in db.execute(copies.order_by(SessionCopy.is_whole.desc())):
+                states.setdefault(ref_id, CopyState.OLDER if is_whole else CopyState.PART)
+        return states
+
     def _replace_list(self, listed: list[ListedSession]) -> ListChanges:
         changes: list[tuple[int, Change]] = []
         with self._writing() as db:
@@ -145,7 +157,7 @@ class SessionList(CacheEngine):
                 list_session(db, session, changes)
             kept_ids = {session.ref_id for session in listed}
             for row in db.scalars(select(Session)).all():
-                if row.ref_id in kept_ids:
+                if row.ref_id in kept_ids or row.ref_id < 0:  # below 0 are sessions that only this cache has
                     continue
                 if row.available or _has_content(db, row.ref_id):
                     if not row.is_gone:

@@ -12,9 +12,10 @@ from typing import Any, Protocol, TypeVar
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
 from blitz.data.cache_engine import cache_path
 from blitz.data.database_client import DatabaseClient
+from blitz.data.models import Session
 from blitz.data.records import SessionRecord
 from blitz.data.sync_progress import Progress, ProgressMeter
-from blitz.errors import BlockError
+from blitz.errors import BlockError, CacheError
 
 __all__ = ["FETCH_MESSAGES", "Progress", "SyncCursor", "cache_path", "download", "next_run"]
 
@@ -63,6 +64,11 @@ class SyncCursor:
         self.next_seq = self._cache.store_blocks(self.session.id, blocks)
         return self.next_seq
 
+    def is_finished_elsewhere(self) -> bool:
+        """Whether another download has made the session available meanwhile."""
+        row = self._cache.get(Session, {"ref_id": self.session.id, "time_started": self.session.started_ms})
+        return row is not None and row.available and row.number_of_readings >= self.session.message_count
+
     def finish(self, session: SessionRecord) -> None:
         """Make the copy the session's copy, if it has as many messages as ``session`` says.
 
@@ -97,11 +103,16 @@ async def download(
     cursor = await run(SyncCursor, cache, session)
     meter = ProgressMeter(session.message_count, cursor.next_seq)
     _report(progress, watch, meter.progress)
-    while cursor.next_seq < session.message_count:
-        block = await fetch_next(fetch, session, cursor.next_seq)
-        await run(cursor.take, [block])
-        _report(progress, watch, meter.add(len(block), block.raw.nbytes))
-    await run(cursor.finish, session)
+    try:
+        while cursor.next_seq < session.message_count:
+            begin = cursor.next_seq
+            block = await fetch_next(fetch, session, begin)
+            await run(cursor.take, [block])
+            _report(progress, watch, meter.add(cursor.next_seq - begin, block.raw.nbytes))
+        await run(cursor.finish, session)
+    except CacheError:
+        if not await run(cursor.is_finished_elsewhere):
+            raise
 
 
 async def fetch_next(fetch: Fetch, session: SessionRecord, next_seq: int) -> MessageBlock:

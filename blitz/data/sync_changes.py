@@ -31,6 +31,17 @@ class Change(StrEnum):
     """Its name, notes, tags, or something else that is told of it."""
 
 
+class CopyState(StrEnum):
+    """What is here of a session."""
+
+    WHOLE = "whole"
+    """All of it."""
+    OLDER = "older"
+    """All that there was when it was downloaded; it has grown since."""
+    PART = "part"
+    """A download began and was interrupted, or is under way."""
+
+
 @dataclass(frozen=True)
 class ListChanges:
     """What a new list brought, by session id."""

@@ -15,6 +15,7 @@ from blitz.data.versions import compare_versions
 from blitz.errors import NoSession, RemoteError
 from blitz.io.address import ServerAddress
 from blitz.io.calls import NOTHING, Calls, default_owner
+from blitz.io.sync_threads import run_in_thread
 
 log = logging.getLogger(__name__)
 
@@ -153,13 +154,15 @@ class SessionCalls(Calls):
     async def messages(self, session_id: int | Literal["preview"], first: int = 0, count: int = 16384) -> MessageBlock:
         """Return messages of a session as one block; it is shorter, or empty, at the session's end.
 
+        The block is checked in a worker thread.
+
         :param first: sequence number of the first.
         :param count: at most 65536 come at once.
         :raises SessionNotFound: if there is none with that id.
         :raises BlockError: if the block was damaged on its way.
         """
         encoded = await self._exchange.fetch_block(f"/sessions/{session_id}/messages", {"first": first, "count": count})
-        return MessageBlock.decode(encoded)
+        return await run_in_thread(MessageBlock.decode, encoded)
 
     async def compare_versions(self) -> None:
         """Let the log say it if the server's version is another one, unless that is known; connecting does it, too."""

@@ -1,4 +1,4 @@
-"""Downloads under way: one at a time, each can be cancelled. On the worker thread's event loop."""
+"""Downloads under way: a few beside each other, each can be cancelled. On the worker thread's event loop."""
 
 import asyncio
 import time
@@ -8,6 +8,8 @@ from blitz.errors import BlitzError
 from blitz.ui.feed import Feed, RequestFailure
 
 Progress = Callable[[int, int], None]
+AT_ONCE = 3
+"""So many sessions are brought beside each other."""
 _PROGRESS_S = 0.05
 """The window is told of progress at most so often."""
 
@@ -22,10 +24,13 @@ class Downloads:
         self._feed = feed
         self._copy_session = copy_session
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._turn = asyncio.Lock()
+        self._turn = asyncio.Semaphore(AT_ONCE)
 
-    async def fetch(self, session_id: int) -> bool:
-        """Download a session after those asked for before; returns whether it is whole now."""
+    async def fetch(self, session_id: int, *, is_asked: bool = True) -> bool:
+        """Download a session, when its turn comes; returns whether it is whole now.
+
+        :param is_asked: somebody waits for it, and is told when it fails; else the error is raised.
+        """
         if session_id in self._tasks:
             return False
         task = asyncio.create_task(self._wait_and_copy(session_id), name=f"blitz download {session_id}")
@@ -40,6 +45,8 @@ class Downloads:
             return False
         except BlitzError as error:
             self._feed.download_cancelled.emit(session_id)
+            if not is_asked:
+                raise
             self._feed.request_failed.emit(
                 RequestFailure(f"Session {session_id} was not downloaded", error, session_id)
             )

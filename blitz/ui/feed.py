@@ -6,6 +6,7 @@ have one without a server. Errors are values: a request that fails ends in ``req
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
 
@@ -42,6 +43,10 @@ class SessionList:
     local_ids: frozenset[int] = frozenset()
     gone_ids: frozenset[int] = frozenset()
     """Sessions that the server has no more, or only in its trash: the cache has a copy."""
+    older_ids: frozenset[int] = frozenset()
+    """Sessions that have grown since they were downloaded."""
+    synchronised_at: datetime | None = None
+    """When all that is to be synchronised was last brought; None if never."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +151,7 @@ class Feed(QObject):
         raise NotImplementedError
 
     def download(self, session_id: int) -> None:
-        """Bring a session into the cache; another download under way is finished first."""
+        """Bring a session into the cache; a few downloads run beside each other, the others wait."""
         raise NotImplementedError
 
     def cancel_download(self, session_id: int) -> None:

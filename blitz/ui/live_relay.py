@@ -6,10 +6,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
-from blitz.data.boards import Readings
+from blitz.data.blocks import MessageBlock
 from blitz.data.records import Event, EventKind
 from blitz.errors import BlitzError
 from blitz.io.connection import AsyncClient
+from blitz.io.live_stream import Decoding
 from blitz.ui.feed import Feed
 
 log = logging.getLogger(__name__)
@@ -19,15 +20,21 @@ CATCH_UP_MESSAGES = 60_000
 PREVIEW_MESSAGES = 2_000
 
 
-async def relay(feed: Feed, client: AsyncClient, pass_on: Callable[[Event], Awaitable[None]]) -> None:
+async def relay(
+    feed: Feed,
+    client: AsyncClient,
+    pass_on: Callable[[Event], Awaitable[None]],
+    keep: Callable[[MessageBlock], None],
+) -> None:
     """Follow sessions and preview until the connection ends for good.
 
     :param pass_on: is given what the sessions' view tells besides sources and readings; it speaks for the connection.
+    :param keep: is given the sessions' messages as they came, behind their readings; it returns at once.
     :raises BlitzError: when it ends.
     """
-    preview = asyncio.create_task(_follow(feed, client, "preview", -PREVIEW_MESSAGES, None), name="blitz preview")
+    preview = asyncio.create_task(_follow(feed, client, "preview", -PREVIEW_MESSAGES, None, None), name="blitz preview")
     try:
-        await _follow(feed, client, None, -CATCH_UP_MESSAGES, pass_on)
+        await _follow(feed, client, None, -CATCH_UP_MESSAGES, pass_on, keep)
     finally:
         preview.cancel()
         with contextlib.suppress(asyncio.CancelledError, BlitzError):
@@ -40,12 +47,19 @@ async def _follow(
     session: Literal["preview"] | None,
     first: int,
     pass_on: Callable[[Event], Awaitable[None]] | None,
+    keep: Callable[[MessageBlock], None] | None,
 ) -> None:
-    async with client.live(session, first) as stream:
+    decoding = Decoding()
+    async with client.live(session, first, raw=True) as stream:
         async for entry in stream:
-            if isinstance(entry, Readings):
-                feed.readings_received.emit(entry)
-            elif entry.event is EventKind.SOURCES and entry.session_id is not None:
+            if isinstance(entry, MessageBlock):
+                for readings in decoding.translate(entry):
+                    feed.readings_received.emit(readings)
+                if keep is not None:
+                    keep(entry)
+                continue
+            decoding.learn(entry)
+            if entry.event is EventKind.SOURCES and entry.session_id is not None:
                 feed.sources_received.emit(entry.session_id, entry.sources or ())
                 if session is None:
                     await _tell_gaps(feed, client, entry.session_id)

@@ -15,11 +15,14 @@ from pathlib import Path
 
 from blitz.data.cache_engine import cache_path
 from blitz.data.database_client import DatabaseClient
-from blitz.data.models import Session
-from blitz.data.records import Event, EventKind, Notice, StatusRecord
+from blitz.data.records import Event, EventKind, Notice, SessionRecord, StatusRecord
+from blitz.data.sync_changes import Change, CopyState, ListChanges
 from blitz.errors import AuthenticationError, BlitzError, CertificateMismatch, ConfigError, Forbidden, ServerBusy
 from blitz.io.address import ServerAddress
 from blitz.io.connection import AsyncClient
+from blitz.io.sync_live import LiveCopy
+from blitz.io.sync_rounds import SyncMode, last_success, refresh_list, synchronise
+from blitz.io.sync_threads import run_in_thread
 from blitz.ui.board_desk import BoardDesk
 from blitz.ui.downloads import Downloads, Progress
 from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure, SessionList
@@ -48,8 +51,18 @@ MakeClient = Callable[[ServerAddress], AsyncClient]
 class ServerDesk:
     """One server at a time. Every method runs on the loop that the desk was made in."""
 
-    def __init__(self, feed: Feed, cache_dir: Path, make_client: MakeClient) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        cache_dir: Path,
+        make_client: MakeClient,
+        sync_mode: SyncMode = "off",
+        sync_period_s: float = 300.0,
+    ) -> None:
         self._feed = feed
+        self._sync_mode: SyncMode = sync_mode
+        self._sync_period_s = sync_period_s
+        self._live_copy: LiveCopy | None = None
         self._cache_dir = cache_dir
         self._make_client = make_client
         self._client: AsyncClient | None = None
@@ -123,20 +136,23 @@ class ServerDesk:
         """Tell the server's sessions, and those that only the cache has left."""
         async with self._listing:
             client, cache = self._known_client(), self._cache
-            records = await client.sessions()
-            self._listed_running = next((record.id for record in records if record.is_running), None)
             if cache is None:
                 return
-            cache.update_session_records(records)
-            known = {record.id for record in records}
-            cached = cache.session_records()
-            local = {row.ref_id for row in cache.all(Session) if row.available}
-            gone = [record for record in cached if record.id not in known and record.id in local]
-            listed = SessionList((*records, *gone), frozenset(local), frozenset(record.id for record in gone))
-            self._feed.sessions_listed.emit(listed)
+            records, changes = await refresh_list(client, cache)
+            self._listed_running = next((record.id for record in records if record.is_running), None)
+            self._feed.sessions_listed.emit(await run_in_thread(_list_all, cache, records))
+            self._tell_replaced(changes)
+
+    def _tell_replaced(self, changes: ListChanges) -> None:
+        for kept_id in changes.of(Change.REPLACED):
+            words = (
+                f"A session of the server is another one than the copy here, under the same id: "
+                f"that copy is kept as session {kept_id}."
+            )
+            self._feed.notice_received.emit(Notice(severity="warning", text=words, time=datetime.now(UTC)))
 
     async def download(self, session_id: int) -> None:
-        """Bring a session into the cache, after those asked for before."""
+        """Bring a session into the cache, when its turn comes."""
         if not await self._downloads.fetch(session_id):
             return
         try:
@@ -200,7 +216,39 @@ class ServerDesk:
         await self._tell_notices(client)
         await self.list_sessions()
         await self.trash.tell()
-        await relay(self._feed, client, partial(self._pass_on, address))
+        live_copy = LiveCopy(client, lambda: self._cache, self._tell_whole)
+        background = [asyncio.create_task(live_copy.run(), name="blitz live copy")]
+        if self._sync_mode != "off":
+            background.append(asyncio.create_task(self._synchronise(client, self._sync_mode), name="blitz sync"))
+        self._live_copy = live_copy
+        try:
+            await relay(self._feed, client, partial(self._pass_on, address), live_copy.take)
+        finally:
+            self._live_copy = None
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+
+    async def _tell_whole(self, session_id: int) -> None:
+        """The running session has ended, and is here."""
+        await self._list_again()
+
+    async def _synchronise(self, client: AsyncClient, mode: SyncMode) -> None:
+        """Bring what is wanted, again and again; a server that is away is asked the next time."""
+        bring = partial(self._downloads.fetch, is_asked=False)
+        while True:
+            try:
+                if self._cache is not None:
+                    outcome = await synchronise(client, self._cache, mode, bring=bring)
+                    for session_id, error in outcome.failed:
+                        log.warning("Session %d was not synchronised: %s", session_id, error)
+                    self._tell_replaced(outcome.changes)
+                    await self._list_again()
+                    for session_id in outcome.brought:
+                        self._feed.download_finished.emit(session_id)
+            except BlitzError as error:
+                log.info("Not synchronised: %s", error)
+            await asyncio.sleep(self._sync_period_s)
 
     async def _pass_on(self, address: str, event: Event) -> None:
         feed = self._feed
@@ -224,6 +272,8 @@ class ServerDesk:
             feed.session_started.emit(event.session)
         elif event.event is EventKind.SESSION_STOPPED and event.session is not None:
             feed.session_stopped.emit(event.session)
+            if self._live_copy is not None:
+                self._live_copy.end(event.session.id)
         if event.event in _LIST_CHANGES:
             await self._list_again()
         if event.event in _TRASH_CHANGES:
@@ -306,3 +356,13 @@ class ServerDesk:
 
     def _tell(self, connection: Connection, address: str = "", reason: str = "") -> None:
         self._feed.connection_changed.emit(ConnectionState(connection, address, reason))
+
+
+def _list_all(cache: DatabaseClient, records: tuple[SessionRecord, ...]) -> SessionList:
+    """Return the server's sessions, and those that only the cache has left."""
+    states = cache.copy_states()
+    local = frozenset(session_id for session_id, state in states.items() if state is CopyState.WHOLE)
+    older = frozenset(session_id for session_id, state in states.items() if state is CopyState.OLDER)
+    known = {record.id for record in records}
+    gone = [record for record in cache.session_records() if record.id not in known and record.id in local | older]
+    return SessionList((*records, *gone), local, frozenset(record.id for record in gone), older, last_success(cache))

@@ -11,6 +11,7 @@ from PyQt5.QtCore import QObject
 from blitz.data.board_definition import BoardDefinition
 from blitz.io.address import ServerAddress
 from blitz.io.connection import AsyncClient
+from blitz.io.sync_rounds import SyncMode
 from blitz.ui.feed import BoardCommand, Feed, RequestFailure
 from blitz.ui.report import report
 from blitz.ui.server_desk import MakeClient, ServerDesk
@@ -25,10 +26,21 @@ class ServerLink(Feed):
 
     :param cache_dir: the folder of the caches, one a server.
     :param make_client: makes a client of a server; tests give another.
+    :param sync_mode: which sessions are brought without being asked for.
+    :param sync_period_s: how often.
     """
 
-    def __init__(self, cache_dir: Path, make_client: MakeClient | None = None, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        cache_dir: Path,
+        make_client: MakeClient | None = None,
+        parent: QObject | None = None,
+        *,
+        sync_mode: SyncMode = "off",
+        sync_period_s: float = 300.0,
+    ) -> None:
         super().__init__(parent)
+        self._sync = (sync_mode, sync_period_s)
         self._cache_dir = cache_dir
         self._make_client = make_client or _make_client
         self._loop = asyncio.new_event_loop()
@@ -156,7 +168,7 @@ class ServerLink(Feed):
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
-            self._desk = ServerDesk(self, self._cache_dir, self._make_client)
+            self._desk = ServerDesk(self, self._cache_dir, self._make_client, *self._sync)
             self._started.set()
             self._loop.run_forever()
             self._loop.run_until_complete(self._end(self._desk))

@@ -66,6 +66,15 @@ class Desk:
     def shown(self) -> int:
         return sum(self.window.store.count(source.index) for source in self.window.store.sources)
 
+    def record_without_copy(self, name: str) -> int:
+        """Record a short session, which the live view brings here, and delete the copy."""
+        session_id = self.record(name)
+        sessions = self.window.sessions_page.sessions
+        self.wait(lambda: sessions.is_local(session_id))
+        self.window.feed.delete_local_copy(session_id)
+        self.wait(lambda: not sessions.is_local(session_id))
+        return session_id
+
     def act(self, name: str) -> None:
         action = self.window.sessions_page.actions_by_name[name]
         assert action.isEnabled()
@@ -117,7 +126,7 @@ def test_a_session_is_started_watched_stopped_viewed_exported_and_deleted(desk: 
     count = desk.listed(session_id).message_count
     assert count >= 30
 
-    desk.act("view")  # downloads first
+    desk.act("view")  # waits until it is here
     desk.wait(lambda: desk.history() is not None)
     page = desk.history()
     assert page is not None
@@ -181,7 +190,7 @@ def test_a_star_is_kept_by_the_server(desk: Desk) -> None:
 
 def test_a_session_is_renamed_downloaded_and_its_copy_deleted(desk: Desk) -> None:
     window = desk.window
-    session_id = desk.record("wrong name")
+    session_id = desk.record_without_copy("wrong name")
     window.feed.rename_session(session_id, "right name", "with notes")
     desk.wait(lambda: desk.listed(session_id).name == "right name")
     desk.act("download")
@@ -206,6 +215,23 @@ def test_a_session_without_a_message_can_be_viewed(desk: Desk) -> None:
     assert desk.window.notices.texts == []
 
 
+def test_a_session_is_here_at_stop_without_a_download(server: Any, open_window: Callable[..., Desk]) -> None:
+    asked: list[tuple[int, int]] = []
+
+    class CountingClient(AsyncClient):
+        async def messages(self, session_id: Any, first: int = 0, count: int = 16384) -> Any:
+            asked.append((first, count))
+            return await super().messages(session_id, first, count)
+
+    desk = open_window(server.url, CountingClient)
+    session_id = desk.record("flows in", messages=60)
+    desk.wait(lambda: desk.window.sessions_page.sessions.is_local(session_id))
+    assert asked == []
+    desk.act("view")
+    desk.wait(lambda: desk.history() is not None)
+    assert desk.history().history.record.message_count == desk.listed(session_id).message_count
+
+
 class HeldClient(AsyncClient):
     """Answers no request for messages while it is held."""
 
@@ -220,7 +246,7 @@ class HeldClient(AsyncClient):
 def test_a_download_is_cancelled_in_its_row_and_made_later(server: Any, open_window: Callable[..., Desk]) -> None:
     desk = open_window(server.url, HeldClient)
     window, sessions = desk.window, desk.window.sessions_page.sessions
-    session_id = desk.record("held")
+    session_id = desk.record_without_copy("held")
     HeldClient.is_held = True
     desk.act("download")
     desk.wait(lambda: sessions.is_downloading(session_id))
@@ -235,7 +261,7 @@ def test_a_download_is_cancelled_in_its_row_and_made_later(server: Any, open_win
 
 def test_leaving_the_server_ends_a_download(server: Any, open_window: Callable[..., Desk]) -> None:
     desk = open_window(server.url, HeldClient)
-    session_id = desk.record("left")
+    session_id = desk.record_without_copy("left")
     HeldClient.is_held = True
     desk.act("download")
     desk.wait(lambda: desk.window.sessions_page.sessions.is_downloading(session_id))

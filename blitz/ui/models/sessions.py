@@ -40,6 +40,7 @@ class SessionsModel(ColumnsModel):
         self._records: tuple[SessionRecord, ...] = ()
         self._local_ids: frozenset[int] = frozenset()
         self._gone_ids: frozenset[int] = frozenset()
+        self._older_ids: frozenset[int] = frozenset()
         self._trashed_ids: frozenset[int] = frozenset()
         self._downloads: dict[int, _Download] = {}
         self.number_font: QFont | None = None
@@ -50,6 +51,7 @@ class SessionsModel(ColumnsModel):
         if not is_same:
             self.beginResetModel()
         self._records, self._local_ids, self._gone_ids = sessions.records, sessions.local_ids, sessions.gone_ids
+        self._older_ids = sessions.older_ids
         if is_same:
             self._tell(range(len(self._records)))
         else:
@@ -173,6 +175,8 @@ class SessionsModel(ColumnsModel):
             return "here, in the trash"
         if record.id in self._gone_ids:
             return "only on this computer"
+        if record.id in self._older_ids:
+            return "here, an older state"
         return "on this computer" if record.id in self._local_ids else "on the server"
 
     def _sort_key(self, record: SessionRecord, column: int) -> Any:

@@ -41,9 +41,10 @@ START_S = 60
 def _programs() -> Path | None:
     """Return the folder of PostgreSQL's programs, which Debian keeps off the PATH."""
     found = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    if found:
+        return max(found, key=lambda folder: int(folder.parent.name))
     on_path = shutil.which("initdb")
-    folders = [*sorted(found, key=lambda folder: int(folder.parent.name)), *([Path(on_path).parent] if on_path else [])]
-    return folders[-1] if folders else None
+    return Path(on_path).parent if on_path else None
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from blitz.cli.output import Output, duration, local_time
 
 if TYPE_CHECKING:
-    from blitz.data.records import Account, BadFrameRecord, Gap, Source, TimelineEntry
+    from blitz.data.records import Account, BadFrameRecord, Gap, Marker, SessionChange, Source, TimelineEntry
 
 _SHOWN_BYTES = 24
 _ACCOUNT_HEADERS = (
@@ -52,6 +52,27 @@ def print_timeline(out: Output, entries: Sequence["TimelineEntry"]) -> None:
     out.line("")
     headers = ("Time", "What", "Source", "Who", "Text", "Answer")
     out.table(headers, [_entry_row(entry) for entry in entries])
+
+
+def print_markers(out: Output, markers: Sequence["Marker"]) -> None:
+    """Print what operators noted at times of a session."""
+    if not markers:
+        return
+    out.line("")
+    headers = ("Marker", "From", "To", "Text", "Source", "Who", "Version")
+    out.table(headers, [_marker_row(marker) for marker in markers])
+
+
+def print_changes(out: Output, changes: Sequence["SessionChange"]) -> None:
+    """Print who changed what is written of a session."""
+    if not changes:
+        return
+    out.line("")
+    rows = [
+        (local_time(change.changed_at), change.who, change.name, _brief(change.before), _brief(change.after))
+        for change in changes
+    ]
+    out.table(("Changed", "Who", "What", "Before", "After"), rows)
 
 
 def print_bad_frames(out: Output, frames: Sequence["BadFrameRecord"], *, whole: bool) -> None:
@@ -113,6 +134,18 @@ def _entry_row(entry: "TimelineEntry") -> tuple[str, ...]:
         entry.text,
         entry.error or entry.answer or "",
     )
+
+
+def _marker_row(marker: "Marker") -> tuple[str, ...]:
+    version = f"{marker.version}, deleted" if marker.is_deleted else str(marker.version)
+    until = "" if marker.to_ns is None else clock_time(marker.to_ns)
+    text = " ".join(marker.text.split())
+    return str(marker.id), clock_time(marker.from_ns), until, text, marker.source or "", marker.who, version
+
+
+def _brief(text: str, length: int = 40) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _frame_row(frame: "BadFrameRecord", limit: int | None) -> tuple[str, ...]:

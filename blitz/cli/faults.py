@@ -38,6 +38,8 @@ _CODES: dict[type[BaseException], ExitCode] = {
     errors.StoreInUse: ExitCode.REFUSED,
     errors.StoreFull: ExitCode.REFUSED,
     errors.CommandRefused: ExitCode.REFUSED,
+    errors.EditConflict: ExitCode.REFUSED,
+    errors.FieldsMissing: ExitCode.REFUSED,
     errors.SourceExists: ExitCode.REFUSED,
     errors.AuthenticationError: ExitCode.REFUSED,
     errors.Forbidden: ExitCode.REFUSED,

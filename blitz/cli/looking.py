@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blitz.cli.accounts import print_accounts, print_gaps, print_timeline
+from blitz.cli.accounts import print_accounts, print_changes, print_gaps, print_markers, print_timeline
 from blitz.cli.asking import ask, client_settings
 from blitz.cli.kinds import print_types
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, SessionArgument, TokenOption
@@ -31,7 +31,6 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=EPILOG)(status)
     app.command(epilog=EPILOG)(boards)
     app.command(epilog=EPILOG)(sessions)
-    app.command(epilog=EPILOG)(session)
 
 
 async def _look(client: "AsyncClient") -> "tuple[ServerAddress, StatusRecord, WhoRecord, int]":
@@ -100,18 +99,29 @@ def boards(
 
 
 def sessions(
+    search: Annotated[
+        str,
+        typer.Option(
+            "--search",
+            metavar="WORDS",
+            help="Only those with all these words, whatever their case and accents; tag:x, owner:x, FIELD:x, starred.",
+            show_default=False,
+        ),
+    ] = "",
     server: ServerOption = None,
     token: TokenOption = None,
     config_file: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the server's sessions, newest first."""
-    records = ask(client_settings(server, token, config_file), lambda client: client.sessions())
+    records = ask(client_settings(server, token, config_file), lambda client: client.sessions(search))
     out = Output(as_json)
     out.document(sessions=records)
     if records:
-        headers = ("ID", "Star", "Name", "Started", "Took", "Messages", "State", "Owner", "Account")
+        headers = ("ID", "Star", "Name", "Started", "Took", "Messages", "State", "Owner", "Tags", "Account")
         out.table(headers, [_session_row(record) for record in records])
+    elif search.strip():
+        out.line("No session is like that.")
     else:
         out.line("No sessions yet. Start one with 'blitz start'.")
 
@@ -123,7 +133,7 @@ def session(
     config_file: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one session: accounts, gaps, and what happened in it."""
+    """Show one session: what was written of it, accounts, gaps, and what happened in it."""
     record = ask(client_settings(server, token, config_file), lambda client: client.session(session_id))
     out = Output(as_json)
     out.document(session=record)
@@ -140,6 +150,8 @@ def session(
     for text in (record.notes, stopped, record.verdict, starred, archived):
         if text:
             out.line(text)
+    for text in describe_words(record):
+        out.line(text)
     names = {source.index: source.name for source in record.sources}
     accounts = [
         (account.name or names.get(account.source, str(account.source)), account) for account in record.accounts
@@ -147,6 +159,14 @@ def session(
     print_accounts(out, accounts)
     print_gaps(out, record.gaps, record.sources)
     print_timeline(out, record.timeline)
+    print_markers(out, record.markers)
+    print_changes(out, record.changes)
+
+
+def describe_words(record: "SessionRecord") -> list[str]:
+    """Say which tags and fields of its own a session has."""
+    tags = [f"Tags: {', '.join(record.tags)}"] if record.tags else []
+    return tags + [f"{name}: {value}" for name, value in record.fields.items()]
 
 
 def _session_row(record: "SessionRecord") -> tuple[str, ...]:
@@ -154,7 +174,8 @@ def _session_row(record: "SessionRecord") -> tuple[str, ...]:
     started = local_time(record.started_at)
     star = "*" if record.starred else ""
     took, state = _took(record), _state(record)
-    return str(record.id), star, record.name, started, took, count, state, record.owner, record.verdict
+    tags = ", ".join(record.tags)
+    return str(record.id), star, record.name, started, took, count, state, record.owner, tags, record.verdict
 
 
 def _state(record: "SessionRecord") -> str:

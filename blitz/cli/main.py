@@ -25,6 +25,7 @@ from blitz.cli import (
     drill,
     hooks,
     looking,
+    notes,
     programs,
     recording,
     rereading,
@@ -48,6 +49,7 @@ app = typer.Typer(
 for part in (
     programs,
     looking,
+    notes,
     recording,
     copying,
     rereading,

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from blitz.cli.asking import ask, client_settings
+from blitz.cli.notes import FieldOption, TagOption, parse_fields
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, TokenOption
 from blitz.cli.output import Output
 
@@ -21,6 +22,8 @@ def start(
     owner: Annotated[
         str | None, typer.Option("--owner", help="Who records. [default: user@machine]", show_default=False)
     ] = None,
+    tag: TagOption = None,
+    field: FieldOption = None,
     join: Annotated[bool, typer.Option("--join", help="Be content with a session that runs already.")] = False,
     server: ServerOption = None,
     token: TokenOption = None,
@@ -29,7 +32,10 @@ def start(
 ) -> None:
     """Start a session: from now on everything is recorded."""
     settings = client_settings(server, token, config_file)
-    session, is_new = ask(settings, lambda client: client.start_or_join(name, notes, owner, join=join))
+    tags, fields = tag or (), parse_fields(field)
+    session, is_new = ask(
+        settings, lambda client: client.start_or_join(name, notes, owner, join=join, tags=tags, fields=fields)
+    )
     out = Output(as_json)
     out.document(session=session, created=is_new)
     if is_new:

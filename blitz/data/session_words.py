@@ -95,14 +95,8 @@ def check_required(required: Iterable[str], fields: Mapping[str, str]) -> None:
     """
     missing = [name for name in required if not fields.get(name, "").strip()]
     if missing:
-        names = ", ".join(missing)
-        raise FieldsMissing(
-            f"Every session needs {names} on this server. Fill in the {_plural(missing)} and try again."
-        )
-
-
-def _plural(names: list[str]) -> str:
-    return "field" if len(names) == 1 else "fields"
+        what = "the field" if len(missing) == 1 else "the fields"
+        raise FieldsMissing(f"Every session on this server needs {what} {', '.join(missing)}. Fill in, then try again.")
 
 
 def encode_tags(tags: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from blitz.io.device_program import KINDS
 
 COMMANDS = [
     *("serve", "client", "simulate"),
-    *("status", "boards", "sessions", "session"),
+    *("status", "boards", "sessions"),
     *("start", "stop", "download", "export"),
     *("command", "release", "retake", "attach", "bad-frames"),
     "definition",
@@ -30,7 +30,11 @@ GROUPS = {
     "trash": ["list", "restore", "empty"],
     "token": ["create", "list", "revoke"],
     "hooks": ["list", "test"],
+    "marker": ["list", "add", "edit", "delete"],
+    "session": ["show", "set"],
 }
+ALONE = [[group] for group in GROUPS if group not in ("marker", "session")]
+"""Groups that show their list when they are called without a command."""
 EVERY_COMMAND = [[name] for name in COMMANDS] + [[group, name] for group, names in GROUPS.items() for name in names]
 ASKING = [
     *(["status"], ["boards"], ["sessions"], ["session", "1"], ["start"], ["stop"], ["download", "1"], ["export", "1"]),
@@ -39,6 +43,13 @@ ASKING = [
     *(["sources"], ["sources", "list"], ["sources", "add", "COM3"], ["sources", "change", "b", "--baud", "300"]),
     ["sources", "remove", "b", "--yes"],
     *(["hooks"], ["hooks", "list"], ["hooks", "test", "mail"]),
+    *(
+        ["marker", "list", "1"],
+        ["marker", "add", "1", "x"],
+        ["marker", "edit", "1", "1"],
+        ["marker", "delete", "1", "1"],
+    ),
+    *(["session", "show", "1"], ["session", "set", "1", "--tag", "x"]),
 ]
 """Commands that put a question to the server."""
 NOBODY = "http://127.0.0.1:9"
@@ -60,7 +71,7 @@ def test_help_names_each_command_and_the_exit_codes_on_one_screen(capsys: pytest
     assert max(map(len, text.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("command", [*EVERY_COMMAND, *([group] for group in GROUPS)])
+@pytest.mark.parametrize("command", [*EVERY_COMMAND, *ALONE])
 def test_each_command_has_help_with_json_and_exit_codes(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke([*command, "-h"]) == 0
     text = capsys.readouterr().out

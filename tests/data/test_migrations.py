@@ -1,22 +1,30 @@
 """The revisions of the cache's schema, and caches that earlier versions wrote."""
 
+import contextlib
 import importlib.resources
+import os
+import pwd
 import shutil
 import sqlite3
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from alembic import op
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
 
 from blitz.data import migrations
 from blitz.data.database_client import DatabaseClient
 from blitz.data.models import Base, Cache, Category, Notification, Reading, Session
 from blitz.data.models import Config as Setting
-from blitz.errors import CacheTooNew
+from blitz.errors import CacheError, CacheTooNew
 
 CACHES = Path(__file__).parents[2] / "fixtures" / "caches"
 
@@ -50,6 +58,15 @@ def test_the_revisions_give_what_create_tables_gives(tmp_path: Path) -> None:
     migrated = schema_of(tmp_path / "migrated.db")
     assert migrated.pop("alembic_version")
     assert migrated == schema_of(tmp_path / "created.db")
+
+
+def test_a_cache_of_an_earlier_version_gets_the_same_schema(tmp_path: Path) -> None:
+    for old in CACHES.glob("*.db"):
+        shutil.copy(old, tmp_path / "old.db")
+        assert schema_of(tmp_path / "old.db")["alembic_version"]
+        DatabaseClient(path=tmp_path / "old.db").close()
+        DatabaseClient(path=tmp_path / "new.db").close()
+        assert schema_of(tmp_path / "old.db") == schema_of(tmp_path / "new.db")
 
 
 def test_alembic_finds_no_difference_to_the_models(file_cache: DatabaseClient) -> None:
@@ -103,6 +120,58 @@ def test_a_migration_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pyte
     monkeypatch.undo()
     DatabaseClient(path=tmp_path / "cache.db").close()
     assert "reading" in schema_of(tmp_path / "cache.db")
+
+
+def test_a_migration_that_fails_leaves_an_older_cache_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "cache.db"
+    shutil.copy(CACHES / "v0.3.0.db", path)
+    before = schema_of(path)
+    create_index = op.create_index
+
+    def fail(name: str, *arguments: Any, **options: Any) -> None:
+        create_index(name, *arguments, **options)
+        raise OperationalError("CREATE INDEX", {}, Exception("database or disk is full"))
+
+    monkeypatch.setattr(op, "create_index", fail)
+    with pytest.raises(CacheError, match=r"disk is full. Free some space on that disk."):
+        DatabaseClient(path=path)
+    assert schema_of(path) == before
+    monkeypatch.undo()
+    with DatabaseClient(path=path) as client:
+        assert len(client.get_session_readings(7)) == 600
+
+
+@pytest.mark.parametrize("is_old", [True, False])
+def test_a_cache_that_cannot_be_written_is_told(is_old: bool) -> None:
+    # Not below pytest's folder, which is closed to others: root, who may write everything, becomes somebody else.
+    with tempfile.TemporaryDirectory(prefix="blitz-test-") as folder:
+        path = Path(folder) / "cache.db"
+        shutil.copy(CACHES / "v0.3.0.db", path)
+        if not is_old:
+            DatabaseClient(path=path).close()
+        path.chmod(0o444)
+        Path(folder).chmod(0o555)
+        try:
+            with as_somebody(), pytest.raises(CacheError, match=r"Check that.*you may write there"):
+                DatabaseClient(path=path)
+        finally:
+            Path(folder).chmod(0o755)
+        assert [file.name for file in Path(folder).iterdir()] == ["cache.db"]
+
+
+@contextlib.contextmanager
+def as_somebody() -> Iterator[None]:
+    """Let root be nobody for a while; others are who they are."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(pwd.getpwnam("nobody").pw_uid)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
 
 
 def test_the_cache_that_version_0_3_0_wrote_is_read(tmp_path: Path) -> None:

@@ -46,11 +46,11 @@ def fft(series: Series, window: str = "hann") -> Spectrum:
     """
     values, rate_hz = _prepared(series)
     weights = _weights(window, len(values))
-    amplitudes: NDArray[np.float64] = np.abs(np.fft.rfft(values * weights)) * 2 / weights.sum()
+    amplitudes = np.abs(np.fft.rfft(values * weights)).astype(np.float64) * (2 / float(weights.sum()))
     amplitudes[0] /= 2
     if len(values) % 2 == 0:
         amplitudes[-1] /= 2  # half the rate, as 0, has no twin among the negative frequencies
-    frequency_hz = np.arange(len(amplitudes)) * (rate_hz / len(values))
+    frequency_hz = (np.arange(len(amplitudes)) * (rate_hz / len(values))).astype(np.float64)
     return Spectrum(series.label, series.unit, rate_hz, frequency_hz, amplitudes)
 
 

@@ -206,10 +206,10 @@ def span_page(
             if rows >= limits.rows // 2:
                 break
     whole = {number: merged_spans(parts[number]) for number in sorted(parts)}
-    number = np.repeat(np.array(list(whole), np.int32), [len(each) for each in whole.values()])
+    numbers = np.repeat(np.array(list(whole), np.int32), [len(each) for each in whole.values()])
     columns = (
         times_array(_joined([each.time_ns for each in whole.values()], np.int64)),
-        *_named(channels, number),
+        *_named(channels, numbers),
         pa.array(_joined([each.count for each in whole.values()], np.int64), pa.int64()),
         *(
             pa.array(_joined([getattr(each, name) for each in whole.values()], np.float64), pa.float64())

@@ -44,7 +44,9 @@ First = Annotated[int, Query(ge=0, lt=2**53, description="sequence number of the
 Count = Annotated[int | None, Query(ge=0, lt=2**53, description="so many messages; absent: all")]
 Step = Annotated[float | None, Query(gt=0, lt=1e9, description="count, mean, minimum, maximum of each so many seconds")]
 Width = Annotated[int, Query(ge=1, le=20_000, description="columns of the picture; they divide the time evenly")]
-_FORMS = {200: {"content": {ARROW_TYPE: {}, _NDJSON_TYPE: {}, _JSON_TYPE: {}, "text/csv": {}}}}
+_FORMS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {ARROW_TYPE: {}, _NDJSON_TYPE: {}, _JSON_TYPE: {}, "text/csv": {}}}
+}
 
 
 def readings_calls(
@@ -66,7 +68,7 @@ def readings_calls(
         client = request.client.host if request.client else ""
         return await lanes.answers.make(lambda: _response(make(), accept, request), PAGE_ROWS, client, lanes.readings)
 
-    @calls.get("/sessions/{session_id}/readings", response_class=Response, responses=_FORMS)  # type: ignore[arg-type]
+    @calls.get("/sessions/{session_id}/readings", response_class=Response, responses=_FORMS)
     async def read_readings(
         request: Request,
         session_id: SessionId,
@@ -98,7 +100,7 @@ def readings_calls(
 
         return await answer(request, make, accept)
 
-    @calls.get("/sessions/{session_id}/overview", response_class=Response, responses=_FORMS)  # type: ignore[arg-type]
+    @calls.get("/sessions/{session_id}/overview", response_class=Response, responses=_FORMS)
     async def read_overview(
         request: Request,
         session_id: SessionId,

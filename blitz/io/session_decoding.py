@@ -7,7 +7,7 @@ Knows nothing of HTTP; may be used from several threads.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import NamedTuple
 
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
@@ -40,7 +40,7 @@ class SessionDecoding:
 
     def decoded(
         self, session: SessionRecord, first: int = 0, start_ns: int | None = None
-    ) -> Iterator[tuple[MessageBlock, list[Readings]]]:
+    ) -> Generator[tuple[MessageBlock, list[Readings]], None, None]:
         """Iterate over blocks of a session and what they mean; those before what is wanted only follow the clocks.
 
         An iteration that is given up leaves its place behind: the next one goes on there.

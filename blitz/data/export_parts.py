@@ -162,13 +162,9 @@ class _Rows:
                 return
 
     def _part(self, block: MessageBlock, decoded: list[Readings], done: int) -> Part:
-        time_ns = np.array(block.arrived_ns, np.int64)
-        is_wanted = np.full(len(block), self._has_all)
-        for readings in decoded:
-            rows = readings.seq - block.first_seq
-            time_ns[rows] = readings.time_ns
-            is_wanted[rows] |= readings.source.index in self._places
-        is_wanted &= (time_ns >= self._wanted.start_ns) & (time_ns < self._wanted.stop_ns)
+        time_ns, is_wanted = self._times(block, decoded)
+        if time_ns.min() < self._wanted.start_ns or time_ns.max() >= self._wanted.stop_ns or not is_wanted.all():
+            is_wanted &= (time_ns >= self._wanted.start_ns) & (time_ns < self._wanted.stop_ns)
         if not is_wanted.any():
             return Part(np.empty(0, np.int64), np.empty((self._count, 0)), done)
         values = self._values(block, decoded)
@@ -176,17 +172,28 @@ class _Rows:
             return Part(time_ns, values, done, block)
         return Part(time_ns[is_wanted], values[:, is_wanted], done, block)
 
+    def _times(self, block: MessageBlock, decoded: list[Readings]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Return each message's time, its reading's or else that of its arrival, and whether its source is wanted."""
+        if len(decoded) == 1 and len(decoded[0]) == len(block) and decoded[0].source.index in self._places:
+            return decoded[0].time_ns, np.ones(len(block), bool)
+        time_ns = np.array(block.arrived_ns, np.int64)
+        is_wanted = np.full(len(block), self._has_all)
+        for readings in decoded:
+            rows = readings.seq - block.first_seq
+            time_ns[rows] = readings.time_ns
+            is_wanted[rows] |= readings.source.index in self._places
+        return time_ns, is_wanted
+
     def _values(self, block: MessageBlock, decoded: list[Readings]) -> NDArray[np.float64]:
         values = np.full((self._count, len(block)), np.nan)
         for readings in decoded:
             places = self._places.get(readings.source.index)
             if places is None:
                 continue
-            if len(readings) == len(block):
-                values[places.columns] = readings.values.T[places.channels]
-            else:
-                rows = readings.seq - block.first_seq
-                values[places.columns[:, np.newaxis], rows] = readings.values.T[places.channels]
+            of_source = readings.values.T[places.channels]
+            if len(readings) == len(block) and np.array_equal(places.columns, np.arange(self._count)):
+                return of_source
+            values[places.columns[:, np.newaxis], readings.seq - block.first_seq] = of_source
         return values
 
 

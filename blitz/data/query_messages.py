@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
-from blitz.data.query_pruning import TIME_TYPE, holds, is_possible, lies, lies_in_time, possible
+from blitz.data.query_pruning import TIME_TYPE, holds, lies, possible, possible_times
 from blitz.data.query_scan import ScannedTable, Scans
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ SCHEMA = pa.schema(
         ("raw", pa.binary()),
     ]
 )
-_LONG_AGO_NS = -(1 << 63)
 
 
 class MessagesTable(ScannedTable):
@@ -60,31 +59,25 @@ class MessagesTable(ScannedTable):
         here, count = holds(session=session_id), self._counts[session_id]
         starts = range(0, count, GRID_MESSAGES)
         wanted = list(possible(SCHEMA, condition, starts, (here & _seq(start) for start in starts)))
-        if not is_possible(SCHEMA, condition, here & lies_in_time(_LONG_AGO_NS, _LONG_AGO_NS)):
+        times = possible_times(SCHEMA, condition, here)
+        if times is not None:
             wanted = wanted[
-                bisect.bisect_left(
-                    wanted,
-                    True,
-                    key=lambda start: is_possible(
-                        SCHEMA, condition, here & lies_in_time(_LONG_AGO_NS, self._last_arrival(session_id, start))
-                    ),
-                ) :
+                bisect.bisect_left(wanted, times[0], key=lambda first: self._last_arrival(session_id, first)) :
             ]
-        self._scans.expect(sum(min(GRID_MESSAGES, count - start) for start in wanted))
+        left = sum(min(GRID_MESSAGES, count - start) for start in wanted)
+        self._scans.expect(left)
         for first, stop in _runs(wanted):
             for block in self._cache.session_blocks(session_id, first, min(stop, count)):
-                begin_ns = int(block.arrived_ns[0])
-                if not is_possible(SCHEMA, condition, here & lies_in_time(begin_ns, _LATEST_NS)):
+                if times is not None and block.arrived_ns[0] >= times[1]:
+                    self._scans.advance(left)
                     return
+                left -= len(block)
                 self._scans.advance(len(block))
                 yield block
 
     def _last_arrival(self, session_id: int, first: int) -> int:
         block = next(self._cache.session_blocks(session_id, first, first + GRID_MESSAGES))
         return int(block.arrived_ns[-1])
-
-
-_LATEST_NS = (1 << 63) - 1
 
 
 def _seq(start: int) -> Any:

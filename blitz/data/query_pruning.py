@@ -4,6 +4,7 @@ Arrow knows how to tell, of the parts of a data set, which cannot hold a row tha
 sessions, channels and blocks; each says what is the same in all its rows, or between which values they lie.
 """
 
+import bisect
 import functools
 import operator
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ T = TypeVar("T")
 
 TIME_TYPE = pa.timestamp("us", "UTC")
 
+_TIMES_US = range(-(1 << 63) // 1000, (1 << 63) // 1000)
 _FORMAT = ds.IpcFileFormat()
 _NOWHERE = pyarrow.fs.LocalFileSystem()
 
@@ -38,11 +40,6 @@ def lies(column: str, least: object, most: object) -> Any:
     '((seq >= 0) and (seq <= 16383))'
     """
     return (pc.field(column) >= least) & (pc.field(column) <= most)
-
-
-def lies_in_time(from_ns: int, to_ns: int) -> Any:
-    """Say that the times lie between two, both included."""
-    return lies("time", _scalar(from_ns), _scalar(to_ns))
 
 
 def possible(schema: pa.Schema, condition: Any | None, parts: Sequence[T], facts: Iterable[Any]) -> Iterator[T]:
@@ -71,5 +68,26 @@ def is_possible(schema: pa.Schema, condition: Any | None, fact: Any) -> bool:
     return any(possible(schema, condition, [True], [fact]))
 
 
-def _scalar(time_ns: int) -> pa.Scalar:
-    return pa.scalar(time_ns // 1000, TIME_TYPE)
+def possible_times(schema: pa.Schema, condition: Any | None, fact: Any) -> tuple[int, int] | None:
+    """Return between which times a condition may be true of rows of which the fact is: start, and stop behind the last.
+
+    :returns: nanoseconds since the Unix epoch; equal where it never is, None where any time is possible.
+
+    >>> schema = pa.schema([("session", pa.int64()), ("time", TIME_TYPE)])
+    >>> condition = lies("time", pa.scalar(5, TIME_TYPE), pa.scalar(8, TIME_TYPE))
+    >>> possible_times(schema, condition, holds(session=7))
+    (5000, 9000)
+    """
+
+    def may_be_until(time_us: int) -> bool:
+        return is_possible(schema, condition, fact & (pc.field("time") <= pa.scalar(time_us, TIME_TYPE)))
+
+    def is_over_from(time_us: int) -> bool:
+        return not is_possible(schema, condition, fact & (pc.field("time") >= pa.scalar(time_us, TIME_TYPE)))
+
+    if condition is None or (may_be_until(_TIMES_US[0]) and not is_over_from(_TIMES_US[-1])):
+        return None
+    # An expression cannot be taken apart, but asked: fifty questions find each end.
+    start = bisect.bisect_left(_TIMES_US, True, key=may_be_until)
+    stop = bisect.bisect_left(_TIMES_US, True, lo=start, key=is_over_from)
+    return (_TIMES_US[0] + start) * 1000, (_TIMES_US[0] + stop) * 1000

@@ -1,6 +1,6 @@
 """The table of all readings of a cache, decoded while it is scanned."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,11 +8,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from blitz.data.blocks import GRID_MESSAGES
 from blitz.data.boards import Readings, channel_labels
-from blitz.data.query_pruning import TIME_TYPE, holds, possible
+from blitz.data.pyramid_reading import PyramidReader
+from blitz.data.query_pruning import TIME_TYPE, holds, possible, possible_times
 from blitz.data.query_scan import ScannedTable, Scans
 from blitz.data.reading_blocks import decoded_blocks
 from blitz.data.records import Source
+from blitz.data.series_request import Range
 
 if TYPE_CHECKING:
     from blitz.data.query_sessions import SessionQueries
@@ -117,27 +120,50 @@ class ReadingsTable(ScannedTable):
         self._scans.expect(sum(self._counts.get(channels[0].session, 0) for channels in wanted))
         for channels in wanted:
             yield from self._rows([channel for channel in channels if channel.source_index is None])
-            yield from self._decoded([channel for channel in channels if channel.source_index is not None])
+            yield from self._decoded([channel for channel in channels if channel.source_index is not None], condition)
 
     def _rows(self, channels: list[ReadChannel]) -> Iterator[pa.RecordBatch]:
         for channel in channels:
             for times_ms, values in self._cache.row_columns(channel.session, channel.channel):
                 yield channel.batch(times_ms * 1000, values)
 
-    def _decoded(self, channels: list[ReadChannel]) -> Iterator[pa.RecordBatch]:
+    def _decoded(self, channels: list[ReadChannel], condition: Any | None) -> Iterator[pa.RecordBatch]:
         if not channels:
             return
-        by_source: dict[int | None, list[ReadChannel]] = {}
+        session_id = channels[0].session
+        by_source: dict[int, list[ReadChannel]] = {}
         for channel in channels:
-            by_source.setdefault(channel.source_index, []).append(channel)
-        for block, decoded in decoded_blocks(self._cache, channels[0].session):
+            by_source.setdefault(channel.source_index or 0, []).append(channel)
+        first, stop = self._wanted_seqs(session_id, by_source, condition)
+        if passed_over := self._counts[session_id] - (stop - first):
+            self._scans.advance(passed_over)
+        if first == stop:
+            return
+        for block, decoded in decoded_blocks(self._cache, session_id, first=first, stop=stop, only=by_source):
             for readings in decoded:
-                yield from _batches(readings, by_source.get(readings.source.index, ()))
+                yield from _batches(readings, by_source[readings.source.index])
             self._scans.advance(len(block))
+
+    def _wanted_seqs(self, session_id: int, indices: Collection[int], condition: Any | None) -> tuple[int, int]:
+        """Return between which messages the readings of these sources lie for which a condition may be true.
+
+        The overview tells it, and from where on to decode; it is made, if the session is long enough.
+        """
+        count = self._counts[session_id]
+        times = possible_times(SCHEMA, condition, holds(session=session_id))
+        if times is None or count <= GRID_MESSAGES:
+            return 0, count
+        pyramid = self._cache.make_overview(session_id, is_cancelled=self._scans.is_cancelled)
+        if pyramid is None:
+            return 0, count
+        reader = PyramidReader(pyramid, lambda first, stop, only: iter(()))
+        wanted = Range(start_ns=times[0], stop_ns=times[1])
+        spans = [span for span in (reader.seqs(index, wanted) for index in indices) if span[0] < span[1]]
+        return min((first for first, _ in spans), default=0), max((stop for _, stop in spans), default=0)
 
 
 def _batches(readings: Readings, channels: Sequence[ReadChannel]) -> Iterator[pa.RecordBatch]:
-    time_us = readings.time_ns // 1000 if channels else readings.time_ns
+    time_us = readings.time_ns // 1000
     for channel in channels:
         value = np.ascontiguousarray(readings.values[:, channel.column])
         is_none = np.isnan(value)

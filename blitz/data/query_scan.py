@@ -41,8 +41,12 @@ class Scans:
 
     def check(self) -> None:
         """Raise :class:`ScanCancelled` if somebody wants the query to end."""
-        if self._is_cancelled is not None and self._is_cancelled():
+        if self.is_cancelled():
             raise ScanCancelled
+
+    def is_cancelled(self) -> bool:
+        """Whether somebody wants the query to end."""
+        return self._is_cancelled is not None and self._is_cancelled()
 
     @property
     def counts(self) -> tuple[int, int]:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import and_, func, or_, select
 
-from blitz.data.definition_versions import DefinitionVersions
 from blitz.data.models import Category, Reading, SessionCopy, StoredBlock
+from blitz.data.session_overviews import SessionOverviews
 from blitz.errors import PackageMissing
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _PAGE_ROWS = 16384
 
 
-class SessionQueries(DefinitionVersions):
+class SessionQueries(SessionOverviews):
     """The part of the cache that answers SQL (DuckDB, ``pip install "blitz[analysis]"``).
 
     Tables: ``readings`` (session, source, channel, unit, time, value), ``messages`` (session, seq, time, source, raw),

@@ -218,6 +218,24 @@ def test_messages_outside_the_wanted_time_or_seq_are_not_read(two_sessions: Data
         two_sessions.query("select max(seq) from messages")
 
 
+def test_readings_outside_the_wanted_time_are_not_decoded(two_sessions: DatabaseClient) -> None:
+    moment = START + dt.timedelta(seconds=200)
+    for ends in (["<", ">="], [">=", "<"]):
+        for sign in ends:
+            found = two_sessions.query(f"select * from first where session = 7 and time {sign} $1", [moment])
+            assert found.num_rows == (6667 if sign == "<" else 10956 - 6667)
+    seen: list[tuple[int, int]] = []
+    spoil(two_sessions, 7, 0)
+    spoil(two_sessions, 7, 2)
+    between = "select min(value), max(value), count(*) from first where session = 7 and time between $1 and $2"
+    span = [moment, moment + dt.timedelta(milliseconds=30)]
+    found = two_sessions.query(between, span, progress=lambda done, total: seen.append((done, total)))
+    assert list(found.to_pylist()[0].values()) == [20001 % 4096, 20001 % 4096, 1]
+    assert seen[-1] == (2 * GRID_MESSAGES + 100,) * 2
+    never = [START - dt.timedelta(days=2), START - dt.timedelta(days=1)]
+    assert two_sessions.query(between, never).to_pylist()[0]["count_star()"] == 0
+
+
 def test_a_damaged_block_is_told_as_such(two_sessions: DatabaseClient) -> None:
     spoil(two_sessions, 7, 1)
     with pytest.raises(BlockError, match="Session 7 is damaged in the cache at seq 16384"):

@@ -3,7 +3,8 @@
 Owns the members' names and the manifest. The first member says what the file is, then come the files of the data
 folder and, a session at a time, its keys and its messages as compressed blocks; the manifest with all counts and
 checksums is the last, so that a file that was cut short is known by its absence. Nothing is ever unpacked by the name
-that stands in the file. Knows no Redis.
+that stands in the file. A session file (:mod:`blitz.data.session_file`) is built in the same way, with the client's
+record in place of keys. Knows no Redis.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import IO, ClassVar, Final, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -30,7 +31,8 @@ _MANIFEST: Final = "manifest.json"
 _STORE: Final = "store.json"
 _MEMBER = re.compile(
     r"(?P<header>blitz-backup\.json)|(?P<manifest>manifest\.json)|(?P<store>store\.json)|folder/(?P<file>[a-z./]+)"
-    r"|session_(?P<keys>\d+)/keys\.json|session_(?P<reads>\d+)/\d+\.reads|session_(?P<block>\d+)/\d+\.arrow"
+    r"|session_(?P<keys>\d+)/keys\.json|session_(?P<reads>\d+)/\d+\.reads|session_(?P<block>-?\d+)/\d+\.arrow"
+    r"|session_(?P<record>-?\d+)/record\.json"
 )
 
 
@@ -107,6 +109,13 @@ class SavedBlock(NamedTuple):
     reads: bytes | None
 
 
+class SavedRecord(NamedTuple):
+    """What a client knows of a session, in a session file: JSON."""
+
+    session_id: int
+    content: bytes
+
+
 class SavedFile(NamedTuple):
     """A file of the data folder."""
 
@@ -136,6 +145,11 @@ class SessionDigest:
         self.message_count = block.next_seq
         self.byte_count += int(block.bytes_and_offsets()[1][-1])
 
+    @property
+    def checksum(self) -> str:
+        """Over all blocks so far."""
+        return self._digest.hexdigest()
+
     def saved(self, keys: SessionSnapshot) -> SavedSession:
         """Return what the manifest says of the session."""
         return SavedSession(
@@ -143,7 +157,7 @@ class SessionDigest:
             message_count=self.message_count,
             byte_count=self.byte_count,
             is_running=keys.is_running,
-            checksum=self._digest.hexdigest(),
+            checksum=self.checksum,
             keys_checksum=keys.checksum,
         )
 
@@ -157,11 +171,12 @@ class BackupWriter:
     """Puts members into a new backup, one after the other.
 
     :param file: opened for writing; it is not closed.
+    :param kind: of file.
     """
 
-    def __init__(self, file: IO[bytes], blitz_version: str) -> None:
+    def __init__(self, file: IO[bytes], blitz_version: str, kind: str = "blitz backup") -> None:
         self._tar = tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 - close() does it
-        header = {"format": "blitz backup", "version": FORMAT_VERSION, "blitz_version": blitz_version}
+        header = {"format": kind, "version": FORMAT_VERSION, "blitz_version": blitz_version}
         self._add(_HEADER, json.dumps(header).encode())
 
     def add_store(self, store: StoreSnapshot) -> None:
@@ -175,6 +190,10 @@ class BackupWriter:
     def add_session(self, keys: SessionSnapshot) -> None:
         """Begin a session."""
         self._add(f"session_{keys.id}/keys.json", keys.model_dump_json().encode())
+
+    def add_record(self, record: SavedRecord) -> None:
+        """Begin the session of a session file."""
+        self._add(f"session_{record.session_id}/record.json", record.content)
 
     def add_block(self, saved: SavedBlock) -> None:
         """Add the next messages of the session begun last."""
@@ -206,6 +225,13 @@ class BackupReader:
     :param path: the file.
     """
 
+    kind: ClassVar[str] = "blitz backup"
+    words: ClassVar[str] = "backup"
+    """What people call such a file."""
+    members: ClassVar[frozenset[str]] = frozenset(("header", "manifest", "store", "file", "keys", "reads", "block"))
+    largest_bytes: ClassVar[int | None] = None
+    """What a member may have; None: as much as the file has."""
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self.done_bytes = 0
@@ -216,15 +242,20 @@ class BackupReader:
 
         :raises BackupError: if the file is no backup, is damaged or cut short, or is from a newer Blitz.
         """
-        part: SavedPart | None = None
+        for part in self._parts():
+            assert not isinstance(part, SavedRecord)  # it is none of the members of a backup
+            yield part
+
+    def _parts(self) -> Iterator[SavedPart | SavedRecord]:
+        part: SavedPart | SavedRecord | None = None
         reads: bytes | None = None
         expected = [_HEADER]
         try:
             for name, content in self._members():
                 if expected and name != expected.pop():
-                    raise BackupError(f"{self.path} is not a backup made by Blitz.")
+                    raise self._is_none()
                 match = _MEMBER.fullmatch(name)
-                if match is None or isinstance(part, Manifest):
+                if match is None or match.lastgroup not in self.members or isinstance(part, Manifest):
                     raise self._damaged(f"it holds {name!r}, which does not belong there")
                 kind = match.lastgroup
                 if kind == "header":
@@ -237,23 +268,30 @@ class BackupReader:
                     yield part
         except (tarfile.TarError, EOFError, zlib.error, BlockError, ValueError, KeyError, TypeError) as error:
             if expected:
-                raise BackupError(f"{self.path} is not a backup made by Blitz.") from error
+                raise self._is_none() from error
             raise self._damaged(str(error).partition("\n")[0].rstrip(".")) from error
         except OSError as error:
             if isinstance(error, BackupError):
                 raise
             raise BackupError(f"Cannot read {self.path}: {(error.strerror or str(error)).lower()}.") from error
         if expected:
-            raise BackupError(f"{self.path} is not a backup made by Blitz.")
+            raise self._is_none()
         if not isinstance(part, Manifest):
             raise self._damaged("its end is missing: it was cut short, or a part of it was overwritten")
 
     def _members(self) -> Iterator[tuple[str, bytes]]:
         with self.path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
+            end = 0
             while (member := tar.next()) is not None:
-                content = tar.extractfile(member) if member.isreg() else None
-                if content is None:
+                # A sparse file counts as regular, and may be larger than what is there; sizes below 0 go in circles.
+                is_file = member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.issparse()
+                if not is_file or member.size < 0 or member.offset < end:
                     raise self._damaged(f"{member.name!r} in it is not a file")
+                if self.largest_bytes is not None and member.size > self.largest_bytes:
+                    raise self._damaged(f"{member.name!r} in it is too large")
+                end = member.offset_data + member.size
+                content = tar.extractfile(member)
+                assert content is not None
                 whole = content.read()
                 if len(whole) != member.size:
                     raise self._damaged("it was cut short")
@@ -261,7 +299,7 @@ class BackupReader:
                 yield member.name, whole
                 _forget_members(tar)
 
-    def _part(self, kind: str, match: re.Match[str], content: bytes, reads: bytes | None) -> SavedPart:
+    def _part(self, kind: str, match: re.Match[str], content: bytes, reads: bytes | None) -> SavedPart | SavedRecord:
         if kind == "store":
             return StoreSnapshot.model_validate_json(content)
         if kind == "file":
@@ -270,26 +308,35 @@ class BackupReader:
             return SavedFile(match["file"], content)
         if kind == "keys":
             return SessionSnapshot.model_validate_json(content)
+        if kind == "record":
+            return SavedRecord(int(match["record"]), content)
         if kind == "block":
-            return SavedBlock(MessageBlock.decode(content), reads)
+            return SavedBlock(self.decoded(content), reads)
         document = json.loads(content)
         text = str(document["content"]).encode()
         if digest(text) != document["checksum"]:
             raise self._damaged("the checksum of its list of contents differs")
         return Manifest.model_validate_json(text)
 
+    def decoded(self, content: bytes) -> MessageBlock:
+        """Read a block."""
+        return MessageBlock.decode(content)
+
     def _check_header(self, content: bytes) -> None:
         header = json.loads(content)
-        if header["format"] != "blitz backup":
-            raise ValueError(header["format"])
+        if header["format"] != self.kind:
+            raise self._is_none()
         if header["version"] > FORMAT_VERSION:
             raise BackupError(
                 f"{self.path} was made by a newer Blitz ({header['blitz_version']}; its format is version "
                 f"{header['version']}, this one knows {FORMAT_VERSION}). Install that Blitz to read it."
             )
 
+    def _is_none(self) -> BackupError:
+        return BackupError(f"{self.path} is not a {self.words} made by Blitz.")
+
     def _damaged(self, reason: str) -> BackupError:
-        return BackupError(f"The backup {self.path} is damaged: {reason}. Use another one.")
+        return BackupError(f"The {self.words} {self.path} is damaged: {reason}. Use another one.")
 
 
 def _forget_members(tar: tarfile.TarFile) -> None:

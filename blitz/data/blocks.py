@@ -188,7 +188,10 @@ class MessageBlock:
         :raises BlockError: if the bytes are damaged, cut short, or from a newer version.
         """
         try:
-            table = pa.ipc.open_stream(encoded).read_all().combine_chunks()
+            table = pa.ipc.open_stream(encoded).read_all()
+            # Arrow believes what is said of lengths, and would read beyond the end of the bytes.
+            table.validate(full=True)
+            table = table.combine_chunks()
             header = json.loads((table.schema.metadata or {})[b"blitz"])
             if header["version"] > _FORMAT_VERSION:
                 raise BlockError(

@@ -6,16 +6,16 @@ cache as it was.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Update, delete, func, select, update
+from sqlalchemy import Select, Update, delete, func, select, update
 
 from blitz.data.blocks import MessageBlock
 from blitz.data.definition_versions import DefinitionVersions
-from blitz.data.models import Session, SessionCopy
+from blitz.data.models import DefinitionVersion, Session, SessionCopy
 from blitz.data.records import SessionRecord
 from blitz.data.session_list import find_copy
 from blitz.errors import CacheError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from blitz.data.import_times import TimeUnit
 
 _ABANDONED_AFTER_MS = 600_000
+_VERSION_FIELDS = ("number", "created_ms", "who", "reason", "definitions")
 
 
 class ImportedSessions(DefinitionVersions):
@@ -98,10 +99,38 @@ class ImportedSessions(DefinitionVersions):
         self.finish_download(session)
         return self.session_record(session.id)
 
+    def is_available(self, session_id: int) -> bool:
+        """Whether all of a session is here."""
+        with self._reading() as db:
+            return bool(db.scalar(select(Session.available).where(Session.ref_id == session_id)))
+
+    def saved_versions(self, session_id: int) -> list[dict[str, Any]]:
+        """Return the corrected definitions of a downloaded session, for a session file."""
+        with self._reading() as db:
+            copy = find_copy(db, session_id, is_whole=True)
+            rows = [] if copy is None else db.scalars(_versions(copy).order_by(DefinitionVersion.number))
+            return [{name: getattr(row, name) for name in _VERSION_FIELDS} for row in rows]
+
+    def add_saved_versions(self, session_id: int, versions: Iterable[Mapping[str, Any]]) -> None:
+        """Take over corrected definitions from a session file, but for numbers that are there."""
+        with self._writing() as db:
+            copy = find_copy(db, session_id, is_whole=True)
+            if copy is None:
+                raise CacheError(f"Session {session_id} was deleted meanwhile.")
+            known = {row.number for row in db.scalars(_versions(copy))}
+            place = {"session_ref_id": copy.session_ref_id, "started_ms": copy.started_ms}
+            db.add_all(DefinitionVersion(**place, **row) for row in versions if row["number"] not in known)
+
     def abandon_import(self, session_id: int) -> None:
         """Drop what an import has brought so far."""
         with self._writing() as db:
             db.execute(delete(SessionCopy).where(SessionCopy.session_ref_id == session_id, ~SessionCopy.is_whole))
+
+
+def _versions(copy: SessionCopy) -> Select[DefinitionVersion]:
+    return select(DefinitionVersion).where(
+        DefinitionVersion.session_ref_id == copy.session_ref_id, DefinitionVersion.started_ms == copy.started_ms
+    )
 
 
 def _unfinished(session_id: int) -> Update:

@@ -89,13 +89,13 @@ def test_our_parquet_and_feather_come_back(
         max_size=30,
     )
 )
-def test_numbers_come_back_bit_by_bit(tmp_path: Path, rows: list[tuple[int, float, float]]) -> None:
+def test_numbers_come_back_bit_by_bit(
+    cache: DatabaseClient, tmp_path: Path, rows: list[tuple[int, float, float]]
+) -> None:
     lines = [f"{time_us},{first!r},{second!r}" for time_us, first, second in rows]
     path = tmp_path / "run.csv"
     path.write_text("time [us],a,b\n" + "\n".join(lines) + "\n")
-    with DatabaseClient() as cache:
-        session = cache.import_file(path)
-        found = readings(cache, session.id)
+    found = readings(cache, cache.import_file(path).id)
     order = sorted(rows, key=lambda row: row[0])
     assert found["a"] == [(row[0] * 1000, row[1]) for row in order]
     assert found.get("b", []) == [(row[0] * 1000, row[2]) for row in order if np.isfinite(row[2])]

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from blitz.data.range_statistics import RunningStatistics, statistics_of
 from blitz.data.series import Series, SeriesSet
+from blitz.data.session_statistics import session_statistics
 from blitz.errors import SeriesError
 
 BEGIN_NS = 1_790_000_000_000_000_000
@@ -96,3 +98,21 @@ def test_a_set_has_the_statistics_of_each_channel_and_none_of_thinned_ones():
     assert SeriesSet([series([1, 3])]).statistics()["a"].mean == 2
     with pytest.raises(SeriesError, match="without max_points"):
         SeriesSet([series([1, 3], is_thinned=True)]).statistics()
+
+
+def test_a_cached_session_is_described_block_by_block_as_at_once(cache, example):
+    example(40_000).fill(cache)
+    whole = cache.series(7)
+    start, stop = whole["first"].time[1000], whole["first"].time[9000]
+    for wanted in ({}, {"channels": "second"}, {"start": start, "stop": stop}, {"first": 17_000, "count": 3}):
+        found, known = session_statistics(cache, 7, **wanted), cache.series(7, **wanted).statistics()
+        assert list(found) == list(known)
+        for label, one in known.items():
+            for field in dataclasses.fields(one):
+                if field.name != "median":
+                    value = getattr(one, field.name)
+                    is_float = isinstance(value, float)
+                    expected = pytest.approx(value, rel=1e-9, nan_ok=True) if is_float else value
+                    assert getattr(found[label], field.name) == expected
+    with pytest.raises(SeriesError, match="no channel"):
+        session_statistics(cache, 7, "third")

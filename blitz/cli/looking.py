@@ -13,10 +13,12 @@ from blitz.cli.kinds import print_types
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, SessionArgument, TokenOption
 from blitz.cli.output import Output, duration, local_time, plural
 from blitz.cli.room import describe_room, describe_store
+from blitz.cli.syncing import CopiesHere, copies_here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from blitz.config import ClientSettings
     from blitz.data.access_records import WhoRecord
     from blitz.data.records import BoardRecord, SessionRecord, StatusRecord
     from blitz.io.address import ServerAddress
@@ -113,17 +115,32 @@ def sessions(
     config_file: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the server's sessions, newest first."""
-    records = ask(client_settings(server, token, config_file), lambda client: client.sessions(search))
+    """List the server's sessions, newest first, and what of them is in the local cache."""
+    settings = client_settings(server, token, config_file)
+    records, copies = ask(settings, lambda client: _list_sessions(client, settings, search))
     out = Output(as_json)
-    out.document(sessions=records)
-    if records:
+    if copies:
+        out.document(sessions=records, copies=copies.states, only_here=copies.only_here)
+    else:
+        out.document(sessions=records)
+    if records or copies.only_here:
         headers = ("ID", "Star", "Name", "Started", "Took", "Messages", "State", "Owner", "Tags", "Account")
-        out.table(headers, [_session_row(record) for record in records])
+        rows = [_session_row(record) for record in (*records, *copies.only_here)]
+        if copies:
+            headers = (*headers[:6], "Copy", *headers[6:])
+            rows = [(*row[:6], copies.word(int(row[0])), *row[6:]) for row in rows]
+        out.table(headers, rows)
     elif search.strip():
         out.line("No session is like that.")
     else:
         out.line("No sessions yet. Start one with 'blitz start'.")
+
+
+async def _list_sessions(
+    client: "AsyncClient", settings: "ClientSettings", search: str
+) -> "tuple[list[SessionRecord], CopiesHere]":
+    records = await client.sessions(search)
+    return records, await copies_here(client, settings, None if search.strip() else {record.id for record in records})
 
 
 def session(

@@ -31,6 +31,7 @@ from blitz.cli import (
     rereading,
     retention,
     service,
+    syncing,
     token,
     trash,
 )
@@ -52,6 +53,7 @@ for part in (
     notes,
     recording,
     copying,
+    syncing,
     rereading,
     devices,
     configuring,

@@ -14,7 +14,7 @@ from blitz.io.device_program import KINDS
 COMMANDS = [
     *("serve", "client", "simulate"),
     *("status", "boards", "sessions"),
-    *("start", "stop", "download", "export"),
+    *("start", "stop", "download", "export", "sync"),
     *("command", "release", "retake", "attach", "bad-frames"),
     "definition",
     *("record", "replay"),
@@ -38,6 +38,7 @@ ALONE = [[group] for group in GROUPS if group not in ("marker", "session")]
 EVERY_COMMAND = [[name] for name in COMMANDS] + [[group, name] for group, names in GROUPS.items() for name in names]
 ASKING = [
     *(["status"], ["boards"], ["sessions"], ["session", "1"], ["start"], ["stop"], ["download", "1"], ["export", "1"]),
+    *(["sync", "--all"], ["sync", "1"]),
     *(["command", "b"], ["command", "b", "t"], ["release", "b"], ["retake", "b"], ["attach", "b", "p"]),
     *(["bad-frames", "b"], ["definition", "b"], ["definition", "b", "--versions"], ["definition", "b", "-o", "a.toml"]),
     *(["sources"], ["sources", "list"], ["sources", "add", "COM3"], ["sources", "change", "b", "--baud", "300"]),

@@ -13,8 +13,10 @@ from pathlib import Path
 from PyQt5.QtCore import QObject, pyqtSignal
 
 from blitz.data.board_definition import BoardDefinition
-from blitz.data.records import SessionRecord
+from blitz.data.records import Marker, SessionRecord
+from blitz.data.session_words import SessionWords
 from blitz.io.address import ServerAddress
+from blitz.ui.dialogs.marker import MarkerWords
 
 
 class Connection(Enum):
@@ -93,6 +95,12 @@ class Feed(QObject):
     """Readings"""
     gap_received = pyqtSignal(int, object)
     """session id and Gap"""
+    marker_received = pyqtSignal(int, object)
+    """session id and Marker, one that was written, changed or deleted"""
+    markers_listed = pyqtSignal(int, object)
+    """session id and tuple[Marker, ...], all that it has"""
+    session_described = pyqtSignal(object)
+    """SessionRecord, whole: the answer to ``describe_session``"""
     session_started = pyqtSignal(object)
     """SessionRecord"""
     session_stopped = pyqtSignal(object)
@@ -138,8 +146,8 @@ class Feed(QObject):
     def close(self) -> None:
         """Leave the server and end the feed's threads; waits for them."""
 
-    def start_session(self, name: str, notes: str = "") -> None:
-        """Ask the server to begin a session."""
+    def start_session(self, name: str, notes: str = "", words: SessionWords | None = None) -> None:
+        """Ask the server to begin a session; of ``words``, tags and fields count."""
         raise NotImplementedError
 
     def stop_session(self, session_id: int | None = None) -> None:
@@ -160,6 +168,26 @@ class Feed(QObject):
 
     def rename_session(self, session_id: int, name: str, notes: str | None = None) -> None:
         """Change name (and notes) on the server."""
+        raise NotImplementedError
+
+    def change_session(self, session_id: int, words: SessionWords) -> None:
+        """Change name, notes, tags and fields on the server."""
+        raise NotImplementedError
+
+    def describe_session(self, session_id: int) -> None:
+        """Ask for all that is known of a session; it comes as ``session_described``."""
+        raise NotImplementedError
+
+    def add_marker(self, session_id: int, words: MarkerWords) -> None:
+        """Write a marker."""
+        raise NotImplementedError
+
+    def edit_marker(self, session_id: int, marker: Marker, words: MarkerWords) -> None:
+        """Change a marker, based on the version given."""
+        raise NotImplementedError
+
+    def delete_marker(self, session_id: int, marker: Marker) -> None:
+        """Delete a marker, based on the version given."""
         raise NotImplementedError
 
     def delete_session(self, session_id: int) -> None:

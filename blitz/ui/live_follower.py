@@ -4,7 +4,8 @@ from PyQt5.QtCore import QObject, pyqtSignal
 
 from blitz.data.blocks import PREVIEW_ID
 from blitz.data.boards import Readings
-from blitz.data.records import Gap, SessionRecord, Source, StatusRecord
+from blitz.data.markers import with_marker
+from blitz.data.records import Gap, Marker, SessionRecord, Source, StatusRecord
 from blitz.ui.feed import Connection, ConnectionState, Feed
 from blitz.ui.live_store import LiveStore
 
@@ -27,6 +28,8 @@ class LiveFollower(QObject):
         feed.sources_received.connect(self._take_sources)
         feed.readings_received.connect(self._take_readings)
         feed.gap_received.connect(self._take_gap)
+        feed.marker_received.connect(self._take_marker)
+        feed.markers_listed.connect(self._take_markers)
 
     @property
     def is_preview(self) -> bool:
@@ -60,6 +63,14 @@ class LiveFollower(QObject):
     def _take_gap(self, session_id: int, gap: Gap) -> None:
         if session_id == self._store.session_id:
             self._store.mark_gap(gap)
+
+    def _take_marker(self, session_id: int, marker: Marker) -> None:
+        if session_id == self._store.session_id:
+            self._store.show_markers(with_marker(self._store.markers, marker))
+
+    def _take_markers(self, session_id: int, markers: tuple[Marker, ...]) -> None:
+        if session_id == self._store.session_id:
+            self._store.show_markers(markers)
 
     def _want(self, session_id: int) -> None:
         if session_id == self._wanted:

@@ -62,17 +62,18 @@ async def _follow(
             if entry.event is EventKind.SOURCES and entry.session_id is not None:
                 feed.sources_received.emit(entry.session_id, entry.sources or ())
                 if session is None:
-                    await _tell_gaps(feed, client, entry.session_id)
+                    await _tell_notes(feed, client, entry.session_id)
             elif pass_on is not None:
                 await pass_on(entry)
 
 
-async def _tell_gaps(feed: Feed, client: AsyncClient, session_id: int) -> None:
-    """Pass on gaps from before this window looked."""
+async def _tell_notes(feed: Feed, client: AsyncClient, session_id: int) -> None:
+    """Pass on gaps and markers from before this window looked."""
     try:
         record = await client.session(session_id)
     except BlitzError as error:
-        log.info("Cannot ask for the gaps of session %d: %s", session_id, error)
+        log.info("Cannot ask for gaps and markers of session %d: %s", session_id, error)
         return
     for gap in record.gaps:
         feed.gap_received.emit(session_id, gap)
+    feed.markers_listed.emit(session_id, record.markers)

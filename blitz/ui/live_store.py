@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from blitz.data.boards import Channel, Readings, channel_labels
-from blitz.data.records import Gap, Source
+from blitz.data.records import Gap, Marker, Source
 from blitz.ui.live_rings import Overview, Ring, Run, Series
 from blitz.ui.source_rows import Conversion, ShownAs, find_conversion, latest_rows, shown_rows
 from blitz.ui.windows import PlotWindow
@@ -55,6 +55,8 @@ class LiveStore:
         self.sources: tuple[Source, ...] = ()
         """The devices that are live: of rows that share a name, the last one."""
         self.channels: tuple[LiveChannel, ...] = ()
+        self.markers: tuple[Marker, ...] = ()
+        """Of what is followed, by time."""
         self.version = 0
         """Rises with every change: a drawer that saw this version has nothing to do."""
 
@@ -69,6 +71,7 @@ class LiveStore:
         self.session_id = None
         self.sources = ()
         self.channels = ()
+        self.markers = ()
         self.version += 1
 
     def follow(self, session_id: int, sources: Iterable[Source]) -> None:
@@ -112,6 +115,11 @@ class LiveStore:
         """Break the source's lines: messages are known to be missing here. Of one gap the last word counts."""
         self._gaps[gap.source, gap.from_ns] = gap
         self._gaps_by_row = None
+        self.version += 1
+
+    def show_markers(self, markers: tuple[Marker, ...]) -> None:
+        """Take over the markers of what is followed."""
+        self.markers = markers
         self.version += 1
 
     def gaps(self, source_index: int) -> tuple[Gap, ...]:

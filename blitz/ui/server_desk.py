@@ -16,6 +16,7 @@ from pathlib import Path
 from blitz.data.cache_engine import cache_path
 from blitz.data.database_client import DatabaseClient
 from blitz.data.records import Event, EventKind, Notice, SessionRecord, StatusRecord
+from blitz.data.session_words import SessionWords
 from blitz.data.sync_changes import Change, CopyState, ListChanges
 from blitz.errors import AuthenticationError, BlitzError, CertificateMismatch, ConfigError, Forbidden, ServerBusy
 from blitz.io.address import ServerAddress
@@ -27,6 +28,7 @@ from blitz.ui.board_desk import BoardDesk
 from blitz.ui.downloads import Downloads, Progress
 from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure, SessionList
 from blitz.ui.live_relay import relay
+from blitz.ui.notes_desk import NotesDesk
 from blitz.ui.report import report
 from blitz.ui.trash_desk import TrashDesk
 
@@ -80,6 +82,8 @@ class ServerDesk:
         """What is asked of boards."""
         self.trash = TrashDesk(feed, self._known_client, self.list_sessions)
         """What is asked about the trash, and stars."""
+        self.notes = NotesDesk(feed, self._known_client, lambda: self._cache, self.list_sessions)
+        """What is asked about markers and words."""
 
     async def connect(self, server: ServerAddress) -> None:
         """Leave the present server and go on trying to reach another one."""
@@ -99,10 +103,11 @@ class ServerDesk:
             await self._leave()
             self._close_cache()
 
-    async def start(self, name: str, notes: str) -> None:
+    async def start(self, name: str, notes: str, words: SessionWords | None = None) -> None:
         """Begin a session, after what was asked before of starting and stopping."""
+        words = words or SessionWords()
         async with self._recording:
-            await self._known_client().start(name, notes)
+            await self._known_client().start(name, notes, tags=words.tags or (), fields=words.fields)
             await self._ask_status()
 
     async def stop(self, session_id: int | None) -> None:
@@ -260,6 +265,8 @@ class ServerDesk:
                 await self._list_again()
         elif event.event is EventKind.GAP and event.gap is not None and event.session_id is not None:
             feed.gap_received.emit(event.session_id, event.gap)
+        elif event.event is EventKind.MARKER and event.marker is not None and event.session_id is not None:
+            feed.marker_received.emit(event.session_id, event.marker)
         elif event.event is EventKind.NOTICE and event.notice is not None:
             self._told.append(event.notice)
             feed.notice_received.emit(event.notice)

@@ -9,9 +9,12 @@ from pathlib import Path
 from PyQt5.QtCore import QObject
 
 from blitz.data.board_definition import BoardDefinition
+from blitz.data.records import Marker
+from blitz.data.session_words import SessionWords
 from blitz.io.address import ServerAddress
 from blitz.io.connection import AsyncClient
 from blitz.io.sync_rounds import SyncMode
+from blitz.ui.dialogs.marker import MarkerWords
 from blitz.ui.feed import BoardCommand, Feed, RequestFailure
 from blitz.ui.report import report
 from blitz.ui.server_desk import MakeClient, ServerDesk
@@ -64,9 +67,9 @@ class ServerLink(Feed):
         """Leave the server."""
         self._ask("Not disconnected", lambda desk: desk.disconnect())
 
-    def start_session(self, name: str, notes: str = "") -> None:
+    def start_session(self, name: str, notes: str = "", words: SessionWords | None = None) -> None:
         """Ask the server to begin a session."""
-        self._ask("The session was not started", lambda desk: desk.start(name, notes), is_of_recording=True)
+        self._ask("The session was not started", lambda desk: desk.start(name, notes, words), is_of_recording=True)
 
     def stop_session(self, session_id: int | None = None) -> None:
         """Ask the server to end the session."""
@@ -87,6 +90,26 @@ class ServerLink(Feed):
     def rename_session(self, session_id: int, name: str, notes: str | None = None) -> None:
         """Change name (and notes) on the server."""
         self._ask(f"Session {session_id} was not renamed", lambda desk: desk.rename(session_id, name, notes))
+
+    def change_session(self, session_id: int, words: SessionWords) -> None:
+        """Change name, notes, tags and fields on the server."""
+        self._ask(f"Session {session_id} is as before", lambda desk: desk.notes.change(session_id, words))
+
+    def describe_session(self, session_id: int) -> None:
+        """Ask for all that is known of a session."""
+        self._ask(f"Session {session_id} cannot be shown", lambda desk: desk.notes.describe(session_id))
+
+    def add_marker(self, session_id: int, words: MarkerWords) -> None:
+        """Write a marker."""
+        self._ask("The marker was not written", lambda desk: desk.notes.add(session_id, words))
+
+    def edit_marker(self, session_id: int, marker: Marker, words: MarkerWords) -> None:
+        """Change a marker."""
+        self._ask("The marker is as before", lambda desk: desk.notes.edit(session_id, marker, words))
+
+    def delete_marker(self, session_id: int, marker: Marker) -> None:
+        """Delete a marker."""
+        self._ask("The marker was not deleted", lambda desk: desk.notes.delete(session_id, marker))
 
     def delete_session(self, session_id: int) -> None:
         """Move a session to the trash, and delete the copy here."""

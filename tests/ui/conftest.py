@@ -12,8 +12,10 @@ from pytestqt.qtbot import QtBot
 
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.boards import Readings, load_definitions
-from blitz.data.records import BoardRecord, LinkState, SessionRecord, Source, StatusRecord, StoreRecord
+from blitz.data.records import BoardRecord, LinkState, Marker, SessionRecord, Source, StatusRecord, StoreRecord
+from blitz.data.session_words import SessionWords
 from blitz.io.address import ServerAddress
+from blitz.ui.dialogs.marker import MarkerWords
 from blitz.ui.feed import BoardCommand, Connection, ConnectionState, Feed
 from blitz.ui.main_window import MainWindow
 from blitz.ui.preferences import Preferences
@@ -44,8 +46,9 @@ class FakeFeed(Feed):
     def close(self) -> None:
         self.requests.append(("close",))
 
-    def start_session(self, name: str, notes: str = "") -> None:
-        self.requests.append(("start", name, notes))
+    def start_session(self, name: str, notes: str = "", words: SessionWords | None = None) -> None:
+        more = [words] if words is not None else []
+        self.requests.append(("start", name, notes, *more))
 
     def stop_session(self, session_id: int | None = None) -> None:
         self.requests.append(("stop", session_id))
@@ -61,6 +64,21 @@ class FakeFeed(Feed):
 
     def rename_session(self, session_id: int, name: str, notes: str | None = None) -> None:
         self.requests.append(("rename", session_id, name, notes))
+
+    def change_session(self, session_id: int, words: SessionWords) -> None:
+        self.requests.append(("change", session_id, words))
+
+    def describe_session(self, session_id: int) -> None:
+        self.requests.append(("describe", session_id))
+
+    def add_marker(self, session_id: int, words: MarkerWords) -> None:
+        self.requests.append(("add marker", session_id, words))
+
+    def edit_marker(self, session_id: int, marker: Marker, words: MarkerWords) -> None:
+        self.requests.append(("edit marker", session_id, marker, words))
+
+    def delete_marker(self, session_id: int, marker: Marker) -> None:
+        self.requests.append(("delete marker", session_id, marker))
 
     def delete_session(self, session_id: int) -> None:
         self.requests.append(("delete", session_id))

@@ -9,16 +9,21 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PyQt5.QtCore import Qt
+from PyQt5.QtGui import QColor
 
 from blitz.data.overview import min_max
-from blitz.data.records import Gap
+from blitz.data.records import Gap, Marker
 from blitz.ui.live_store import LiveChannel
+from blitz.ui.plots.marker_marks import MarkerMarks
 from blitz.ui.plots.marks import GapMarks, LimitBands
 from blitz.ui.plots.time_axis import TimeAxis
 from blitz.ui.theme import Theme
 
 DOT_PIXELS = 8
 """Where readings are at least so far apart, each gets a dot."""
+
+_FAINT = 150
+"""How much of its colour a curve has that is there to be compared with, of 255."""
 
 MOST_SMOOTH_POINTS = 12_000
 """Up to so many points in all, lines are smoothed: beyond, it costs half as much again as painting them (measured)."""
@@ -36,6 +41,8 @@ class Curve:
     colour: str = ""
     """As #rrggbb, where the channel has one of its own."""
     limits: tuple[float | None, float | None] = (None, None)
+    is_faint: bool = False
+    """Drawn thin, dashed and without dots, to be compared with."""
 
 
 class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
@@ -48,6 +55,7 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         self._theme: Theme | None = None
         self._gaps = GapMarks(self.getPlotItem())
         self._limits = LimitBands(self.getPlotItem())
+        self._markers = MarkerMarks(self.getPlotItem())
         plot = self.getPlotItem()
         plot.setMenuEnabled(False)
         plot.hideButtons()
@@ -72,6 +80,7 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
             self.removeItem(curve)
         self._drawn.clear()
         self._gaps.set_colour(theme.warning)
+        self._markers.set_colours(theme.accent, theme.base)
 
     def show_gaps(self, gaps: tuple[Gap, ...], names: Mapping[int, str] | None = None) -> None:
         """Mark where messages are known to be missing; a tooltip says of which board, how many, and why.
@@ -79,6 +88,15 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         :param names: of the boards, by source index.
         """
         self._gaps.show(gaps, names)
+
+    def show_markers(self, markers: tuple[Marker, ...]) -> None:
+        """Show operators' notes at their times."""
+        self._markers.show(markers)
+
+    @property
+    def markers(self) -> tuple[Marker, ...]:
+        """The markers that are shown."""
+        return self._markers.markers
 
     @property
     def columns(self) -> int:
@@ -113,12 +131,16 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         colour = self._colour(curve)
         # Beyond the palette's eight colours the line tells them apart.
         dash = Qt.SolidLine if curve.colour or curve.colour_index < 8 else Qt.DashLine
+        if curve.is_faint:
+            dash, has_dots = Qt.DashLine, False
         wanted = (colour, dash, has_dots)
         if drawn is None:
             drawn = pg.PlotDataItem(connect="finite")
             self.addItem(drawn)
         if style != wanted:
-            drawn.setPen(pg.mkPen(colour, width=1, style=dash))
+            shade = QColor(colour)
+            shade.setAlpha(_FAINT if curve.is_faint else 255)
+            drawn.setPen(pg.mkPen(shade, width=1, style=dash))
             drawn.setSymbol("o" if has_dots else None)
             drawn.setSymbolSize(5)
             drawn.setSymbolPen(None)

@@ -75,6 +75,7 @@ class LivePlot(QWidget):
         shown = {channel.source.index: channel.source.name for channel in self._variables.shown_channels}
         gaps = [(gap, name) for index, name in shown.items() for gap in self._store.gaps(index)]
         self.plot.show_gaps(tuple(gap for gap, _ in gaps), {gap.source: name for gap, name in gaps})
+        self.plot.show_markers(self._store.markers)
         start, stop = self._time_range(curves)
         limits = self.plot.draw(curves, stop - start)
         if stop > start:

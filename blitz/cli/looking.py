@@ -115,7 +115,10 @@ def sessions(
     config_file: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the server's sessions, newest first, and what of them is in the local cache."""
+    """List the server's sessions, newest first.
+
+    Where there is a local cache, the column Copy says what is here, and sessions that are only here are listed, too.
+    """
     settings = client_settings(server, token, config_file)
     records, copies = ask(settings, lambda client: _list_sessions(client, settings, search))
     out = Output(as_json)

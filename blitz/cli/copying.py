@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blitz.cli.asking import ask, client_settings
+from blitz.cli.caches import CacheCommand, CachedSessionArgument, holding_cache
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, SessionArgument, TokenOption
 from blitz.cli.output import Output, Progress
 
@@ -32,7 +33,7 @@ class Layout(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(epilog=EPILOG)(download)
-    app.command(epilog=EPILOG)(export)
+    app.command(epilog=EPILOG, cls=CacheCommand)(export)
 
 
 def download(
@@ -57,7 +58,7 @@ def download(
 
 
 def export(
-    session_id: SessionArgument,
+    session_id: CachedSessionArgument,
     file: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="The same as --output.", show_default=False)
     ] = None,
@@ -85,7 +86,7 @@ def export(
     from blitz.data.export import export_csv
 
     out = Output(as_json)
-    cached = _find(client_settings(server, token, config_file), session_id, cache, out)
+    cached = find_cache(client_settings(server, token, config_file), session_id, cache, out)
     target = output or file or Path(f"session-{session_id}.csv")
     with (
         DatabaseClient(path=str(cached)) as database,
@@ -97,10 +98,12 @@ def export(
     out.line(str(written))
 
 
-def _find(settings: "ClientSettings", session_id: int, cache: Path | None, out: Output) -> Path:
+def find_cache(settings: "ClientSettings", session_id: int, cache: Path | None, out: Output) -> Path:
     """Return the cache that holds the session, bringing it there if need be; without a server, one that has it."""
     from blitz.errors import ServerUnreachable
 
+    if session_id < 0:  # no server has it
+        return holding_cache(settings, session_id, cache)
     try:
         with out.progress(f"Session {session_id}") as progress:
             return ask(settings, lambda client: _bring(client, settings, session_id, cache, progress))[0]

@@ -108,7 +108,9 @@ class ImportedSessions(DefinitionVersions):
         """Return the corrected definitions of a downloaded session, for a session file."""
         with self._reading() as db:
             copy = find_copy(db, session_id, is_whole=True)
-            rows: Iterable[DefinitionVersion] = [] if copy is None else db.scalars(_versions(copy).order_by(DefinitionVersion.number))
+            rows: Iterable[DefinitionVersion] = (
+                [] if copy is None else db.scalars(_versions(copy).order_by(DefinitionVersion.number))
+            )
             return [{name: getattr(row, name) for name in _VERSION_FIELDS} for row in rows]
 
     def add_saved_versions(self, session_id: int, versions: Iterable[Mapping[str, Any]]) -> None:

@@ -39,7 +39,8 @@ class ImportPlan:
 
     :param channels: label, source and unit of each.
     :param times: how the times were understood, as words for people.
-    :param first: the time of the first row of the file.
+    :param first: the time of the first row of the file, where it was looked at.
+    :param is_dateless: whether times count from a beginning that nobody told, which is taken for 1970.
     :param left_out: headings of columns that are not taken.
     """
 
@@ -47,8 +48,8 @@ class ImportPlan:
     channels: tuple[TableChannel, ...]
     is_long: bool
     times: str
-    is_relative: bool
-    first: datetime
+    is_dateless: bool
+    first: datetime | None
     left_out: tuple[str, ...]
 
 
@@ -63,21 +64,7 @@ def plan_import(path: Path, options: ImportOptions | None = None) -> ImportPlan:
         first = next(table.rows(lambda _: None), None)
         if first is None or not len(first):
             raise ImportFileError("it has no rows of values")
-        rule = table.times
-        words = f"numbers in {rule.unit}" if rule.kind == "number" else "date and time"
-        if rule.kind != "number" and not rule.is_zoned:
-            words += f", {rule.zone}"
-        if rule.is_relative:
-            words += " since the beginning"
-        return ImportPlan(
-            options.name or path.stem,
-            table.channels,
-            table.is_long,
-            words,
-            rule.is_relative,
-            _moment(int(first.time_ns[0])),
-            table.left_out,
-        )
+        return _plan(path, options, table, _moment(int(first.time_ns[0])))
 
 
 def import_file(
@@ -87,17 +74,35 @@ def import_file(
     *,
     progress: Progress | None = None,
     is_cancelled: Callable[[], bool] | None = None,
+    tell: Callable[[ImportPlan], None] | None = None,
 ) -> SessionRecord:
-    """Read a file into the cache; see :meth:`~blitz.data.imported_sessions.ImportedSessions.import_file`."""
+    """Read a file into the cache; see :meth:`~blitz.data.imported_sessions.ImportedSessions.import_file`.
+
+    :param tell: called with what is going to be imported.
+    """
     options = options or ImportOptions()
     with _naming(path):
         table = _open(path, options)
+        if tell is not None:
+            tell(_plan(path, options, table, None))
         layout = ImportLayout(table.channels, f"file:{path.name}", is_long=table.is_long)
         try:
             return _written(cache, path, options, table, layout, _Watch(table, progress, is_cancelled), is_sorted=True)
         except OutOfOrder:
             log.info("%s is not in the order of time, and is sorted", path)
             return _written(cache, path, options, table, layout, _Watch(table, progress, is_cancelled), is_sorted=False)
+
+
+def _plan(path: Path, options: ImportOptions, table: ImportTable, first: datetime | None) -> ImportPlan:
+    rule = table.times
+    words = f"numbers in {rule.unit}" if rule.kind == "number" else "date and time"
+    if rule.kind != "number" and not rule.is_zoned:
+        words += f", {rule.zone}"
+    if rule.is_relative:
+        words += " since the beginning"
+    name = options.name or path.stem
+    is_dateless = rule.is_relative and options.start is None
+    return ImportPlan(name, table.channels, table.is_long, words, is_dateless, first, table.left_out)
 
 
 class _Watch:

@@ -236,7 +236,7 @@ def test_a_plan_says_what_would_come(tmp_path: Path) -> None:
     path.write_text("time,a [V],who\n0.5,2,ann\n")
     plan = plan_import(path)
     assert [(channel.name, channel.unit) for channel in plan.channels] == [("a", "V")]
-    assert (plan.times, plan.left_out, plan.is_relative) == ("numbers in s since the beginning", ("who",), True)
+    assert (plan.times, plan.left_out, plan.is_dateless) == ("numbers in s since the beginning", ("who",), True)
 
 
 def test_ids_of_imports_are_below_zero_and_no_list_of_a_server_touches_them(

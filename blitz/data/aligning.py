@@ -142,8 +142,9 @@ def at_times(series: Series, wanted_ns: NDArray[np.int64], how: How, max_gap_ns:
 
 def usual_gap_ns(series: Series) -> int:
     """Return how far apart two values may be at most for what lies between them to be known, by default."""
-    times = np.unique(series.time_ns[~np.isnan(series.values)])
-    return int(np.median(np.diff(times))) * TYPICAL_STEPS if len(times) > 1 else 0
+    steps = np.diff(series.time_ns[~np.isnan(series.values)])
+    steps = steps[steps > 0]
+    return int(np.median(steps)) * TYPICAL_STEPS if len(steps) else 0
 
 
 def _grid(

@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 import typer.core
 
@@ -39,7 +38,7 @@ TagOption = Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", hel
 class _ShowsByDefault(typer.core.TyperGroup):
     """`blitz session 7` is `blitz session show 7`."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
             args = ["show", *args]
         return super().parse_args(ctx, args)

@@ -114,7 +114,7 @@ def compare_readings(
     for old, new in zip(before, after, strict=True):
         plans[old.index] = [
             pairs.setdefault((old.name, first and first.name, second and second.name), _Pair(old.name, first, second))
-            for first, second in _matched(_channels(old), _channels(new))
+            for first, second in match_channels(_channels(old), _channels(new))
         ]
     for block in blocks:
         firsts, seconds = ({readings.source.index: readings for readings in each.decode(block)} for each in decoders)
@@ -144,8 +144,8 @@ def _channels(source: Source) -> tuple[Channel, ...]:
     return source.definition.channels if source.definition else ()
 
 
-def _matched(before: Sequence[Channel], after: Sequence[Channel]) -> list[tuple[Channel | None, Channel | None]]:
-    """Pair channels by name, then by place; what is left was removed or added."""
+def match_channels(before: Sequence[Channel], after: Sequence[Channel]) -> list[tuple[Channel | None, Channel | None]]:
+    """Pair channels by name, then by their place in the message; what is left was removed or added."""
     by_name = {channel.name: channel for channel in after}
     matched: dict[str, Channel] = {channel.name: by_name[channel.name] for channel in before if channel.name in by_name}
     free = [channel for channel in after if channel.name not in matched]

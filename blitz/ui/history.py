@@ -8,6 +8,7 @@ import numpy as np
 
 from blitz.data.boards import Readings, SessionDecoder
 from blitz.data.database_client import DatabaseClient
+from blitz.data.definition_versions import DefinitionVersionRecord
 from blitz.data.records import Gap, SessionRecord
 from blitz.errors import DownloadCancelled
 from blitz.ui.live_rings import Series, gap_places, with_breaks
@@ -28,6 +29,10 @@ class History:
     """By source index; lines broken where readings are missing. Rows that were only renamed are one."""
     coarse: dict[int, Series]
     """By source index: minimum and maximum of each :data:`RUN` readings, for views of many."""
+    version: int = 0
+    """Of the definitions by which it is read; 0 are those of the recording."""
+    versions: tuple[DefinitionVersionRecord, ...] = ()
+    """All that there are besides the recording's, oldest first."""
 
     @property
     def time_limits(self) -> tuple[float, float] | None:
@@ -71,6 +76,9 @@ def load_history(
     """
     cache = DatabaseClient(path=str(cache_path))
     try:
+        versions = tuple(cache.definition_versions(session_id))
+        if version is None:
+            version = versions[-1].number if versions else 0
         sources = cache.session_sources(session_id, version)
         record = cache.session_record(session_id).model_copy(update={"sources": sources})
         decoder = SessionDecoder(record.sources)
@@ -90,7 +98,7 @@ def load_history(
     }
     coarse = {index: _coarsen(whole) for index, whole in series.items()}
     rows = sorted((source for source in record.sources if _row(shown, source.index) == source.index), key=name_order)
-    return History(record, list_channels(rows), series, coarse)
+    return History(record, list_channels(rows), series, coarse, version, versions)
 
 
 def _row(shown: dict[int, ShownAs], index: int) -> int:

@@ -31,6 +31,7 @@ from blitz.ui.rights import Rights
 from blitz.ui.session_actions import SessionActions
 from blitz.ui.theme import Appearance, ThemeChoice
 from blitz.ui.trash_actions import TrashActions
+from blitz.ui.version_actions import VersionActions
 from blitz.ui.widgets.condition_bar import ConditionBar
 from blitz.ui.widgets.header import Header
 from blitz.ui.widgets.notices import NoticesArea
@@ -64,6 +65,7 @@ class MainWindow(QMainWindow):
         self.sessions_page = SessionsPage()
         self.status_line = StatusLine()
         self.tabs = PageTabs()
+        self.version_actions = VersionActions(self.feed, self.jobs, self.notices, self)
         self.session_actions = SessionActions(
             feed, self.sessions_page.sessions, self.jobs, self.notices, preferences, self
         )
@@ -128,11 +130,14 @@ class MainWindow(QMainWindow):
         self.preferences.plot_window = window
 
     def show_history(self, history: History) -> None:
-        """Open a tab with a session."""
+        """Open a tab with a session; read by another version, it shows the time that was shown."""
+        page = HistoryPage(history, self.appearance)
         for old in self.tabs.pages():
             if isinstance(old, HistoryPage) and old.session_id == history.record.id:
+                if old.history.version != history.version:
+                    page.plot.setXRange(*old.plot.time_range, padding=0)
                 self.tabs.close_page(old)
-        page = HistoryPage(history, self.appearance)
+        self.version_actions.serve(page)
         page.export_requested.connect(self.session_actions.export)
         self.tabs.open(page, session_title(history.record))
         page.plot.setFocus()
@@ -188,6 +193,7 @@ class MainWindow(QMainWindow):
         page.trash_requested.connect(self.show_trash)
         self.tabs.page_closed.connect(self.trash_actions.forget_page)
         actions.history_loaded.connect(self.show_history)
+        self.version_actions.history_loaded.connect(self.show_history)
         for window, button in self.live_page.window_buttons.items():
             button.clicked.connect(_later(self.choose_window, window))
         self.status_line.activity.cancelled.connect(self._cancel_jobs)

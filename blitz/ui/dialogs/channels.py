@@ -190,11 +190,8 @@ class ChannelsDialog(QDialog):
         for row in range(len(self._draft.channels)):
             if sample is None or not known:
                 self.grid.show_sample(row, MISSING, MISSING)
-                continue
-            value = float(sample.values[row])
-            number = sent_number(sample.definition.channels[row], value)
-            typed = self._draft.channel(row)
-            self.grid.show_sample(row, _sent_text(number), _value_text(number, value, typed))
+            else:
+                self.grid.show_sample(row, *sample_words(sample, row, self._draft.channel(row)))
 
     def _lay_out(self, is_guessed: bool) -> None:
         count = len(self._draft.channels)
@@ -248,6 +245,13 @@ class ChannelsDialog(QDialog):
         row.addStretch(1)
         row.addWidget(buttons)
         return row
+
+
+def sample_words(sample: Sample, row: int, typed: Channel | None) -> tuple[str, str]:
+    """Return the number that a device sent for a channel, and what the channel as typed makes of it."""
+    value = float(sample.values[row])
+    number = sent_number(sample.definition.channels[row], value)
+    return _sent_text(number), _value_text(number, value, typed)
 
 
 def _sent_text(number: float | None) -> str:

@@ -15,6 +15,7 @@ from blitz.ui.models.sessions import session_length_s, session_title, state_word
 from blitz.ui.plots.history_plot import HistoryPlot
 from blitz.ui.theme import SPACE, Appearance, Theme
 from blitz.ui.widgets.channel_delegate import ChannelDelegate
+from blitz.ui.widgets.version_row import VersionRow
 
 MOST_REMARKS = 30
 
@@ -83,6 +84,7 @@ class HistoryPage(QWidget):
         self.session_id = history.record.id
         self.plot = HistoryPlot(history)
         self.channels = ChannelChoice(history.channels, appearance.theme, self)
+        self.versions = VersionRow(history.version, history.versions)
         self._range = QLabel()
         self._range.setProperty("kind", "muted")
         self._lay_out()
@@ -97,6 +99,11 @@ class HistoryPage(QWidget):
         """Take over colours."""
         self.channels.theme = theme
         self.plot.set_theme(theme)
+
+    def show_comparison(self, other: History) -> None:
+        """Draw the curves of another version of the definitions, too, if that is still wanted."""
+        if self.versions.compare.isChecked():
+            self.plot.compare_with(other)
 
     def _show_channels(self) -> None:
         self.plot.show_channels(self.channels.shown)
@@ -166,7 +173,11 @@ class HistoryPage(QWidget):
         head = QVBoxLayout()
         head.setSpacing(SPACE // 2)
         head.addLayout(row)
-        head.addWidget(about)
+        below = QHBoxLayout()
+        below.setSpacing(SPACE)
+        below.addWidget(about, 1)
+        below.addWidget(self.versions)
+        head.addLayout(below)
         return head
 
 

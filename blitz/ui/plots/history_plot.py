@@ -3,9 +3,10 @@
 from PyQt5.QtCore import Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QKeyEvent
 
+from blitz.data.version_comparison import match_channels
 from blitz.ui.history import History
 from blitz.ui.live_store import LiveChannel
-from blitz.ui.plots.curves import TimePlot, channel_curve, fitting_range
+from blitz.ui.plots.curves import Curve, TimePlot, channel_curve, fitting_range
 from blitz.ui.theme import Theme
 
 
@@ -19,6 +20,8 @@ class HistoryPlot(TimePlot):
         super().__init__()
         self._history = history
         self._shown: tuple[tuple[LiveChannel, int], ...] = ()
+        self.compared: History | None = None
+        """The same session by another version of its definitions, drawn thin and dashed."""
         self._redraw = QTimer(self)
         self._redraw.setSingleShot(True)
         self._redraw.setInterval(15)
@@ -37,6 +40,11 @@ class HistoryPlot(TimePlot):
         self._shown = channels
         names = {source.index: source.name for source in self._history.record.sources}
         self.show_gaps(self._history.gaps({channel.source.index for channel, _ in channels}), names)
+        self._redraw.start()
+
+    def compare_with(self, other: History | None) -> None:
+        """Draw the channels as another version of the definitions reads them, too, thin and dashed."""
+        self.compared = other
         self._redraw.start()
 
     def set_theme(self, theme: Theme) -> None:
@@ -83,9 +91,22 @@ class HistoryPlot(TimePlot):
             if series is not None and channel.column < series.values.shape[1]:
                 values = series.values[:, channel.column]
                 curves.append(channel_curve(channel, colour, series.times, values))
-        limits = self.draw(curves, high - low)
+        limits = self.draw(self._compared_curves(low, high) + curves, high - low)
         if limits is not None:
             self.setYRange(*fitting_range(*limits, None), padding=0)
+
+    def _compared_curves(self, low: float, high: float) -> list[Curve]:
+        if self.compared is None:
+            return []
+        curves = []
+        for channel, colour in self._shown:
+            other = same_channel(channel, self.compared.channels)
+            series = None if other is None else self.compared.between(other.source.index, low, high, self.columns)
+            if other is not None and series is not None and other.column < series.values.shape[1]:
+                values = series.values[:, other.column]
+                key, ink = ("compared", *channel.key), channel.channel.color
+                curves.append(Curve(key, channel.label, colour, series.times, values, ink, is_faint=True))
+        return curves
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Move and zoom by keys."""
@@ -107,3 +128,15 @@ class HistoryPlot(TimePlot):
     def _after_move(self) -> None:
         self._redraw.start()
         self.moved.emit(*self.time_range)
+
+
+def same_channel(channel: LiveChannel, others: tuple[LiveChannel, ...]) -> LiveChannel | None:
+    """Return what another version of the definitions calls a channel: by name, else by its place in the message."""
+    of_row = {other.channel.name: other for other in others if other.source.index == channel.source.index}
+    before = channel.source.definition
+    after = next((other.source.definition for other in of_row.values()), None)
+    if before is None or after is None:
+        return None
+    pairs = match_channels(before.channels, after.channels)
+    names = {first.name: second.name for first, second in pairs if first is not None and second is not None}
+    return of_row.get(names.get(channel.channel.name, ""))

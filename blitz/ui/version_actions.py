@@ -1,0 +1,116 @@
+"""What can be done with the definitions of a historic session: choose a version, compare two, correct them.
+
+Asks the operator, the cache and the pool.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from PyQt5.QtCore import QObject, pyqtSignal
+from PyQt5.QtWidgets import QWidget
+
+from blitz.data.board_definition import BoardDefinition
+from blitz.data.database_client import DatabaseClient
+from blitz.data.records import Source
+from blitz.errors import DownloadCancelled
+from blitz.io.calls import default_owner
+from blitz.ui.dialogs.reread import RereadDialog
+from blitz.ui.feed import Feed, RequestFailure
+from blitz.ui.history import History, load_history
+from blitz.ui.jobs import Job, Jobs
+from blitz.ui.models.sessions import session_title
+from blitz.ui.pages.history_page import HistoryPage
+from blitz.ui.widgets.notices import NoticesArea
+
+
+class VersionActions(QObject):
+    """Serves the pages of historic sessions."""
+
+    history_loaded = pyqtSignal(object)
+    """History"""
+
+    def __init__(self, feed: Feed, jobs: Jobs, notices: NoticesArea, window: QWidget) -> None:
+        super().__init__(window)
+        self._feed = feed
+        self._jobs = jobs
+        self._notices = notices
+        self._window = window
+
+    def serve(self, page: HistoryPage) -> None:
+        """Do what a page asks for."""
+        page.versions.chosen.connect(lambda version: self._open(page.history, version))
+        page.versions.compared.connect(lambda version: self._compare(page, version))
+        page.versions.reread_requested.connect(lambda: self.correct(page.history))
+
+    def correct(self, history: History) -> RereadDialog:
+        """Ask for other definitions, keep them, and open the session by them."""
+        dialog = RereadDialog(
+            session_title(history.record),
+            history.record.sources,
+            lambda source: _last_values(history, source),
+            self._window,
+        )
+
+        def keep() -> None:
+            definitions, reason = dialog.definitions, dialog.reason.text().strip()
+            self._keep(history, definitions, reason, dialog)
+
+        dialog.accepted.connect(keep)
+        dialog.rejected.connect(dialog.deleteLater)
+        dialog.open()
+        return dialog
+
+    def _keep(
+        self, history: History, definitions: Mapping[str, BoardDefinition], reason: str, dialog: RereadDialog
+    ) -> None:
+        session_id, path = history.record.id, self._feed.cache_path
+        assert path is not None
+
+        def work(progress: Callable[[int, int], None], is_cancelled: Callable[[], bool]) -> History:
+            with DatabaseClient(path=str(path)) as cache:
+                number = cache.add_definition_version(session_id, dict(definitions), reason, default_owner())
+            return load_history(path, session_id, progress, is_cancelled, number)
+
+        def show(read_anew: History) -> None:
+            dialog.take_answer("")
+            self.history_loaded.emit(read_anew)
+
+        job = self._jobs.run(f"Reading {session_title(history.record)} anew", work)
+        job.succeeded.connect(show)
+        job.failed.connect(lambda error: dialog.take_answer(str(error)))
+
+    def _open(self, history: History, version: int) -> None:
+        job = self._load(f"Opening {session_title(history.record)}", history.record.id, version)
+        job.succeeded.connect(self.history_loaded)
+        job.failed.connect(lambda error: self._tell(f"Version {version} was not opened", error))
+
+    def _compare(self, page: HistoryPage, version: int) -> None:
+        if version < 0:
+            page.plot.compare_with(None)
+            return
+        job = self._load(f"Comparing {session_title(page.history.record)}", page.session_id, version)
+        job.succeeded.connect(page.show_comparison)
+        job.failed.connect(lambda error: self._tell(f"Version {version} is not shown beside this one", error))
+
+    def _load(self, title: str, session_id: int, version: int) -> Job:
+        path = self._feed.cache_path
+        assert path is not None
+        return self._jobs.run(
+            title, lambda progress, is_cancelled: load_history(path, session_id, progress, is_cancelled, version)
+        )
+
+    def _tell(self, action: str, error: Exception) -> None:
+        if isinstance(error, DownloadCancelled):
+            self._notices.tell("info", str(error))
+        else:
+            self._notices.tell("error", RequestFailure(action, error).sentence)
+
+
+def _last_values(history: History, source: Source) -> NDArray[np.float64] | None:
+    limits = history.time_limits
+    series = None if limits is None else history.between(source.index, limits[1] - 1, limits[1], 64)
+    if series is None:
+        return None
+    whole = series.values[~np.isnan(series.values).all(axis=1)]
+    return whole[-1] if len(whole) else None

@@ -19,7 +19,7 @@ _MAGIC = b"BzR1"
 _HEAD = struct.Struct("<4sIIB")
 _BATCH = struct.Struct("<QQQ16sI")
 _READ = struct.Struct("<qHI")
-_KIND_BATCH, _KIND_CHANGE = 1, 2
+_KINDS = _KIND_BATCH, _KIND_CHANGE = 1, 2
 _LONGEST_PAYLOAD = 1 << 30
 
 
@@ -123,8 +123,8 @@ def _decode_at(content: bytes, start: int, with_messages: bool) -> tuple[SpoolRe
         return None
     magic, length, checksum, kind = _HEAD.unpack_from(content, start)
     stop = start + _HEAD.size + length
-    if magic != _MAGIC or length > _LONGEST_PAYLOAD or stop > len(content):
-        return None
+    if magic != _MAGIC or not 0 < length <= _LONGEST_PAYLOAD or kind not in _KINDS or stop > len(content):
+        return None  # four bytes of a head and zeros behind them, as a power failure leaves them, have a good checksum
     payload = content[start + _HEAD.size : stop]
     if zlib.crc32(payload, kind) != checksum:
         return None

@@ -54,6 +54,15 @@ def test_records_come_back_as_they_were_whatever_is_torn_behind_them(given: list
     assert [found.record for found in scan(content)] == given
 
 
+@given(records, st.integers(0, 40), st.integers(0, 60))
+def test_a_record_whose_end_became_zeros_is_none(record: SpoolRecord, kept: int, zeros: int) -> None:
+    encoded = encode(record)
+    kept = min(kept, len(encoded) - 1)
+    found = [each.record for each in scan(encoded[:kept] + bytes(zeros))]
+    assert found in ([], [record])  # its own last bytes may be zeros
+    assert [each.record for each in scan(encoded[:4] + bytes(zeros) + encode(record))][-1:] == [record]
+
+
 @given(st.lists(records, max_size=5))
 def test_all_but_the_messages_can_be_read_quickly(given: list[SpoolRecord]) -> None:
     def without_messages(record: SpoolRecord) -> SpoolRecord:

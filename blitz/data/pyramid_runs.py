@@ -201,4 +201,5 @@ def column_starts(first_ns: NDArray[np.int64], columns: int) -> NDArray[np.intp]
     if not len(first_ns):
         return np.empty(0, np.intp)
     edges = np.linspace(0, float(first_ns[-1] - first_ns[0]), columns, endpoint=False)
-    return np.unique(np.searchsorted(first_ns, first_ns[0] + edges.astype(np.int64)))
+    starts: NDArray[np.intp] = np.searchsorted(first_ns, first_ns[0] + edges.astype(np.int64))
+    return starts[np.diff(starts, prepend=-1) > 0]

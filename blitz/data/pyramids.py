@@ -8,8 +8,9 @@ import os
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from blitz.data.blocks import MessageBlock
 from blitz.data.pyramid_building import Progress, build_pyramid
@@ -69,6 +70,15 @@ class Pyramids:
         with self._turn:
             self._open = {key: known for key, known in self._open.items() if known is not pyramid}
             _remove(pyramid.path)
+
+    def clocks_before(self, pyramid: Pyramid, seq: int) -> tuple[int, Mapping[str, Any]]:
+        """Return from where on a session can be decoded: a message at or before ``seq``, and the clocks before it."""
+        try:
+            return pyramid.clocks_before(seq)
+        except DamagedPyramid as error:
+            log.warning("An overview is made anew: %s", error)
+            self.drop(pyramid)
+            return 0, {}
 
     def make(
         self,

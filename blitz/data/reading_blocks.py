@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from blitz.data.blocks import MessageBlock
+from blitz.data.blocks import GRID_MESSAGES, MessageBlock
 from blitz.data.boards import Readings, SessionDecoder
 
 if TYPE_CHECKING:
-    from blitz.data.session_overviews import SessionOverviews
+    from blitz.data.pyramid_format import Pyramid
+    from blitz.data.session_overviews import OpenedSession, SessionOverviews
 
 
 def decoded_blocks(
@@ -33,10 +34,25 @@ def decoded_blocks(
     :raises CacheError: while iterating, if the copy was replaced or deleted meanwhile.
     """
     opened = cache.open_session(session_id, version)
+    pyramid = cache.overviews.find(opened.key) if first else None
+    return decode_part(cache, opened, pyramid, first, stop, only)
+
+
+def decode_part(
+    cache: "SessionOverviews",
+    opened: "OpenedSession",
+    pyramid: "Pyramid | None",
+    first: int,
+    stop: int | None,
+    only: Collection[int] | None,
+) -> Iterator[tuple[MessageBlock, list[Readings]]]:
+    """Do what :func:`decoded_blocks` does where the session and its overview have been looked up already."""
     decoder = SessionDecoder(source for source in opened.sources if only is None or source.index in only)
-    begin, clocks = cache.clocks_before(session_id, first, version)
-    decoder.restore_clocks(clocks)
-    return _wanted(decoder, cache.session_blocks(session_id, begin, stop), first)
+    begin = 0
+    if pyramid is not None and first >= GRID_MESSAGES:
+        begin, clocks = cache.overviews.clocks_before(pyramid, first)
+        decoder.restore_clocks(clocks)
+    return _wanted(decoder, cache.session_blocks(opened.key.session_id, begin, stop), first)
 
 
 def _wanted(

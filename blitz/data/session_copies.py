@@ -124,7 +124,9 @@ class SessionCopies(SessionList):
             copy = find_copy(db, session_id, is_whole=True)
             if copy is None:
                 raise SessionNotFound(f"Session {session_id} is not in the cache. Download it first.")
-            wanted = _blocks(copy).where(StoredBlock.first_seq + StoredBlock.count > first)
+            # By the index on the grid; the second condition leaves out a last block that ends before.
+            wanted = _blocks(copy).where(StoredBlock.grid_index >= first // GRID_MESSAGES)
+            wanted = wanted.where(StoredBlock.first_seq + StoredBlock.count > first)
             if stop is not None:
                 wanted = wanted.where(StoredBlock.first_seq < stop)
             places = wanted.with_only_columns(StoredBlock.id, StoredBlock.first_seq).order_by(StoredBlock.grid_index)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, select
+from sqlalchemy import Integer, bindparam, or_, select
 
 from blitz.data.definition_versions import DefinitionVersions
 from blitz.data.models import DefinitionVersion, SessionCopy, StoredBlock
-from blitz.data.pyramid_format import DamagedPyramid, Pyramid, PyramidKey
+from blitz.data.pyramid_format import Pyramid, PyramidKey
 from blitz.data.pyramids import Pyramids, definitions_hash
 from blitz.data.records import Source
 from blitz.data.series_request import WantedChannel, session_channels
@@ -56,11 +56,14 @@ class SessionOverviews(DefinitionVersions):
         :raises SessionNotFound: if the session is not downloaded, or has no such version.
         """
         with self._reading() as db:
-            copy = db.execute(_copy(session_id)).one_or_none()
+            copy = db.execute(_COPY, {"session": int(session_id)}).one_or_none()
             if copy is None:
                 raise SessionNotFound(f"Session {session_id} is not in the cache. Download it first.")
             copy_id, started_ms, record, message_count = copy
-            newest = None if version == 0 else db.execute(_newest_version(session_id, started_ms, version)).first()
+            newest = None
+            if version != 0:
+                wanted = {"session": int(session_id), "started": started_ms, "number": version}
+                newest = db.execute(_VERSION, wanted).first()
         # Ids are used again, and a record can be replaced by the server's newer one.
         about = (session_id, version, copy_id, started_ms, hash(record), message_count, *(newest or ()))
         with self._remembering:
@@ -106,31 +109,24 @@ class SessionOverviews(DefinitionVersions):
             log.warning("Session %d has no overview, which makes it slower to look at: %s", session_id, error)
             return None
 
-    def clocks_before(self, session_id: int, seq: int, version: int | None = None) -> tuple[int, Mapping[str, Any]]:
-        """Return from where on a session can be decoded: a message at or before ``seq``, and the clocks before it."""
-        pyramid = self.find_overview(session_id, version) if seq else None
-        if pyramid is None:
-            return 0, {}
-        try:
-            return pyramid.clocks_before(seq)
-        except DamagedPyramid as error:
-            log.warning("An overview is made anew: %s", error)
-            self.overviews.drop(pyramid)
-            return 0, {}
 
-
-def _copy(session_id: int) -> Select[Any]:
-    """Select a copy's id, start and record, and where its messages end."""
-    end = select(StoredBlock.first_seq + StoredBlock.count).where(StoredBlock.copy_id == SessionCopy.id)
-    end = end.order_by(StoredBlock.grid_index.desc()).limit(1)
-    columns = (SessionCopy.id, SessionCopy.started_ms, SessionCopy.record, end.scalar_subquery())
-    return select(*columns).where(SessionCopy.session_ref_id == int(session_id), SessionCopy.is_whole)
-
-
-def _newest_version(session_id: int, started_ms: int, number: int | None) -> Select[int, int, int]:
-    row = DefinitionVersion
-    query = select(row.id, row.number, row.created_ms)
-    query = query.where(row.session_ref_id == int(session_id), row.started_ms == started_ms)
-    if number is not None:
-        query = query.where(row.number == number)
-    return query.order_by(row.number.desc()).limit(1)
+# Put together once: with SQLAlchemy that takes longer than to ask.
+_END = (
+    select(StoredBlock.first_seq + StoredBlock.count)
+    .where(StoredBlock.copy_id == SessionCopy.id)
+    .order_by(StoredBlock.grid_index.desc())
+    .limit(1)
+)
+_COPY = select(SessionCopy.id, SessionCopy.started_ms, SessionCopy.record, _END.scalar_subquery()).where(
+    SessionCopy.session_ref_id == bindparam("session"), SessionCopy.is_whole
+)
+_VERSION = (
+    select(DefinitionVersion.id, DefinitionVersion.number, DefinitionVersion.created_ms)
+    .where(
+        DefinitionVersion.session_ref_id == bindparam("session"),
+        DefinitionVersion.started_ms == bindparam("started"),
+        or_(bindparam("number", type_=Integer).is_(None), DefinitionVersion.number == bindparam("number")),
+    )
+    .order_by(DefinitionVersion.number.desc())
+    .limit(1)
+)

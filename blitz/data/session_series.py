@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import bindparam, exists, select
 
 from blitz.data.boards import Readings
 from blitz.data.models import Category, Reading
 from blitz.data.overview import min_max
 from blitz.data.pyramid_format import Pyramid
 from blitz.data.pyramid_reading import Points, PyramidReader, in_order, thinned, wanted_part
-from blitz.data.reading_blocks import decoded_blocks
+from blitz.data.reading_blocks import decode_part
 from blitz.data.series import Series, SeriesSet
 from blitz.data.series_request import (
     Moment,
@@ -75,8 +75,8 @@ class SessionSeries(SessionOverviews):
         chosen = choose_channels({**rows, **(opened.channels if opened else {})}.values(), channels)
         downloaded = {}
         if opened is not None:
-            asked = _Asked(session_id, version, wanted, most)
-            pyramid = self._useful_overview(asked, opened)
+            pyramid = self._useful_overview(opened, wanted, most, version)
+            asked = _Asked(opened, pyramid, wanted, most)
             groups = _groups([channel for channel in chosen if channel.parts], wanted)
             downloaded = self._decoded(asked, groups) if pyramid is None else self._looked_up(asked, groups, pyramid)
         series = []
@@ -87,12 +87,16 @@ class SessionSeries(SessionOverviews):
             series.append(_series(session_id, channel, points, wanted, most, is_thinned=is_thinned))
         return SeriesSet(series)
 
-    def _useful_overview(self, asked: "_Asked", opened: OpenedSession) -> Pyramid | None:
+    def _useful_overview(
+        self, opened: OpenedSession, wanted: Range, most: int | None, version: int | None
+    ) -> Pyramid | None:
         """Return the overview; it is made where it is missing and decoding the session each time would take long."""
-        is_all = asked.most is None and asked.wanted == Range()
-        if is_all or opened.key.message_count <= _FEW_MESSAGES:
-            return None if is_all else self.find_overview(asked.session_id, asked.version)
-        return self.make_overview(asked.session_id, asked.version)
+        if most is None and wanted == Range():
+            return None
+        found = self.overviews.find(opened.key)
+        if found is None and opened.key.message_count > _FEW_MESSAGES:
+            found = self.make_overview(opened.key.session_id, version)
+        return found
 
     def _decoded(self, asked: "_Asked", groups: list["_Group"]) -> "_Found":
         """Decode all that is wanted."""
@@ -128,14 +132,12 @@ class SessionSeries(SessionOverviews):
         return found
 
     def _read(self, asked: "_Asked", first: int, stop: int | None, only: Collection[int]) -> Iterator[list[Readings]]:
-        blocks = decoded_blocks(self, asked.session_id, version=asked.version, first=first, stop=stop, only=only)
-        return (decoded for _, decoded in blocks)
+        return (decoded for _, decoded in decode_part(self, asked.opened, asked.pyramid, first, stop, only))
 
     def _row_channels(self, session_id: int) -> dict[str, WantedChannel]:
         """Return the channels of readings that were added one by one."""
-        has_rows = select(Reading.id).where(Reading.session_id == session_id, Reading.category_id == Category.id)
         with self._reading() as db:
-            names = db.scalars(select(Category.variable_name).where(has_rows.exists()).order_by(Category.id))
+            names = db.scalars(_ROW_CHANNELS, {"session": session_id})
             return {name: WantedChannel(name, "", name, "", ()) for name in names}
 
     def _row_points(self, session_id: int, label: str, wanted: Range) -> Points:
@@ -151,9 +153,16 @@ class SessionSeries(SessionOverviews):
         return time_ns[begin:end], np.array([row[1] for row in rows], np.float64)[begin:end]
 
 
+_ROW_CHANNELS = (
+    select(Category.variable_name)
+    .where(exists().where(Reading.session_id == bindparam("session"), Reading.category_id == Category.id))
+    .order_by(Category.id)
+)
+
+
 class _Asked(NamedTuple):
-    session_id: int
-    version: int | None
+    opened: OpenedSession
+    pyramid: Pyramid | None
     wanted: Range
     most: int | None
 

@@ -8,19 +8,21 @@ import difflib
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from blitz.data.query_scan import ScanCancelled, Scans
+from blitz.data.query_scan import Scans
 from blitz.errors import BlitzError, DownloadCancelled, PackageMissing, QueryError
 
+T = TypeVar("T")
 Parameters = Sequence[object] | Mapping[str, object]
 
 MEMORY_LIMIT = "512MB"
@@ -29,6 +31,7 @@ MEMORY_LIMIT = "512MB"
 DISK_LIMIT = "16GB"
 
 _BATCH_ROWS = 65536
+_TICK_S = 0.1
 _CLOSED: dict[str, Any] = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
@@ -76,11 +79,20 @@ class QueryTables:
 class QueryBatches:
     """A query that is ready to run, as an iterator of Arrow record batches; nothing is read before the first.
 
-    To be closed, or used in a ``with`` block. One thread reads it; :meth:`cancel` and :attr:`counts` are for any.
+    To be closed, or used in a ``with`` block. One thread reads it; :meth:`cancel` and :attr:`counts` are for any. What is
+    read is read in a thread of the query's own.
     """
 
     def __init__(
-        self, tables: QueryTables, scans: Scans, sql: str, parameters: Parameters = (), spill: Path | None = None
+        self,
+        tables: QueryTables,
+        scans: Scans,
+        sql: str,
+        parameters: Parameters = (),
+        *,
+        spill: Path | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        is_cancelled: Callable[[], bool] | None = None,
     ) -> None:
         """Called by :meth:`~blitz.data.query_sessions.SessionQueries.query_batches`.
 
@@ -89,9 +101,12 @@ class QueryBatches:
         self._tables = tables
         self._scans = scans
         self._spill = spill
+        self._progress = progress
+        self._asks = is_cancelled
+        self._told = (0, 0)
         self._reader: Any = None
-        self._is_cancelled = False
         self._engine = _open_engine(spill)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="blitz-query")
         try:
             with self._faults_as_sentences():
                 self._prepare(sql)
@@ -119,8 +134,7 @@ class QueryBatches:
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         reader = self._running()
         while True:
-            with self._faults_as_sentences():
-                batch = next(reader, None)
+            batch = self._await(lambda: next(reader, None))
             if batch is None:
                 return
             yield batch
@@ -131,11 +145,12 @@ class QueryBatches:
 
     def cancel(self) -> None:
         """End the query, from any thread: whoever reads it gets :class:`~blitz.errors.DownloadCancelled`."""
-        self._is_cancelled = True
+        self._scans.is_cancelled = True
         self._engine.interrupt()
 
     def close(self) -> None:
         """Release what the query holds. A second call does nothing."""
+        self._thread.shutdown()
         if self._reader is not None:
             self._reader.close()
         self._reader = self._relation = None
@@ -180,22 +195,44 @@ class QueryBatches:
 
     def _running(self) -> Any:
         if self._reader is None:
-            with self._faults_as_sentences():
-                self._reader = self._relation.to_arrow_reader(_BATCH_ROWS)
+            self._reader = self._await(lambda: self._relation.to_arrow_reader(_BATCH_ROWS))
         return self._reader
+
+    def _await(self, step: Callable[[], T]) -> T:
+        """Let the engine do a step in a thread of its own: what waits in its code does not hear Ctrl-C."""
+        if self._scans.is_cancelled:
+            raise _cancelled()
+        future = self._thread.submit(step)
+        try:
+            while not wait([future], timeout=_TICK_S).done:
+                self._tell()
+        except BaseException:
+            while not future.done():
+                self.cancel()  # again, since the engine forgets it where it has not begun yet
+                wait([future], timeout=_TICK_S)
+            raise
+        self._tell()
+        with self._faults_as_sentences():
+            return future.result()
+
+    def _tell(self) -> None:
+        counts = self._scans.counts
+        if self._progress is not None and counts != self._told:
+            self._told = counts
+            self._progress(*counts)
+        if self._scans.is_cancelled or (self._asks is not None and self._asks()):
+            raise _cancelled()
 
     @contextmanager
     def _faults_as_sentences(self) -> Iterator[None]:
         import duckdb
 
         try:
-            if self._is_cancelled:
-                raise ScanCancelled
             yield
-        except (duckdb.Error, pa.ArrowException, OSError, ScanCancelled) as error:
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
             fault = self._scans.fault
-            if self._is_cancelled or isinstance(error, ScanCancelled) or isinstance(fault, ScanCancelled):
-                raise DownloadCancelled("The query was cancelled.") from error
+            if self._scans.is_cancelled:
+                raise _cancelled() from error
             if isinstance(fault, BlitzError):
                 raise fault from error
             if fault is not None:
@@ -221,6 +258,10 @@ class QueryBatches:
         near = difflib.get_close_matches(missing[1].strip('"'), self._tables.names(), 1)
         hint = f" Did you mean {_quoted(near[0])}?" if near else ""
         return f"{hint} The table channels lists the channels, by label."
+
+
+def _cancelled() -> DownloadCancelled:
+    return DownloadCancelled("The query was cancelled.")
 
 
 def _open_engine(spill: Path | None) -> Any:

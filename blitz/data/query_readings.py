@@ -135,8 +135,7 @@ class ReadingsTable(ScannedTable):
         for channel in channels:
             by_source.setdefault(channel.source_index or 0, []).append(channel)
         first, stop = self._wanted_seqs(session_id, by_source, condition)
-        if passed_over := self._counts[session_id] - (stop - first):
-            self._scans.advance(passed_over)
+        self._scans.advance(self._counts[session_id] - (stop - first))
         if first == stop:
             return
         for block, decoded in decoded_blocks(self._cache, session_id, first=first, stop=stop, only=by_source):
@@ -153,7 +152,7 @@ class ReadingsTable(ScannedTable):
         times = possible_times(SCHEMA, condition, holds(session=session_id))
         if times is None or count <= GRID_MESSAGES:
             return 0, count
-        pyramid = self._cache.make_overview(session_id, is_cancelled=self._scans.is_cancelled)
+        pyramid = self._cache.make_overview(session_id, is_cancelled=lambda: self._scans.is_cancelled)
         if pyramid is None:
             return 0, count
         reader = PyramidReader(pyramid, lambda first, stop, only: iter(()))

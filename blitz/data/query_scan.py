@@ -5,7 +5,7 @@ read anew, block by block, and only what the condition may want.
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from threading import Lock
 from typing import Any
 
@@ -16,14 +16,11 @@ import pyarrow.dataset as ds
 class Scans:
     """What the scans of one query have in common: how far they are, what went wrong, and whether to go on."""
 
-    def __init__(
-        self, progress: Callable[[int, int], None] | None = None, is_cancelled: Callable[[], bool] | None = None
-    ) -> None:
-        """Both are called by the engine's threads, as :meth:`~blitz.data.query_sessions.SessionQueries.query` says."""
+    def __init__(self) -> None:
         self._lock = Lock()
         self._done = self._total = 0
-        self._progress = progress
-        self._is_cancelled = is_cancelled
+        self.is_cancelled = False
+        """Set when nobody wants the result any more."""
         self.fault: BaseException | None = None
         """What a scan raised; the engine knows its text only."""
 
@@ -36,17 +33,6 @@ class Scans:
         """Count messages that were read, or need not be."""
         with self._lock:
             self._done += message_count
-            if self._progress is not None:
-                self._progress(self._done, self._total)
-
-    def check(self) -> None:
-        """Raise :class:`ScanCancelled` if somebody wants the query to end."""
-        if self.is_cancelled():
-            raise ScanCancelled
-
-    def is_cancelled(self) -> bool:
-        """Whether somebody wants the query to end."""
-        return self._is_cancelled is not None and self._is_cancelled()
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -94,7 +80,8 @@ class ScannedTable(ds.Dataset):  # type: ignore[misc] # pyarrow is untyped
     def _watched(self, condition: Any | None) -> Iterator[pa.RecordBatch]:
         try:
             for batch in self.batches(condition):
-                self._scans.check()
+                if self._scans.is_cancelled:
+                    raise ScanCancelled
                 yield batch
         except Exception as error:
             self._scans.fault = self._scans.fault or error

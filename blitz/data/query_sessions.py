@@ -40,8 +40,8 @@ class SessionQueries(SessionOverviews):
         """Run one SELECT over the cached sessions, and return its result as an Arrow table.
 
         :param parameters: for ``?`` or ``$1``, in order, or for ``$name``, by name.
-        :param progress: called with (messages read, messages to be read), from any thread, one call at a time.
-        :param is_cancelled: asked once a block; to end what takes long otherwise, see :meth:`query_batches`.
+        :param progress: called with (messages read, messages to be read), some times a second while there is progress.
+        :param is_cancelled: asked some times a second.
         :raises QueryError: with the reason, if the SQL is wrong or asks for what a query may not do.
         :raises DownloadCancelled: if ``is_cancelled`` said so.
         :raises BlockError: at a block that is damaged.
@@ -72,8 +72,16 @@ class SessionQueries(SessionOverviews):
         from blitz.data.query_engine import QueryBatches
         from blitz.data.query_scan import Scans
 
-        scans = Scans(progress, is_cancelled)
-        return QueryBatches(self._query_tables(scans), scans, sql, parameters, self._spill_folder())
+        scans = Scans()
+        return QueryBatches(
+            self._query_tables(scans),
+            scans,
+            sql,
+            parameters,
+            spill=self._spill_folder(),
+            progress=progress,
+            is_cancelled=is_cancelled,
+        )
 
     def row_columns(self, session_id: int, name: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
         """Iterate over one variable's readings that were added one by one, by time, some thousands at a time.

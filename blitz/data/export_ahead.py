@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
@@ -14,7 +14,7 @@ _AHEAD = 3
 """Parts that are made and not yet taken, at most; one more is being made."""
 
 
-def prepared_ahead(parts: Iterable[S], prepare: Callable[[S], P]) -> Generator[tuple[S, P], None, None]:
+def prepared_ahead(parts: Iterator[S], prepare: Callable[[S], P]) -> Generator[tuple[S, P], None, None]:
     """Give each part with what ``prepare`` makes of it, in order, working ahead in threads.
 
     ``parts`` is gone through in one thread of its own; ``prepare`` runs in two at once. What they raise is raised
@@ -34,11 +34,14 @@ def prepared_ahead(parts: Iterable[S], prepare: Callable[[S], P]) -> Generator[t
             for part in parts:
                 put((part, pool.submit(prepare, part)))
                 if is_over.is_set():
-                    return
+                    break
         except BaseException as error:  # noqa: BLE001 - raised again where the parts are taken
             put(error)
         else:
             put(None)
+        finally:
+            if isinstance(parts, Generator):
+                parts.close()
 
     with ThreadPoolExecutor(2, "blitz-export-prepare") as pool:
         reader = threading.Thread(target=go_through, args=(pool,), name="blitz-export-read")

@@ -5,6 +5,7 @@ of it. A part is small enough for a few of them to lie in memory, however many c
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
-from blitz.data.boards import Readings, channel_labels
+from blitz.data.boards import Readings, SessionDecoder, channel_labels
 from blitz.data.database_client import DatabaseClient
+from blitz.data.export_ahead import prepared_ahead
 from blitz.data.reading_blocks import decoded_blocks
 from blitz.data.records import SessionRecord, Source
 from blitz.data.series_request import Range, choose_channels, session_channels
@@ -98,7 +100,10 @@ def message_contents(
     columns, places = _columns(sources, chosen)
     stop = record.message_count if wanted.stop is None else min(wanted.stop, record.message_count)
     first = max(min(wanted.first, stop), _first_near(cache, record.id, wanted.start_ns, stop))
-    blocks = decoded_blocks(cache, record.id, version=version, first=first, stop=stop)
+    if first:
+        blocks = decoded_blocks(cache, record.id, version=version, first=first, stop=stop)
+    else:
+        blocks = _decoded_ahead(sources, cache.session_blocks(record.id, 0, stop))
     rows = _Rows(columns, places, wanted, has_all=channels is None)
     parts = _split(rows.parts(blocks, first), len(columns))
     return Contents(record, sources, columns, nanoseconds(record), parts, stop - first)
@@ -109,6 +114,16 @@ def nanoseconds(record: SessionRecord) -> int:
     # In two parts: one float would round to some hundred nanoseconds.
     whole_s = int(record.started_at.replace(microsecond=0).timestamp())
     return whole_s * 1_000_000_000 + record.started_at.microsecond * 1000
+
+
+def _decoded_ahead(
+    sources: Sequence[Source], blocks: Iterator[MessageBlock]
+) -> Iterator[tuple[MessageBlock, list[Readings]]]:
+    """Decode a session from its start, as ``decoded_blocks`` does, reading and decoding ahead in threads."""
+    decoder = SessionDecoder(sources)
+    with closing(prepared_ahead(blocks, decoder.read)) as read:
+        for block, untimed in read:
+            yield block, [decoder.follow(each) for each in untimed]
 
 
 class _Places(NamedTuple):

@@ -66,10 +66,11 @@ def import_file(
     config_file: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Import a CSV, Parquet, Feather or JSON file as a session of the cache.
+    """Read a file of measurements into the cache, as a session.
 
-    It can be plotted, queried and exported like others; its id is below 0. How the file is written is found out;
-    the options say what it does not.
+    The file is CSV or other separated text, Parquet, Feather, or JSON {"series": [[time, value], ...]}. The session
+    can be plotted, queried and exported like others; its id is below 0. How the file is written is found out; the
+    options say what it does not.
     """
     from blitz.data.database_client import DatabaseClient
     from blitz.data.import_table import ImportOptions
@@ -114,10 +115,10 @@ def pack(
     config_file: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a session into one file that 'blitz unpack' reads on another machine.
+    """Write a session into one file, for another machine.
 
-    Raw messages, definitions, markers and all else are in it, with checksums. The session is downloaded first when it
-    is not in the cache.
+    'blitz unpack' reads it there. Raw messages, definitions, markers and all else are in it, with checksums. The
+    session is downloaded first when it is not in the cache.
     """
     from blitz.data.database_client import DatabaseClient
     from blitz.data.session_file import SUFFIX, pack_session
@@ -140,7 +141,7 @@ def unpack(
     config_file: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring a session of a file that 'blitz pack' wrote into the cache.
+    """Bring a packed session into the cache.
 
     The file is verified wholly first. The session goes to the cache of the store that recorded it; one that is there
     already is left alone. Needs no server.

@@ -46,7 +46,7 @@ def reread(
     config_file: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read a downloaded session anew, by a corrected board definition.
+    """Read a session anew, by a corrected definition.
 
     What the devices sent stays as it is: each correction is a version, and the recording's own definitions are
     version 0. Without an option, the versions are listed. Needs no server.

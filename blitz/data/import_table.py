@@ -186,8 +186,9 @@ def roles_of(columns: Sequence[Column], options: ImportOptions) -> Roles:
         value = _named(others, _VALUE_NAMES)
         assert value is not None
         used = {column.place for column in (time, value, *words) if column is not None}
-        return Roles(time, [value], words, tuple(c.heading for c in columns if c.place not in used))
-    is_ours = time.name == "time_utc"
+        left_out = (c.heading for c in columns if c.place not in used and c.name not in OURS_TO_LEAVE)
+        return Roles(time, [value], words, tuple(left_out))
+    is_ours = time.name in ("time_utc", "time_local")
     chosen = _chosen(others, options.columns) if options.columns is not None else None
     values = [
         column
@@ -201,7 +202,8 @@ def roles_of(columns: Sequence[Column], options: ImportOptions) -> Roles:
     if not values:
         raise ImportFileError("it has no column of numbers besides the time")
     used = {column.place for column in (time, *values)}
-    return Roles(time, values, None, tuple(c.heading for c in columns if c.place not in used))
+    left_out = (column for column in columns if column.place not in used)
+    return Roles(time, values, None, tuple(c.heading for c in left_out if not (is_ours and c.name in OURS_TO_LEAVE)))
 
 
 def _time_column(columns: Sequence[Column], wanted: str | None) -> Column:

@@ -71,9 +71,11 @@ class SlowClient(AsyncClient):
     pause_s = 0.0
     _turn = asyncio.Lock()
 
-    async def start(self, name: str = "", notes: str = "", owner: str | None = None, join: bool = False) -> Any:
+    async def start(
+        self, name: str = "", notes: str = "", owner: str | None = None, join: bool = False, **words: Any
+    ) -> Any:
         """Start a session as someone else."""
-        return await super().start(name, notes, OWNER, join)
+        return await super().start(name, notes, OWNER, join, **words)
 
     async def messages(self, session_id: int | Literal["preview"], first: int = 0, count: int = 16384) -> MessageBlock:
         """Wait, then fetch."""

@@ -8,7 +8,9 @@ from PyQt5.QtGui import QCloseEvent, QGuiApplication
 from PyQt5.QtWidgets import QMainWindow, QVBoxLayout, QWidget
 
 from blitz.data.access_records import WhoRecord
-from blitz.data.records import Role, StatusRecord
+from blitz.data.blocks import PREVIEW_ID
+from blitz.data.records import Marker, Role, StatusRecord
+from blitz.data.session_words import SessionWords
 from blitz.io.address import ServerAddress
 from blitz.ui.board_actions import BoardActions
 from blitz.ui.dialogs.closing import confirm_close
@@ -21,6 +23,7 @@ from blitz.ui.live_follower import LiveFollower
 from blitz.ui.live_store import LiveStore
 from blitz.ui.menus import build_menus
 from blitz.ui.models.sessions import session_title
+from blitz.ui.note_actions import NoteActions
 from blitz.ui.page_tabs import PageTabs
 from blitz.ui.pages.boards_page import BoardsPage
 from blitz.ui.pages.history_page import HistoryPage
@@ -29,6 +32,7 @@ from blitz.ui.pages.sessions_page import SessionsPage
 from blitz.ui.preferences import Preferences
 from blitz.ui.rights import Rights
 from blitz.ui.session_actions import SessionActions
+from blitz.ui.starting import Starting
 from blitz.ui.theme import Appearance, ThemeChoice
 from blitz.ui.trash_actions import TrashActions
 from blitz.ui.version_actions import VersionActions
@@ -70,9 +74,11 @@ class MainWindow(QMainWindow):
             feed, self.sessions_page.sessions, self.jobs, self.notices, preferences, self
         )
         self.trash_actions = TrashActions(feed, self.notices, self)
+        self.note_actions = NoteActions(feed, self)
         self.board_actions = BoardActions(feed, self.store, self)
         self._connection = ConnectionState(Connection.OFFLINE)
         self._status: StatusRecord | None = None
+        self.starting = Starting()
         self._servers: dict[str, ServerAddress] = {}
         self._lay_out()
         self.menus = build_menus(self)
@@ -100,24 +106,57 @@ class MainWindow(QMainWindow):
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
-    def start_session(self, name: str = "", notes: str = "") -> None:
-        """Ask the server to record; without a name it gets the default one."""
-        self.feed.start_session(name or default_session_name(), notes)
+    def start_session(self, name: str = "", notes: str = "", fields: dict[str, str] | None = None) -> None:
+        """Ask the server to record; without a name it gets the default one, which the server may make."""
+        if not self.starting.makes_names:
+            name = name or default_session_name()
+        self.feed.start_session(name, notes, SessionWords(fields=fields) if fields else None)
 
     def ask_for_session(self) -> None:
-        """Let the operator type name and notes, then start."""
+        """Let the operator type name, notes and own fields, then start."""
         if not self.header.start.isEnabled():
             return
+        self._ask_for_words(self.header.name.text())
+
+    def ask_for_marker(self) -> None:
+        """Let the operator write a marker: at this moment of the running session, or in the page shown."""
+        page = self.tabs.currentWidget()
+        if isinstance(page, HistoryPage):
+            page.markers.add_in_the_middle()
+        else:
+            self.live_page.ask_for_marker()
+
+    def _start(self, name: str) -> None:
+        if self.starting.required_fields:
+            self.header.stop_waiting()
+            self._ask_for_words(name)
+        else:
+            self.start_session(name)
+
+    def _ask_for_words(self, name: str) -> None:
+        starting = self.starting
         dialog = SessionWordsDialog(
             "Start a session",
             "&Start",
-            name=self.header.name.text(),
-            placeholder=default_session_name(),
+            name=name,
+            placeholder=self._default_name(),
+            fields=starting.asked_fields,
+            required=starting.required_fields,
             parent=self,
         )
-        dialog.accepted.connect(lambda: self.start_session(dialog.name, dialog.notes))
+
+        def start() -> None:
+            starting.remember(dialog.fields)
+            self.start_session(dialog.name, dialog.notes, dialog.fields)
+
+        dialog.accepted.connect(start)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
+
+    def _default_name(self) -> str:
+        if not self.starting.makes_names:
+            return default_session_name()
+        return self.starting.example(record.name for record in self.sessions_page.sessions.records)
 
     def choose_theme(self, choice: ThemeChoice) -> None:
         """Change the theme and remember it."""
@@ -139,6 +178,10 @@ class MainWindow(QMainWindow):
                 self.tabs.close_page(old)
         self.version_actions.serve(page)
         page.export_requested.connect(self.session_actions.export)
+        names, number = tuple(dict.fromkeys(source.name for source in history.record.sources)), page.session_id
+        page.markers.add_requested.connect(lambda at_s: self.note_actions.add_marker(number, at_s, names))
+        page.markers.chosen.connect(lambda marker: self.note_actions.edit_marker(number, marker, names))
+        page.markers.show_rights(self.note_actions.refusal)
         self.tabs.open(page, session_title(history.record))
         page.plot.setFocus()
 
@@ -180,7 +223,8 @@ class MainWindow(QMainWindow):
 
     def _listen_to_widgets(self) -> None:
         page, actions = self.sessions_page, self.session_actions
-        self.header.start_requested.connect(lambda name: self.start_session(name))
+        self.header.start_requested.connect(self._start)
+        self._listen_to_notes()
         self.header.stop_requested.connect(self._stop_session)
         self._listen_to_boards()
         page.view_requested.connect(actions.view)
@@ -199,6 +243,24 @@ class MainWindow(QMainWindow):
         self.status_line.activity.cancelled.connect(self._cancel_jobs)
         self.jobs.changed.connect(self._show_jobs)
         self.appearance.changed.connect(self.header.set_theme)
+
+    def _listen_to_notes(self) -> None:
+        live, actions = self.live_page, self.note_actions
+        live.marker_requested.connect(lambda at_s: actions.add_marker(self._followed(), at_s, self._sources()))
+        live.marker_chosen.connect(lambda marker: actions.edit_marker(self._followed(), marker, self._sources()))
+        self.sessions_page.details_requested.connect(actions.show_details)
+        self.feed.marker_received.connect(self._show_marker)
+
+    def _followed(self) -> int:
+        return self.store.session_id or PREVIEW_ID
+
+    def _sources(self) -> tuple[str, ...]:
+        return tuple(source.name for source in self.store.sources)
+
+    def _show_marker(self, session_id: int, marker: Marker) -> None:
+        for page in self.tabs.pages():
+            if isinstance(page, HistoryPage) and page.session_id == session_id:
+                page.markers.take_marker(marker)
 
     def _listen_to_boards(self) -> None:
         page, actions = self.boards_page, self.board_actions
@@ -230,6 +292,8 @@ class MainWindow(QMainWindow):
     def _show_status(self, status: StatusRecord) -> None:
         self._status = status
         self.live_page.set_server_clock(status.now.timestamp())
+        self.starting = self.starting.follow(status)
+        self.note_actions.required_fields = status.required_fields
         self.header.show_status(status)
         self.conditions.show_status(status)
         self.status_line.show_status(status)
@@ -243,9 +307,12 @@ class MainWindow(QMainWindow):
         """Grey what the role may not do."""
         rights = Rights.of(who)
         pages = (self.header, self.status_line, self.live_page, self.boards_page, self.sessions_page)
-        for part in (*pages, self.trash_actions):
+        for part in (*pages, self.trash_actions, self.note_actions):
             part.show_rights(rights)
-        for name in ("start", "start_notes", "stop"):
+        for page in self.tabs.pages():
+            if isinstance(page, HistoryPage):
+                page.markers.show_rights(self.note_actions.refusal)
+        for name in ("start", "start_notes", "stop", "marker"):
             self.menus[name].setEnabled(not rights.refusal(Role.OPERATOR))
 
     def _show_failure(self, failure: RequestFailure) -> None:
@@ -273,7 +340,7 @@ class MainWindow(QMainWindow):
 
     def _tick(self) -> None:
         self.header.show_elapsed(self.live_page.server_now_s)
-        self.header.show_default_name(default_session_name())
+        self.header.show_default_name(self._default_name())
         self._show_live_words()
 
     def _restore(self) -> None:

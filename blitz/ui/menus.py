@@ -43,6 +43,7 @@ def build_menus(window: "MainWindow") -> dict[str, QAction]:
     add(session, "start_notes", "Start with &notes…", "Ctrl+F5", window.ask_for_session)
     add(session, "stop", "S&top", "Shift+F5", window.header.stop.click)
     session.addSeparator()
+    add(session, "marker", "Add a &marker…", "Ctrl+M", window.ask_for_marker)
     add(session, "refresh", "&Refresh the list", "Ctrl+R", window.feed.refresh_sessions)
 
     view = bar.addMenu("&View")

@@ -212,7 +212,7 @@ def test_delete_names_the_session_and_says_from_where(window: MainWindow, feed: 
 def test_a_running_session_cannot_be_deleted_or_downloaded(window: MainWindow, feed: Any, make: Any) -> None:
     feed.sessions_listed.emit(SessionList((make.session(9, running=True),)))
     actions = window.sessions_page.actions_by_name
-    assert [name for name in actions if actions[name].isEnabled()] == ["rename", "star"]
+    assert [name for name in actions if actions[name].isEnabled()] == ["rename", "details", "star"]
 
 
 def test_a_download_can_be_cancelled_in_its_row(window: MainWindow, feed: Any, make: Any) -> None:

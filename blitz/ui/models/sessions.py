@@ -139,7 +139,7 @@ class SessionsModel(ColumnsModel):
 
     def _tip(self, record: SessionRecord, column: int) -> str | None:
         if column == NAME:
-            return record.notes or None
+            return "\n".join([*([record.notes] if record.notes else []), *own_words(record)]) or None
         if column == STAR:
             kept = "Starred: kept, whatever its age" if record.starred else "Not starred"
             return f"{kept}. Click to change it."
@@ -209,6 +209,12 @@ def state_words(record: SessionRecord) -> str:
         return ", ".join(part for part in ("recording", resumed) if part)
     how = "interrupted" if record.interrupted else "stopped by itself" if record.stop_reason else ""
     return ", ".join(part for part in (how, resumed, record.verdict) if part) or "complete"
+
+
+def own_words(record: SessionRecord) -> list[str]:
+    """Return a session's tags and own fields, as they are read."""
+    tags = [f"Tags: {', '.join(record.tags)}"] if record.tags else []
+    return tags + [f"{name}: {value}" for name, value in record.fields.items()]
 
 
 def session_length_s(record: SessionRecord) -> float | None:

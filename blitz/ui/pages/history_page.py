@@ -15,6 +15,7 @@ from blitz.ui.models.sessions import session_length_s, session_title, state_word
 from blitz.ui.plots.history_plot import HistoryPlot
 from blitz.ui.theme import SPACE, Appearance, Theme
 from blitz.ui.widgets.channel_delegate import ChannelDelegate
+from blitz.ui.widgets.marker_panel import MarkerPanel
 from blitz.ui.widgets.version_row import VersionRow
 
 MOST_REMARKS = 30
@@ -85,6 +86,7 @@ class HistoryPage(QWidget):
         self.plot = HistoryPlot(history)
         self.channels = ChannelChoice(history.channels, appearance.theme, self)
         self.versions = VersionRow(history.version, history.versions)
+        self.markers = MarkerPanel(self.plot, history.record.markers)
         self._range = QLabel()
         self._range.setProperty("kind", "muted")
         self._lay_out()
@@ -120,8 +122,14 @@ class HistoryPage(QWidget):
         names.setItemDelegate(ChannelDelegate(names))
         splitter = QSplitter()
         splitter.setHandleWidth(2 * SPACE)
+        beside = QSplitter(Qt.Vertical)
+        beside.setHandleWidth(SPACE)
+        beside.addWidget(names)
+        beside.addWidget(self.markers)
+        beside.setStretchFactor(0, 1)
+        beside.setStretchFactor(1, 1)
         splitter.addWidget(self.plot)
-        splitter.addWidget(names)
+        splitter.addWidget(beside)
         splitter.setStretchFactor(0, 1)
         splitter.setSizes([900, 240])
         page = QVBoxLayout(self)

@@ -22,10 +22,12 @@ from blitz.ui.models.last_readings import LastReadingsModel
 from blitz.ui.models.variables import CHANNEL, VariablesModel
 from blitz.ui.pages.hints import NO_BOARDS, OFFLINE
 from blitz.ui.plots.live_plot import LivePlot
+from blitz.ui.plots.marker_menu import MarkerMenu
 from blitz.ui.rights import Rights
 from blitz.ui.theme import SPACE, Appearance, Theme, number_font
 from blitz.ui.widgets.channel_delegate import ChannelDelegate
 from blitz.ui.widgets.offer_bar import NAME_CHANNELS, Offer, OfferBar, channel_offers, place_offers
+from blitz.ui.widgets.permitted import permit
 from blitz.ui.widgets.table import DENSE_ROW_HEIGHT, Table
 from blitz.ui.windows import PlotWindow
 
@@ -43,6 +45,10 @@ class LivePage(QWidget):
     """A board whose channels are to be named."""
     boards_requested = pyqtSignal()
     """The page of boards is to be shown."""
+    marker_requested = pyqtSignal(float)
+    """A marker is to be written at that time, in seconds since the Unix epoch."""
+    marker_chosen = pyqtSignal(object)
+    """Marker that is to be changed."""
 
     def __init__(self, store: LiveStore, appearance: Appearance, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,6 +56,7 @@ class LivePage(QWidget):
         self._seen_version = -1
         self._clock_offset_s = 0.0
         self._rights = Rights()
+        self._is_preview = True
         self.variables = VariablesModel(store, lambda index: appearance.theme.channel_colour(index), self)
         self.last_readings = LastReadingsModel(store, self)
         self.plot = LivePlot(store, self.variables)
@@ -58,6 +65,12 @@ class LivePage(QWidget):
         self.last_table = Table(self.last_readings, "The last ten readings of each channel appear here.")
         self.last_table.setAccessibleName("Last ten readings")
         self.offers = OfferBar(self._take_offer)
+        self.marker = QPushButton("Marker…")
+        self.marker.setToolTip("Write a note at this moment of the session (Ctrl+M); a right click writes one there")
+        self.marker.clicked.connect(self.ask_for_marker)
+        self.marker_menu = MarkerMenu(self.plot.plot)
+        self.marker_menu.add_requested.connect(self._ask_for_marker_at)
+        self.marker_menu.chosen.connect(self.marker_chosen)
         self.window_buttons: dict[PlotWindow, QPushButton] = {}
         self.splitter = self._lay_out()
         self._set_up_tables()
@@ -78,6 +91,12 @@ class LivePage(QWidget):
     def show_rights(self, rights: Rights) -> None:
         """Take over what the operator may do: nothing is offered that would be refused."""
         self._rights = rights
+        self._show_marker_button()
+
+    def ask_for_marker(self) -> None:
+        """Ask for a marker at the present, if a session is recorded."""
+        if self.marker.isEnabled():
+            self.marker_requested.emit(self.server_now_s)
 
     def set_server_clock(self, now_s: float) -> None:
         """Take over the server's clock: ages are counted by it."""
@@ -107,8 +126,18 @@ class LivePage(QWidget):
         can_answer = state.connection is Connection.ONLINE and not self._rights.refusal(Role.OPERATOR)
         boards = status.boards if status is not None and can_answer else ()
         self.offers.show_offers([*self._place_offers(boards), *channel_offers(boards)])
+        self._is_preview = is_preview or state.connection is not Connection.ONLINE
+        self._show_marker_button()
         self.plot.show_badge(badge)
         self.plot.show_hint(hint)
+
+    def _show_marker_button(self) -> None:
+        refusal = self._rights.refusal(Role.OPERATOR)
+        permit(self.marker, refusal, is_enabled=not self._is_preview)
+        self.marker_menu.refusal = refusal or ("Markers belong to a session: none is recorded." * self._is_preview)
+
+    def _ask_for_marker_at(self, at_s: float) -> None:
+        self.marker_requested.emit(at_s)
 
     def _place_offers(self, boards: tuple[BoardRecord, ...]) -> list[Offer]:
         return [replace(offer, choices=(("Say which one…", ""),)) for offer in place_offers(boards)]
@@ -177,6 +206,8 @@ class LivePage(QWidget):
         row.setSpacing(0)
         row.addWidget(_title("Plot"))
         row.addStretch(1)
+        row.addWidget(self.marker)
+        row.addSpacing(SPACE)
         group = QButtonGroup(self)
         for window in PlotWindow:
             button = QPushButton(window.label)

@@ -6,6 +6,7 @@ from PyQt5.QtCore import QModelIndex, QPoint, QSortFilterProxyModel, Qt, pyqtSig
 from PyQt5.QtWidgets import QAction, QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from blitz.data.records import Role, SessionRecord
+from blitz.data.session_search import SessionSearch
 from blitz.ui.feed import Connection, ConnectionState, SessionList
 from blitz.ui.formats import format_count
 from blitz.ui.models.sessions import (
@@ -16,6 +17,7 @@ from blitz.ui.models.sessions import (
     SORT_ROLE,
     STAR,
     SessionsModel,
+    own_words,
     session_title,
     state_words,
 )
@@ -24,6 +26,10 @@ from blitz.ui.rights import Rights
 from blitz.ui.theme import SPACE, number_font
 from blitz.ui.widgets.permitted import permit
 from blitz.ui.widgets.table import ProgressDelegate, Table
+
+_SEARCH_WORDS = (
+    'Every word must be found, whatever its case and accents.\ntag:warm-up   sample:"brass 4"   owner:ada   starred'
+)
 
 
 class SessionsPage(QWidget):
@@ -34,6 +40,8 @@ class SessionsPage(QWidget):
     cancel_requested = pyqtSignal(int)
     export_requested = pyqtSignal(int)
     rename_requested = pyqtSignal(int)
+    details_requested = pyqtSignal(int)
+    """All that is written of it is to be shown."""
     star_requested = pyqtSignal(int)
     trash_requested = pyqtSignal()
     """The trash is to be shown."""
@@ -47,8 +55,6 @@ class SessionsPage(QWidget):
         self.proxy = _SortedSessions(self)
         self.proxy.setSourceModel(self.sessions)
         self.proxy.setSortRole(SORT_ROLE)
-        self.proxy.setFilterKeyColumn(-1)
-        self.proxy.setFilterCaseSensitivity(Qt.CaseInsensitive)
         self.table = Table(self.proxy, OFFLINE)
         self.table.setAccessibleName("Sessions")
         self.table.sortByColumn(NUMBER, Qt.DescendingOrder)
@@ -65,10 +71,11 @@ class SessionsPage(QWidget):
         self.sessions.dataChanged.connect(self._show_actions)
         self.sessions.modelReset.connect(self._show_actions)
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Search name, date, owner")
+        self.search.setPlaceholderText("Search name, notes, tags, fields")
+        self.search.setToolTip(_SEARCH_WORDS)
         self.search.setClearButtonEnabled(True)
         self.search.setMaximumWidth(320)
-        self.search.textChanged.connect(self.proxy.setFilterFixedString)
+        self.search.textChanged.connect(self.proxy.search_for)
         self.about = QLabel()
         self.about.setProperty("kind", "muted")
         self.about.setTextFormat(Qt.PlainText)
@@ -134,6 +141,13 @@ class SessionsPage(QWidget):
             ("cancel", "&Cancel download", "", "Stop; what has come is kept for going on later", self.cancel_requested),
             ("export", "&Export CSV…", "Ctrl+E", "Write the session to a CSV file", self.export_requested),
             ("rename", "&Rename…", "F2", "Change name and notes", self.rename_requested),
+            (
+                "details",
+                "De&tails…",
+                "Ctrl+I",
+                "What is written of it, and what it was before",
+                self.details_requested,
+            ),
             ("star", "&Star", "*", "Keep the session, whatever its age", self.star_requested),
             ("delete", "De&lete…", "Del", "Delete the session; asks first", self.delete_requested),
         )
@@ -186,6 +200,7 @@ class SessionsPage(QWidget):
         refusal = self._rights.refusal(Role.OPERATOR)
         is_there = record is not None and not self.sessions.is_gone(record.id)
         permit(self.actions_by_name["rename"], refusal, is_enabled=record is not None)
+        self.actions_by_name["details"].setEnabled(record is not None)
         permit(self.actions_by_name["star"], refusal, is_enabled=is_there)
         self.actions_by_name["star"].setText("Un&star" if record is not None and record.starred else "&Star")
         # The copy here is everybody's own to delete.
@@ -196,6 +211,7 @@ class SessionsPage(QWidget):
         """Say of the selected session what its row has no room for."""
         record = self.selected
         words = [session_title(record), state_words(record), record.stop_reason, record.notes] if record else []
+        words += own_words(record) if record else []
         if record is not None and record.archived_count:
             words.append(f"{format_count(record.archived_count)} messages in the archive")
         self.about.setText("  ·  ".join(part for part in words if part))
@@ -203,8 +219,9 @@ class SessionsPage(QWidget):
     def _lay_out(self) -> None:
         row = QHBoxLayout()
         row.setSpacing(SPACE)
-        for action in self.actions_by_name.values():
-            row.addWidget(_button(action))
+        for name, action in self.actions_by_name.items():
+            if name != "details":  # in the menu of a right click: the row is full
+                row.addWidget(_button(action))
         row.addStretch(1)
         row.addWidget(self.search, 1)
         row.addWidget(self.trash)
@@ -217,6 +234,18 @@ class SessionsPage(QWidget):
 
 
 class _SortedSessions(QSortFilterProxyModel):
+    _search = SessionSearch("")
+
+    def search_for(self, text: str) -> None:
+        """Show only the sessions that a search finds, in what is written of them or in what their rows show."""
+        self._search = SessionSearch(text)
+        self.invalidateFilter()
+
+    def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:
+        model = self.sourceModel()
+        shown = [str(model.index(row, column).data() or "") for column in range(model.columnCount())]
+        return self._search.matches(model.record(row), shown)
+
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.DisplayRole) -> Any:
         text = super().headerData(section, orientation, role)
         if role == Qt.DisplayRole and orientation == Qt.Horizontal and section == self.sortColumn():

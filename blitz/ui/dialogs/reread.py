@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PyQt5.QtCore import Qt
 from PyQt5.QtWidgets import (
-    QComboBox,
     QDialog,
     QDialogButtonBox,
     QFileDialog,
@@ -31,6 +30,7 @@ from blitz.ui.formats import MISSING
 from blitz.ui.source_rows import latest_rows
 from blitz.ui.theme import SPACE
 from blitz.ui.widgets.channel_grid import ChannelGrid
+from blitz.ui.widgets.choice import Choice
 
 _WORDS = (
     "What the devices sent stays as it was recorded; only how it is read changes. This becomes a version of the "
@@ -61,7 +61,7 @@ class RereadDialog(QDialog):
         self._last_values = last_values
         self._drafts: dict[str, DefinitionDraft] = {}
         self._grid: ChannelGrid | None = None
-        self.source = QComboBox()
+        self.source = Choice()
         self.source.addItems(list(self._sources))
         self.source.setToolTip("Whose channels are shown below")
         self.reason = QLineEdit()

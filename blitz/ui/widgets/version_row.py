@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from PyQt5.QtCore import pyqtSignal
-from PyQt5.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
+from PyQt5.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from blitz.data.definition_versions import DefinitionVersionRecord
 from blitz.ui.formats import format_moment
 from blitz.ui.theme import SPACE
+from blitz.ui.widgets.choice import Choice
 
 _LONGEST_REASON = 40
 
@@ -30,7 +31,7 @@ class VersionRow(QWidget):
         super().__init__(parent)
         self.version = version
         self.numbers = (0, *(each.number for each in versions))
-        self.choice = QComboBox()
+        self.choice = Choice()
         self.choice.setAccessibleName("Definitions")
         self.choice.setToolTip("By which definitions of its channels the session is read")
         self.choice.addItems(["the recording's", *map(_words, versions)])

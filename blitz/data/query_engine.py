@@ -79,8 +79,8 @@ class QueryTables:
 class QueryBatches:
     """A query that is ready to run, as an iterator of Arrow record batches; nothing is read before the first.
 
-    To be closed, or used in a ``with`` block. One thread reads it; :meth:`cancel` and :attr:`counts` are for any. What is
-    read is read in a thread of the query's own.
+    To be closed, or used in a ``with`` block. One thread reads it; :meth:`cancel` and :attr:`counts` are for any. The
+    engine works in threads of the query's own.
     """
 
     def __init__(

@@ -79,6 +79,11 @@ class SessionsModel(ColumnsModel):
         self._downloads.pop(session_id, None)
         self._tell_session(session_id)
 
+    @property
+    def records(self) -> tuple[SessionRecord, ...]:
+        """All sessions, as they are listed."""
+        return self._records
+
     def record(self, row: int) -> SessionRecord:
         """Return the session of a row."""
         return self._records[row]

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blitz.cli.asking import client_settings, confirm
+from blitz.cli.caches import CacheCommand, CachedSessionArgument, holding_cache
 from blitz.cli.copying import CacheOption
-from blitz.cli.options import EPILOG, ConfigOption, JsonOption, SessionArgument, YesOption
+from blitz.cli.options import EPILOG, ConfigOption, JsonOption, YesOption
 from blitz.cli.output import Output, local_time, plural
 
 if TYPE_CHECKING:
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog=EPILOG)(reread)
+    app.command(epilog=EPILOG, cls=CacheCommand)(reread)
 
 
 def reread(
-    session_id: SessionArgument,
+    session_id: CachedSessionArgument,
     definition: Annotated[
         Path | None,
         typer.Option("--definition", "-d", metavar="FILE", help="Read it by this board definition (TOML) from now on."),
@@ -56,7 +57,7 @@ def reread(
     from blitz.data.database_client import DatabaseClient
 
     out = Output(as_json)
-    path = _find(cache, config_file, session_id)
+    path = holding_cache(client_settings(None, None, config_file), session_id, cache)
     with DatabaseClient(path=str(path)) as database:
         if definition is not None:
             _correct(out, database, session_id, definition, source, reason)
@@ -66,28 +67,6 @@ def reread(
             _go_back(out, database, session_id, yes=yes)
         else:
             _list(out, database, session_id)
-
-
-def _find(cache: Path | None, config_file: Path | None, session_id: int) -> Path:
-    """Return the one cache that holds a session."""
-    from blitz.data.database_client import DatabaseClient
-    from blitz.errors import CacheError, SessionNotFound
-
-    if cache is not None:
-        if not cache.is_file():
-            raise CacheError(f"There is no cache {cache}.")
-        return cache
-    holding = []
-    for path in sorted(client_settings(None, None, config_file).cache_dir.glob("*.db")):
-        with DatabaseClient(path=str(path)) as database:
-            if any(copy.id == session_id and copy.sources for copy in database.session_records()):
-                holding.append(path)
-    if not holding:
-        raise SessionNotFound(f"Session {session_id} is not in a cache here. Bring it: 'blitz download {session_id}'.")
-    if len(holding) > 1:
-        names = ", ".join(map(str, holding))
-        raise CacheError(f"Several caches hold a session {session_id}; choose with --cache: {names}.")
-    return holding[0]
 
 
 def _correct(

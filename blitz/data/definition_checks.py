@@ -13,7 +13,9 @@ from blitz.errors import ConfigError, UnknownSource
 _LONGEST_UNIT = 32
 
 
-def with_definitions(sources: Sequence[Source], definitions: Mapping[str | int, BoardDefinition]) -> tuple[Source, ...]:
+def with_definitions(
+    sources: Sequence[Source], definitions: Mapping[str, BoardDefinition] | Mapping[int, BoardDefinition]
+) -> tuple[Source, ...]:
     """Return a session's source table with other definitions.
 
     :param definitions: by a source's name, for all rows with that name, or by its index, which goes before the name.
@@ -21,14 +23,15 @@ def with_definitions(sources: Sequence[Source], definitions: Mapping[str | int, 
     """
     names = {source.name for source in sources}
     indices = {source.index for source in sources}
-    for key in definitions:
+    by_key: dict[str | int, BoardDefinition] = dict(definitions.items())
+    for key in by_key:
         if key not in (names if isinstance(key, str) else indices):
             known = ", ".join(dict.fromkeys(source.name for source in sources)) or "none"
             raise UnknownSource(f"The session has no source {key!r}. It has: {known}.")
 
     def corrected(source: Source) -> Source:
-        key = source.index if source.index in definitions else source.name
-        return source.model_copy(update={"definition": definitions[key]}) if key in definitions else source
+        key = source.index if source.index in by_key else source.name
+        return source.model_copy(update={"definition": by_key[key]}) if key in by_key else source
 
     return tuple(map(corrected, sources))
 

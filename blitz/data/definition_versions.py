@@ -56,7 +56,7 @@ class DefinitionVersions(SessionCopies):
     def add_definition_version(
         self,
         session_id: int,
-        definitions: Mapping[str | int, BoardDefinition],
+        definitions: Mapping[str, BoardDefinition] | Mapping[int, BoardDefinition],
         reason: str = "",
         who: str = "",
     ) -> int:

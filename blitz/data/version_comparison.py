@@ -82,8 +82,8 @@ class _Pair:
         """Return what was counted."""
         return ChannelComparison(
             source=self.source,
-            before=self.before and self.before.name,
-            after=self.after and self.after.name,
+            before=_name(self.before),
+            after=_name(self.after),
             unit_before=self.before.unit if self.before else "",
             unit_after=self.after.unit if self.after else "",
             compared=self.compared,
@@ -113,7 +113,7 @@ def compare_readings(
     plans: dict[int, list[_Pair]] = {}
     for old, new in zip(before, after, strict=True):
         plans[old.index] = [
-            pairs.setdefault((old.name, first and first.name, second and second.name), _Pair(old.name, first, second))
+            pairs.setdefault((old.name, _name(first), _name(second)), _Pair(old.name, first, second))
             for first, second in match_channels(_channels(old), _channels(new))
         ]
     for block in blocks:
@@ -138,6 +138,10 @@ def _column(readings: Readings | None, channel: Channel | None) -> NDArray[np.fl
         return None
     names = [each.name for each in readings.channels]
     return readings.values[:, names.index(channel.name)] if channel.name in names else None
+
+
+def _name(channel: Channel | None) -> str | None:
+    return None if channel is None else channel.name
 
 
 def _channels(source: Source) -> tuple[Channel, ...]:

@@ -69,7 +69,7 @@ class VersionActions(QObject):
 
         def work(progress: Callable[[int, int], None], is_cancelled: Callable[[], bool]) -> History:
             with DatabaseClient(path=str(path)) as cache:
-                number = cache.add_definition_version(session_id, dict(definitions), reason, default_owner())
+                number = cache.add_definition_version(session_id, definitions, reason, default_owner())
             return load_history(path, session_id, progress, is_cancelled, number)
 
         def show(read_anew: History) -> None:

@@ -66,7 +66,8 @@ def test_what_cannot_be_is_told_in_a_sentence(shell: Callable[..., Any], tmp_pat
     assert "reads no message of sim2" in shell("7", "-d", "corrected.toml", "--source", "sim2", expect=2)
     (tmp_path / "corrected.toml").write_text(CORRECTED.replace('"08"', '"0a"'))
     assert "name one with --source" in shell("7", "-d", "corrected.toml", expect=1)
-    assert "Bring it: 'blitz download 12'" in shell("12", expect=1)
+    assert "Session 12 is not in a cache here." in shell("12", expect=1)
+    assert "Session -7 is not in a cache here." in shell("-7", "--list", expect=1)
     assert "There is no cache nowhere.db" in shell("7", "--cache", "nowhere.db", expect=1)
     assert "say one of" in shell("7", "--list", "--back", expect=2)
     assert shell("7", "--compare", "0", "4", as_json=True, expect=1)["error"]["code"] == "session_not_found"

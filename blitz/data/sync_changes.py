@@ -8,7 +8,7 @@ with an id below zero, which only this cache has.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session as Transaction
 
 from blitz.data.models import DefinitionVersion, Reading, Session, SessionCopy
@@ -96,5 +96,5 @@ def set_aside(db: Transaction, row: Session, started_ms: int) -> int | None:
     return kept_id
 
 
-def _others(session_id: int, started_ms: int) -> tuple[object, object]:
+def _others(session_id: int, started_ms: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return SessionCopy.session_ref_id == session_id, SessionCopy.started_ms != started_ms

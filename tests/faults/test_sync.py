@@ -70,6 +70,12 @@ class Bench:
             with DatabaseClient(path=path) as cache:
                 await client.download(self.session_id, cache)
 
+    def is_whole(self, path: Path) -> bool:
+        with DatabaseClient(path=path) as cache:
+            row = cache.get(Session, {"ref_id": self.session_id})
+        assert row is not None
+        return row.available
+
     def check_copy(self, path: Path, count: int) -> None:
         with DatabaseClient(path=path) as cache:
             found = [message for block in cache.session_blocks(self.session_id) for message in block.messages()]
@@ -221,13 +227,11 @@ async def test_old_copy_stands_until_the_new_one_is_whole(
         cache.update_session_records([record])
     for _ in range(chance.randrange(1, 3)):
         said = await suffer(bench, path, what, chance)
-        with DatabaseClient(path=path) as cache:
-            is_whole = cache.get(Session, {"ref_id": bench.session_id}).available
+        is_whole = bench.is_whole(path)
         log.info("whole: %s; %s", is_whole, said)
         bench.check_copy(path, MESSAGES if is_whole else OLD_MESSAGES)
         assert not (said and is_whole)
     await bench.download(bench.server.url, path)
     bench.check_copy(path, MESSAGES)
-    with DatabaseClient(path=path) as cache:
-        assert cache.get(Session, {"ref_id": bench.session_id}).available
+    assert bench.is_whole(path)
     path.unlink()

@@ -10,7 +10,6 @@ import pytest
 
 from blitz.data.blocks import MessageBlock, Read
 from blitz.data.database_client import DatabaseClient
-from blitz.data.models import Session
 from blitz.data.records import SessionRecord
 from blitz.data.sync_changes import CopyState
 from blitz.errors import ServerUnreachable
@@ -107,7 +106,7 @@ async def test_live_blocks_flow_into_the_cache_and_at_stop_the_session_is_there(
         await there.wait_for(lambda: there.whole == [7])
         assert there.server.asked == []
         assert there.numbers() == list(range(100))
-        assert there.cache.get(Session, {"ref_id": 7}).available
+        assert there.cache.copy_states() == {7: CopyState.WHOLE}
 
 
 async def test_late_joiner_fetches_the_beginning_and_what_the_live_view_did_not_bring() -> None:

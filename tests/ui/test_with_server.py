@@ -16,13 +16,14 @@ from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
+from blitz import Client
 from blitz.data.records import LinkState
 from blitz.io.address import ServerAddress
 from blitz.io.connection import AsyncClient
 from blitz.io.redis_child import RedisChild
 from blitz.io.simulated_device import SimulatedDevice
 from blitz.ui.dialogs.channels import ChannelsDialog
-from blitz.ui.feed import Connection, ConnectionState, RequestFailure
+from blitz.ui.feed import Connection, ConnectionState, RequestFailure, SessionList
 from blitz.ui.main_window import MainWindow
 from blitz.ui.models.sessions import COPY, state_words
 from blitz.ui.pages.history_page import HistoryPage
@@ -230,6 +231,22 @@ def test_a_session_is_here_at_stop_without_a_download(server: Any, open_window: 
     desk.act("view")
     desk.wait(lambda: desk.history() is not None)
     assert desk.history().history.record.message_count == desk.listed(session_id).message_count
+
+
+def test_all_sessions_come_by_themselves_where_that_is_set(server: Any, qtbot: QtBot, tmp_path: Path) -> None:
+    with Client(server.url) as client:
+        session_id = client.start("from elsewhere").id
+        client.stop(session_id)
+    feed = ServerLink(tmp_path / "caches", sync_mode="all", sync_period_s=3600)
+    listed: list[SessionList] = []
+    feed.sessions_listed.connect(listed.append)
+    try:
+        feed.connect_to(ServerAddress.parse(server.url))
+        qtbot.waitUntil(lambda: bool(listed) and session_id in listed[-1].local_ids, timeout=WAIT_MS)
+        qtbot.waitUntil(lambda: listed[-1].synchronised_at is not None, timeout=WAIT_MS)
+    finally:
+        feed.close()
+        feed.deleteLater()
 
 
 class HeldClient(AsyncClient):

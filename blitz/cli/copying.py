@@ -1,13 +1,12 @@
-"""Commands that bring sessions here: download into the cache, export as a file."""
+"""The command that brings a session into the cache, and what finds it there."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from blitz.cli.asking import ask, client_settings
-from blitz.cli.caches import CacheCommand, CachedSessionArgument, holding_cache
+from blitz.cli.caches import holding_cache
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, SessionArgument, TokenOption
 from blitz.cli.output import Output, Progress
 
@@ -23,17 +22,9 @@ CacheOption = Annotated[
 ]
 
 
-class Layout(StrEnum):
-    """How a CSV file is laid out."""
-
-    WIDE = "wide"
-    LONG = "long"
-
-
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add the command."""
     app.command(epilog=EPILOG)(download)
-    app.command(epilog=EPILOG, cls=CacheCommand)(export)
 
 
 def download(
@@ -55,47 +46,6 @@ def download(
     out.document(session=session, cache=str(path))
     so_far = " so far" if session.is_running else ""
     out.line(f"Session {session.id} is in the cache {path}: {session.message_count} messages{so_far}.")
-
-
-def export(
-    session_id: CachedSessionArgument,
-    file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="The same as --output.", show_default=False)
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="File to write or replace. [default: session-ID.csv]"),
-    ] = None,
-    layout: Annotated[Layout, typer.Option(help="A row a message, or a row a reading.")] = Layout.WIDE,
-    defuse: Annotated[
-        bool, typer.Option("--defuse", help="For spreadsheets: an apostrophe before names that look like formulas.")
-    ] = False,
-    cache: CacheOption = None,
-    server: ServerOption = None,
-    token: TokenOption = None,
-    config_file: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Write a session as a CSV file.
-
-    It is downloaded first when it is not in the cache, and read from the cache when the server is away.
-    """
-    if file is not None and output is not None:
-        raise typer.BadParameter("it is given by --output, too.", param_hint="FILE")
-    from blitz.data.database_client import DatabaseClient
-    from blitz.data.export import export_csv
-
-    out = Output(as_json)
-    cached = find_cache(client_settings(server, token, config_file), session_id, cache, out)
-    target = output or file or Path(f"session-{session_id}.csv")
-    with (
-        DatabaseClient(path=str(cached)) as database,
-        out.progress(f"Exporting session {session_id}") as progress,
-    ):
-        session = database.session_record(session_id)
-        written = export_csv(database, session_id, target, layout=layout.value, defuse=defuse, progress=progress)
-    out.document(path=str(written), layout=layout.value, session=session)
-    out.line(str(written))
 
 
 def find_cache(settings: "ClientSettings", session_id: int, cache: Path | None, out: Output) -> Path:

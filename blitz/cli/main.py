@@ -23,7 +23,9 @@ from blitz.cli import (
     devices,
     doctor,
     drill,
+    exporting,
     hooks,
+    importing,
     looking,
     notes,
     programs,
@@ -35,6 +37,7 @@ from blitz.cli import (
     syncing,
     token,
     trash,
+    verifying,
 )
 from blitz.cli.faults import ExitCode, report
 from blitz.cli.options import EPILOG
@@ -54,7 +57,10 @@ for part in (
     notes,
     recording,
     copying,
+    exporting,
+    verifying,
     syncing,
+    importing,
     rereading,
     querying,
     devices,

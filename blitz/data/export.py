@@ -244,7 +244,14 @@ def _sidecar(
         ),
         store_id=cache.store_id,
         session=contents.record.model_copy(update={"sources": contents.sources}),
-        definition_version=version,
+        definition_version=_version(cache, contents, version),
         definitions_sha256=definitions_sha256(contents.sources),
         raw=tuple(written.raw),
     )
+
+
+def _version(cache: DatabaseClient, contents: Contents, version: int | None) -> int | None:
+    """Return which version of the definitions was meant; None for readings that were added one by one."""
+    if version is not None or not contents.sources:
+        return version
+    return max((each.number for each in cache.definition_versions(contents.record.id)), default=0)

@@ -14,7 +14,7 @@ from blitz.io.device_program import KINDS
 COMMANDS = [
     *("serve", "client", "simulate"),
     *("status", "boards", "sessions"),
-    *("start", "stop", "download", "export", "sync", "reread", "query"),
+    *("start", "stop", "download", "export", "verify", "sync", "import", "pack", "unpack", "reread", "query"),
     *("command", "release", "retake", "attach", "bad-frames"),
     "definition",
     *("record", "replay"),

@@ -1,0 +1,78 @@
+"""The command that checks exported files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from blitz.cli.asking import client_settings
+from blitz.cli.copying import CacheOption
+from blitz.cli.options import ConfigOption, JsonOption
+from blitz.cli.output import Output, plural
+
+if TYPE_CHECKING:
+    from blitz.data.sidecar import Verdict
+
+_EPILOG = """\b
+Exit codes: 0 all files are as they were exported; 1 one of them is not, or
+cannot be checked; 2 wrong usage or setting; 130 ended with Ctrl-C."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog=_EPILOG)(verify)
+
+
+def verify(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="Exported files, with their sidecars.", show_default=False)
+    ],
+    cache: CacheOption = None,
+    config_file: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that exported files are as they were written.
+
+    Where a cache has the session, its raw messages are compared, too. No server is asked.
+    """
+    from blitz.errors import CacheError, VerificationError
+
+    out = Output(as_json)
+    folder = client_settings(None, None, config_file).cache_dir
+    if cache is not None and not cache.is_file():
+        raise CacheError(f"There is no cache {cache}.")
+    told: list[dict[str, Any]] = []
+    for file in files:
+        try:
+            with out.progress(file.name) as progress:
+                verdict = _verify(file, cache, folder, progress)
+            told.append({"is_verified": True, **verdict.model_dump()})
+            out.line(f"{file}: {_words(verdict)}")
+        except VerificationError as error:
+            told.append({"is_verified": False, "file": str(file.absolute()), "error": str(error)})
+            out.line(str(error))
+    out.document(files=told)
+    if not all(each["is_verified"] for each in told):
+        raise typer.Exit(1)
+
+
+def _verify(file: Path, cache: Path | None, folder: Path, progress: Any) -> "Verdict":
+    from blitz.data.cache_engine import cache_path
+    from blitz.data.database_client import DatabaseClient
+    from blitz.data.sidecar import read_sidecar, verify_file
+
+    store_id = read_sidecar(file).store_id
+    found = cache or (cache_path(folder, store_id) if store_id else None)
+    if found is None or not found.is_file():
+        return verify_file(file)
+    with DatabaseClient(path=str(found)) as database:
+        return verify_file(file, database, progress=progress)
+
+
+def _words(verdict: "Verdict") -> str:
+    rows = plural(verdict.rows, "row")
+    if verdict.raw_checked:
+        return (
+            f"as it was exported, {rows}; the raw messages of session {verdict.session_id} in the cache are the same."
+        )
+    return f"as it was exported, {rows}; session {verdict.session_id} is in no cache here to compare with."

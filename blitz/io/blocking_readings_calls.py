@@ -2,12 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from blitz.data.series import SeriesSet
-from blitz.data.series_request import Moment
-from blitz.data.spans import Spans
 from blitz.io.readings_calls import ReadingsCalls
+
+if TYPE_CHECKING:
+    from blitz.data.series import SeriesSet
+    from blitz.data.series_request import Moment
+    from blitz.data.spans import Spans
 
 _T = TypeVar("_T")
 
@@ -26,12 +28,12 @@ class BlockingReadingsCalls:
         self,
         session_id: int,
         channels: str | Iterable[str] | None = None,
-        start: Moment | None = None,
-        stop: Moment | None = None,
+        start: "Moment | None" = None,
+        stop: "Moment | None" = None,
         *,
         first: int = 0,
         count: int | None = None,
-    ) -> SeriesSet:
+    ) -> "SeriesSet":
         """Return channels of a session as arrays of times and values, decoded by the server."""
         return self._call(partial(self._calls.readings, session_id, channels, start, stop, first=first, count=count))
 
@@ -40,9 +42,9 @@ class BlockingReadingsCalls:
         session_id: int,
         step_s: float,
         channels: str | Iterable[str] | None = None,
-        start: Moment | None = None,
-        stop: Moment | None = None,
-    ) -> dict[str, Spans]:
+        start: "Moment | None" = None,
+        stop: "Moment | None" = None,
+    ) -> "dict[str, Spans]":
         """Return count, mean, smallest and largest value of each so many seconds, by channel."""
         return self._call(partial(self._calls.aggregated, session_id, step_s, channels, start, stop))
 
@@ -51,8 +53,8 @@ class BlockingReadingsCalls:
         session_id: int,
         columns: int = 1000,
         channels: str | Iterable[str] | None = None,
-        start: Moment | None = None,
-        stop: Moment | None = None,
-    ) -> dict[str, Spans]:
+        start: "Moment | None" = None,
+        stop: "Moment | None" = None,
+    ) -> "dict[str, Spans]":
         """Return what a picture of so many columns shows of each channel: the smallest and largest value of each."""
         return self._call(partial(self._calls.overview, session_id, columns, channels, start, stop))

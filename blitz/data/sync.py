@@ -17,7 +17,7 @@ from blitz.data.records import SessionRecord
 from blitz.data.sync_progress import Progress, ProgressMeter
 from blitz.errors import BlockError, CacheError
 
-__all__ = ["FETCH_MESSAGES", "Progress", "SyncCursor", "cache_path", "download", "next_run"]
+__all__ = ["FETCH_MESSAGES", "Progress", "SyncCursor", "cache_path", "download", "fetch_next", "is_here", "next_run"]
 
 log = logging.getLogger(__name__)
 
@@ -64,11 +64,6 @@ class SyncCursor:
         self.next_seq = self._cache.store_blocks(self.session.id, blocks)
         return self.next_seq
 
-    def is_finished_elsewhere(self) -> bool:
-        """Whether another download has made the session available meanwhile."""
-        row = self._cache.get(Session, {"ref_id": self.session.id, "time_started": self.session.started_ms})
-        return row is not None and row.available and row.number_of_readings >= self.session.message_count
-
     def finish(self, session: SessionRecord) -> None:
         """Make the copy the session's copy, if it has as many messages as ``session`` says.
 
@@ -111,8 +106,14 @@ async def download(
             _report(progress, watch, meter.add(cursor.next_seq - begin, block.raw.nbytes))
         await run(cursor.finish, session)
     except CacheError:
-        if not await run(cursor.is_finished_elsewhere):
+        if not await run(is_here, cache, session):  # another download has finished it meanwhile
             raise
+
+
+def is_here(cache: DatabaseClient, session: SessionRecord) -> bool:
+    """Whether all that a server tells of a session is in the cache."""
+    row = cache.get(Session, {"ref_id": session.id, "time_started": session.started_ms})
+    return row is not None and row.available and row.number_of_readings >= session.message_count
 
 
 async def fetch_next(fetch: Fetch, session: SessionRecord, next_seq: int) -> MessageBlock:

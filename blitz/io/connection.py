@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, overload
 from blitz.config import DEFAULT_HOST, DEFAULT_PORT
 from blitz.data.blocks import MessageBlock
 from blitz.data.records import SessionRecord, StatusRecord
-from blitz.errors import ConfigError
+from blitz.errors import ConfigError, ServerBusy
 from blitz.io.address import Host, ServerAddress
 from blitz.io.archive_calls import ArchiveCalls
 from blitz.io.device_calls import DeviceCalls
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from blitz.data.boards import Readings
     from blitz.data.database_client import DatabaseClient
     from blitz.data.sync import Progress
+
+_BUSY_ATTEMPTS = 10
+_BUSY_WAIT_S = 2.0
 
 
 class AsyncClient(
@@ -212,6 +215,11 @@ class AsyncClient(
         await run_in_thread(cache.bind_store, status.store_id)
 
         async def fetch(first: int, count: int) -> MessageBlock:
+            for _ in range(_BUSY_ATTEMPTS - 1):
+                try:
+                    return await self.messages(session.id, first, count)
+                except ServerBusy as error:  # its room is taken by other large answers, perhaps our own
+                    await asyncio.sleep(error.retry_after_s or _BUSY_WAIT_S)
             return await self.messages(session.id, first, count)
 
         async with ReadAhead(fetch, session.message_count) as read_ahead:

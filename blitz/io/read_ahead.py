@@ -8,8 +8,8 @@ from typing import Self
 from blitz.data.blocks import MessageBlock
 from blitz.data.sync import next_run
 
-_RUNS_AHEAD = 2
-"""Enough to hide the way there and back, and the server's work; a run of 65536 messages has a few megabytes."""
+_RUNS_AHEAD = 1
+"""Enough to hide the server's work and our own; a run of 65536 messages has a few megabytes."""
 
 
 class ReadAhead:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from blitz.data.blocks import PREVIEW_ID, MessageBlock
 from blitz.data.database_client import DatabaseClient
-from blitz.data.sync import FETCH_MESSAGES, SyncCursor, fetch_next
+from blitz.data.sync import FETCH_MESSAGES, SyncCursor, fetch_next, is_here
 from blitz.errors import BlitzError, CacheError
 from blitz.io.connection import AsyncClient
 from blitz.io.sync_threads import run_in_thread
@@ -113,11 +113,15 @@ class LiveCopy:
             await run_in_thread(cursor.take, blocks)
 
     async def _finish(self, session_id: int) -> None:
+        session, cache = await self._client.session(session_id), self._cache()
+        if cache is None or await run_in_thread(is_here, cache, session):  # a download was faster
+            self._cursor = None
+            self._take_waiting(session_id)
+            return
         await self._store(session_id)
         cursor = await self._begin(session_id)
         if cursor is None:
             return
-        session = await self._client.session(session_id)
         while cursor.next_seq < session.message_count:
             block = await fetch_next(self._fetching(session_id), session, cursor.next_seq)
             await run_in_thread(cursor.take, [block])
@@ -156,7 +160,8 @@ class LiveCopy:
         """Begin anew where another download has finished the copy; leave a session alone that cannot be had."""
         self._cursor = None
         self._failures += 1
-        level = logging.WARNING if isinstance(error, CacheError) and self._failures > 1 else logging.INFO
+        # The first can be that a download of the same session has ended; a full disk is told once.
+        level = logging.WARNING if isinstance(error, CacheError) and self._failures == 2 else logging.DEBUG
         log.log(level, "The running session is not copied into the cache at present: %s", error)
         if self._failures >= _ATTEMPTS and self._ended:
             self._ended.popleft()  # a download brings the rest

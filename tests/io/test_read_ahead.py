@@ -73,4 +73,4 @@ async def test_cancelling_gives_up_what_is_under_way() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert cancelled == 3
+    assert cancelled == 2

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 from PyQt5.QtCore import QObject, pyqtSignal
-from PyQt5.QtWidgets import QWidget
+from PyQt5.QtWidgets import QMessageBox, QWidget
 
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.database_client import DatabaseClient
@@ -42,6 +42,7 @@ class VersionActions(QObject):
         page.versions.chosen.connect(lambda version: self._open(page.history, version))
         page.versions.compared.connect(lambda version: self._compare(page, version))
         page.versions.reread_requested.connect(lambda: self.correct(page.history))
+        page.versions.deletion_requested.connect(lambda: self.delete(page.history))
 
     def correct(self, history: History) -> RereadDialog:
         """Ask for other definitions, keep them, and open the session by them."""
@@ -60,6 +61,40 @@ class VersionActions(QObject):
         dialog.rejected.connect(dialog.deleteLater)
         dialog.open()
         return dialog
+
+    def delete(self, history: History) -> QMessageBox:
+        """Ask, then delete the version that is shown, and open the session by the newest that is left."""
+        box = QMessageBox(QMessageBox.Warning, "Delete a version", "", parent=self._window)
+        box.setText(f"Delete version {history.version} of the definitions of “{session_title(history.record)}”?")
+        box.setInformativeText("The session itself stays as it is, and so do the definitions of its recording.")
+        do = box.addButton("Delete", QMessageBox.DestructiveRole)
+        cancel = box.addButton(QMessageBox.Cancel)
+        box.setDefaultButton(cancel)
+        box.setEscapeButton(cancel)
+
+        def answer() -> None:
+            if box.clickedButton() is do:
+                self._drop(history)
+            box.deleteLater()
+
+        box.finished.connect(answer)
+        box.open()
+        # A default button alone does not have the focus: Enter would press the first one.
+        cancel.setFocus()
+        return box
+
+    def _drop(self, history: History) -> None:
+        session_id, version, path = history.record.id, history.version, self._feed.cache_path
+        assert path is not None
+
+        def work(progress: Callable[[int, int], None], is_cancelled: Callable[[], bool]) -> History:
+            with DatabaseClient(path=str(path)) as cache:
+                cache.delete_definition_version(session_id, version)
+            return load_history(path, session_id, progress, is_cancelled)
+
+        job = self._jobs.run(f"Deleting version {version}", work)
+        job.succeeded.connect(self.history_loaded)
+        job.failed.connect(lambda error: self._tell(f"Version {version} was not deleted", error))
 
     def _keep(
         self, history: History, definitions: Mapping[str, BoardDefinition], reason: str, dialog: RereadDialog

@@ -125,6 +125,22 @@ def test_a_session_is_read_anew_and_compared_with_the_recording(
     assert shown_page(window).versions.compare.text() == "&Compare with version 1"
 
 
+def test_a_version_is_deleted_after_a_question(
+    window: Any, open_page: Callable[..., HistoryPage], path: Path, session_id: int, qtbot: QtBot
+) -> None:
+    with DatabaseClient(path=path) as cache:
+        cache.add_definition_version(session_id, {"scale": printed("mass", "drift", scale=2.0)})
+    page = open_page()
+    assert not page.versions.delete.isHidden()
+    for words, left in (("Cancel", 1), ("Delete", 0)):
+        box = window.version_actions.delete(page.history)
+        next(button for button in box.buttons() if button.text().replace("&", "") == words).click()
+        qtbot.waitUntil(lambda left=left: shown_page(window).history.version == left, timeout=10_000)
+    assert shown_page(window).versions.delete.isHidden()
+    with DatabaseClient(path=path) as cache:
+        assert cache.definition_versions(session_id) == []
+
+
 def test_what_cannot_be_is_said_in_the_dialog(
     window: Any, open_page: Callable[..., HistoryPage], path: Path, session_id: int, qtbot: QtBot, tmp_path: Path
 ) -> None:

@@ -24,6 +24,8 @@ class VersionRow(QWidget):
     compared = pyqtSignal(int)
     """The number of the version to draw as well; -1 for none."""
     reread_requested = pyqtSignal()
+    deletion_requested = pyqtSignal()
+    """Of the version that is shown."""
 
     def __init__(
         self, version: int, versions: Sequence[DefinitionVersionRecord], parent: QWidget | None = None
@@ -43,6 +45,9 @@ class VersionRow(QWidget):
         self.reread = QPushButton("Read &anew…")
         self.reread.setToolTip("Correct scale, zero, unit or names of channels; what was recorded is not changed")
         self.reread.clicked.connect(self.reread_requested)
+        self.delete = QPushButton("Delete…")
+        self.delete.setToolTip("Delete this version of the definitions; the recording's own stay")
+        self.delete.clicked.connect(self.deletion_requested)
         caption = QLabel("&Definitions")
         caption.setBuddy(self.choice)
         caption.setProperty("kind", "muted")
@@ -52,6 +57,8 @@ class VersionRow(QWidget):
         for widget in (caption, self.choice, self.compare):
             widget.setVisible(bool(versions))
             row.addWidget(widget)
+        self.delete.setVisible(version > 0)
+        row.insertWidget(2, self.delete)
         row.addWidget(self.reread)
 
     @property

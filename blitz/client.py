@@ -10,7 +10,9 @@ from PyQt5.QtCore import QCoreApplication, QSettings, Qt, QTimer
 from PyQt5.QtWidgets import QApplication
 
 from blitz.config import ClientSettings
+from blitz.data.export_at_stop import rule_of
 from blitz.io.address import ServerAddress
+from blitz.ui.export_at_stop import ExportAtStop
 from blitz.ui.icon import build_icon
 from blitz.ui.main_window import MainWindow
 from blitz.ui.preferences import Preferences
@@ -29,6 +31,7 @@ def run(settings: ClientSettings) -> int:
     preferences = Preferences(QSettings(QSettings.IniFormat, QSettings.UserScope, "blitz", "client"))
     feed = ServerLink(settings.cache_dir, sync_mode=settings.sync, sync_period_s=settings.sync_period_s)
     window = MainWindow(feed, preferences, Appearance(application))
+    exports = ExportAtStop(feed, window.notices, rule_of(settings), window)
     window.connect_to(ServerAddress.parse(settings.server, token=settings.token, fingerprint=settings.fingerprint))
     window.show()
     hook_before = sys.excepthook
@@ -44,6 +47,7 @@ def run(settings: ClientSettings) -> int:
         signal.signal(signal.SIGINT, before)
         sys.excepthook = hook_before
         feed.close()
+        exports.close()
 
 
 def _apologise(

@@ -180,6 +180,12 @@ class ClientSettings(_Settings):
         "chosen", description="which sessions come into the cache without being asked for"
     )
     sync_period_s: float = Field(300.0, ge=1, description="time from one synchronisation to the next, in seconds")
+    export_dir: Path | None = Field(None, description="where each session is exported to when it stops; absent: nowhere")
+    export_pattern: str = Field(
+        "{date}_{name}_{id}", description="names of such files: {date}, {time}, {name}, {id}, {owner}, own fields"
+    )
+    export_format: Literal["csv", "parquet", "feather", "hdf5", "xlsx"] = Field("csv", description="of such files")
+    export_preset: Literal["analysis", "spreadsheet"] = Field("analysis", description="of such files")
 
 
 _S = TypeVar("_S", bound=_Settings)

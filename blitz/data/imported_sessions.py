@@ -16,6 +16,7 @@ from sqlalchemy import Select, Update, delete, func, select, update
 from blitz.data.blocks import MessageBlock
 from blitz.data.definition_versions import DefinitionVersions
 from blitz.data.models import DefinitionVersion, Session, SessionCopy
+from blitz.data.pending_exports import PendingExports
 from blitz.data.records import SessionRecord
 from blitz.data.session_list import find_copy
 from blitz.errors import CacheError
@@ -27,7 +28,7 @@ _ABANDONED_AFTER_MS = 600_000
 _VERSION_FIELDS = ("number", "created_ms", "who", "reason", "definitions")
 
 
-class ImportedSessions(DefinitionVersions):
+class ImportedSessions(PendingExports, DefinitionVersions):
     """The part of the cache that takes in files."""
 
     def import_file(

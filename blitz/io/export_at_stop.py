@@ -1,0 +1,114 @@
+"""A thread that exports sessions by themselves when they stop, and tries again until it works.
+
+Owns the thread and its copy of the cache; what is exported and when stands in :mod:`blitz.data.export_at_stop`.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from blitz.data.database_client import DatabaseClient
+from blitz.data.export_at_stop import ExportRule, ExportsAtStop, Outcome
+from blitz.data.records import SessionRecord
+from blitz.errors import BlitzError
+
+log = logging.getLogger(__name__)
+
+_LONGEST_WAIT_S = 1.0
+_Order = Callable[[ExportsAtStop], None]
+
+
+class ExportThread:
+    """Exports beside everything else; its methods return at once, and may be called from any thread.
+
+    :param rule: where to, and how.
+    :param tell: called in the thread with what came of each attempt.
+    :param fetch: called in the thread with a session that must be downloaded first.
+    """
+
+    def __init__(self, rule: ExportRule, tell: Callable[[Outcome], None], fetch: Callable[[int], None]) -> None:
+        self._rule = rule
+        self._tell = tell
+        self._fetch = fetch
+        self._orders: queue.SimpleQueue[_Order | Path | None] = queue.SimpleQueue()
+        self._is_over = threading.Event()
+        self._cache: DatabaseClient | None = None
+        self._exports: ExportsAtStop | None = None
+        self._thread = threading.Thread(target=self._run, name="blitz export at stop", daemon=True)
+        self._thread.start()
+
+    def use_cache(self, path: Path) -> None:
+        """Export from this cache from now on, what was left over included."""
+        self._orders.put(path)
+
+    def see(self, records: Iterable[SessionRecord]) -> None:
+        """Take in sessions as the server tells them."""
+        told = tuple(records)
+        self._orders.put(lambda exports: _ignore(exports.see(told)))
+
+    def stopped(self, record: SessionRecord) -> None:
+        """Export a session that has stopped."""
+        self._orders.put(lambda exports: exports.stopped(record))
+
+    def retry(self, session_id: int | None = None) -> None:
+        """Try a session again at once; without one, look whether something is due."""
+        self._orders.put(lambda exports: None if session_id is None else exports.retry(session_id))
+
+    def close(self) -> None:
+        """End the thread; what is under way is tried again at the next start."""
+        self._is_over.set()
+        self._orders.put(None)
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        try:
+            while not self._is_over.is_set():
+                self._wait_and_obey()
+                if self._exports is not None:
+                    self._try_what_is_due(self._exports)
+        finally:
+            if self._cache is not None:
+                self._cache.close()
+
+    def _wait_and_obey(self) -> None:
+        try:
+            order = self._orders.get(timeout=_LONGEST_WAIT_S)
+        except queue.Empty:
+            return
+        try:
+            if isinstance(order, Path):
+                self._open(order)
+            elif order is not None and self._exports is not None:
+                order(self._exports)
+        except BlitzError as error:
+            log.warning("Exports at Stop: %s", error)
+        except Exception:
+            log.exception("Exports at Stop")
+
+    def _open(self, path: Path) -> None:
+        if self._cache is not None:
+            self._cache.close()
+            self._cache = self._exports = None
+        self._cache = DatabaseClient(path=str(path))
+        self._exports = ExportsAtStop(self._cache, self._rule)
+
+    def _try_what_is_due(self, exports: ExportsAtStop) -> None:
+        try:
+            for due in exports.due():
+                outcome = exports.attempt(due, is_cancelled=self._is_over.is_set)
+                if self._is_over.is_set():
+                    return
+                if outcome is not None and outcome.is_wanted:
+                    self._fetch(due.session_id)
+                elif outcome is not None:
+                    self._tell(outcome)
+        except BlitzError as error:
+            log.warning("Exports at Stop: %s", error)
+        except Exception:
+            log.exception("Exports at Stop")
+
+
+def _ignore(_: object) -> None:
+    """An order returns nothing."""

@@ -1,0 +1,85 @@
+"""The window's side of exports at Stop: what the feed tells goes to the thread, what came of it to the notices."""
+
+from pathlib import Path
+
+from PyQt5.QtCore import QObject, QUrl, pyqtSignal
+from PyQt5.QtGui import QDesktopServices
+
+from blitz.data.export_at_stop import ExportRule, Outcome
+from blitz.data.records import StatusRecord
+from blitz.io.export_at_stop import ExportThread
+from blitz.ui.feed import Feed, SessionList
+from blitz.ui.models.sessions import session_title
+from blitz.ui.widgets.notices import NoticeAction, NoticesArea
+
+
+class ExportAtStop(QObject):
+    """Exports each session that stops, where the settings say so.
+
+    :param rule: None: nothing is exported by itself.
+    """
+
+    _attempted = pyqtSignal(object)
+    _wanted = pyqtSignal(int)
+
+    def __init__(
+        self, feed: Feed, notices: NoticesArea, rule: ExportRule | None, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._notices = notices
+        self._told: dict[int, str] = {}
+        self._running: int | None = None
+        self._thread: ExportThread | None = None
+        if rule is None:
+            return
+        # The thread's calls become signals, which arrive in the window's own thread.
+        self._attempted.connect(self._show)
+        self._wanted.connect(feed.download)
+        self._thread = thread = ExportThread(rule, self._attempted.emit, self._wanted.emit)
+        feed.cache_opened.connect(thread.use_cache)
+        feed.session_started.connect(lambda record: thread.see([record]))
+        feed.session_stopped.connect(thread.stopped)
+        feed.status_received.connect(self._see_running)
+        feed.sessions_listed.connect(self._see_list)
+        feed.download_finished.connect(thread.retry)
+        if feed.cache_path is not None:
+            thread.use_cache(feed.cache_path)
+
+    def close(self) -> None:
+        """End the thread."""
+        if self._thread is not None:
+            self._thread.close()
+
+    def _see_running(self, status: StatusRecord) -> None:
+        running = status.session
+        if running is not None and running.id != self._running and self._thread is not None:
+            self._thread.see([running])
+        self._running = running.id if running is not None else None
+
+    def _see_list(self, listed: SessionList) -> None:
+        if self._thread is not None:
+            self._thread.see(listed.records)
+
+    def _show(self, outcome: Outcome) -> None:
+        session_id = outcome.export.session_id
+        title = f"Session {session_id}" if outcome.record is None else session_title(outcome.record)
+        if outcome.path is not None:
+            self._told.pop(session_id, None)
+            folder = str(outcome.path.parent)
+            action = NoticeAction("Open folder", lambda: _open_folder(folder))
+            self._notices.tell("info", f"Exported “{title}” to {outcome.path}", action)
+        elif self._told.get(session_id) != outcome.error:  # once for each reason, not at each attempt
+            self._told[session_id] = outcome.error
+            again = NoticeAction("Try again", lambda: self._retry(session_id), is_final=True)
+            later = " It is tried again by itself." if outcome.retry_s is not None else ""
+            text = f"“{title}” was not exported: {outcome.error}{later}"
+            self._notices.tell("warning", text, again if outcome.retry_s is not None else None)
+
+    def _retry(self, session_id: int) -> None:
+        self._told.pop(session_id, None)
+        if self._thread is not None:
+            self._thread.retry(session_id)
+
+
+def _open_folder(folder: str) -> None:
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(Path(folder))))

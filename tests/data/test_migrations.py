@@ -1,13 +1,14 @@
 """The revisions of the cache's schema, and caches that earlier versions wrote."""
 
 import contextlib
+import gzip
 import importlib.resources
 import os
 import pwd
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -197,3 +198,19 @@ def test_the_cache_that_version_0_3_0_wrote_is_read(tmp_path: Path) -> None:
         ]
         assert client.begin_download(client.session_record(2)) == 0
         assert client.get_or_create_category("first") == client.get(Category, {"variable_name": "first"}).id
+
+
+def test_a_download_that_version_0_3_0_began_goes_on(
+    tmp_path: Path, example: Callable[..., Any], all_readings: Callable[..., Any]
+) -> None:
+    path = tmp_path / "cache.db"
+    path.write_bytes(gzip.decompress((CACHES / "v0.3.0-unfinished.db.gz").read_bytes()))
+    with DatabaseClient(path=path) as client:
+        assert client.get(Setting, {"key": "plot_window"}).value == "10 s"
+        assert [row.description for row in client.all(Notification)] == ["cable"]
+        assert [reading.value for reading in client.get_session_readings(3)] == [2.5]
+        session = example(600)
+        assert not client.get(Session, {"ref_id": 7}).available
+        assert client.begin_download(session.record) == 300
+        session.fill(client)
+        assert all_readings(client, 7) == session.readings()

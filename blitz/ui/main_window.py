@@ -177,7 +177,9 @@ class MainWindow(QMainWindow):
                     page.plot.setXRange(*old.plot.time_range, padding=0)
                 self.tabs.close_page(old)
         self.version_actions.serve(page)
-        page.export_requested.connect(self.session_actions.export)
+        page.export_requested.connect(
+            lambda number: self.session_actions.export(number, page.plot.time_range, history.version)
+        )
         names, number = tuple(dict.fromkeys(source.name for source in history.record.sources)), page.session_id
         page.markers.add_requested.connect(lambda at_s: self.note_actions.add_marker(number, at_s, names))
         page.markers.chosen.connect(lambda marker: self.note_actions.edit_marker(number, marker, names))

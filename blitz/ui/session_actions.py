@@ -6,16 +6,17 @@ Viewing and exporting need the session in the cache: where it is not, it is down
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
-from typing import Literal
 
 from PyQt5.QtCore import QObject, QUrl, pyqtSignal
 from PyQt5.QtGui import QDesktopServices
-from PyQt5.QtWidgets import QFileDialog, QMessageBox, QWidget
+from PyQt5.QtWidgets import QMessageBox, QWidget
 
+from blitz.data.boards import channel_labels
 from blitz.data.database_client import DatabaseClient
-from blitz.data.export import export_csv
+from blitz.data.export import export_session
 from blitz.data.records import SessionRecord
-from blitz.errors import DownloadCancelled
+from blitz.errors import DownloadCancelled, SessionNotFound
+from blitz.ui.dialogs.export import ExportDialog, ExportWish
 from blitz.ui.dialogs.session_words import SessionWordsDialog
 from blitz.ui.feed import Feed, RequestFailure
 from blitz.ui.formats import format_count, format_moment
@@ -25,10 +26,6 @@ from blitz.ui.models.sessions import SessionsModel, session_title
 from blitz.ui.preferences import Preferences
 from blitz.ui.widgets.notices import NoticeAction, NoticesArea
 
-Layout = Literal["wide", "long"]
-WIDE_FILTER = "CSV, a row a message (*.csv)"
-LONG_FILTER = "CSV, a row a reading (*.csv)"
-SHEET_FILTER = "CSV for a spreadsheet, names never taken for formulas (*.csv)"
 _IN_TRASH = "The server has it in its trash, from which it can be restored. This deletes the copy on this computer."
 
 
@@ -87,51 +84,59 @@ class SessionActions(QObject):
         self._wishes.pop(session_id, None)
         self._feed.cancel_download(session_id)
 
-    def export(self, session_id: int) -> None:
-        """Ask for a file and write the session into it."""
+    def export(self, session_id: int, shown_s: tuple[float, float] | None = None, version: int | None = None) -> None:
+        """Ask what is wanted of a session, and where, and write it.
+
+        :param shown_s: what a plot shows of it, in seconds since the Unix epoch.
+        :param version: of the definitions; None for the newest.
+        """
         if not self._is_here(session_id, _Wish.EXPORT):
             return
-        dialog = QFileDialog(self._window, f"Export {self._title(session_id)}")
-        dialog.setAcceptMode(QFileDialog.AcceptSave)
-        dialog.setNameFilters([WIDE_FILTER, LONG_FILTER, SHEET_FILTER])
-        dialog.setDefaultSuffix("csv")
-        folder = self._preferences.export_folder or str(Path.home())
-        dialog.setDirectory(folder)
-        dialog.selectFile(_file_name(self._title(session_id)))
-        dialog.accepted.connect(
-            lambda: self.export_to(
-                session_id,
-                Path(dialog.selectedFiles()[0]),
-                "long" if dialog.selectedNameFilter() == LONG_FILTER else "wide",
-                defuse=dialog.selectedNameFilter() == SHEET_FILTER,
-            )
-        )
+        path = self._feed.cache_path
+        assert path is not None
+        job = self._jobs.run(f"Opening {self._title(session_id)}", lambda _, __: _labels(path, session_id, version))
+        job.succeeded.connect(lambda labels: self._ask_for_export(session_id, labels, shown_s, version))
+        job.failed.connect(lambda error: self._tell_failure(f"Session {session_id} was not exported", error))
+
+    def _ask_for_export(
+        self, session_id: int, labels: list[str], shown_s: tuple[float, float] | None, version: int | None
+    ) -> None:
+        title = self._title(session_id)
+        folder = Path(self._preferences.export_folder or Path.home())
+        dialog = ExportDialog(title, folder, _file_stem(title), labels, shown_s, version, self._window)
+        dialog.accepted.connect(lambda: self.export_to(session_id, dialog.wish))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
-    def export_to(self, session_id: int, path: Path, layout: Layout = "wide", defuse: bool = False) -> None:
-        """Write a session that is here into a file."""
+    def export_to(self, session_id: int, wish: ExportWish) -> None:
+        """Write what is wanted of a session that is here."""
         cache_path = self._feed.cache_path
         assert cache_path is not None
-        self._preferences.export_folder = str(path.parent)
+        self._preferences.export_folder = str(wish.path.parent)
+        warnings: list[str] = []
 
         def work(progress: Callable[[int, int], None], is_cancelled: Callable[[], bool]) -> Path:
-            cache = DatabaseClient(path=str(cache_path))
-            try:
-                return export_csv(
+            start_s, stop_s = wish.span_s or (None, None)
+            with DatabaseClient(path=str(cache_path)) as cache:
+                return export_session(
                     cache,
                     session_id,
-                    path,
-                    layout=layout,
-                    defuse=defuse,
+                    wish.path,
+                    format=wish.format,
+                    layout=wish.layout,
+                    preset=wish.preset,
+                    channels=wish.channels,
+                    start=start_s,
+                    stop=stop_s,
+                    version=wish.version,
+                    sidecar=wish.has_sidecar,
                     progress=progress,
                     is_cancelled=is_cancelled,
+                    warn=warnings.append,
                 )
-            finally:
-                cache.close()
 
         job = self._jobs.run(f"Exporting {self._title(session_id)}", work)
-        job.succeeded.connect(self._tell_export)
+        job.succeeded.connect(lambda path: self._tell_export(path, warnings))
         job.failed.connect(lambda error: self._tell_failure(f"Session {session_id} was not exported", error))
 
     def rename(self, session_id: int) -> None:
@@ -211,9 +216,11 @@ class SessionActions(QObject):
         self._wishes.pop(session_id, None)
         self._sessions.end_progress(session_id)
 
-    def _tell_export(self, path: Path) -> None:
+    def _tell_export(self, path: Path, warnings: list[str]) -> None:
         folder = NoticeAction("Open folder", lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent))))
         self._notices.tell("info", f"Exported to {path}", folder)
+        for sentence in warnings:
+            self._notices.tell("warning", sentence)
 
     def _tell_failure(self, action: str, error: Exception) -> None:
         if isinstance(error, DownloadCancelled):
@@ -241,7 +248,16 @@ def _what_goes(record: SessionRecord, is_local: bool, is_gone: bool, has_trash: 
     return f"{what} There is no copy on this computer: deleted on the server, it is gone for everyone."
 
 
-def _file_name(title: str) -> str:
-    """Turn a title into a file's name that every system takes."""
+def _labels(cache_path: Path, session_id: int, version: int | None) -> list[str]:
+    """Return the channels of a session that is in the cache."""
+    with DatabaseClient(path=str(cache_path)) as cache:
+        try:
+            return list(dict.fromkeys(channel_labels(cache.session_sources(session_id, version)).values()))
+        except SessionNotFound:
+            return [reading.category.variable_name for reading in cache.get_session_variables(session_id)]
+
+
+def _file_stem(title: str) -> str:
+    """Turn a title into a file's name that every system takes, without its ending."""
     kept = "".join(char if char.isalnum() or char in " -_.()" else "-" for char in title).strip(" .")
-    return f"{kept or 'session'}.csv"
+    return kept or "session"

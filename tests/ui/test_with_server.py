@@ -23,6 +23,7 @@ from blitz.io.connection import AsyncClient
 from blitz.io.redis_child import RedisChild
 from blitz.io.simulated_device import SimulatedDevice
 from blitz.ui.dialogs.channels import ChannelsDialog
+from blitz.ui.dialogs.export import ExportWish
 from blitz.ui.feed import Connection, ConnectionState, RequestFailure, SessionList
 from blitz.ui.main_window import MainWindow
 from blitz.ui.models.sessions import COPY, state_words
@@ -138,7 +139,7 @@ def test_a_session_is_started_watched_stopped_viewed_exported_and_deleted(desk: 
     assert window.sessions_page.sessions.is_local(session_id)
 
     path = tmp_path / "first light.csv"
-    window.session_actions.export_to(session_id, path)
+    window.session_actions.export_to(session_id, ExportWish(path))
     desk.wait(lambda: window.notices.texts)
     assert window.notices.texts == [f"Exported to {path}"]
     with path.open(newline="") as file:

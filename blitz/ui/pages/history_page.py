@@ -171,7 +171,11 @@ class HistoryPage(QWidget):
             ("Zoom in", "See less time, larger (+)", lambda: self.plot.zoom(0.5)),
             ("Zoom out", "See more time (−)", lambda: self.plot.zoom(2.0)),
             ("Whole session", "See everything (Home)", self.plot.fit),
-            ("Export CSV…", "Write the session to a CSV file", lambda: self.export_requested.emit(self.session_id)),
+            (
+                "Export…",
+                "Write the session, or what the plot shows, to a file",
+                lambda: self.export_requested.emit(self.session_id),
+            ),
         ):
             button = QPushButton(label)
             button.setToolTip(words_)

@@ -1,0 +1,177 @@
+"""Asks what of a session is written, as what, and where."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PyQt5.QtCore import Qt
+from PyQt5.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
+
+from blitz.data.export_formats import FileFormat, Layout, Preset
+from blitz.ui.dialogs.form import Form
+from blitz.ui.theme import SPACE
+from blitz.ui.widgets.choice import Choice
+
+FORMATS = (
+    (FileFormat.CSV, "CSV: text, for any program"),
+    (FileFormat.XLSX, "Excel"),
+    (FileFormat.PARQUET, "Parquet: small and fast, for analysis"),
+    (FileFormat.FEATHER, "Feather (Arrow): fast, for analysis"),
+    (FileFormat.HDF5, "HDF5: for MATLAB and others"),
+)
+_PRESETS: tuple[tuple[Preset, str], ...] = (
+    ("analysis", "Analysis: every message, UTC, exact values"),
+    ("spreadsheet", "Spreadsheet: a row a second, local time"),
+)
+_LAYOUTS: tuple[tuple[Layout, str], ...] = (
+    ("wide", "Wide: a column a channel"),
+    ("long", "Long: a row a reading"),
+)
+_SHEETS = (FileFormat.CSV, FileFormat.XLSX)
+"""Formats that people open with a spreadsheet program: asked for one of them, the preset is for that."""
+
+
+@dataclass(frozen=True)
+class ExportWish:
+    """What an operator wants written.
+
+    :param channels: labels; None for all.
+    :param span_s: from and to, in seconds since the Unix epoch; None for the whole session.
+    :param version: of the definitions; None for the newest.
+    """
+
+    path: Path
+    format: FileFormat = FileFormat.CSV
+    layout: Layout = "wide"
+    preset: Preset = "analysis"
+    channels: tuple[str, ...] | None = None
+    span_s: tuple[float, float] | None = None
+    version: int | None = None
+    has_sidecar: bool = True
+
+
+class ExportDialog(Form):
+    """Format, preset, layout, range, channels and file.
+
+    :param stem: name of the file without its ending.
+    :param labels: the session's channels.
+    :param shown_s: what of the session a plot shows, as for :class:`ExportWish`; None where there is no plot.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        folder: Path,
+        stem: str,
+        labels: Sequence[str],
+        shown_s: tuple[float, float] | None = None,
+        version: int | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(f"Export {title}", "&Export", parent=parent)
+        self._labels = tuple(labels)
+        self._shown_s = shown_s
+        self._version = version
+        self.format = _choice([words for _, words in FORMATS])
+        self.preset = _choice([words for _, words in _PRESETS])
+        self.layout_ = _choice([words for _, words in _LAYOUTS])
+        self.range = _choice(["Whole session", "What the plot shows"])
+        self.range.setEnabled(shown_s is not None)
+        self.channels = self._list()
+        self.file = QLineEdit(str(folder / f"{stem}{FileFormat.CSV.suffix}"))
+        self.sidecar = QCheckBox("Write a sidecar, by which “blitz verify” checks the &file")
+        self.sidecar.setChecked(True)
+        browse = QPushButton("&Browse…")
+        browse.clicked.connect(self._browse)
+        place = QWidget()
+        row = QHBoxLayout(place)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(SPACE)
+        row.addWidget(self.file, 1)
+        row.addWidget(browse)
+        for label, field in (
+            ("For&mat", self.format),
+            ("&Preset", self.preset),
+            ("&Layout", self.layout_),
+            ("&Range", self.range),
+            ("&Channels", self.channels),
+            ("&To", place),
+            ("", self.sidecar),
+        ):
+            self.add(label, field)
+        self.setMinimumWidth(72 * SPACE)
+        self.format.currentIndexChanged.connect(self._take_format)
+        self.file.textChanged.connect(self._check)
+        self.channels.itemChanged.connect(self._check)
+        self._check()
+
+    @property
+    def wish(self) -> ExportWish:
+        """What was chosen."""
+        chosen = tuple(item.text() for item in self._entries() if item.checkState() == Qt.Checked)
+        return ExportWish(
+            Path(self.file.text().strip()).expanduser(),
+            FORMATS[self.format.currentIndex()][0],
+            _LAYOUTS[self.layout_.currentIndex()][0],
+            _PRESETS[self.preset.currentIndex()][0],
+            None if chosen == self._labels else chosen,
+            self._shown_s if self.range.currentIndex() == 1 else None,
+            self._version,
+            self.sidecar.isChecked(),
+        )
+
+    def _list(self) -> QListWidget:
+        names = QListWidget()
+        names.setAccessibleName("Channels")
+        names.setSelectionMode(QAbstractItemView.NoSelection)
+        names.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Preferred)
+        names.setMinimumHeight(14 * SPACE)
+        for label in self._labels:
+            entry = QListWidgetItem(label, names)
+            entry.setFlags(Qt.ItemIsEnabled | Qt.ItemIsUserCheckable)
+            entry.setCheckState(Qt.Checked)
+        return names
+
+    def _entries(self) -> list[QListWidgetItem]:
+        entries = (self.channels.item(row) for row in range(self.channels.count()))
+        return [entry for entry in entries if entry is not None]
+
+    def _take_format(self, index: int) -> None:
+        """Let the file's ending follow; Excel is for a spreadsheet, the others are for programs."""
+        chosen = FORMATS[index][0]
+        path = Path(self.file.text().strip())
+        if path.suffix in {each.suffix for each in FileFormat}:
+            self.file.setText(str(path.with_suffix(chosen.suffix)))
+        self.preset.setEnabled(chosen in _SHEETS)
+        self.preset.setCurrentIndex(1 if chosen is FileFormat.XLSX else 0)
+
+    def _check(self) -> None:
+        has_channel = not self._labels or any(entry.checkState() == Qt.Checked for entry in self._entries())
+        self.say_wrong("" if has_channel else "Choose a channel, or there is nothing to write.")
+        self.accept_button.setEnabled(has_channel and bool(self.file.text().strip()))
+
+    def _browse(self) -> None:
+        dialog = QFileDialog(self, "Export to", str(Path(self.file.text()).parent))
+        dialog.setAcceptMode(QFileDialog.AcceptSave)
+        dialog.selectFile(Path(self.file.text()).name)
+        dialog.fileSelected.connect(self.file.setText)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+
+def _choice(words: Sequence[str]) -> Choice:
+    choice = Choice()
+    choice.addItems(words)
+    choice.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
+    return choice

@@ -113,8 +113,7 @@ def at_times(series: Series, wanted_ns: NDArray[np.int64], how: How, max_gap_ns:
     :returns: float64, shape (n,), NaN where there is none.
     :raises SeriesError: if there is no such way.
     """
-    if how not in get_args(How):
-        raise SeriesError(f"Values cannot be aligned by {how!r}. The ways are: {', '.join(get_args(How))}.")
+    check_how(how)
     is_value = ~np.isnan(series.values)
     time_ns, values = series.time_ns[is_value], series.values[is_value]
     if not len(values):
@@ -138,6 +137,12 @@ def at_times(series: Series, wanted_ns: NDArray[np.int64], how: How, max_gap_ns:
         line = values[left] * (1 - share) + values[right] * share
     at_value = (behind > 0) & (since_left == 0)
     return np.where(at_value, values[left], np.where(is_between, line, np.nan))
+
+
+def check_how(how: object) -> None:
+    """Raise SeriesError unless it is a way to bring values to other times."""
+    if how not in get_args(How):
+        raise SeriesError(f"Values cannot be aligned by {how!r}. The ways are: {', '.join(get_args(How))}.")
 
 
 def usual_gap_ns(series: Series) -> int:

@@ -5,18 +5,19 @@ operators and the functions below, and nothing else: a formula from a file can c
 """
 
 import ast
+import dataclasses
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from blitz.data.aligning import How, at_times, usual_gap_ns
+from blitz.data.aligning import How, at_times, check_how, usual_gap_ns
 from blitz.data.series import Series
-from blitz.data.transforms_checks import renewed, require_positive
+from blitz.data.transforms_checks import renewed, require_all_points, require_positive
 from blitz.errors import SeriesError
 
 _Values = NDArray[np.float64]
@@ -78,6 +79,10 @@ class Expression:
     max_gap_s: float | None = None
 
     def __post_init__(self) -> None:
+        for name in ("text", "label", "unit"):
+            if not isinstance(getattr(self, name), str):
+                raise SeriesError(f"The {name} of a formula is {getattr(self, name)!r}: give a text.")
+        check_how(self.how)
         if self.max_gap_s is not None:
             require_positive("max_gap_s", self.max_gap_s)
         if not self.channels:
@@ -88,6 +93,22 @@ class Expression:
         """The labels of the channels in the formula, the first one first."""
         return tuple(dict.fromkeys(_Check(self.text).channels))
 
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """Return the formula that :meth:`to_plain` wrote; fields that are absent have their default.
+
+        :raises SeriesError: if it is wrong.
+        """
+        try:
+            return cls(**plain)
+        except TypeError as error:
+            known = ", ".join(field.name for field in dataclasses.fields(cls))
+            raise SeriesError(f"No formula can be made of {dict(plain)!r}: its fields are {known}.") from error
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the formula as JSON can hold it."""
+        return dataclasses.asdict(self)
+
     def __call__(self, channels: Mapping[str, Series]) -> Series:
         """Return the result for these channels, NaN where one of them has no value.
 
@@ -97,6 +118,8 @@ class Expression:
             if name not in channels:
                 known = ", ".join(repr(label) for label in channels) or "none"
                 raise SeriesError(f"The formula {self.text!r} needs a channel {name!r}. There are: {known}.")
+            if len(self.channels) > 1:
+                require_all_points(channels[name])
         first = channels[self.channels[0]]
         values = {name: self._values_of(channels[name], first) for name in self.channels}
         with np.errstate(all="ignore"):

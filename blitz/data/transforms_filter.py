@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from blitz.data.aligning import How, aligned
+from blitz.data.aligning import How, aligned, check_how
 from blitz.data.optional_packages import optional_package
 from blitz.data.series import Series
 from blitz.data.transforms_checks import (
@@ -38,6 +38,7 @@ class Resample:
 
     def __post_init__(self) -> None:
         require_positive("step_s", self.step_s)
+        check_how(self.how)
         if self.max_gap_s is not None:
             require_positive("max_gap_s", self.max_gap_s)
 

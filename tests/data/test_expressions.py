@@ -1,3 +1,6 @@
+import dataclasses
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -131,3 +134,33 @@ def test_any_text_is_a_formula_or_is_refused(text):
         return
     channels = dict.fromkeys(expression.channels, CHANNELS["u"])
     assert len(expression(channels)) == 4
+
+
+def test_a_formula_comes_back_from_json_as_it_was():
+    expression = Expression("u * 'Supply current'", label="Power", unit="W", how="previous", max_gap_s=2.5)
+    assert Expression.from_plain(json.loads(json.dumps(expression.to_plain()))) == expression
+    assert Expression.from_plain({"text": "u"}) == Expression("u")
+
+
+@pytest.mark.parametrize(
+    ("plain", "words"),
+    [
+        ({}, "its fields are text, label"),
+        ({"text": "u", "color": "red"}, "its fields are text, label"),
+        ({"text": 5}, "text of a formula is 5"),
+        ({"text": "u", "unit": None}, "unit of a formula is None"),
+        ({"text": "u", "how": "cubic"}, "nearest, previous, linear"),
+        ({"text": "u", "how": []}, "nearest, previous, linear"),
+        ({"text": "u", "max_gap_s": "far"}, "finite"),
+    ],
+)
+def test_what_is_no_formula_is_refused_with_the_reason(plain, words):
+    with pytest.raises(SeriesError, match=words):
+        Expression.from_plain(plain)
+
+
+def test_thinned_channels_are_not_brought_to_other_times():
+    thinned = dataclasses.replace(series("a", [1, 2]), is_thinned=True)
+    assert Expression("a * 2")({"a": thinned}).is_thinned
+    with pytest.raises(SeriesError, match="without max_points"):
+        Expression("a + u")({"a": thinned, "u": CHANNELS["u"]})

@@ -94,6 +94,7 @@ def test_each_kind_of_transform_has_an_example_here():
         ({"kind": "band_pass", "low_hz": 3, "high_hz": 2}, "empty"),
         ({"kind": "low_pass", "frequency_hz": -1}, "above 0"),
         ({"kind": "resample", "step_s": float("nan")}, "finite"),
+        ({"kind": "resample", "step_s": 1, "how": "cubic"}, "nearest, previous, linear"),
     ],
 )
 def test_what_is_no_transform_is_refused_with_the_reason(plain, words):

@@ -64,6 +64,27 @@ class PyramidReader:
         parts += covering(source.levels, start, stop, fewest)
         return parts + self._singles(index, wanted, (stop, touched[1]))
 
+    def around(self, index: int, wanted: Range) -> tuple[int, int]:
+        """Return start and stop of the shortest runs that a time touches, and one beyond each edge."""
+        source = self._pyramid.sources.get(index)
+        if source is None:
+            return 0, 0
+        start, stop = _touched(source.levels[0], wanted)
+        return max(start - 1, 0), min(max(start, stop) + 1, len(source.levels[0]))
+
+    def seqs_of_runs(self, index: int, start: int, stop: int) -> tuple[int, int]:
+        """Return between which sequence numbers the readings of a source's shortest runs lie."""
+        source = self._pyramid.sources.get(index)
+        if source is None or start >= stop:
+            return 0, 0
+        first_seq = source.levels[0].first_seq
+        return int(first_seq[start]), int(first_seq[stop]) if stop < len(first_seq) else self._pyramid.message_count
+
+    def covering(self, index: int, start: int, stop: int, fewest: int) -> list[Runs]:
+        """Return a source's shortest runs start to stop, as coarser ones where there are many."""
+        source = self._pyramid.sources.get(index)
+        return [] if source is None or start >= stop else covering(source.levels, start, stop, fewest)
+
     def begin_of_last(self, indices: Sequence[int], wanted: Range) -> int:
         """Return the seq of the first of the last so many readings of a device, through all of its rows."""
         left = wanted.last or 0

@@ -1,14 +1,20 @@
-"""A historic session as arrays, read from the cache in a thread of the pool. Knows no widget."""
+"""A historic session as arrays, read from the cache in a thread of the pool. Knows no widget.
+
+A short session is decoded into memory; a long one is read view by view, see :mod:`blitz.ui.long_history`.
+"""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from blitz.data.boards import Readings, SessionDecoder
+from blitz.data.boards import Readings
 from blitz.data.database_client import DatabaseClient
 from blitz.data.definition_versions import DefinitionVersionRecord
+from blitz.data.reading_blocks import decoded_blocks
 from blitz.data.records import Gap, SessionRecord
 from blitz.errors import DownloadCancelled
 from blitz.ui.live_rings import Series, gap_places, with_breaks
@@ -16,6 +22,8 @@ from blitz.ui.live_store import LiveChannel, list_channels
 from blitz.ui.source_rows import ShownAs, name_order, shown_rows
 
 RUN = 64
+MOST_IN_MEMORY = 1 << 17
+"""Messages of a session that is decoded into memory."""
 Progress = Callable[[int, int], None]
 
 
@@ -35,6 +43,11 @@ class History:
     """All that there are besides the recording's, oldest first."""
 
     @property
+    def is_quick(self) -> bool:
+        """Whether views come at once."""
+        return True
+
+    @cached_property
     def time_limits(self) -> tuple[float, float] | None:
         """Times of the first and the last reading, in seconds since the Unix epoch; None without readings."""
         firsts = [series.times[0] for series in self.series.values() if len(series.times)]
@@ -43,8 +56,18 @@ class History:
 
     def gaps(self, source_indices: set[int]) -> tuple[Gap, ...]:
         """Return the gaps of these sources, under whatever definition."""
-        shown = shown_rows(self.record.sources, converted=False)
-        return tuple(gap for gap in self.record.gaps if _row(shown, gap.source) in source_indices)
+        return tuple(gap for gap in self.record.gaps if self.row_of(gap.source) in source_indices)
+
+    def row_of(self, source_index: int) -> int:
+        """Return the row of the source table under which a row's readings are shown."""
+        return _row(self._rows, source_index)
+
+    @cached_property
+    def _rows(self) -> dict[int, ShownAs]:
+        return shown_rows(self.record.sources, converted=False)
+
+    def close(self) -> None:
+        """Let go of what it is read from."""
 
     def between(self, source_index: int, low: float, high: float, columns: int) -> Series | None:
         """Return what a view needs of a source, coarse where a column of it holds many readings.
@@ -74,38 +97,62 @@ def load_history(
     :param progress: called with messages read and messages in all.
     :raises DownloadCancelled: if ``is_cancelled`` said so.
     """
-    cache = DatabaseClient(path=str(cache_path))
-    try:
+    with ExitStack() as held:
+        cache = held.enter_context(DatabaseClient(path=str(cache_path)))
         versions = tuple(cache.definition_versions(session_id))
         if version is None:
             version = versions[-1].number if versions else 0
-        sources = cache.session_sources(session_id, version)
-        record = cache.session_record(session_id).model_copy(update={"sources": sources})
-        decoder = SessionDecoder(record.sources)
-        parts: dict[int, list[Readings]] = {}
-        shown = shown_rows(record.sources, converted=False)
-        for block in cache.session_blocks(session_id):
-            if is_cancelled():
-                raise DownloadCancelled(f"Opening session {session_id} was cancelled.")
-            for readings in decoder.decode(block):
-                parts.setdefault(_row(shown, readings.source.index), []).append(readings)
-            progress(block.next_seq, record.message_count)
-    finally:
-        cache.close()
+        opened = cache.open_session(session_id, version)
+        record = cache.session_record(session_id).model_copy(update={"sources": opened.sources})
+        if opened.key.message_count > MOST_IN_MEMORY:
+            pyramid = cache.make_overview(session_id, version, progress, is_cancelled)
+            if pyramid is not None:
+                from blitz.ui.long_history import LongHistory  # it is a History, too
+
+                channels = _channels(record)
+                held.pop_all()  # the cache stays open as long as the history is looked at
+                return LongHistory(
+                    record, channels, {}, {}, version, versions, cache=cache, opened=opened, pyramid=pyramid
+                )
+        return _decoded(cache, record, version, versions, progress, is_cancelled)
+
+
+def _decoded(
+    cache: DatabaseClient,
+    record: SessionRecord,
+    version: int,
+    versions: tuple[DefinitionVersionRecord, ...],
+    progress: Progress,
+    is_cancelled: Callable[[], bool],
+) -> History:
+    parts: dict[int, list[Readings]] = {}
+    shown = shown_rows(record.sources, converted=False)
+    for block, decoded in decoded_blocks(cache, record.id, version=version):
+        if is_cancelled():
+            raise DownloadCancelled(f"Opening session {record.id} was cancelled.")
+        for readings in decoded:
+            parts.setdefault(_row(shown, readings.source.index), []).append(readings)
+        progress(block.next_seq, record.message_count)
     series = {
-        index: _join(readings, [gap for gap in record.gaps if _row(shown, gap.source) == index])
+        index: join_readings(readings, [gap for gap in record.gaps if _row(shown, gap.source) == index])
         for index, readings in parts.items()
     }
     coarse = {index: _coarsen(whole) for index, whole in series.items()}
-    rows = sorted((source for source in record.sources if _row(shown, source.index) == source.index), key=name_order)
-    return History(record, list_channels(rows), series, coarse, version, versions)
+    return History(record, _channels(record), series, coarse, version, versions)
+
+
+def _channels(record: SessionRecord) -> tuple[LiveChannel, ...]:
+    shown = shown_rows(record.sources, converted=False)
+    rows = (source for source in record.sources if _row(shown, source.index) == source.index)
+    return list_channels(sorted(rows, key=name_order))
 
 
 def _row(shown: dict[int, ShownAs], index: int) -> int:
     return shown[index].row if index in shown else index
 
 
-def _join(parts: list[Readings], gaps: list[Gap]) -> Series:
+def join_readings(parts: list[Readings], gaps: list[Gap]) -> Series:
+    """Join what was decoded of one device, its line broken where readings are missing; at least one part."""
     seqs = np.concatenate([part.seq for part in parts])
     # Two rows of one device have two clocks, which may differ by a little.
     times = np.maximum.accumulate(np.concatenate([part.time_ns for part in parts]) / 1e9)

@@ -5,9 +5,11 @@ from PyQt5.QtGui import QKeyEvent
 
 from blitz.data.version_comparison import match_channels
 from blitz.ui.history import History
+from blitz.ui.live_rings import Series
 from blitz.ui.live_store import LiveChannel
 from blitz.ui.plots.curves import Curve, TimePlot, channel_curve, fitting_range
 from blitz.ui.theme import Theme
+from blitz.ui.view_loader import ViewLoader
 
 
 class HistoryPlot(TimePlot):
@@ -26,6 +28,9 @@ class HistoryPlot(TimePlot):
         self._redraw.setSingleShot(True)
         self._redraw.setInterval(15)
         self._redraw.timeout.connect(self.draw_now)
+        self._loader = ViewLoader(self)
+        self._loader.loaded.connect(self._take_view)
+        self.destroyed.connect(history.close)
         self.setMouseEnabled(x=True, y=False)
         self.setFocusPolicy(Qt.StrongFocus)
         limits = history.time_limits
@@ -81,32 +86,19 @@ class HistoryPlot(TimePlot):
         self.time_axis.count_from(self._history.record.started_at.timestamp() if is_relative else None)
 
     def draw_now(self) -> None:
-        """Draw what is in view."""
+        """Draw what is in view: at once, or as soon as it has been read."""
         low, high = self.time_range
-        indices = {channel.source.index for channel, _ in self._shown}
-        shown = {index: self._history.between(index, low, high, self.columns) for index in indices}
-        curves = []
-        for channel, colour in self._shown:
-            series = shown.get(channel.source.index)
-            if series is not None and channel.column < series.values.shape[1]:
-                values = series.values[:, channel.column]
-                curves.append(channel_curve(channel, colour, series.times, values))
-        limits = self.draw(self._compared_curves(low, high) + curves, high - low)
+        about = (self._history, self.compared, self._shown, low, high, self.columns)
+        if all(history is None or history.is_quick for history in (self._history, self.compared)):
+            self._take_view(view_curves(*about))
+        else:
+            self._loader.ask(lambda: view_curves(*about))
+
+    def _take_view(self, curves: list[Curve]) -> None:
+        low, high = self.time_range
+        limits = self.draw(curves, high - low)
         if limits is not None:
             self.setYRange(*fitting_range(*limits, None), padding=0)
-
-    def _compared_curves(self, low: float, high: float) -> list[Curve]:
-        if self.compared is None:
-            return []
-        curves = []
-        for channel, colour in self._shown:
-            other = same_channel(channel, self.compared.channels)
-            series = None if other is None else self.compared.between(other.source.index, low, high, self.columns)
-            if other is not None and series is not None and other.column < series.values.shape[1]:
-                values = series.values[:, other.column]
-                key, ink = ("compared", *channel.key), channel.channel.color
-                curves.append(Curve(key, channel.label, colour, series.times, values, ink, is_faint=True))
-        return curves
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Move and zoom by keys."""
@@ -128,6 +120,46 @@ class HistoryPlot(TimePlot):
     def _after_move(self) -> None:
         self._redraw.start()
         self.moved.emit(*self.time_range)
+
+
+def view_curves(
+    history: History,
+    compared: History | None,
+    shown: tuple[tuple[LiveChannel, int], ...],
+    low: float,
+    high: float,
+    columns: int,
+) -> list[Curve]:
+    """Return the curves of a view, those of another version first; in any thread."""
+    curves = []
+    own = _series_of(history, [channel for channel, _ in shown], low, high, columns)
+    for channel, colour in shown:
+        series = own.get(channel.source.index)
+        if series is not None and channel.column < series.values.shape[1]:
+            curves.append(channel_curve(channel, colour, series.times, series.values[:, channel.column]))
+    return (_compared_curves(compared, shown, low, high, columns) if compared else []) + curves
+
+
+def _compared_curves(
+    compared: History, shown: tuple[tuple[LiveChannel, int], ...], low: float, high: float, columns: int
+) -> list[Curve]:
+    matched = [(channel, colour, same_channel(channel, compared.channels)) for channel, colour in shown]
+    found = _series_of(compared, [other for _, _, other in matched if other is not None], low, high, columns)
+    curves = []
+    for channel, colour, other in matched:
+        series = None if other is None else found.get(other.source.index)
+        if other is not None and series is not None and other.column < series.values.shape[1]:
+            key, ink = ("compared", *channel.key), channel.channel.color
+            values = series.values[:, other.column]
+            curves.append(Curve(key, channel.label, colour, series.times, values, ink, is_faint=True))
+    return curves
+
+
+def _series_of(
+    history: History, channels: list[LiveChannel], low: float, high: float, columns: int
+) -> dict[int, Series | None]:
+    indices = dict.fromkeys(channel.source.index for channel in channels)
+    return {index: history.between(index, low, high, columns) for index in indices}
 
 
 def same_channel(channel: LiveChannel, others: tuple[LiveChannel, ...]) -> LiveChannel | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PyQt5.QtCore import Qt
+from PyQt5.QtGui import QPalette
 from PyQt5.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -21,6 +22,7 @@ from PyQt5.QtWidgets import (
 from blitz.data.export_formats import FileFormat, Layout, Preset
 from blitz.ui.dialogs.form import Form
 from blitz.ui.theme import SPACE
+from blitz.ui.widgets.channel_delegate import ChannelDelegate
 from blitz.ui.widgets.choice import Choice
 
 FORMATS = (
@@ -135,12 +137,14 @@ class ExportDialog(Form):
         names = QListWidget()
         names.setAccessibleName("Channels")
         names.setSelectionMode(QAbstractItemView.NoSelection)
+        names.setItemDelegate(ChannelDelegate(names))
         names.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Preferred)
         names.setMinimumHeight(14 * SPACE)
         for label in self._labels:
             entry = QListWidgetItem(label, names)
             entry.setFlags(Qt.ItemIsEnabled | Qt.ItemIsUserCheckable)
             entry.setCheckState(Qt.Checked)
+            entry.setData(Qt.DecorationRole, self.palette().color(QPalette.Highlight))
         return names
 
     def _entries(self) -> list[QListWidgetItem]:

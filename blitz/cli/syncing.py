@@ -18,6 +18,7 @@ from blitz.cli.output import Output, Progress, local_time, plural
 if TYPE_CHECKING:
     from blitz.config import ClientSettings
     from blitz.data.database_client import DatabaseClient
+    from blitz.data.export_at_stop import ExportRule, Outcome
     from blitz.data.records import SessionRecord
     from blitz.data.sync_changes import CopyState
     from blitz.io.connection import AsyncClient
@@ -66,7 +67,9 @@ def sync(
     mode: SyncMode = "all" if all_sessions else "chosen" if chosen else "off" if ids else settings.sync
     if mode == "off" and not ids:
         raise typer.BadParameter("the setting 'sync' is off: say --all, --chosen, or which sessions.")
-    syncing = _Syncing(Output(as_json), mode, ids, choose, cache or settings.cache_dir)
+    from blitz.data.export_at_stop import rule_of
+
+    syncing = _Syncing(Output(as_json), mode, ids, choose, cache or settings.cache_dir, rule_of(settings))
     if not watch:
         if ask(settings, syncing.once).failed:
             raise typer.Exit(ExitCode.ERROR)
@@ -122,14 +125,24 @@ class _Syncing:
     """What was asked for.
 
     :param place: the cache file, or the folder of the caches.
+    :param rule: how sessions that have stopped are exported; None: they are not.
     """
 
-    def __init__(self, out: Output, mode: "SyncMode", ids: tuple[int, ...], choose: bool | None, place: Path) -> None:
+    def __init__(
+        self,
+        out: Output,
+        mode: "SyncMode",
+        ids: tuple[int, ...],
+        choose: bool | None,
+        place: Path,
+        rule: "ExportRule | None" = None,
+    ) -> None:
         self._out = out
         self._mode = mode
         self._ids = ids
         self._choose = choose
         self._place = place
+        self._rule = rule
 
     async def for_ever(self, client: "AsyncClient", period_s: float) -> None:
         """Do it again and again; a server that is away is asked the next time."""
@@ -147,6 +160,7 @@ class _Syncing:
         """Do it, and tell what was done."""
         from blitz.data.database_client import DatabaseClient
         from blitz.data.sync import cache_path
+        from blitz.io.export_at_stop import export_stopped
         from blitz.io.sync_rounds import refresh_list, synchronise
 
         path = self._place
@@ -161,10 +175,27 @@ class _Syncing:
             with self._out.progress("Synchronising") as progress:
                 bringing = _Bringing(client, cache, progress)
                 outcome = await synchronise(client, cache, self._mode, self._ids, bringing.bring)
-            self._tell(outcome, bringing.counts, cache, path)
+                exports = []
+                if self._rule is not None:
+                    exports = await export_stopped(cache, self._rule, outcome.records, bringing.bring)
+            self._tell(outcome, bringing.counts, cache, path, exports)
         return outcome
 
-    def _tell(self, outcome: "SyncRound", counts: dict[int, int], cache: "DatabaseClient", path: Path) -> None:
+    def _tell_export(self, outcome: "Outcome") -> None:
+        session_id = outcome.export.session_id
+        if outcome.path is not None:
+            self._out.line(f"Session {session_id}: exported to {outcome.path}")
+        elif outcome.error:
+            self._out.line(f"Session {session_id} was not exported: {outcome.error}")
+
+    def _tell(
+        self,
+        outcome: "SyncRound",
+        counts: dict[int, int],
+        cache: "DatabaseClient",
+        path: Path,
+        exports: "list[Outcome]",
+    ) -> None:
         from blitz.io.sync_rounds import last_success
 
         states = cache.copy_states()
@@ -175,6 +206,8 @@ class _Syncing:
             changed={session_id: change.value for session_id, change in outcome.changes.by_id},
             here={session_id: state.value for session_id, state in sorted(states.items())},
             cache=str(path),
+            exported={export.export.session_id: str(export.path) for export in exports if export.path is not None},
+            not_exported={export.export.session_id: export.error for export in exports if export.path is None},
             synchronised_at=succeeded_at.isoformat() if succeeded_at else None,
         )
         for session_id, change in outcome.changes.by_id:
@@ -183,6 +216,8 @@ class _Syncing:
             self._out.line(f"Session {session_id}: {plural(count, 'message')} brought.")
         for session_id, error in outcome.failed:
             self._out.line(f"Session {session_id} was not brought: {error}")
+        for export in exports:
+            self._tell_export(export)
         whole = sum(state.value == "whole" for state in states.values())
         when = f" Last synchronised {local_time(succeeded_at)}." if succeeded_at else ""
         self._out.line(f"{plural(whole, 'session')} in the cache {path}.{when}")

@@ -127,16 +127,19 @@ class ExportsAtStop:
         self._now_ms = now_ms
 
     def see(self, records: Iterable[SessionRecord]) -> list[PendingExport]:
-        """Take in sessions as the server tells them: one that was seen running, and has stopped, is to be exported.
+        """Take in sessions as the server tells them.
+
+        One that has stopped is to be exported if it was seen running, or began after this was first asked.
 
         :returns: those that are to be exported now, and were not before.
         """
         told = {(record.id, record.started_ms): record for record in records if record.id > 0}
         # Asked first: nothing is written while nothing has changed.
         known = {(each.session_id, each.started_ms): each for each in self._cache.pending_exports()}
-        if not _changes(told, known):
+        since_ms = self._cache.exports_since(self._now_ms())
+        if not _changes(told, known, since_ms):
             return []
-        changed = self._cache.change_exports(lambda current: _changes(told, current))
+        changed = self._cache.change_exports(lambda current: _changes(told, current, since_ms))
         return [each for each in changed if each.state is ExportState.PENDING]
 
     def stopped(self, record: SessionRecord) -> None:
@@ -282,15 +285,14 @@ def safe_name(name: str) -> str:
 
 
 def _changes(
-    told: dict[tuple[int, int], SessionRecord], known: dict[tuple[int, int], PendingExport]
+    told: dict[tuple[int, int], SessionRecord], known: dict[tuple[int, int], PendingExport], since_ms: int
 ) -> list[PendingExport]:
     changed = []
     for place, record in told.items():
         before = known.get(place)
-        if before is None and record.is_running:
-            changed.append(
-                PendingExport(session_id=record.id, started_ms=record.started_ms, state=ExportState.RECORDING)
-            )
+        if before is None and (record.is_running or record.started_ms >= since_ms):
+            state = ExportState.RECORDING if record.is_running else ExportState.PENDING
+            changed.append(PendingExport(session_id=record.id, started_ms=record.started_ms, state=state))
         elif before is not None and before.state is ExportState.RECORDING and not record.is_running:
             changed.append(before.model_copy(update={"state": ExportState.PENDING}))
     return changed

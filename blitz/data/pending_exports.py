@@ -15,8 +15,9 @@ from blitz.data.models import Config
 from blitz.data.records import Record
 
 _PREFIX = "export_at_stop:"
-_MOST_SETTLED = 100
-"""So many exports that are done are remembered, lest another program does them again."""
+_SINCE = "export_at_stop_since"
+_MOST_SETTLED = 1000
+"""So many exports that are done are remembered, lest they are done again."""
 
 
 class ExportState(StrEnum):
@@ -82,7 +83,26 @@ class PendingExports(CacheEngine):
             settled = sorted((each for each in known.values() if each.is_settled), key=lambda each: each.started_ms)
             for each in settled[:-_MOST_SETTLED]:
                 db.execute(delete(Config).where(Config.key == each.key))
+                _set_since(db, each.started_ms + 1)
         return changed
+
+    def exports_since(self, now_ms: int) -> int:
+        """Return from which start on sessions are exported by themselves: since that was first asked for."""
+        with self._reading() as db:
+            since = db.scalar(select(Config.value).where(Config.key == _SINCE))
+        if since is None:
+            with self._writing() as db:
+                _set_since(db, now_ms)
+            return now_ms
+        return int(since)
+
+
+def _set_since(db: Transaction, since_ms: int) -> None:
+    row = db.scalar(select(Config).where(Config.key == _SINCE))
+    if row is None:
+        db.add(Config(key=_SINCE, value=str(since_ms)))
+    else:
+        row.value = str(max(int(row.value), since_ms))
 
 
 def _all(db: Transaction) -> list[PendingExport]:

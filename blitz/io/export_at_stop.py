@@ -6,13 +6,14 @@ Owns the thread and its copy of the cache; what is exported and when stands in :
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 from blitz.data.database_client import DatabaseClient
 from blitz.data.export_at_stop import ExportRule, ExportsAtStop, Outcome
 from blitz.data.records import SessionRecord
 from blitz.errors import BlitzError
+from blitz.io.sync_threads import run_in_thread
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +109,35 @@ class ExportThread:
             log.warning("Exports at Stop: %s", error)
         except Exception:
             log.exception("Exports at Stop")
+
+
+async def export_stopped(
+    cache: DatabaseClient,
+    rule: ExportRule,
+    records: Iterable[SessionRecord],
+    bring: Callable[[int], Awaitable[object]],
+) -> list[Outcome]:
+    """Export what has stopped and is due, for a program that looks again and again; return what came of it.
+
+    :param records: the server's sessions.
+    :param bring: downloads a session.
+    """
+    exports = ExportsAtStop(cache, rule)
+    await run_in_thread(exports.see, records)
+    outcomes = []
+    for due in await run_in_thread(exports.due):
+        outcome = await run_in_thread(exports.attempt, due)
+        if outcome is not None and outcome.is_wanted:
+            try:
+                await bring(due.session_id)
+            except BlitzError as error:
+                log.info("Session %d cannot be exported yet: %s", due.session_id, error)
+                continue
+            await run_in_thread(exports.retry, due.session_id)
+            outcome = await run_in_thread(exports.attempt, outcome.export.model_copy(update={"next_try_ms": 0}))
+        if outcome is not None:
+            outcomes.append(outcome)
+    return outcomes
 
 
 def _ignore(_: object) -> None:

@@ -204,10 +204,30 @@ def test_a_wrong_pattern_is_named() -> None:
         ExportRule(Path("x"), "{date")
 
 
-def test_only_the_last_hundred_that_are_done_are_remembered(
-    cache: DatabaseClient, exports: ExportsAtStop, example: Callable[..., Any]
+def test_a_session_that_came_and_went_unseen_is_exported_too(
+    cache: DatabaseClient, exports: ExportsAtStop, example: Callable[..., Any], clock: Clock
 ) -> None:
-    for number in range(1, 106):
-        exports.stopped(example(1, session_id=number, started_s=1_700_000_000 + number).record)
+    before = example(10, session_id=6, started_s=clock.ms // 1000 - 60).record
+    assert exports.see([before]) == []
+    meanwhile = example(10, session_id=7, started_s=clock.ms // 1000 + 60).record
+    assert [each.session_id for each in exports.see([before, meanwhile])] == [7]
+    assert exports.see([before, meanwhile]) == []
+
+
+def test_what_is_forgotten_is_not_exported_again(
+    cache: DatabaseClient,
+    exports: ExportsAtStop,
+    example: Callable[..., Any],
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("blitz.data.pending_exports._MOST_SETTLED", 5)
+    exports.see([])
+    records = [
+        example(1, session_id=number, started_s=clock.ms // 1000 + 60 * number).record for number in range(1, 11)
+    ]
+    for record in records:
+        exports.see([record])
         exports.attempt(exports.due()[0])  # given up: it is not there
-    assert len(cache.pending_exports()) == 100
+    assert len(cache.pending_exports()) == 5
+    assert exports.see(records) == []

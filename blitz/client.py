@@ -15,6 +15,7 @@ from blitz.io.address import ServerAddress
 from blitz.ui.export_at_stop import ExportAtStop
 from blitz.ui.icon import build_icon
 from blitz.ui.main_window import MainWindow
+from blitz.ui.overview_maker import OverviewMaker
 from blitz.ui.preferences import Preferences
 from blitz.ui.server_link import ServerLink
 from blitz.ui.theme import Appearance, build_font
@@ -32,6 +33,7 @@ def run(settings: ClientSettings) -> int:
     feed = ServerLink(settings.cache_dir, sync_mode=settings.sync, sync_period_s=settings.sync_period_s)
     window = MainWindow(feed, preferences, Appearance(application))
     exports = ExportAtStop(feed, window.notices, rule_of(settings), window)
+    overviews = OverviewMaker(feed, settings.overview_mb, window)
     window.connect_to(ServerAddress.parse(settings.server, token=settings.token, fingerprint=settings.fingerprint))
     window.show()
     hook_before = sys.excepthook
@@ -48,6 +50,7 @@ def run(settings: ClientSettings) -> int:
         sys.excepthook = hook_before
         feed.close()
         exports.close()
+        overviews.close()
 
 
 def _apologise(

@@ -180,7 +180,12 @@ class ClientSettings(_Settings):
         "chosen", description="which sessions come into the cache without being asked for"
     )
     sync_period_s: float = Field(300.0, ge=1, description="time from one synchronisation to the next, in seconds")
-    export_dir: Path | None = Field(None, description="where each session is exported to when it stops; absent: nowhere")
+    overview_mb: int = Field(
+        2048, ge=1, description="room on disk for the overviews of a cache's long sessions; the oldest go first"
+    )
+    export_dir: Path | None = Field(
+        None, description="where each session is exported to when it stops; absent: nowhere"
+    )
     export_pattern: str = Field(
         "{date}_{name}_{id}", description="names of such files: {date}, {time}, {name}, {id}, {owner}, own fields"
     )

@@ -33,8 +33,6 @@ class Pyramids:
     def __init__(self, folder: Path | None) -> None:
         self._wanted_folder = folder
         self._folder: Path | None = None
-        self.limit_bytes = DEFAULT_LIMIT_BYTES
-        """What all of them may take on disk; those that were not used for longest go first."""
         self._open: dict[PyramidKey, Pyramid] = {}
         self._turn = threading.Lock()
         self._building: dict[PyramidKey, threading.Lock] = {}
@@ -85,11 +83,13 @@ class Pyramids:
         key: PyramidKey,
         sources: Sequence[Source],
         blocks: Callable[[], Iterator[MessageBlock]],
+        limit_bytes: int,
         progress: Progress,
         is_cancelled: Callable[[], bool],
     ) -> Pyramid:
         """Return the overview, which is made if it is missing; whoever asks meanwhile waits.
 
+        :param limit_bytes: what all of them may take on disk; those that were not used for longest go first.
         :raises DownloadCancelled: if ``is_cancelled`` said so.
         :raises OSError: if it cannot be written.
         """
@@ -102,7 +102,7 @@ class Pyramids:
                 found = self.find(key)
             if found is None:
                 raise OSError(f"The overview of session {key.session_id} was removed by another program.")
-        self._keep_within_limit()
+        self._keep_within(limit_bytes)
         return found
 
     def _path(self, key: PyramidKey) -> Path:
@@ -114,7 +114,7 @@ class Pyramids:
                 self._folder = Path(temporary.name)
         return self._folder / f"{key.session_id}-{key.started_ms}-{key.definitions}{_SUFFIX}"
 
-    def _keep_within_limit(self) -> None:
+    def _keep_within(self, limit_bytes: int) -> None:
         if self._folder is None:
             return
         found = []
@@ -124,7 +124,7 @@ class Pyramids:
                 found.append((state.st_mtime_ns, state.st_size, path))
         total = sum(size for _, size, _ in found)
         for _, size, path in sorted(found):
-            if total <= self.limit_bytes:
+            if total <= limit_bytes:
                 return
             # One that is open stays readable where the system allows that; elsewhere it cannot be removed yet.
             _remove(path)

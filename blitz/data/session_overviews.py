@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Integer, bindparam, or_, select
 
 from blitz.data.definition_versions import DefinitionVersions
-from blitz.data.models import DefinitionVersion, SessionCopy, StoredBlock
+from blitz.data.models import Config, DefinitionVersion, SessionCopy, StoredBlock
 from blitz.data.pyramid_format import Pyramid, PyramidKey
-from blitz.data.pyramids import Pyramids, definitions_hash
+from blitz.data.pyramids import DEFAULT_LIMIT_BYTES, Pyramids, definitions_hash
 from blitz.data.records import Source
 from blitz.data.series_request import WantedChannel, session_channels
 from blitz.errors import SessionNotFound
@@ -19,6 +19,7 @@ from blitz.errors import SessionNotFound
 log = logging.getLogger(__name__)
 
 _MOST_REMEMBERED = 16
+_LIMIT = "overview_limit_bytes"
 
 
 class OpenedSession(NamedTuple):
@@ -48,6 +49,22 @@ class SessionOverviews(DefinitionVersions):
         """Release the database and the overviews. A second call does nothing."""
         super().close()
         self.overviews.close()
+
+    @property
+    def overview_limit_bytes(self) -> int:
+        """What the overviews of this cache may take on disk; kept in the cache, so that all programs keep to it."""
+        with self._reading() as db:
+            value = db.scalar(select(Config.value).where(Config.key == _LIMIT))
+        return DEFAULT_LIMIT_BYTES if value is None or not value.isdecimal() else int(value)
+
+    @overview_limit_bytes.setter
+    def overview_limit_bytes(self, limit_bytes: int) -> None:
+        with self._writing() as db:
+            row = db.scalar(select(Config).where(Config.key == _LIMIT))
+            if row is None:
+                db.add(Config(key=_LIMIT, value=str(limit_bytes)))
+            else:
+                row.value = str(limit_bytes)
 
     def open_session(self, session_id: int, version: int | None = None) -> OpenedSession:
         """Return a downloaded session's sources and channels.
@@ -103,7 +120,12 @@ class SessionOverviews(DefinitionVersions):
         opened = self.open_session(session_id, version)
         try:
             return self.overviews.make(
-                opened.key, opened.sources, lambda: self.session_blocks(session_id), progress, is_cancelled
+                opened.key,
+                opened.sources,
+                lambda: self.session_blocks(session_id),
+                self.overview_limit_bytes,
+                progress,
+                is_cancelled,
             )
         except OSError as error:
             log.warning("Session %d has no overview, which makes it slower to look at: %s", session_id, error)

@@ -224,7 +224,7 @@ def test_the_overview_that_was_not_used_for_longest_goes_first(tmp_path: Path) -
         folder = tmp_path / "cache.db.overview"
         for seconds, file in enumerate(sorted(folder.iterdir(), reverse=True)):
             os.utime(file, (1_000 + seconds, 1_000 + seconds))  # that of session 2 is older
-        cache.overviews.limit_bytes = sum(file.stat().st_size for file in folder.iterdir()) + 100
+        cache.overview_limit_bytes = sum(file.stat().st_size for file in folder.iterdir()) + 100
         cache.make_overview(3)
         assert sorted(file.name[0] for file in folder.iterdir()) == ["1", "3"]
 

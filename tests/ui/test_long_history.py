@@ -16,8 +16,10 @@ from blitz.data.records import Gap, SessionRecord, Source
 from blitz.data.sync import download
 from blitz.errors import CacheError
 from blitz.ui import history as history_module
+from blitz.ui import overview_maker
 from blitz.ui.history import History, load_history
 from blitz.ui.long_history import LongHistory
+from blitz.ui.overview_maker import OverviewMaker
 from blitz.ui.pages.history_page import HistoryPage
 from blitz.ui.theme import Appearance
 from blitz.ui.view_loader import ViewLoader
@@ -160,3 +162,26 @@ def test_a_view_that_cannot_be_read_is_told(qtbot: QtBot, qapp: Any) -> None:
     assert told.args == ["The cache is closed."]
     with qtbot.waitSignal(loader.loaded, timeout=20_000):
         loader.ask(lambda: 1)
+
+
+def test_a_long_session_gets_its_overview_when_it_has_been_downloaded(
+    cached: tuple[Path, SessionRecord], feed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, record = cached
+    monkeypatch.setattr(type(feed), "cache_path", property(lambda _: path))
+    maker = OverviewMaker(feed, 7)
+    with DatabaseClient(path=path) as cache:
+        definition = _printed(3)
+        cache.add_definition_version(record.id, {"ttyUSB0": definition})
+        assert cache.find_overview(record.id) is None
+        feed.download_finished.emit(record.id)
+        assert maker.wait(20_000)
+        assert cache.find_overview(record.id) is None  # it is short
+        monkeypatch.setattr(overview_maker, "MOST_IN_MEMORY", 1000)
+        feed.download_finished.emit(record.id)
+        feed.download_finished.emit(99)
+        assert maker.wait(20_000)
+        assert cache.find_overview(record.id) is not None
+        assert cache.overview_limit_bytes == 7 << 20
+        cache.delete_definition_version(record.id)
+    maker.close()

@@ -4,10 +4,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+from blitz.data.sync_progress import Progress
 from blitz.errors import BlitzError
 from blitz.ui.feed import Feed, RequestFailure
 
-Progress = Callable[[int, int], None]
+Watch = Callable[[Progress], None]
 AT_ONCE = 3
 """So many sessions are brought beside each other."""
 _PROGRESS_S = 0.05
@@ -17,10 +18,10 @@ _PROGRESS_S = 0.05
 class Downloads:
     """Tells progress and a bad end by the feed's signals.
 
-    :param copy_session: brings a session into the cache, calling back with messages there and messages in all.
+    :param copy_session: brings a session into the cache, calling back with how far it is.
     """
 
-    def __init__(self, feed: Feed, copy_session: Callable[[int, Progress], Awaitable[None]]) -> None:
+    def __init__(self, feed: Feed, copy_session: Callable[[int, Watch], Awaitable[None]]) -> None:
         self._feed = feed
         self._copy_session = copy_session
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -72,11 +73,12 @@ class Downloads:
         async with self._turn:
             told_at = 0.0
 
-            def progress(done: int, total: int) -> None:
+            def watch(progress: Progress) -> None:
                 nonlocal told_at
                 now = time.monotonic()
-                if done >= total or now - told_at >= _PROGRESS_S:
+                if progress.done >= progress.total or now - told_at >= _PROGRESS_S:
                     told_at = now
-                    self._feed.download_progressed.emit(session_id, done, total)
+                    self._feed.download_progressed.emit(session_id, progress.done, progress.total)
+                    self._feed.download_measured.emit(session_id, progress)
 
-            await self._copy_session(session_id, progress)
+            await self._copy_session(session_id, watch)

@@ -110,7 +110,9 @@ class Feed(QObject):
     sessions_listed = pyqtSignal(object)
     """SessionList"""
     download_progressed = pyqtSignal(int, int, int)
-    """session id, messages here, messages in all"""
+    """session id, messages here, messages in all; 0 of 0 while it waits"""
+    download_measured = pyqtSignal(int, object)
+    """session id and Progress, behind each of the signals above that tells of messages"""
     download_finished = pyqtSignal(int)
     download_cancelled = pyqtSignal(int)
     command_answered = pyqtSignal(str, str, str)

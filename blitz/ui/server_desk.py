@@ -25,7 +25,7 @@ from blitz.io.sync_live import LiveCopy
 from blitz.io.sync_rounds import SyncMode, last_success, refresh_list, synchronise
 from blitz.io.sync_threads import run_in_thread
 from blitz.ui.board_desk import BoardDesk
-from blitz.ui.downloads import Downloads, Progress
+from blitz.ui.downloads import Downloads, Watch
 from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure, SessionList
 from blitz.ui.live_relay import relay
 from blitz.ui.notes_desk import NotesDesk
@@ -171,11 +171,11 @@ class ServerDesk:
         """Stop a download; what has come stays for going on later."""
         self._downloads.cancel(session_id)
 
-    async def _copy_session(self, session_id: int, progress: Progress) -> None:
+    async def _copy_session(self, session_id: int, watch: Watch) -> None:
         client, cache = self._known_client(), self._cache
         if cache is None:
             raise ConfigError("There is no cache to download into: connect to the server first.")
-        await client.download(session_id, cache, progress)
+        await client.download(session_id, cache, watch=watch)
 
     def _begin_serving(self, server: ServerAddress) -> None:
         self._serving = asyncio.create_task(
@@ -366,10 +366,16 @@ class ServerDesk:
 
 
 def _list_all(cache: DatabaseClient, records: tuple[SessionRecord, ...]) -> SessionList:
-    """Return the server's sessions, and those that only the cache has left."""
+    """Return the server's sessions, and those that only the cache has left, of which all that is left is here."""
     states = cache.copy_states()
-    local = frozenset(session_id for session_id, state in states.items() if state is CopyState.WHOLE)
-    older = frozenset(session_id for session_id, state in states.items() if state is CopyState.OLDER)
     known = {record.id for record in records}
-    gone = [record for record in cache.session_records() if record.id not in known and record.id in local | older]
-    return SessionList((*records, *gone), local, frozenset(record.id for record in gone), older, last_success(cache))
+    readable = {session_id for session_id, state in states.items() if state is not CopyState.PART}
+    gone = [record for record in cache.session_records() if record.id not in known and record.id in readable]
+    older = frozenset(session_id for session_id in known if states.get(session_id) is CopyState.OLDER)
+    return SessionList(
+        records=(*records, *gone),
+        local_ids=frozenset(readable - older),
+        gone_ids=frozenset(record.id for record in gone),
+        older_ids=older,
+        synchronised_at=last_success(cache),
+    )

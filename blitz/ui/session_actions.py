@@ -59,6 +59,7 @@ class SessionActions(QObject):
         self._wishes: dict[int, _Wish] = {}
         self._has_trash = False
         feed.download_progressed.connect(sessions.set_progress)
+        feed.download_measured.connect(sessions.measure)
         feed.download_finished.connect(self._after_download)
         feed.download_cancelled.connect(self._after_cancel)
         feed.trash_listed.connect(self._take_trash)

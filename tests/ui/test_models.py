@@ -7,7 +7,9 @@ from PyQt5.QtCore import QModelIndex, Qt
 from PyQt5.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 
+from blitz.data.sync_progress import Progress
 from blitz.ui.feed import SessionList
+from blitz.ui.formats import format_duration
 from blitz.ui.live_store import LiveStore
 from blitz.ui.models import boards, sessions, variables
 from blitz.ui.models.last_readings import LastReadingsModel
@@ -101,10 +103,15 @@ def test_sessions_show_where_they_are_and_how_far_a_download_is(make: Any) -> No
     assert model.index(0, sessions.COPY).data() == "waiting"
     model.set_progress(9, 300, 1200)
     assert model.index(0, sessions.COPY).data(sessions.PROGRESS_ROLE) == 0.25
+    assert model.index(0, sessions.COPY).data() == "25 %"
+    model.measure(9, Progress(600, 1200, 16800, 10.0, 60.0))
+    assert model.index(0, sessions.COPY).data() == f"50 %, {format_duration(60)} left"
     assert model.is_downloading(9)
     model.end_progress(9)
     assert model.index(0, sessions.COPY).data(sessions.PROGRESS_ROLE) is None
     assert model.is_gone(7)
+    model.show(SessionList(records, frozenset({7}), frozenset({7}), frozenset({8})))
+    assert model.index(1, sessions.COPY).data() == "here, an older state"
     assert tester is not None
 
 

@@ -7,6 +7,7 @@ from PyQt5.QtCore import QModelIndex, QObject, Qt
 from PyQt5.QtGui import QFont
 
 from blitz.data.records import SessionRecord
+from blitz.data.sync_progress import Progress
 from blitz.ui.feed import SessionList
 from blitz.ui.formats import MISSING, format_count, format_duration, format_moment
 from blitz.ui.models.columns import ColumnsModel
@@ -23,6 +24,7 @@ _NUMBERS = (NUMBER, LENGTH, MESSAGES)
 class _Download:
     done: int = 0
     total: int = 0
+    left_s: float | None = None
 
     @property
     def share(self) -> float:
@@ -69,10 +71,14 @@ class SessionsModel(ColumnsModel):
                 self._records = (*self._records[:row], record, *self._records[row + 1 :])
                 self._tell([row])
 
-    def set_progress(self, session_id: int, done: int, total: int) -> None:
+    def set_progress(self, session_id: int, done: int, total: int, left_s: float | None = None) -> None:
         """Show how far a download is."""
-        self._downloads[session_id] = _Download(done, total)
+        self._downloads[session_id] = _Download(done, total, left_s)
         self._tell_session(session_id)
+
+    def measure(self, session_id: int, progress: Progress) -> None:
+        """Show how far a download is, and how long it will take."""
+        self.set_progress(session_id, progress.done, progress.total, progress.left_s)
 
     def end_progress(self, session_id: int) -> None:
         """Show no download any more."""

@@ -157,9 +157,11 @@ class SessionList(CacheEngine):
                 list_session(db, session, changes)
             kept_ids = {session.ref_id for session in listed}
             for row in db.scalars(select(Session)).all():
-                if row.ref_id in kept_ids or row.ref_id < 0:  # below 0 are sessions that only this cache has
+                if row.ref_id in kept_ids:
                     continue
                 if row.available or _has_content(db, row.ref_id):
+                    if row.ref_id < 0:  # only this cache has it
+                        continue
                     if not row.is_gone:
                         changes.append((row.ref_id, Change.GONE))
                     row.is_gone = True

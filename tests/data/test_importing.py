@@ -251,6 +251,17 @@ def test_ids_of_imports_are_below_zero_and_no_list_of_a_server_touches_them(
     assert sorted(row.ref_id for row in cache.all(Session) if row.available and not row.is_gone) == [-2, -1]
 
 
+def test_an_imported_session_that_was_deleted_here_leaves_the_list(
+    cache: DatabaseClient, example: Callable[..., Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "run.csv"
+    path.write_text("time,a\n1,2\n")
+    session = cache.import_file(path)
+    cache.clear_session_data(session.id)
+    cache.update_session_records([example(10).record])
+    assert [row.ref_id for row in cache.all(Session)] == [7]
+
+
 def test_a_program_killed_in_the_middle_leaves_the_cache_as_it_was(tmp_path: Path) -> None:
     program = """
 import sys, time

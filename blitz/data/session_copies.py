@@ -7,7 +7,7 @@ does the new copy take the older one's place, in one transaction. An interrupted
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import Select, delete, insert, literal, select
+from sqlalchemy import Select, bindparam, delete, insert, literal, select
 from sqlalchemy.orm import Session as Transaction
 
 from blitz.data import boards
@@ -18,6 +18,22 @@ from blitz.data.session_list import ListedSession, SessionList, contiguous_count
 from blitz.errors import BlockError, CacheError, CacheMismatch, SessionNotFound
 
 log = logging.getLogger(__name__)
+
+
+_LATEST_SEQ = (1 << 63) - 1
+
+# Put together once: with SQLAlchemy that takes longer than to ask.
+_WHOLE_COPY = select(SessionCopy.id).where(SessionCopy.session_ref_id == bindparam("session"), SessionCopy.is_whole)
+_PLACES = (
+    select(StoredBlock.id, StoredBlock.first_seq)
+    .where(
+        StoredBlock.copy_id == bindparam("copy"),
+        StoredBlock.grid_index >= bindparam("grid"),  # by the index; a last block can end before what is wanted
+        StoredBlock.first_seq + StoredBlock.count > bindparam("first"),
+        StoredBlock.first_seq < bindparam("stop"),
+    )
+    .order_by(StoredBlock.grid_index)
+)
 
 
 class SessionCopies(SessionList):
@@ -121,16 +137,13 @@ class SessionCopies(SessionList):
         :raises CacheError: while iterating, if the copy was replaced or deleted meanwhile.
         """
         with self._reading() as db:
-            copy = find_copy(db, session_id, is_whole=True)
-            if copy is None:
+            copy_id = db.scalar(_WHOLE_COPY, {"session": int(session_id)})
+            if copy_id is None:
                 raise SessionNotFound(f"Session {session_id} is not in the cache. Download it first.")
-            # By the index on the grid; the second condition leaves out a last block that ends before.
-            wanted = _blocks(copy).where(StoredBlock.grid_index >= first // GRID_MESSAGES)
-            wanted = wanted.where(StoredBlock.first_seq + StoredBlock.count > first)
+            wanted = {"copy": copy_id, "grid": first // GRID_MESSAGES, "first": first, "stop": _LATEST_SEQ}
             if stop is not None:
-                wanted = wanted.where(StoredBlock.first_seq < stop)
-            places = wanted.with_only_columns(StoredBlock.id, StoredBlock.first_seq).order_by(StoredBlock.grid_index)
-            rows = [(row_id, first_seq) for row_id, first_seq in db.execute(places)]
+                wanted["stop"] = stop
+            rows = [(row_id, first_seq) for row_id, first_seq in db.execute(_PLACES, wanted)]
         return self._read_blocks(session_id, rows, first, stop)
 
     def _read_blocks(

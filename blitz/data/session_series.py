@@ -191,7 +191,7 @@ def _is_much(reader: PyramidReader, group: _Group, spans: list[tuple[int, int]],
     """Whether to look at runs rather than at every reading: there are enough, or decoding would take too long."""
     runs = sum(reader.count_runs(index, group.wanted) for index in group.indices)
     messages = sum(stop - first for first, stop in spans)
-    return runs >= most // 2 or (messages > _FEW_MESSAGES and runs >= most // 16)
+    return runs >= most // 4 or (messages > _FEW_MESSAGES and runs >= most // 16)
 
 
 def _thinned(reader: PyramidReader, group: _Group, most: int) -> _Found:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 
 _TRASH_TIMEOUT_S = 3.0
+_SESSION_HEADERS: "Sequence[str]" = (
+    *("ID", "Star", "Name", "Started", "Took", "Messages"),
+    *("State", "Owner", "Tags", "Account"),
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -127,7 +131,7 @@ def sessions(
     else:
         out.document(sessions=records)
     if records or copies.only_here:
-        headers = ("ID", "Star", "Name", "Started", "Took", "Messages", "State", "Owner", "Tags", "Account")
+        headers = _SESSION_HEADERS
         rows = [_session_row(record) for record in (*records, *copies.only_here)]
         if copies:
             headers = (*headers[:6], "Copy", *headers[6:])

@@ -103,9 +103,9 @@ def test_sessions_show_where_they_are_and_how_far_a_download_is(make: Any) -> No
     assert model.index(0, sessions.COPY).data() == "waiting"
     model.set_progress(9, 300, 1200)
     assert model.index(0, sessions.COPY).data(sessions.PROGRESS_ROLE) == 0.25
-    assert model.index(0, sessions.COPY).data() == "25 %"
+    assert model.index(0, sessions.COPY).data() == "25\u202f%"
     model.measure(9, Progress(600, 1200, 16800, 10.0, 60.0))
-    assert model.index(0, sessions.COPY).data() == f"50 %, {format_duration(60)} left"
+    assert model.index(0, sessions.COPY).data() == f"50\u202f%, {format_duration(60)} left"
     assert model.is_downloading(9)
     model.end_progress(9)
     assert model.index(0, sessions.COPY).data(sessions.PROGRESS_ROLE) is None

@@ -181,7 +181,10 @@ class SessionsModel(ColumnsModel):
     def _copy_text(self, record: SessionRecord) -> str:
         download = self._downloads.get(record.id)
         if download is not None:
-            return f"{100 * download.share:.0f} %" if download.total else "waiting"
+            if not download.total:
+                return "waiting"
+            left = "" if download.left_s is None else f", {format_duration(download.left_s)} left"
+            return f"{100 * download.share:.0f} %{left}"
         if record.id in self._trashed_ids:
             return "here, in the trash"
         if record.id in self._gone_ids:

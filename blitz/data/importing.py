@@ -21,6 +21,7 @@ from blitz.data.import_order import OutOfOrder, nearly_ordered, sorted_rows
 from blitz.data.import_series import series_table
 from blitz.data.import_table import ImportOptions, ImportTable, TableChannel
 from blitz.data.records import SessionRecord
+from blitz.data.sidecar import read_sidecar
 from blitz.errors import BlitzError, DownloadCancelled, ImportFileError
 
 if TYPE_CHECKING:
@@ -158,15 +159,26 @@ def _written(
 def _record(
     session_id: int, path: Path, options: ImportOptions, layout: ImportLayout, first: MessageBlock, last: MessageBlock
 ) -> SessionRecord:
+    told = _told_beside(path)
     return SessionRecord(
         id=session_id,
-        name=options.name or path.stem,
+        name=options.name or (told.name if told else "") or path.stem,
+        **({} if told is None else {name: getattr(told, name) for name in ("notes", "owner", "tags", "markers")}),
         started_at=_moment(int(first.arrived_ns[0])),
         stopped_at=_moment(int(last.arrived_ns[-1])),
         message_count=last.next_seq,
-        fields={"imported from": path.name},
+        fields={**(told.fields if told else {}), "imported from": path.name},
         sources=layout.sources,
     )
+
+
+def _told_beside(path: Path) -> SessionRecord | None:
+    """Return what the sidecar of one of our own exports says of the session."""
+    try:
+        sidecar = read_sidecar(path)
+    except BlitzError:
+        return None
+    return sidecar.session if sidecar.file == path.name else None
 
 
 def _open(path: Path, options: ImportOptions) -> ImportTable:

@@ -24,6 +24,7 @@ from blitz.data.import_order import OutOfOrder, nearly_ordered, sorted_rows
 from blitz.data.import_table import TableRows
 from blitz.data.importing import plan_import
 from blitz.data.models import Session, SessionCopy
+from blitz.data.records import Marker
 from blitz.errors import DownloadCancelled, ImportFileError
 
 Import = Callable[..., dict[str, list[tuple[int, float]]]]
@@ -80,6 +81,20 @@ def test_our_parquet_and_feather_come_back(
     example(3000).fill(cache)
     session = cache.import_file(export_session(cache, 7, tmp_path / f"run.{suffix}", layout=layout))
     assert readings(cache, session.id) == readings(cache, 7)
+
+
+def test_the_sidecar_of_our_own_exports_says_what_the_session_was(
+    cache: DatabaseClient, example: Callable[..., Any], tmp_path: Path
+) -> None:
+    session = example(30)
+    note = Marker(id=1, from_ns=1_700_000_000_000_000_000, text="a leak", changed_at=session.record.started_at)
+    words = {"notes": "two pumps", "tags": ("brass",), "fields": {"sample": "B7"}, "markers": (note,)}
+    session.record = session.record.model_copy(update=words)
+    session.fill(cache)
+    record = cache.import_file(export_session(cache, 7, tmp_path / "run.csv"))
+    assert (record.name, record.owner, record.notes) == ("A try", "ann@bench", "two pumps")
+    assert (record.tags, record.markers) == (("brass",), (note,))
+    assert record.fields == {"sample": "B7", "imported from": "run.csv"}
 
 
 @given(

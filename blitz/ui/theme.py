@@ -188,7 +188,7 @@ def build_stylesheet(theme: Theme) -> str:
                    border-radius: 4px; padding: 6px 14px; min-height: 18px; }}
     QPushButton:hover, QToolButton[kind="plain"]:hover {{ border-color: {theme.accent}; }}
     QPushButton:pressed {{ background: {theme.window}; }}
-    QPushButton:focus, QLineEdit:focus, QComboBox:focus, QPlainTextEdit:focus, QSpinBox:focus,
+    QPushButton:focus, QLineEdit:focus, QComboBox:focus, QPlainTextEdit:focus, QSpinBox:focus, QDateTimeEdit:focus,
     QTableView:focus {{ border-color: {theme.accent}; }}
     QPushButton:disabled {{ background: transparent; }}
     QPushButton:checked {{ background: {theme.accent}; color: {theme.on_accent}; border-color: {theme.accent}; }}
@@ -207,7 +207,8 @@ def build_stylesheet(theme: Theme) -> str:
                    color: {theme.muted}; font-size: 13pt; min-height: 16px; max-height: 16px; min-width: 20px; }}
     QPushButton[kind="close"]:hover, QPushButton[kind="close"]:focus {{ color: {theme.text}; }}
     QPushButton[kind="quiet"]:hover, QPushButton[kind="quiet"]:focus {{ border-color: {theme.border}; }}
-    QLineEdit, QComboBox, QSpinBox, QPlainTextEdit {{ background: {theme.base}; border: 1px solid {theme.border};
+    QLineEdit, QComboBox, QSpinBox, QDateTimeEdit, QPlainTextEdit {{ background: {theme.base};
+                   border: 1px solid {theme.border};
                    border-radius: 4px; padding: 5px 8px; min-height: 18px; }}
     QComboBox::drop-down {{ border: none; width: 24px; }}
     QCheckBox {{ spacing: 6px; }}

@@ -22,7 +22,7 @@ from blitz.data.session_words import NAME_LENGTH, SessionWords, check_required, 
 from blitz.ui.dialogs.form import Form
 from blitz.ui.formats import format_moment
 from blitz.ui.models.sessions import session_title
-from blitz.ui.plots.marker_marks import marker_words
+from blitz.ui.plots.marker_marks import marker_words, time_words
 
 _SPARE_ROWS = 2
 
@@ -46,7 +46,7 @@ class SessionDetailsDialog(Form):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(session_title(record), "&Save", refusal, parent)
-        self.setMinimumWidth(620)
+        self.setMinimumWidth(680)
         self._record = record
         self._required = required
         self._can_change = not refusal
@@ -128,8 +128,9 @@ class SessionDetailsDialog(Form):
     def _show_markers(self) -> None:
         self.markers.clear()
         for marker in self._record.markers:
-            when, text, *_ = marker_words(marker).split("\n", 1)
-            row = QListWidgetItem(f"{when}   {' '.join(text.split())}")
+            more = "  ·  ".join(part for part in (marker.source, marker.who) if part)
+            text = " ".join(marker.text.split())
+            row = QListWidgetItem(f"{time_words(marker)}   {text}{f'  ·  {more}' if more else ''}")
             row.setToolTip(f"{marker_words(marker)}\n\nEnter or a double click changes it.")
             row.setData(Qt.UserRole, marker.id)
             self.markers.addItem(row)
@@ -152,8 +153,10 @@ class SessionDetailsDialog(Form):
         table.verticalHeader().hide()
         table.horizontalHeader().setSectionResizeMode(1, QHeaderView.Stretch)
         table.setColumnWidth(0, 180)
+        table.horizontalHeader().setDefaultAlignment(Qt.AlignLeft | Qt.AlignVCenter)
+        table.setAlternatingRowColors(True)
         table.setMinimumHeight(170)
-        table.setToolTip("The laboratory's own; an empty text takes a field away")
+        table.setToolTip("Type into an empty row for one more field; an empty text takes a field away")
         for row, name in enumerate(names):
             table.setItem(row, 0, QTableWidgetItem(name))
             table.setItem(row, 1, QTableWidgetItem(self._record.fields.get(name, "")))
@@ -185,7 +188,9 @@ def _history_table(changes: tuple[SessionChange, ...]) -> QTableWidget:
     table.setEditTriggers(QAbstractItemView.NoEditTriggers)
     for column in (3, 4):
         table.horizontalHeader().setSectionResizeMode(column, QHeaderView.Stretch)
-    table.setColumnWidth(0, 150)
+    for column, width in ((0, 180), (1, 100), (2, 80)):
+        table.setColumnWidth(column, width)
+    table.horizontalHeader().setDefaultAlignment(Qt.AlignLeft | Qt.AlignVCenter)
     table.setMinimumHeight(170)
     for row, change in enumerate(reversed(changes)):
         cells = (_when(change.changed_at), change.who, change.name, change.before, change.after)

@@ -139,7 +139,7 @@ class SessionsPage(QWidget):
             ("view", "&View", "Return", "Plot the session; it is downloaded first if need be", self.view_requested),
             ("download", "&Download", "Ctrl+D", "Bring the session to this computer", self.download_requested),
             ("cancel", "&Cancel download", "", "Stop; what has come is kept for going on later", self.cancel_requested),
-            ("export", "&Export CSV…", "Ctrl+E", "Write the session to a CSV file", self.export_requested),
+            ("export", "&Export…", "Ctrl+E", "Write the session to a file", self.export_requested),
             ("rename", "&Rename…", "F2", "Change name and notes", self.rename_requested),
             (
                 "details",
@@ -219,9 +219,8 @@ class SessionsPage(QWidget):
     def _lay_out(self) -> None:
         row = QHBoxLayout()
         row.setSpacing(SPACE)
-        for name, action in self.actions_by_name.items():
-            if name != "details":  # in the menu of a right click: the row is full
-                row.addWidget(_button(action))
+        for action in self.actions_by_name.values():
+            row.addWidget(_button(action))
         row.addStretch(1)
         row.addWidget(self.search, 1)
         row.addWidget(self.trash)

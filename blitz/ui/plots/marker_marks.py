@@ -50,9 +50,10 @@ class MarkerMarks:
             self._marks[marker, height] = self._make(marker, height)
 
     def _make(self, marker: Marker, height: float) -> Any:
-        line, shade = QColor(self._colour), QColor(self._colour)
+        line, shade, ground = QColor(self._colour), QColor(self._colour), QColor(self._ground)
         line.setAlpha(200)
         shade.setAlpha(30)
+        ground.setAlpha(205)  # a curve behind a label stays visible
         pen = pg.mkPen(line, width=1)
         begin = marker.from_ns / 1e9
         if marker.to_ns is None:
@@ -62,7 +63,7 @@ class MarkerMarks:
             mark = pg.LinearRegionItem((begin, marker.to_ns / 1e9), movable=False, brush=shade, pen=pen)
             first = mark.lines[0]
         label = pg.InfLineLabel(
-            first, label_words(marker), position=height, color=self._colour, fill=self._ground, anchors=[(0, 0.5)] * 2
+            first, label_words(marker), position=height, color=self._colour, fill=ground, anchors=[(0, 0.5)] * 2
         )
         label.setToolTip(marker_words(marker))
         mark.setToolTip(marker_words(marker))
@@ -80,10 +81,15 @@ def label_words(marker: Marker) -> str:
 
 def marker_words(marker: Marker) -> str:
     """Return all that is to be said of a marker: when, what, of which source, by whom."""
-    until = "" if marker.to_ns is None else f" to {_clock(marker.to_ns)}"
     of = f" · {marker.source}" if marker.source else ""
     by = f"\n{marker.who}" if marker.who else ""
-    return f"{_clock(marker.from_ns)}{until}{of}\n{marker.text}{by}"
+    return f"{time_words(marker)}{of}\n{marker.text}{by}"
+
+
+def time_words(marker: Marker) -> str:
+    """Return when a marker is: a clock time, or two."""
+    until = "" if marker.to_ns is None else f" to {_clock(marker.to_ns)}"
+    return f"{_clock(marker.from_ns)}{until}"
 
 
 def _clock(time_ns: int) -> str:

@@ -31,6 +31,7 @@ class MarkerPanel(QWidget):
         self.rows = QListWidget()
         self.rows.setAccessibleName("Markers")
         self.rows.setUniformItemSizes(True)
+        self.rows.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
         self.rows.itemClicked.connect(self._look_at)
         self.rows.itemActivated.connect(self._choose)
         self.add = QPushButton("Add…")

@@ -19,7 +19,7 @@ from blitz.data.import_times import TimeRule, WrongTimeError, rule_for_text
 from blitz.errors import ImportFileError
 
 _HEAD_BYTES = 1 << 18
-_BLOCK_BYTES = 1 << 22
+_BLOCK_BYTES = 1 << 21
 _WIDTH = re.compile(r"CSV parse error: Row #(?P<line>\d+): Expected (?P<wanted>\d+) columns, got (?P<found>\d+)")
 _CELL = re.compile(
     r"In CSV column #(?P<place>\d+): Row #(?P<line>\d+): CSV conversion error to \w+: invalid value '(?P<cell>.*)'",

@@ -239,7 +239,8 @@ def _what_goes(record: SessionRecord, is_local: bool, is_gone: bool, has_trash: 
         f"Session {record.id} of {format_moment(record.started_at)} has {format_count(record.message_count)} messages."
     )
     if is_gone:
-        return f"{what} The server no longer has it: the copy on this computer is the last one."
+        whose = "The server no longer has it" if record.id > 0 else "No server has it"  # such as an imported one
+        return f"{what} {whose}: the copy on this computer is the last one."
     if has_trash:
         star = " It is starred." if record.starred else ""
         here = " The copy on this computer is deleted; it can be deleted alone, too." if is_local else ""

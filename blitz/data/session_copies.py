@@ -88,7 +88,8 @@ class SessionCopies(SessionList):
                 if end % GRID_MESSAGES:
                     tail = db.scalars(_blocks(copy).where(StoredBlock.grid_index == end // GRID_MESSAGES)).one()
             # The lock is not held while the blocks are compressed; whoever stored something meanwhile was first.
-            whole = MessageBlock.concatenate([_decoded(tail), *added] if tail is not None else added)
+            parts = added if tail is None else [_decoded(tail), *added]
+            whole = parts[0] if len(parts) == 1 else MessageBlock.concatenate(parts)
             rows = [_stored(copy, part) for part in whole.on_grid()]
             with self._writing() as db:
                 if _end(db, _growing(db, session_id, blocks)) != end:

@@ -139,6 +139,10 @@ def test_a_page_shows_a_long_session_without_waiting(long: History, appearance: 
         return times is not None and 20 <= len(times) < 200
 
     qtbot.waitUntil(shows_every_reading, timeout=20_000)
+    long.close()
+    page.plot.setXRange(begin + 20, begin + 20.2, padding=0)
+    title = page.plot.getPlotItem().titleLabel
+    qtbot.waitUntil(lambda: "is closed" in title.text, timeout=20_000)
 
 
 def test_only_the_newest_wish_is_loaded(qtbot: QtBot, qapp: Any) -> None:

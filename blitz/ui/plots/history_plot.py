@@ -1,5 +1,7 @@
 """The plot of a historic session: zoom and move through it, drawn from what the screen can show."""
 
+import html
+
 from PyQt5.QtCore import Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QKeyEvent
 
@@ -30,6 +32,7 @@ class HistoryPlot(TimePlot):
         self._redraw.timeout.connect(self.draw_now)
         self._loader = ViewLoader(self)
         self._loader.loaded.connect(self._take_view)
+        self._loader.failed.connect(self._tell_failure)
         self.destroyed.connect(history.close)
         self.setMouseEnabled(x=True, y=False)
         self.setFocusPolicy(Qt.StrongFocus)
@@ -94,7 +97,12 @@ class HistoryPlot(TimePlot):
         else:
             self._loader.ask(lambda: view_curves(*about))
 
+    def _tell_failure(self, sentence: str) -> None:
+        """Say above the plot why it does not show what is in view."""
+        self.getPlotItem().setTitle(html.escape(sentence))
+
     def _take_view(self, curves: list[Curve]) -> None:
+        self.getPlotItem().setTitle(None)
         low, high = self.time_range
         limits = self.draw(curves, high - low)
         if limits is not None:

@@ -160,6 +160,13 @@ class _Rows:
     def __init__(self, columns: Sequence[Column], places: dict[int, _Places], wanted: Range, *, has_all: bool) -> None:
         self._count = len(columns)
         self._places = places
+        # Sources whose channels, all of them and in their order, are the columns: nothing has to be put in place.
+        every = np.arange(len(columns))
+        self._whole = {
+            index
+            for index, place in places.items()
+            if np.array_equal(place.columns, every) and np.array_equal(place.channels, every)
+        }
         self._wanted = wanted
         self._has_all = has_all
 
@@ -200,15 +207,16 @@ class _Rows:
         return time_ns, is_wanted
 
     def _values(self, block: MessageBlock, decoded: list[Readings]) -> NDArray[np.float64]:
+        if len(decoded) == 1 and decoded[0].source.index in self._whole:
+            of_one = decoded[0].values.T
+            if of_one.shape == (self._count, len(block)):
+                return of_one
         values = np.full((self._count, len(block)), np.nan)
         for readings in decoded:
             places = self._places.get(readings.source.index)
-            if places is None:
-                continue
-            of_source = readings.values.T[places.channels]
-            if len(readings) == len(block) and np.array_equal(places.columns, np.arange(self._count)):
-                return of_source
-            values[places.columns[:, np.newaxis], readings.seq - block.first_seq] = of_source
+            if places is not None:
+                rows = readings.seq - block.first_seq
+                values[places.columns[:, np.newaxis], rows] = readings.values.T[places.channels]
         return values
 
 
@@ -227,6 +235,8 @@ def _split(parts: Iterable[Part], columns: int) -> Iterator[Part]:
 def _first_near(cache: DatabaseClient, session_id: int, start_ns: int, stop: int) -> int:
     """Return a seq before which no reading has a time from ``start_ns`` on; near it where that is cheap to know."""
     low, high = 0, -(-stop // GRID_MESSAGES)
+    if start_ns == Range().start_ns:
+        return 0
     while low < high:
         middle = (low + high) // 2
         first = middle * GRID_MESSAGES

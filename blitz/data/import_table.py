@@ -186,8 +186,8 @@ def roles_of(columns: Sequence[Column], options: ImportOptions) -> Roles:
         value = _named(others, _VALUE_NAMES)
         assert value is not None
         used = {column.place for column in (time, value, *words) if column is not None}
-        left_out = (c.heading for c in columns if c.place not in used and c.name not in OURS_TO_LEAVE)
-        return Roles(time, [value], words, tuple(left_out))
+        rest = [column for column in columns if column.place not in used and column.name not in OURS_TO_LEAVE]
+        return Roles(time, [value], words, tuple(column.heading for column in rest))
     is_ours = time.name in ("time_utc", "time_local")
     chosen = _chosen(others, options.columns) if options.columns is not None else None
     values = [
@@ -202,8 +202,10 @@ def roles_of(columns: Sequence[Column], options: ImportOptions) -> Roles:
     if not values:
         raise ImportFileError("it has no column of numbers besides the time")
     used = {column.place for column in (time, *values)}
-    left_out = (column for column in columns if column.place not in used)
-    return Roles(time, values, None, tuple(c.heading for c in left_out if not (is_ours and c.name in OURS_TO_LEAVE)))
+    rest = [column for column in columns if column.place not in used]
+    if is_ours:
+        rest = [column for column in rest if column.name not in OURS_TO_LEAVE]
+    return Roles(time, values, None, tuple(column.heading for column in rest))
 
 
 def _time_column(columns: Sequence[Column], wanted: str | None) -> Column:

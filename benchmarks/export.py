@@ -136,7 +136,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", action="store_true", help="print only the line of JSON")
     parser.add_argument("--formats", nargs="+", choices=list(_SUFFIXES), default=list(_SUFFIXES))
-    parser.add_argument("--messages", type=int, default=2_000_000)
+    parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--export", nargs=2, type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -186,15 +186,16 @@ class SessionNotes:
         for _ in range(_TRIES):
             with translated(), self._redis.pipeline() as pipeline:
                 try:
-                    pipeline.watch(start, meta_key, list_key)
-                    known = pipeline.hmget(meta_key, (*_WORDS, "trashed_at"))
+                    pipeline.watch(start, meta_key, list_key)  # type: ignore[no-untyped-call]
+                    known: Any = pipeline.hmget(meta_key, (*_WORDS, "trashed_at"))
                     meta = {
                         name: str(value, "utf-8")
                         for name, value in zip((*_WORDS, "trashed_at"), known, strict=True)
                         if value is not None
                     }
                     _check(session_id, pipeline.exists(start), "trashed_at" in meta)
-                    wanted = step(pipeline.lrange(list_key, 0, -1), meta)
+                    entries: Any = pipeline.lrange(list_key, 0, -1)
+                    wanted = step(entries, meta)
                     if wanted is None:
                         return
                     pipeline.multi()

@@ -30,7 +30,7 @@ class Form(QDialog):
         self.wrong.setTextFormat(Qt.PlainText)
         self.wrong.setProperty("state", "bad")
         self.wrong.hide()
-        column = QVBoxLayout(self)
+        column = self._column = QVBoxLayout(self)
         column.setContentsMargins(2 * SPACE, 2 * SPACE, 2 * SPACE, 2 * SPACE)
         column.setSpacing(2 * SPACE)
         if sentence:
@@ -49,6 +49,10 @@ class Form(QDialog):
         self.wrong.setText(sentence)
         self.wrong.setVisible(bool(sentence))
         self.resize(self.width(), self.layout().heightForWidth(self.width()))
+
+    def put_below(self, part: QWidget) -> None:
+        """Put something wide below the labelled fields."""
+        self._column.insertWidget(self._column.indexOf(self.wrong), part)
 
     def add(self, label: str, field: QWidget) -> None:
         """Put a field below the others."""

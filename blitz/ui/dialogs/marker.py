@@ -108,6 +108,7 @@ class MarkerDialog(Form):
 def _time_field(time_ns: int) -> QDateTimeEdit:
     field = QDateTimeEdit(_moment(time_ns))
     field.setDisplayFormat("yyyy-MM-dd HH:mm:ss.zzz")
+    field.setButtonSymbols(QDateTimeEdit.NoButtons)  # the arrow keys and the wheel turn the part at the cursor
     field.setCurrentSection(QDateTimeEdit.SecondSection)
     return field
 

@@ -71,7 +71,7 @@ class SessionDetailsDialog(Form):
         self.add("&Name", self.name)
         self.add("N&otes", self.notes)
         self.add("&Tags", self.tags)
-        self.layout().insertWidget(self.layout().count() - 2, self.pages)
+        self.put_below(self.pages)
         self._show_markers()
         for field in (self.name, self.notes, self.tags):
             field.setReadOnly(bool(refusal))

@@ -4,8 +4,10 @@ Owns the thread and its copy of the cache; what is exported and when stands in :
 """
 
 import logging
+import math
 import queue
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from blitz.io.sync_threads import run_in_thread
 log = logging.getLogger(__name__)
 
 _LONGEST_WAIT_S = 1.0
+_AFTER_FAULT_S = 15.0
+"""To the next look at a cache that could not be used."""
 _Order = Callable[[ExportsAtStop], None]
 
 
@@ -37,6 +41,7 @@ class ExportThread:
         self._is_over = threading.Event()
         self._cache: DatabaseClient | None = None
         self._exports: ExportsAtStop | None = None
+        self._next_at_s = math.inf
         self._thread = threading.Thread(target=self._run, name="blitz export at stop", daemon=True)
         self._thread.start()
 
@@ -66,18 +71,19 @@ class ExportThread:
     def _run(self) -> None:
         try:
             while not self._is_over.is_set():
-                self._wait_and_obey()
-                if self._exports is not None:
+                is_told = self._wait_and_obey()
+                if self._exports is not None and (is_told or time.monotonic() >= self._next_at_s):
                     self._try_what_is_due(self._exports)
         finally:
             if self._cache is not None:
                 self._cache.close()
 
-    def _wait_and_obey(self) -> None:
+    def _wait_and_obey(self) -> bool:
+        """Return whether there was something to obey."""
         try:
             order = self._orders.get(timeout=_LONGEST_WAIT_S)
         except queue.Empty:
-            return
+            return False
         try:
             if isinstance(order, Path):
                 self._open(order)
@@ -87,6 +93,7 @@ class ExportThread:
             log.warning("Exports at Stop: %s", error)
         except Exception:
             log.exception("Exports at Stop")
+        return True
 
     def _open(self, path: Path) -> None:
         if self._cache is not None:
@@ -96,6 +103,7 @@ class ExportThread:
         self._exports = ExportsAtStop(self._cache, self._rule)
 
     def _try_what_is_due(self, exports: ExportsAtStop) -> None:
+        self._next_at_s = time.monotonic() + _AFTER_FAULT_S
         try:
             for due in exports.due():
                 outcome = exports.attempt(due, is_cancelled=self._is_over.is_set)
@@ -105,6 +113,8 @@ class ExportThread:
                     self._fetch(due.session_id)
                 elif outcome is not None:
                     self._tell(outcome)
+            next_in_s = exports.next_in_s()
+            self._next_at_s = math.inf if next_in_s is None else time.monotonic() + next_in_s
         except BlitzError as error:
             log.warning("Exports at Stop: %s", error)
         except Exception:

@@ -98,6 +98,11 @@ def wanted_sessions(cache: DatabaseClient, mode: SyncMode) -> list[int]:
     return sorted(wanted, reverse=True)
 
 
+def chosen_sessions(cache: DatabaseClient) -> list[int]:
+    """Return the sessions that are kept here."""
+    return [row.ref_id for row in cache.find(Session, {"is_wanted": True})]
+
+
 def last_success(cache: DatabaseClient) -> datetime | None:
     """Return when everything that was wanted was last brought; None if never."""
     config = cache.get_config(_LAST_SUCCESS)

@@ -47,6 +47,8 @@ class SessionList:
     """Sessions that the server has no more, or only in its trash: the cache has a copy."""
     older_ids: frozenset[int] = frozenset()
     """Sessions that have grown since they were downloaded."""
+    chosen_ids: frozenset[int] = frozenset()
+    """Sessions that synchronisation keeps here, where only chosen ones are."""
     synchronised_at: datetime | None = None
     """When all that is to be synchronised was last brought; None if never."""
 
@@ -166,6 +168,10 @@ class Feed(QObject):
 
     def cancel_download(self, session_id: int) -> None:
         """Stop a download; what has come is kept for resuming."""
+        raise NotImplementedError
+
+    def choose_session(self, session_id: int, is_chosen: bool) -> None:
+        """Bring a session into the cache and keep it up to date there; or no longer: what is here stays."""
         raise NotImplementedError
 
     def rename_session(self, session_id: int, name: str, notes: str | None = None) -> None:

@@ -233,6 +233,7 @@ class MainWindow(QMainWindow):
         page.download_requested.connect(actions.download)
         page.cancel_requested.connect(actions.cancel)
         page.export_requested.connect(actions.export)
+        page.keep_requested.connect(actions.keep)
         page.rename_requested.connect(actions.rename)
         page.star_requested.connect(actions.star)
         page.delete_requested.connect(actions.delete)

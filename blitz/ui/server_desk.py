@@ -22,7 +22,7 @@ from blitz.errors import AuthenticationError, BlitzError, CertificateMismatch, C
 from blitz.io.address import ServerAddress
 from blitz.io.connection import AsyncClient
 from blitz.io.sync_live import LiveCopy
-from blitz.io.sync_rounds import SyncMode, last_success, refresh_list, synchronise
+from blitz.io.sync_rounds import SyncMode, chosen_sessions, last_success, refresh_list, synchronise, wanted_sessions
 from blitz.io.sync_threads import run_in_thread
 from blitz.ui.board_desk import BoardDesk
 from blitz.ui.downloads import Downloads, Watch
@@ -166,6 +166,15 @@ class ServerDesk:
             self._feed.download_cancelled.emit(session_id)
             raise
         self._feed.download_finished.emit(session_id)
+
+    async def choose(self, session_id: int, is_chosen: bool) -> None:
+        """Keep a session in the cache: bring it now, and what is new of it later; or no longer."""
+        if self._cache is None:
+            return
+        await run_in_thread(self._cache.choose_session, session_id, is_chosen)
+        await self.list_sessions()
+        if is_chosen and session_id in await run_in_thread(wanted_sessions, self._cache, "chosen"):
+            await self.download(session_id)
 
     async def cancel_download(self, session_id: int) -> None:
         """Stop a download; what has come stays for going on later."""
@@ -377,5 +386,6 @@ def _list_all(cache: DatabaseClient, records: tuple[SessionRecord, ...]) -> Sess
         local_ids=frozenset(readable - older),
         gone_ids=frozenset(record.id for record in gone),
         older_ids=older,
+        chosen_ids=frozenset(chosen_sessions(cache)),
         synchronised_at=last_success(cache),
     )

@@ -87,6 +87,10 @@ class ServerLink(Feed):
         """Stop a download."""
         self._ask("The download was not cancelled", lambda desk: desk.cancel_download(session_id))
 
+    def choose_session(self, session_id: int, is_chosen: bool) -> None:
+        """Keep a session in the cache, or no longer."""
+        self._ask(f"Session {session_id} is kept as before", lambda desk: desk.choose(session_id, is_chosen))
+
     def rename_session(self, session_id: int, name: str, notes: str | None = None) -> None:
         """Change name (and notes) on the server."""
         self._ask(f"Session {session_id} was not renamed", lambda desk: desk.rename(session_id, name, notes))

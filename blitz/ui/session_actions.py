@@ -80,6 +80,10 @@ class SessionActions(QObject):
         """Bring a session to this computer."""
         self._feed.download(session_id)
 
+    def keep(self, session_id: int) -> None:
+        """Keep a session on this computer, or no longer."""
+        self._feed.choose_session(session_id, not self._sessions.is_chosen(session_id))
+
     def cancel(self, session_id: int) -> None:
         """Stop a download."""
         self._wishes.pop(session_id, None)

@@ -250,6 +250,18 @@ def test_all_sessions_come_by_themselves_where_that_is_set(server: Any, qtbot: Q
         feed.deleteLater()
 
 
+def test_a_session_is_kept_here_by_its_menu(desk: Desk) -> None:
+    sessions = desk.window.sessions_page.sessions
+    session_id = desk.record_without_copy("to be kept")
+    assert desk.window.sessions_page.actions_by_name["keep"].text() == "&Keep here"
+    desk.act("keep")
+    desk.wait(lambda: sessions.is_chosen(session_id) and sessions.is_local(session_id))
+    desk.wait(lambda: desk.window.sessions_page.actions_by_name["keep"].text() == "No longer &kept here")
+    desk.act("keep")
+    desk.wait(lambda: not sessions.is_chosen(session_id))
+    assert sessions.is_local(session_id)
+
+
 class HeldClient(AsyncClient):
     """Answers no request for messages while it is held."""
 

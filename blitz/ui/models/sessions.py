@@ -43,6 +43,7 @@ class SessionsModel(ColumnsModel):
         self._local_ids: frozenset[int] = frozenset()
         self._gone_ids: frozenset[int] = frozenset()
         self._older_ids: frozenset[int] = frozenset()
+        self._chosen_ids: frozenset[int] = frozenset()
         self._trashed_ids: frozenset[int] = frozenset()
         self._downloads: dict[int, _Download] = {}
         self.number_font: QFont | None = None
@@ -53,7 +54,7 @@ class SessionsModel(ColumnsModel):
         if not is_same:
             self.beginResetModel()
         self._records, self._local_ids, self._gone_ids = sessions.records, sessions.local_ids, sessions.gone_ids
-        self._older_ids = sessions.older_ids
+        self._older_ids, self._chosen_ids = sessions.older_ids, sessions.chosen_ids
         if is_same:
             self._tell(range(len(self._records)))
         else:
@@ -109,6 +110,10 @@ class SessionsModel(ColumnsModel):
     def is_trashed(self, session_id: int) -> bool:
         """Whether the session lies in the server's trash."""
         return session_id in self._trashed_ids
+
+    def is_chosen(self, session_id: int) -> bool:
+        """Whether synchronisation keeps it here."""
+        return session_id in self._chosen_ids
 
     def is_downloading(self, session_id: int) -> bool:
         """Whether the session is on its way."""

@@ -1,5 +1,6 @@
 """The page of sessions: the list, and what can be done with one."""
 
+from datetime import datetime
 from typing import Any
 
 from PyQt5.QtCore import QModelIndex, QPoint, QSortFilterProxyModel, Qt, pyqtSignal
@@ -8,7 +9,7 @@ from PyQt5.QtWidgets import QAction, QHBoxLayout, QLabel, QLineEdit, QMenu, QPus
 from blitz.data.records import Role, SessionRecord
 from blitz.data.session_search import SessionSearch
 from blitz.ui.feed import Connection, ConnectionState, SessionList
-from blitz.ui.formats import format_count
+from blitz.ui.formats import format_count, format_moment
 from blitz.ui.models.sessions import (
     COPY,
     NAME,
@@ -39,6 +40,8 @@ class SessionsPage(QWidget):
     download_requested = pyqtSignal(int)
     cancel_requested = pyqtSignal(int)
     export_requested = pyqtSignal(int)
+    keep_requested = pyqtSignal(int)
+    """It is to be kept on this computer, or no longer."""
     rename_requested = pyqtSignal(int)
     details_requested = pyqtSignal(int)
     """All that is written of it is to be shown."""
@@ -50,6 +53,7 @@ class SessionsPage(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rights = Rights()
+        self._synchronised_at: datetime | None = None
         self.sessions = SessionsModel(self)
         self.sessions.number_font = number_font(self.font())
         self.proxy = _SortedSessions(self)
@@ -105,6 +109,7 @@ class SessionsPage(QWidget):
         """Take over the server's list; the selection stays with its session."""
         selected = self.selected
         self.table.set_hint(NO_SESSIONS)
+        self._synchronised_at = sessions.synchronised_at
         self.sessions.show(sessions)
         if selected is not None:
             self.select(selected.id)
@@ -139,6 +144,7 @@ class SessionsPage(QWidget):
             ("view", "&View", "Return", "Plot the session; it is downloaded first if need be", self.view_requested),
             ("download", "&Download", "Ctrl+D", "Bring the session to this computer", self.download_requested),
             ("cancel", "&Cancel download", "", "Stop; what has come is kept for going on later", self.cancel_requested),
+            ("keep", "&Keep here", "", "Bring the session now, and later what is new of it", self.keep_requested),
             ("export", "&Export…", "Ctrl+E", "Write the session to a file", self.export_requested),
             ("rename", "&Rename…", "F2", "Change name and notes", self.rename_requested),
             (
@@ -196,6 +202,9 @@ class SessionsPage(QWidget):
         self.actions_by_name["download"].setEnabled(is_done and not is_local)
         self.actions_by_name["download"].setVisible(not is_loading)
         self.actions_by_name["cancel"].setVisible(is_loading)
+        is_chosen = record is not None and self.sessions.is_chosen(record.id)
+        self.actions_by_name["keep"].setText("No longer &kept here" if is_chosen else "&Keep here")
+        self.actions_by_name["keep"].setEnabled(is_done and record is not None and not self.sessions.is_gone(record.id))
         self.actions_by_name["export"].setEnabled(is_done and not is_loading)
         refusal = self._rights.refusal(Role.OPERATOR)
         is_there = record is not None and not self.sessions.is_gone(record.id)
@@ -214,13 +223,16 @@ class SessionsPage(QWidget):
         words += own_words(record) if record else []
         if record is not None and record.archived_count:
             words.append(f"{format_count(record.archived_count)} messages in the archive")
+        if record is not None and self._synchronised_at is not None:
+            words.append(f"synchronised {format_moment(self._synchronised_at)}")
         self.about.setText("  ·  ".join(part for part in words if part))
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
         row.setSpacing(SPACE)
-        for action in self.actions_by_name.values():
-            row.addWidget(_button(action))
+        for name, action in self.actions_by_name.items():
+            if name != "keep":  # rarely wanted: in the menu only
+                row.addWidget(_button(action))
         row.addStretch(1)
         row.addWidget(self.search, 1)
         row.addWidget(self.trash)

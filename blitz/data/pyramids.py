@@ -44,10 +44,12 @@ class Pyramids:
             if found is not None:
                 return found
             path = self._path(key)
+            if path is None:
+                return None
             try:
                 found = Pyramid(path, key)
                 os.utime(path)
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 return None
             except (DamagedPyramid, OSError) as error:
                 log.warning("An overview is made anew: %s", error)
@@ -94,25 +96,40 @@ class Pyramids:
         :raises OSError: if it cannot be written.
         """
         with self._turn:
+            self._make_folder()
+            path = self._path(key)
             turn = self._building.setdefault(key, threading.Lock())
         with turn:
             found = self.find(key)
-            if found is None:
-                build_pyramid(self._path(key), key, sources, blocks(), progress, is_cancelled)
+            if found is None and path is not None:
+                build_pyramid(path, key, sources, blocks(), progress, is_cancelled)
                 found = self.find(key)
             if found is None:
                 raise OSError(f"The overview of session {key.session_id} was removed by another program.")
         self._keep_within(limit_bytes)
         return found
 
-    def _path(self, key: PyramidKey) -> Path:
-        if self._folder is None:
-            self._folder = self._wanted_folder
-            if self._folder is None:
-                temporary = tempfile.TemporaryDirectory(prefix="blitz-overview-", ignore_cleanup_errors=True)
-                weakref.finalize(self, temporary.cleanup)
-                self._folder = Path(temporary.name)
-        return self._folder / f"{key.session_id}-{key.started_ms}-{key.definitions}{_SUFFIX}"
+    def _path(self, key: PyramidKey) -> Path | None:
+        """Return where an overview lies, if it was made; None where there is no folder yet."""
+        folder = self._folder or self._wanted_folder
+        return None if folder is None else folder / f"{key.session_id}-{key.started_ms}-{key.definitions}{_SUFFIX}"
+
+    def _make_folder(self) -> None:
+        """Choose the folder: beside the cache, or a temporary one where that cannot be written to."""
+        if self._folder is not None:
+            return
+        if self._wanted_folder is not None:
+            try:
+                self._wanted_folder.mkdir(parents=True, exist_ok=True)
+                tempfile.TemporaryFile(dir=self._wanted_folder).close()
+            except OSError as error:
+                log.warning("Overviews cannot be kept, and are made anew each time: %s", error)
+            else:
+                self._folder = self._wanted_folder
+                return
+        temporary = tempfile.TemporaryDirectory(prefix="blitz-overview-", ignore_cleanup_errors=True)
+        weakref.finalize(self, temporary.cleanup)
+        self._folder = Path(temporary.name)
 
     def _keep_within(self, limit_bytes: int) -> None:
         if self._folder is None:

@@ -14,7 +14,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from blitz.data import session_series
+from blitz.data import pyramids, session_series
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.database_client import DatabaseClient
@@ -237,10 +237,23 @@ def test_a_cancelled_overview_leaves_nothing_behind(tmp_path: Path) -> None:
         assert list((tmp_path / "cache.db.overview").iterdir()) == []
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_without_room_for_an_overview_a_session_opens_all_the_same(tmp_path: Path) -> None:
+def test_where_the_folder_cannot_be_written_overviews_are_temporary(tmp_path: Path) -> None:
     (tmp_path / "cache.db.overview").write_text("a file where the folder should be")
     with DatabaseClient(path=tmp_path / "cache.db") as cache:
         RandomSession(cache, 1, 20_000)
-        assert cache.make_overview(1) is None
+        assert cache.find_overview(1) is None
+        pyramid = cache.make_overview(1)
+        assert pyramid is not None
+        assert cache.find_overview(1) is pyramid
+        assert tmp_path not in pyramid.path.parents
         assert len(cache.series(1, "one a", max_points=50)["one a"]) <= 50
+
+
+def test_without_any_room_a_session_opens_all_the_same(cache: DatabaseClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pyramids, "build_pyramid", refuse)
+    RandomSession(cache, 1, 20_000)
+    assert cache.make_overview(1) is None
+    assert len(cache.series(1, "one a", max_points=50)["one a"]) <= 50

@@ -59,13 +59,19 @@ class Spelling:
         return pa.array(np.char.replace(text, ".", self.decimal).astype(object), pa.string())
 
 
-def spreadsheet_spelling() -> Spelling:
-    """Return what the spreadsheet of this user expects."""
-    return Spelling(decimal=decimal_of_locale(), is_local=True, has_mark=True, is_defused=True)
+def spreadsheet_spelling(decimal: Literal[".", ","] | None = None) -> Spelling:
+    """Return what the spreadsheet of this user expects.
+
+    :param decimal: between whole and fraction; found out when absent.
+    """
+    return Spelling(decimal=decimal or decimal_of_locale(), is_local=True, has_mark=True, is_defused=True)
 
 
 def decimal_of_locale() -> Literal[".", ","]:
-    """Return what stands between whole and fraction in this user's language."""
+    """Return what stands between whole and fraction in this user's language.
+
+    The whole program has that language for a moment, since there is no other way to ask.
+    """
     with _setting:
         before = locale.setlocale(locale.LC_NUMERIC)
         try:

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 
-from PyQt5.QtCore import QObject, QUrl, pyqtSignal
+from PyQt5.QtCore import QLocale, QObject, QUrl, pyqtSignal
 from PyQt5.QtGui import QDesktopServices
 from PyQt5.QtWidgets import QMessageBox, QWidget
 
 from blitz.data.boards import channel_labels
 from blitz.data.database_client import DatabaseClient
 from blitz.data.export import export_session
+from blitz.data.export_spelling import Spelling, spreadsheet_spelling
 from blitz.data.records import SessionRecord
 from blitz.errors import DownloadCancelled, SessionNotFound
 from blitz.ui.dialogs.export import ExportDialog, ExportWish
@@ -130,6 +131,7 @@ class SessionActions(QObject):
                     format=wish.format,
                     layout=wish.layout,
                     preset=wish.preset,
+                    spelling=_spelling() if wish.preset == "spreadsheet" else None,
                     channels=wish.channels,
                     start=start_s,
                     stop=stop_s,
@@ -261,6 +263,10 @@ def _labels(cache_path: Path, session_id: int, version: int | None) -> list[str]
             return list(dict.fromkeys(channel_labels(cache.session_sources(session_id, version)).values()))
         except SessionNotFound:
             return [reading.category.variable_name for reading in cache.get_session_variables(session_id)]
+
+
+def _spelling() -> Spelling:
+    return spreadsheet_spelling("," if QLocale.system().decimalPoint() == "," else ".")
 
 
 def _file_stem(title: str) -> str:

@@ -31,7 +31,7 @@ GROUPS = {
     "token": ["create", "list", "revoke"],
     "hooks": ["list", "test"],
     "marker": ["list", "add", "edit", "delete"],
-    "session": ["show", "set"],
+    "session": ["set", "show"],
 }
 ALONE = [[group] for group in GROUPS if group not in ("marker", "session")]
 """Groups that show their list when they are called without a command."""

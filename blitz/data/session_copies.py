@@ -6,6 +6,7 @@ does the new copy take the older one's place, in one transaction. An interrupted
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import Select, bindparam, delete, insert, literal, select
 from sqlalchemy.orm import Session as Transaction
@@ -18,6 +19,9 @@ from blitz.data.session_list import ListedSession, SessionList, contiguous_count
 from blitz.errors import BlockError, CacheError, CacheMismatch, SessionNotFound
 
 log = logging.getLogger(__name__)
+
+_ALONE = 2
+"""So many blocks are read without a thread: looking at a place is no reading of the whole."""
 
 
 _LATEST_SEQ = (1 << 63) - 1
@@ -131,7 +135,8 @@ class SessionCopies(SessionList):
     def session_blocks(self, session_id: int, first: int = 0, stop: int | None = None) -> Iterator[MessageBlock]:
         """Iterate over a downloaded session's messages from seq ``first`` up to, not including, ``stop``.
 
-        Blocks are read one by one, as they are asked for; no transaction stays open between.
+        Blocks are read one by one, as they are asked for, in long sessions one ahead; no transaction stays open
+        between.
 
         :raises SessionNotFound: at once, if the session is not downloaded.
         :raises BlockError: while iterating, at a block that is damaged.
@@ -151,16 +156,32 @@ class SessionCopies(SessionList):
         self, session_id: int, rows: list[tuple[int, int]], first: int, stop: int | None
     ) -> Iterator[MessageBlock]:
         next_seq = None
-        for row_id, first_seq in rows:
+        for first_seq, block in self._read_ahead(session_id, rows):
             if next_seq not in (None, first_seq):
                 raise BlockError(_damaged(session_id, first_seq, f"messages from {next_seq} on are missing"))
-            with self._reading() as db:
-                row = db.get(StoredBlock, row_id)
-            if row is None:
-                raise CacheError(f"Session {session_id} was deleted or downloaded anew meanwhile. Open it again.")
-            block = _decoded(row)
             next_seq = block.next_seq
             yield block.between(first, block.next_seq if stop is None else stop)
+
+    def _read_ahead(self, session_id: int, rows: list[tuple[int, int]]) -> Iterator[tuple[int, MessageBlock]]:
+        """Read blocks; from the third on, the next one is read and checked while the one before is used."""
+        for row_id, first_seq in rows[:_ALONE]:
+            yield first_seq, self._read_block(session_id, row_id)
+        if len(rows) <= _ALONE:
+            return
+        with ThreadPoolExecutor(1, "blitz reading") as reader:
+            coming = reader.submit(self._read_block, session_id, rows[_ALONE][0])
+            for (_, first_seq), behind in zip(rows[_ALONE:], [*rows[_ALONE + 1 :], None], strict=True):
+                block = coming.result()
+                if behind is not None:
+                    coming = reader.submit(self._read_block, session_id, behind[0])
+                yield first_seq, block
+
+    def _read_block(self, session_id: int, row_id: int) -> MessageBlock:
+        with self._reading() as db:
+            row = db.get(StoredBlock, row_id)
+        if row is None:
+            raise CacheError(f"Session {session_id} was deleted or downloaded anew meanwhile. Open it again.")
+        return _decoded(row)
 
     def _check_origin(self, session_id: int, blocks: Sequence[MessageBlock]) -> None:
         bound = self.store_id

@@ -6,13 +6,16 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from blitz.data.blocks import GRID_MESSAGES
 from blitz.data.boards import Readings
 from blitz.data.pyramid_format import Pyramid
 from blitz.data.pyramid_runs import Runs, column_starts, covering, single_runs
 from blitz.data.series_request import Range
 
-Read = Callable[[int, int | None, set[int]], Iterator[list[Readings]]]
-"""Decodes messages: from a seq, up to but without a seq, of certain sources."""
+_MOST_RECENT = 4
+
+Read = Callable[[int, int, set[int]], Iterator[list[Readings]]]
+"""Decodes messages: from a seq, up to but without a seq, of certain sources; it may give more."""
 
 Points = tuple[NDArray[np.int64], NDArray[np.float64]]
 
@@ -137,13 +140,36 @@ class PyramidReader:
     def _cut(self, index: int, wanted: Range, runs: tuple[int, int]) -> Iterator[tuple[Readings, slice]]:
         if runs[0] >= runs[1]:
             return
-        lowest = self._pyramid.sources[index].levels[0]
-        behind = int(lowest.first_seq[runs[1]]) if runs[1] < len(lowest) else None
-        for decoded in self._read(int(lowest.first_seq[runs[0]]), behind, {index}):
+        first, stop = self.seqs_of_runs(index, *runs)
+        limited = stop if wanted.stop is None else min(stop, wanted.stop)
+        narrowed = replace(wanted, first=max(first, wanted.first), stop=limited)
+        for decoded in self._read(first, stop, {index}):
             for readings in decoded:
-                here = wanted_part(readings, wanted)
-                if here.start < here.stop:
+                here = wanted_part(readings, narrowed)
+                if readings.source.index == index and here.start < here.stop:
                     yield readings, here
+
+
+class RecentBlocks:
+    """Remembers the blocks that were decoded last: many sources have their edges in the same ones.
+
+    :param read: decodes messages of all sources that are looked at, those of whole blocks.
+    """
+
+    def __init__(self, read: Callable[[int, int], Iterator[list[Readings]]]) -> None:
+        self._read = read
+        self._recent: dict[int, list[list[Readings]]] = {}
+
+    def read(self, first: int, stop: int, only: set[int]) -> Iterator[list[Readings]]:
+        """Return at least the messages from one seq up to another, of at least these sources."""
+        for number in range(first // GRID_MESSAGES, -(-stop // GRID_MESSAGES)):
+            known = self._recent.pop(number, None)
+            if known is None:
+                known = list(self._read(number * GRID_MESSAGES, (number + 1) * GRID_MESSAGES))
+            self._recent[number] = known
+            if len(self._recent) > _MOST_RECENT:
+                del self._recent[next(iter(self._recent))]
+            yield from known
 
 
 def wanted_part(readings: Readings, wanted: Range) -> slice:

@@ -11,7 +11,7 @@ from blitz.data.boards import Readings
 from blitz.data.models import Category, Reading
 from blitz.data.overview import min_max
 from blitz.data.pyramid_format import Pyramid
-from blitz.data.pyramid_reading import Points, PyramidReader, in_order, thinned, wanted_part
+from blitz.data.pyramid_reading import Points, PyramidReader, RecentBlocks, in_order, thinned, wanted_part
 from blitz.data.reading_blocks import decode_part
 from blitz.data.series import Series, SeriesSet
 from blitz.data.series_request import (
@@ -107,11 +107,11 @@ class SessionSeries(SessionOverviews):
 
     def _looked_up(self, asked: "_Asked", groups: list["_Group"], pyramid: Pyramid) -> "_Found":
         """Thin out by the overview where there is much, decode where there is little."""
-
-        def read(first: int, stop: int | None, only: Collection[int]) -> Iterator[list[Readings]]:
-            return self._read(asked, first, stop, only)
-
-        reader = PyramidReader(pyramid, read)
+        indices = {index for group in groups for index in group.indices}
+        reader = PyramidReader(pyramid, lambda first, stop, only: self._read(asked, first, stop, only))
+        if len(groups) > 1:
+            recent = RecentBlocks(lambda first, stop: self._read(asked, first, stop, indices))
+            reader = PyramidReader(pyramid, recent.read)
         found: _Found = {}
         few: list[_Group] = []
         for group in groups:
@@ -127,7 +127,7 @@ class SessionSeries(SessionOverviews):
                 few.append(replace(group, wanted=narrowed))
         if few:
             first, stop = min(group.wanted.first for group in few), max(group.wanted.stop or 0 for group in few)
-            blocks = read(first, stop, {index for group in few for index in group.indices})
+            blocks = self._read(asked, first, stop, {index for group in few for index in group.indices})
             found |= _collected(few, blocks)
         return found
 

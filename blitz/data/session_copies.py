@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session as Transaction
 
 from blitz.data import boards
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
-from blitz.data.models import Category, SessionCopy, StoredBlock
+from blitz.data.models import Category, Session, SessionCopy, StoredBlock
 from blitz.data.records import SessionRecord
 from blitz.data.session_list import ListedSession, SessionList, contiguous_count, find_copy, list_session
 from blitz.errors import BlockError, CacheError, CacheMismatch, SessionNotFound
@@ -47,20 +47,20 @@ class SessionCopies(SessionList):
         """Begin or resume a download, and return the seq that is wanted next.
 
         Blocks of an unfinished copy of this session stay. An unfinished copy of another session that had the same id
-        is dropped. Copies that are whole are not touched; one that was made while the session ran is what the new one
-        begins with.
+        is set aside, see :mod:`blitz.data.sync_changes`. Copies that are whole are not touched; one that was made
+        while the session ran is what the new one begins with.
         """
         with self._writing() as db:
             copy = find_copy(db, session.id, is_whole=False)
             if copy is not None and copy.started_ms != session.started_ms:
-                db.delete(copy)
-                db.flush()
+                _give_up(db, copy, session)
                 copy = None
             if copy is None:
                 copy = SessionCopy(session_ref_id=session.id, started_ms=session.started_ms, is_whole=False)
                 db.add(copy)
                 db.flush()
                 _begin_with_snapshot(db, copy)
+            copy.record = session.model_dump_json()  # its sources: all that may ever be known of them
             _drop_what_is_unusable(db, copy)
             return _end(db, copy)
 
@@ -229,6 +229,19 @@ def _behind(session_id: int, end: int, blocks: Sequence[MessageBlock]) -> list[M
             added.append(block.between(end, block.next_seq))
             end = block.next_seq
     return added
+
+
+def _give_up(db: Transaction, copy: SessionCopy, session: SessionRecord) -> None:
+    """Set an unfinished copy aside, whose session had the id that ``session`` has now."""
+    if copy.record is not None:
+        older = SessionRecord.model_validate_json(copy.record)
+        if db.scalar(select(Session.id).where(Session.ref_id == session.id)) is None:
+            list_session(db, ListedSession.from_record(older))
+        list_session(db, ListedSession.from_record(session))
+    rest = find_copy(db, session.id, is_whole=False)
+    if rest is not None:  # nothing is known of it
+        db.delete(rest)
+        db.flush()
 
 
 def _begin_with_snapshot(db: Transaction, copy: SessionCopy) -> None:

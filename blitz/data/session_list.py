@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session as Transaction
 from blitz.data.cache_engine import CacheEngine
 from blitz.data.models import Reading, Session, SessionCopy, StoredBlock
 from blitz.data.records import SessionRecord
-from blitz.data.sync_changes import Change, CopyState, ListChanges, set_aside
+from blitz.data.sync_changes import Change, CopyState, ListChanges, keep_unfinished, set_aside
 from blitz.errors import SessionNotFound
 
 log = logging.getLogger(__name__)
@@ -159,6 +159,8 @@ class SessionList(CacheEngine):
             for row in db.scalars(select(Session)).all():
                 if row.ref_id in kept_ids:
                     continue
+                if not (row.available or _has_content(db, row.ref_id)):
+                    keep_unfinished(db, row)  # the server cannot send the rest
                 if row.available or _has_content(db, row.ref_id):
                     if row.ref_id < 0:  # only this cache has it
                         continue
@@ -166,7 +168,6 @@ class SessionList(CacheEngine):
                         changes.append((row.ref_id, Change.GONE))
                     row.is_gone = True
                 else:
-                    # An unfinished copy could never be finished.
                     _drop_content(db, row.ref_id)
                     db.delete(row)
         return ListChanges(tuple(changes))

@@ -1,17 +1,20 @@
 """What synchronisation notices on the server: sessions that went, grew, were renamed, or whose id begins anew.
 
-A local copy is never deleted by what a server says. Where a server gives a known id to another session, as after its
+A local copy is never deleted by what a server says, not even one that is not whole: when nobody can finish it any more,
+what there is of it becomes the session's copy. Where a server gives a known id to another session, as after its
 store was brought back from an old backup, what is here of the one before is set aside: it becomes a session of its own,
 with an id below zero, which only this cache has.
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session as Transaction
 
-from blitz.data.models import DefinitionVersion, Reading, Session, SessionCopy
+from blitz.data.models import DefinitionVersion, Reading, Session, SessionCopy, StoredBlock
+from blitz.data.records import SessionRecord
 
 _NEXT_ASIDE = 1_000_000
 
@@ -60,12 +63,11 @@ class ListChanges:
 def set_aside(db: Transaction, row: Session, started_ms: int) -> int | None:
     """Keep what is here of a session whose id now belongs to the one that began at ``started_ms``.
 
-    Unfinished copies go: nobody could finish them.
-
     :returns: the id under which it is kept; None where there is nothing to keep.
     """
     session_id = row.ref_id
-    db.execute(delete(SessionCopy).where(*_others(session_id, started_ms), SessionCopy.is_whole.is_(False)))
+    if db.scalar(select(SessionCopy.id).where(*_others(session_id, started_ms), ~SessionCopy.is_whole)) is not None:
+        keep_unfinished(db, row)
     copy = db.scalar(select(SessionCopy).where(*_others(session_id, started_ms)))
     has_rows = db.scalar(select(Reading.id).where(Reading.session_id == session_id).limit(1)) is not None
     if copy is None and not has_rows:
@@ -94,6 +96,43 @@ def set_aside(db: Transaction, row: Session, started_ms: int) -> int | None:
     )
     db.flush()
     return kept_id
+
+
+def keep_unfinished(db: Transaction, row: Session) -> None:
+    """Make what a download has brought the session's copy, since it will bring no more; a longer copy stays.
+
+    The session does not become available by that. If it is on the server again, a download goes on there.
+    """
+    copies = db.scalars(select(SessionCopy).where(SessionCopy.session_ref_id == row.ref_id))
+    by_wholeness = {copy.is_whole: copy for copy in copies}
+    unfinished, whole = by_wholeness.get(False), by_wholeness.get(True)
+    if unfinished is None:
+        return
+    count = _message_count(db, unfinished)
+    if count <= (0 if whole is None else _message_count(db, whole)):
+        db.delete(unfinished)
+        db.flush()
+        return
+    if whole is not None:
+        db.delete(whole)
+        db.flush()
+    unfinished.is_whole, unfinished.record = True, _record_of(unfinished, row, count).model_dump_json()
+    db.flush()
+
+
+def _message_count(db: Transaction, copy: SessionCopy) -> int:
+    end = func.max(StoredBlock.first_seq + StoredBlock.count)
+    return db.scalar(select(end).where(StoredBlock.copy_id == copy.id)) or 0
+
+
+def _record_of(copy: SessionCopy, row: Session, count: int) -> SessionRecord:
+    text = copy.record or row.record
+    if text is None:
+        known = SessionRecord(id=row.ref_id, started_at=datetime.fromtimestamp(copy.started_ms / 1000, UTC))
+    else:
+        known = SessionRecord.model_validate_json(text)
+    # As of a copy that was made while the session ran: a download begins with its blocks.
+    return known.model_copy(update={"message_count": count, "is_running": True})
 
 
 def _others(session_id: int, started_ms: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

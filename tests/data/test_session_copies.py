@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
 from blitz.data.database_client import DatabaseClient
 from blitz.data.models import Category, Session, SessionCopy, StoredBlock
+from blitz.data.sync_changes import CopyState
 from blitz.errors import BlockError, CacheError, CacheMismatch, SessionNotFound
 
 
@@ -77,11 +78,20 @@ def test_an_interrupted_download_goes_on_where_it_ended(any_cache: DatabaseClien
     assert len(messages(any_cache)) == GRID_MESSAGES + 100
 
 
-def test_an_unfinished_copy_of_another_session_is_dropped(cache: DatabaseClient, example: Callable[..., Any]) -> None:
-    cache.begin_download(example(40).record)
-    cache.store_block(7, example(40).block(0, 40))
-    assert cache.begin_download(example(40, started_s=1_800_000_000).record) == 0
-    assert cache.all(StoredBlock).count() == 0
+@pytest.mark.parametrize("is_listed", [False, True])
+def test_an_unfinished_copy_of_another_session_is_set_aside(
+    any_cache: DatabaseClient, example: Callable[..., Any], is_listed: bool
+) -> None:
+    if is_listed:
+        any_cache.update_session_records([example(40).record])
+    any_cache.begin_download(example(40).record)
+    any_cache.store_block(7, example(40).block(0, 30))
+    newer = example(40, started_s=1_800_000_000)
+    assert any_cache.begin_download(newer.record) == 0
+    newer.fill(any_cache)
+    assert [sum(map(len, any_cache.session_blocks(ref_id))) for ref_id in (-7, 7)] == [30, 40]
+    assert any_cache.session_sources(-7) == example(40).record.sources
+    assert any_cache.copy_states() == {7: CopyState.WHOLE, -7: CopyState.OLDER}
 
 
 def test_the_older_copy_stays_until_the_new_is_whole(any_cache: DatabaseClient, example: Callable[..., Any]) -> None:

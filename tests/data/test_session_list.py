@@ -9,7 +9,7 @@ import pytest
 from blitz.data.database_client import DatabaseClient
 from blitz.data.models import Reading, Session, SessionCopy, StoredBlock
 from blitz.data.records import SessionRecord
-from blitz.data.sync_changes import Change
+from blitz.data.sync_changes import Change, CopyState
 from blitz.errors import SessionNotFound
 
 
@@ -114,6 +114,38 @@ def test_a_session_that_went_from_the_server_is_marked_until_it_is_back(
     assert cache.update_session_records([]).by_id == ()
     assert cache.update_session_records([example(20).record]).of(Change.BACK) == (7,)
     assert not session(cache, 7).is_gone
+
+
+def test_what_a_download_brought_stays_when_the_session_goes_from_the_server(
+    any_cache: DatabaseClient, example: Callable[..., Any]
+) -> None:
+    any_cache.update_session_records([example(20).record])
+    any_cache.begin_download(example(20).record)
+    any_cache.store_block(7, example(20).block(0, 15))
+    assert any_cache.update_session_records([]).of(Change.GONE) == (7,)
+    assert sum(map(len, any_cache.session_blocks(7))) == 15
+    assert any_cache.session_sources(7) == example(20).record.sources
+    assert not session(any_cache, 7).available
+    assert any_cache.copy_states() == {7: CopyState.OLDER}
+    assert any_cache.update_session_records([example(20).record]).of(Change.BACK) == (7,)
+    example(20).fill(any_cache)
+    assert sum(map(len, any_cache.session_blocks(7))) == 20
+    assert session(any_cache, 7).available
+
+
+def test_a_download_that_went_further_than_the_copy_before_takes_its_place_when_the_session_goes(
+    cache: DatabaseClient, example: Callable[..., Any]
+) -> None:
+    example(10).fill(cache)
+    for count, kept in ((5, 10), (15, 15)):
+        cache.update_session_records([example(20).record])
+        cache.begin_download(example(20).record)
+        cache.store_block(7, example(20).block(0, count))
+        cache.update_session_records([example(20, started_s=1_800_000_000).record])
+        assert {sum(map(len, cache.session_blocks(each))) for each in cache.copy_states() if each < 0} == {kept}
+        for each in cache.copy_states():
+            cache.delete_session(each)
+        example(10).fill(cache)
 
 
 def test_what_changed_of_a_session_that_is_here_is_told(cache: DatabaseClient, example: Callable[..., Any]) -> None:

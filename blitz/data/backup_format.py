@@ -35,6 +35,12 @@ _MEMBER = re.compile(
     r"|session_(?P<record>-?\d+)/record\.json"
 )
 
+_FAULTS = (
+    *(tarfile.TarError, EOFError, zlib.error, BlockError, ValueError, KeyError, TypeError),
+    # A file made to do harm: sizes that nothing has, and JSON in JSON in JSON.
+    *(OverflowError, MemoryError, RecursionError),
+)
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -266,7 +272,7 @@ class BackupReader:
                     part = self._part(str(kind), match, content, reads)
                     reads = None
                     yield part
-        except (tarfile.TarError, EOFError, zlib.error, BlockError, ValueError, KeyError, TypeError) as error:
+        except _FAULTS as error:
             if expected:
                 raise self._is_none() from error
             raise self._damaged(str(error).partition("\n")[0].rstrip(".")) from error

@@ -27,7 +27,7 @@ _SPELLINGS: Final[dict[str, TimeUnit]] = {
 _RELATIVE_BELOW_S = 1e8
 """Seconds, 1973: smaller numbers count from the beginning of the measurement."""
 
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+_NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*")
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]+\d\d:\d\d(:\d\d([.,]\d+)?)?\s*(Z|[+-]\d\d(:?\d\d)?)?)?")
 _ZONED = re.compile(r".*:.*(Z|[+-]\d\d(:?\d\d)?)")
 _CLOCK = r"[ T,]+(\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)"

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from blitz.data.backup_format import (
     BackupReader,
@@ -31,12 +31,15 @@ from blitz.data.backup_format import (
 )
 from blitz.data.block_sizes import unpacked_bytes
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
+from blitz.data.board_definition import BoardDefinition
 from blitz.data.database_client import DatabaseClient
 from blitz.data.export_file import replacing
 from blitz.data.records import SessionRecord
 from blitz.errors import BackupError, BlitzError, BlockError, DownloadCancelled, ImportFileError
 
 Progress = Callable[[int, int], None]
+
+_DEFINITIONS: Final = TypeAdapter(dict[int, BoardDefinition])
 
 SUFFIX: Final = ".blitz"
 _BLOCK_BYTES: Final = 1 << 26
@@ -270,7 +273,8 @@ def _verified(path: Path, progress: Progress | None = None) -> tuple[SessionFile
             progress(reader.done_bytes, total)
     try:
         saved = SessionFile.model_validate_json(content)
-    except ValidationError as error:
+        _check_words(saved)
+    except (ValueError, RecursionError) as error:
         raise BackupError(
             f"The session file {path} is damaged: its session cannot be read. Use another one."
         ) from error
@@ -284,6 +288,27 @@ def _verified(path: Path, progress: Progress | None = None) -> tuple[SessionFile
             f"The session file {path} is damaged: session {saved.record.id} is not whole. Use another one."
         )
     return saved, manifest
+
+
+def _check_words(saved: SessionFile) -> None:
+    """See that what is known of the session can be kept and used: one bad number would spoil queries of all sessions.
+
+    :raises ValueError: if not.
+    """
+    numbers = [version.number for version in saved.versions]
+    if len(set(numbers)) != len(numbers):
+        raise ValueError("two versions of the definitions have one number")
+    for version in saved.versions:
+        _DEFINITIONS.validate_json(version.definitions)
+    waiting: list[Any] = [saved.record.model_dump(mode="json")]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+            raise ValueError("a number has no room")
 
 
 def _saved(session_id: int, whole: SessionDigest, content: bytes, record: SessionRecord) -> SavedSession:

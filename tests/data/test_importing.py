@@ -230,6 +230,21 @@ def test_a_wrong_file_is_refused_with_the_place_and_the_reason(
     assert not cache.all(SessionCopy).count()
 
 
+def test_a_cell_of_very_many_digits_is_refused_at_once(tmp_path: Path) -> None:
+    # In a process of its own: a search that takes hours cannot be interrupted.
+    path = tmp_path / "digits.csv"
+    path.write_text(f"time,a\n1,{'1' * 100_000}x\n2,3\n")
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom blitz.data.importing import plan_import\n"
+        "from blitz.errors import ImportFileError\n"
+        "try: plan_import(Path(sys.argv[1]))\nexcept ImportFileError: print('refused')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout == "refused\n"
+
+
 def test_a_cancelled_import_leaves_nothing(cache: DatabaseClient, tmp_path: Path) -> None:
     path = tmp_path / "run.csv"
     path.write_text("time,a\n1,2\n")

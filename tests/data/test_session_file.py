@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from blitz.data import session_file
-from blitz.data.backup_format import BackupReader
+from blitz.data.backup_format import BackupReader, digest
 from blitz.data.block_sizes import unpacked_bytes
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
 from blitz.data.database_client import DatabaseClient
@@ -222,6 +222,56 @@ def test_a_member_that_is_no_plain_file_or_too_large_is_refused(
         _refused(other, write_with(kind), "is not a file|damaged")
     monkeypatch.setattr(session_file._Reader, "largest_bytes", 1000)
     _refused(other, packed, "is too large")
+
+
+@pytest.mark.parametrize("kind", [b"x", b"L"])
+@pytest.mark.parametrize("size", [1 << 62, 1 << 80])
+def test_a_head_that_says_an_impossible_size_is_refused(
+    other: DatabaseClient, packed: Path, kind: bytes, size: int
+) -> None:
+    content = bytearray(packed.read_bytes())
+    content[156:157], content[124:136] = kind, b"\x80" + size.to_bytes(11, "big")
+    content[148:156] = b" " * 8
+    content[148:156] = b"%06o\0 " % sum(content[:512])
+    packed.write_bytes(content)
+    _refused(other, packed, "is not a session file|damaged")
+
+
+@pytest.mark.parametrize("member", ["blitz-backup.json", "manifest.json", "session_7/record.json"])
+def test_json_that_is_too_deep_is_refused(other: DatabaseClient, packed: Path, member: str) -> None:
+    path = rewritten(packed, lambda name, content: (name, b"[" * 1_000_000 if name == member else content))
+    _refused(other, path, "is not a session file|damaged")
+
+
+@pytest.mark.parametrize("what", ["marker", "versions", "definitions"])
+def test_words_that_would_spoil_the_cache_are_refused(other: DatabaseClient, packed: Path, what: str) -> None:
+    def spoil(saved: dict[str, Any]) -> None:
+        if what == "marker":
+            marker = {"id": 1, "text": "x", "from_ns": 10**40, "changed_at": "2024-01-01T00:00:00Z"}
+            saved["record"]["markers"] = [marker]
+        elif what == "versions":
+            saved["versions"] *= 2
+        else:
+            saved["versions"][0]["definitions"] = "nonsense"
+
+    _refused(other, _respelled(packed, spoil), "its session cannot be read")
+    assert unpack_session(other, _respelled(packed, lambda saved: None)).record.id == 7
+
+
+def _respelled(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """Write the file again with a changed record, to which the checksums fit."""
+    contents = {member.name: content for member, content in members(path)}
+    saved = json.loads(contents["session_7/record.json"])
+    change(saved)
+    record = json.dumps(saved).encode()
+    manifest = json.loads(json.loads(contents["manifest.json"])["content"])
+    manifest["sessions"][0]["keys_checksum"] = digest(record)
+    text = json.dumps(manifest)
+    new = {
+        "session_7/record.json": record,
+        "manifest.json": json.dumps({"checksum": digest(text.encode()), "content": text}).encode(),
+    }
+    return rewritten(path, lambda name, content: (name, new.get(name, content)))
 
 
 def test_other_files_are_told_apart(other: DatabaseClient, packed: Path, tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.orm import Session as Transaction
 
 from blitz.data.cache_engine import CacheEngine
+from blitz.data.markers import with_marker
 from blitz.data.models import Reading, Session, SessionCopy, StoredBlock
-from blitz.data.records import SessionRecord
+from blitz.data.records import Marker, SessionRecord
 from blitz.data.sync_changes import Change, CopyState, ListChanges, keep_unfinished, set_aside
 from blitz.errors import SessionNotFound
 
@@ -81,6 +82,23 @@ class SessionList(CacheEngine):
             if copy is not None and copy.started_ms == session.started_ms:
                 copy.record = session.model_dump_json()
                 list_session(db, ListedSession.from_record(session))
+
+    def expect_changes(self, session_ids: Sequence[int]) -> None:
+        """Let the next list tell these sessions as edited, since what was edited could not be asked."""
+        with self._writing() as db:
+            for row in db.scalars(select(Session).where(Session.ref_id.in_(session_ids))):
+                if row.record is not None:
+                    known = SessionRecord.model_validate_json(row.record)
+                    row.record = known.model_copy(update={"revision": -1}).model_dump_json()
+
+    def update_copy_marker(self, session_id: int, marker: Marker) -> None:
+        """Take over what became of one marker of a session that is downloaded already."""
+        with self._writing() as db:
+            copy = find_copy(db, session_id, is_whole=True)
+            if copy is not None and copy.record is not None:
+                record = SessionRecord.model_validate_json(copy.record)
+                markers = with_marker(record.markers, marker)
+                copy.record = record.model_copy(update={"markers": markers}).model_dump_json()
 
     def choose_session(self, session_id: int, is_wanted: bool = True) -> None:
         """Let background synchronisation bring a session, and keep it up to date; or no longer.

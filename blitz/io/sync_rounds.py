@@ -39,11 +39,17 @@ async def refresh_list(client: AsyncClient, cache: DatabaseClient) -> tuple[tupl
     """Take over the server's list; of sessions that are here and were edited, all that is told of them."""
     records = tuple(await client.sessions())
     changes = await run_in_thread(cache.update_session_records, records)
-    for session_id in changes.of(Change.EDITED):
-        try:
-            await run_in_thread(cache.update_copy_record, await client.session(session_id))
-        except SessionNotFound as error:
-            log.info("Session %d was deleted while it was looked at: %s", session_id, error)
+    edited = list(changes.of(Change.EDITED))
+    try:
+        while edited:
+            try:
+                await run_in_thread(cache.update_copy_record, await client.session(edited[0]))
+            except SessionNotFound as error:
+                log.info("Session %d was deleted while it was looked at: %s", edited[0], error)
+            edited.pop(0)
+    finally:
+        if edited:  # the server went away: the list that was taken over already must not hide what is missing
+            await run_in_thread(cache.expect_changes, edited)
     return records, changes
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from blitz.data.database_client import DatabaseClient
-from blitz.data.records import SessionRecord, StatusRecord, StoreRecord
+from blitz.data.records import Marker, SessionRecord, StatusRecord, StoreRecord
 from blitz.data.sync_changes import Change
 from blitz.errors import BlitzError, ServerUnreachable
 from blitz.io.sync_rounds import AT_ONCE, last_success, synchronise, wanted_sessions
@@ -30,6 +30,7 @@ class Server:
         self.records = {record.id: record for record in records}
         self.broken: set[int] = set()
         self.under_way = self.most = 0
+        self.is_away = False
 
     async def status(self) -> StatusRecord:
         return StatusRecord(version="0", store_id="a-store", now=STARTED, store=StoreRecord(is_up=True))
@@ -38,6 +39,8 @@ class Server:
         return [record.brief() for record in self.records.values()]
 
     async def session(self, session_id: int) -> SessionRecord:
+        if self.is_away:
+            raise ServerUnreachable("The line is cut.")
         return self.records[session_id]
 
     async def download(self, session_id: int, cache: DatabaseClient) -> None:
@@ -102,3 +105,21 @@ async def test_deleted_ones_are_noticed_and_not_wanted_and_edited_ones_taken_ove
     assert (outcome.changes.of(Change.GONE), outcome.changes.of(Change.EDITED)) == ((1,), (2,))
     assert cache.session_record(2) == server.records[2]
     assert set(cache.copy_states()) == {1, 2}
+
+
+async def test_what_was_edited_is_asked_again_where_the_server_went_away_before_it_told(cache: DatabaseClient) -> None:
+    server = Server(cache, record(1), record(2))
+    await synchronise(server, cache, "off")
+    for session_id in (1, 2):
+        cache.begin_download(server.records[session_id])
+        cache.finish_download(server.records[session_id])
+    marker = Marker(id=1, text="a leak", from_ns=1, changed_at=STARTED)
+    server.records = {each: record(each, markers=(marker,), revision=1) for each in (1, 2)}
+    server.is_away = True
+    with pytest.raises(ServerUnreachable):
+        await synchronise(server, cache, "off")
+    assert not cache.session_record(1).markers
+    server.is_away = False
+    assert (await synchronise(server, cache, "off")).changes.of(Change.EDITED) == (1, 2)
+    assert [cache.session_record(each).markers for each in (1, 2)] == [(marker,), (marker,)]
+    assert (await synchronise(server, cache, "off")).changes.by_id == ()

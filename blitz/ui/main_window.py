@@ -175,6 +175,8 @@ class MainWindow(QMainWindow):
             if isinstance(old, HistoryPage) and old.session_id == history.record.id:
                 if old.history.version != history.version:
                     page.plot.setXRange(*old.plot.time_range, padding=0)
+                for marker in old.markers.told:
+                    page.markers.take_marker(marker)
                 self.tabs.close_page(old)
         self.version_actions.serve(page)
         page.export_requested.connect(

@@ -1,5 +1,6 @@
 """What the window asks about markers and the words of sessions, on the worker thread's event loop."""
 
+import logging
 from collections.abc import Awaitable, Callable
 
 import numpy as np
@@ -7,10 +8,13 @@ import numpy as np
 from blitz.data.database_client import DatabaseClient
 from blitz.data.records import Marker
 from blitz.data.session_words import SessionWords
-from blitz.errors import EditConflict, RemoteError, SessionNotFound
+from blitz.errors import BlitzError, EditConflict, RemoteError, SessionNotFound
 from blitz.io.connection import AsyncClient
+from blitz.io.sync_threads import run_in_thread
 from blitz.ui.dialogs.marker import MarkerWords
 from blitz.ui.feed import Feed
+
+log = logging.getLogger(__name__)
 
 
 class NotesDesk:
@@ -33,13 +37,24 @@ class NotesDesk:
         self._cache = cache
         self._list_sessions = list_sessions
 
+    async def take(self, session_id: int, marker: Marker) -> None:
+        """Show what became of a marker, and keep it in the copy here, of which plots and exports are made."""
+        self._feed.marker_received.emit(session_id, marker)
+        cache = self._cache()
+        if cache is None:
+            return
+        try:
+            await run_in_thread(cache.update_copy_marker, session_id, marker)
+        except BlitzError as error:  # the next synchronisation brings it
+            log.warning("Marker %d of session %d was not kept here: %s", marker.id, session_id, error)
+
     async def add(self, session_id: int, words: MarkerWords) -> None:
         """Write a marker; the server tells it to all windows, this one included."""
         until = None if words.to_ns is None else _exact(words.to_ns)
         marker = await self._client().add_marker(
             session_id, words.text, _exact(words.from_ns), until, words.source or None
         )
-        self._feed.marker_received.emit(session_id, marker)
+        await self.take(session_id, marker)
 
     async def edit(self, session_id: int, marker: Marker, words: MarkerWords) -> None:
         """Change a marker."""
@@ -90,7 +105,7 @@ class NotesDesk:
             # What is there now is shown beside the sentence.
             self._feed.markers_listed.emit(session_id, tuple(await self._client().markers(session_id)))
             raise
-        self._feed.marker_received.emit(session_id, marker)
+        await self.take(session_id, marker)
 
 
 def _exact(time_ns: int) -> np.datetime64:

@@ -275,7 +275,7 @@ class ServerDesk:
         elif event.event is EventKind.GAP and event.gap is not None and event.session_id is not None:
             feed.gap_received.emit(event.session_id, event.gap)
         elif event.event is EventKind.MARKER and event.marker is not None and event.session_id is not None:
-            feed.marker_received.emit(event.session_id, event.marker)
+            await self.notes.take(event.session_id, event.marker)
         elif event.event is EventKind.NOTICE and event.notice is not None:
             self._told.append(event.notice)
             feed.notice_received.emit(event.notice)

@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from blitz import Client
 from blitz.data.access_records import WhoRecord
+from blitz.data.database_client import DatabaseClient
 from blitz.data.records import Marker, Role, SessionChange
 from blitz.data.session_words import SessionWords
 from blitz.io.address import ServerAddress
@@ -170,6 +171,8 @@ def test_markers_of_a_history_are_listed_shown_changed_and_deleted(
     second = make_marker(1, "pump on, 2 bar", version=2)
     feed.marker_received.emit(7, second)
     assert texts(page)[0].endswith("2 bar")
+    page = open_history(first)  # read anew from a copy that does not know of it yet
+    assert texts(page)[0].endswith("2 bar")
     page.markers.rows.itemActivated.emit(page.markers.rows.item(0))
     dialog_of(window, MarkerDialog)._delete()
     assert feed.requests[-1] == ("delete marker", 7, second)
@@ -280,6 +283,7 @@ def test_sessions_are_searched_by_what_is_written_of_them(window: MainWindow, fe
     assert found('tag:"rig 2"') == ["7"]
     assert found("warm-up") == ["8"]
     assert found("nowhere") == []
+    assert page.table._hint.startswith("No session has all of these words.")
     page.search.clear()
     page.select(7)
     assert "Tags: rig 2" in page.about.text()
@@ -315,6 +319,10 @@ def test_a_window_writes_markers_on_a_server_and_another_sees_them_at_once(
         with qtbot.waitSignal(feed.session_described, timeout=20_000) as described:
             feed.describe_session(number)
         assert [m.text for m in described.args[0].markers] == ["before the window", "by another"]
+        with DatabaseClient(path=str(feed.cache_path)) as cache:
+            client.download(number, cache)
+            feed.add_marker(number, MarkerWords("seen later", first.from_ns + 789))
+            wait(lambda: "seen later" in [m.text for m in cache.session_record(number).markers])
         feed.change_session(number, SessionWords(fields={"sample": "brass"}))
         wait(lambda: (listed := window.sessions_page.sessions.find(number)) and listed.fields == {"sample": "brass"})
     feed.close()

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from PyQt5.QtCore import QDateTime, Qt
-from PyQt5.QtWidgets import QCheckBox, QComboBox, QDateTimeEdit, QDialogButtonBox, QHBoxLayout, QPlainTextEdit, QWidget
+from PyQt5.QtWidgets import QCheckBox, QDateTimeEdit, QDialogButtonBox, QHBoxLayout, QPlainTextEdit, QWidget
 
 from blitz.data.markers import TEXT_LENGTH
 from blitz.data.records import Marker
 from blitz.ui.dialogs.form import Form
+from blitz.ui.widgets.choice import Choice
 
 _MS = 1_000_000
 _WHOLE = "the whole session"
@@ -57,7 +58,7 @@ class MarkerDialog(Form):
         self.end = _time_field(given.from_ns if given.to_ns is None else given.to_ns)
         self.end.setEnabled(self.lasts.isChecked())
         self.lasts.toggled.connect(self.end.setEnabled)
-        self.source = QComboBox()
+        self.source = Choice()
         names = dict.fromkeys((*sources, *([given.source] if given.source else [])))
         self.source.addItems([_WHOLE, *names])
         self.source.setCurrentText(given.source or _WHOLE)

@@ -7,3 +7,4 @@ NO_BOARDS = (
     "Without hardware: blitz serve --simulate 2"
 )
 NO_SESSIONS = "No sessions yet.\n\nPress Start (F5) to record what the boards send."
+NO_MATCH = "No session has all of these words.\n\nFewer of them find more; an empty field shows all sessions."

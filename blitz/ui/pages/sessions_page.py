@@ -22,7 +22,7 @@ from blitz.ui.models.sessions import (
     session_title,
     state_words,
 )
-from blitz.ui.pages.hints import NO_SESSIONS, OFFLINE
+from blitz.ui.pages.hints import NO_MATCH, NO_SESSIONS, OFFLINE
 from blitz.ui.rights import Rights
 from blitz.ui.theme import SPACE, number_font
 from blitz.ui.widgets.permitted import permit
@@ -53,6 +53,7 @@ class SessionsPage(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rights = Rights()
+        self._hint = OFFLINE
         self._synchronised_at: datetime | None = None
         self.sessions = SessionsModel(self)
         self.sessions.number_font = number_font(self.font())
@@ -79,7 +80,7 @@ class SessionsPage(QWidget):
         self.search.setToolTip(_SEARCH_WORDS)
         self.search.setClearButtonEnabled(True)
         self.search.setMaximumWidth(320)
-        self.search.textChanged.connect(self.proxy.search_for)
+        self.search.textChanged.connect(self._search_for)
         self.about = QLabel()
         self.about.setProperty("kind", "muted")
         self.about.setTextFormat(Qt.PlainText)
@@ -108,9 +109,10 @@ class SessionsPage(QWidget):
     def show_sessions(self, sessions: SessionList) -> None:
         """Take over the server's list; the selection stays with its session."""
         selected = self.selected
-        self.table.set_hint(NO_SESSIONS)
+        self._hint = NO_SESSIONS
         self._synchronised_at = sessions.synchronised_at
         self.sessions.show(sessions)
+        self._show_hint()
         if selected is not None:
             self.select(selected.id)
         elif sessions.records:
@@ -135,9 +137,18 @@ class SessionsPage(QWidget):
         """The list of a server that was left is no longer true."""
         if state.connection is Connection.OFFLINE:
             self.trash.hide()
-            self.table.set_hint(OFFLINE)
+            self._hint = OFFLINE
             self.sessions.show(SessionList())
+            self._show_hint()
         self._show_actions()
+
+    def _search_for(self, text: str) -> None:
+        self.proxy.search_for(text)
+        self._show_hint()
+
+    def _show_hint(self) -> None:
+        """Say why the table is empty: there is nothing, or nothing of it was found."""
+        self.table.set_hint(NO_MATCH if self.sessions.rowCount() else self._hint)
 
     def _make_actions(self) -> dict[str, QAction]:
         plan = (

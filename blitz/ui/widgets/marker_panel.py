@@ -25,6 +25,8 @@ class MarkerPanel(QWidget):
         self._plot = plot
         self._refusal = ""
         self._markers: tuple[Marker, ...] = ()
+        self.told: list[Marker] = []
+        """What became of markers since the page was opened."""
         self.menu = MarkerMenu(plot)
         self.menu.add_requested.connect(self.add_requested)
         self.menu.chosen.connect(self.chosen)
@@ -77,6 +79,7 @@ class MarkerPanel(QWidget):
 
     def take_marker(self, marker: Marker) -> None:
         """Show what became of a marker."""
+        self.told.append(marker)
         self.show_markers(with_marker(self._markers, marker))
 
     def add_in_the_middle(self) -> None:

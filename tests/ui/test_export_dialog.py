@@ -55,10 +55,26 @@ def test_channels_and_range_are_chosen_and_nothing_cannot_be(dialog: ExportDialo
     assert dialog.wrong.text() == "Choose a channel, or there is nothing to write."
 
 
+def test_a_file_that_is_there_is_replaced_only_when_asked_twice(dialog: ExportDialog, tmp_path: Path) -> None:
+    (tmp_path / "pump.csv").write_text("older")
+    dialog.accept()
+    assert dialog.result() == 0
+    assert dialog.wrong.text() == "“pump.csv” is there already. Press Export once more to replace it."
+    dialog.file.setText(str(tmp_path / "other.csv"))
+    assert not dialog.wrong.text()
+    dialog.file.setText(str(tmp_path))
+    dialog.accept()
+    assert "is a folder" in dialog.wrong.text()
+    dialog.file.setText(str(tmp_path / "pump.csv"))
+    dialog.accept()
+    assert dialog.result() == 1
+
+
 def test_without_a_plot_there_is_no_range_to_choose(qtbot: QtBot, tmp_path: Path) -> None:
     dialog = ExportDialog("pump", tmp_path, "pump", [])
     qtbot.addWidget(dialog)
     assert not dialog.range.isEnabled()
+    assert "view the session" in dialog.range.toolTip()
     assert dialog.wish.span_s is None
 
 

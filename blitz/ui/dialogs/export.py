@@ -1,5 +1,6 @@
 """Asks what of a session is written, as what, and where."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,10 @@ _PRESETS: tuple[tuple[Preset, str], ...] = (
 _LAYOUTS: tuple[tuple[Layout, str], ...] = (
     ("wide", "Wide: a column a channel"),
     ("long", "Long: a row a reading"),
+)
+_SIDECAR_WORDS = (
+    "Beside the file, with .json at its end: units, markers and definitions, and a checksum by which\n"
+    "“blitz verify” tells whether the file is still as it was written."
 )
 _SHEETS = (FileFormat.CSV, FileFormat.XLSX)
 """Formats that people open with a spreadsheet program: asked for one of them, the preset is for that."""
@@ -85,15 +90,19 @@ class ExportDialog(Form):
         self._labels = tuple(labels)
         self._shown_s = shown_s
         self._version = version
+        self._replaced: Path | None = None
         self.format = _choice([words for _, words in FORMATS])
         self.preset = _choice([words for _, words in _PRESETS])
         self.layout_ = _choice([words for _, words in _LAYOUTS])
         self.range = _choice(["Whole session", "What the plot shows"])
         self.range.setEnabled(shown_s is not None)
+        if shown_s is None:
+            self.range.setToolTip("To write a part, view the session, zoom to it, and press Export… there")
         self.channels = self._list()
         self.file = QLineEdit(str(folder / f"{stem}{FileFormat.CSV.suffix}"))
-        self.sidecar = QCheckBox("Write a sidecar, by which “blitz verify” checks the &file")
+        self.sidecar = QCheckBox("Write a sidecar &file, too")
         self.sidecar.setChecked(True)
+        self.sidecar.setToolTip(_SIDECAR_WORDS)
         browse = QPushButton("&Browse…")
         browse.clicked.connect(self._browse)
         place = QWidget()
@@ -133,6 +142,17 @@ class ExportDialog(Form):
             self.sidecar.isChecked(),
         )
 
+    def accept(self) -> None:
+        """Close; but ask once before a file that is there is replaced."""
+        path = self.wish.path
+        if os.path.isdir(path):
+            self.say_wrong(f"“{path}” is a folder: name a file in it.")
+        elif os.path.exists(path) and path != self._replaced:  # not Path.exists: names that cannot be raise there
+            self._replaced = path
+            self.say_wrong(f"“{path.name}” is there already. Press Export once more to replace it.")
+        else:
+            super().accept()
+
     def _list(self) -> QListWidget:
         names = QListWidget()
         names.setAccessibleName("Channels")
@@ -169,9 +189,14 @@ class ExportDialog(Form):
         dialog = QFileDialog(self, "Export to", str(Path(self.file.text()).parent))
         dialog.setAcceptMode(QFileDialog.AcceptSave)
         dialog.selectFile(Path(self.file.text()).name)
-        dialog.fileSelected.connect(self.file.setText)
+        dialog.fileSelected.connect(self._take_file)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
+
+    def _take_file(self, name: str) -> None:
+        """Take over what was browsed to; that asks itself before a file is replaced."""
+        self._replaced = Path(name)
+        self.file.setText(name)
 
 
 def _choice(words: Sequence[str]) -> Choice:

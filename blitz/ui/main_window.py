@@ -18,6 +18,7 @@ from blitz.ui.dialogs.connect import ConnectDialog
 from blitz.ui.dialogs.session_words import SessionWordsDialog
 from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure
 from blitz.ui.history import History
+from blitz.ui.import_actions import ImportActions
 from blitz.ui.jobs import Jobs
 from blitz.ui.live_follower import LiveFollower
 from blitz.ui.live_store import LiveStore
@@ -73,6 +74,7 @@ class MainWindow(QMainWindow):
         self.session_actions = SessionActions(
             feed, self.sessions_page.sessions, self.jobs, self.notices, preferences, self
         )
+        self.import_actions = ImportActions(feed, self.jobs, self.notices, self)
         self.trash_actions = TrashActions(feed, self.notices, self)
         self.note_actions = NoteActions(feed, self)
         self.board_actions = BoardActions(feed, self.store, self)
@@ -242,6 +244,7 @@ class MainWindow(QMainWindow):
         page.trash_requested.connect(self.show_trash)
         self.tabs.page_closed.connect(self.trash_actions.forget_page)
         actions.history_loaded.connect(self.show_history)
+        self.import_actions.view_requested.connect(actions.view)
         self.version_actions.history_loaded.connect(self.show_history)
         for window, button in self.live_page.window_buttons.items():
             button.clicked.connect(_later(self.choose_window, window))

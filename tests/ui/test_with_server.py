@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PyQt5.QtCore import Qt
 from PyQt5.QtTest import QTest
-from PyQt5.QtWidgets import QMessageBox, QPushButton
+from PyQt5.QtWidgets import QFileDialog, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from blitz import Client
@@ -151,6 +151,25 @@ def test_a_session_is_started_watched_stopped_viewed_exported_and_deleted(desk: 
     assert "first light" in box.text()
     QTest.mouseClick(next(button for button in box.buttons() if "trash" in button.text()), Qt.LeftButton)
     desk.wait(lambda: desk.listed(session_id) is None)
+
+
+def test_a_file_is_imported_and_viewed_and_a_wrong_one_is_told(desk: Desk, tmp_path: Path) -> None:
+    window = desk.window
+    (tmp_path / "pump.csv").write_text("time [s],pressure [bar],remark\n0,1.5,cold\n1,1.6,warm\n")
+    (tmp_path / "empty.csv").write_text("")
+    window.menus["import"].trigger()
+    dialog = next(dialog for dialog in window.findChildren(QFileDialog) if dialog.isVisible())
+    dialog.close()
+    window.import_actions.bring_in(tmp_path / "pump.csv")
+    desk.wait(lambda: desk.listed(-1) is not None)
+    texts = " ".join(window.notices.texts)
+    assert "pump.csv is session -1, “pump”, of 2 messages." in texts
+    assert "Left out, as they hold no numbers: remark." in texts
+    assert "begins in 1970" in texts
+    window.import_actions.view_requested.emit(-1)
+    desk.wait(lambda: desk.history() is not None)
+    window.import_actions.bring_in(tmp_path / "empty.csv")
+    desk.wait(lambda: any("empty.csv was not imported" in text for text in window.notices.texts))
 
 
 def test_a_deleted_session_comes_back_by_undo_and_out_of_the_trash(desk: Desk) -> None:

@@ -45,7 +45,7 @@ def dialog_of(window: MainWindow, kind: type[Any]) -> Any:
 
 def texts(page: HistoryPage) -> list[str]:
     rows = page.markers.rows
-    return [rows.item(row).text() for row in range(rows.count())]
+    return [item.text() for row in range(rows.count()) if (item := rows.item(row)) is not None]
 
 
 @pytest.fixture

@@ -265,6 +265,7 @@ class _SortedSessions(QSortFilterProxyModel):
 
     def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:
         model = self.sourceModel()
+        assert isinstance(model, SessionsModel)
         shown = [str(model.index(row, column).data() or "") for column in range(model.columnCount())]
         return self._search.matches(model.record(row), shown)
 

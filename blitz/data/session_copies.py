@@ -59,7 +59,7 @@ class SessionCopies(SessionList):
                 copy = SessionCopy(session_ref_id=session.id, started_ms=session.started_ms, is_whole=False)
                 db.add(copy)
                 db.flush()
-                _begin_with_snapshot(db, copy)
+                _begin_with_snapshot(db, copy, session.message_count)
             copy.record = session.model_dump_json()  # its sources: all that may ever be known of them
             _drop_what_is_unusable(db, copy)
             return _end(db, copy)
@@ -244,12 +244,16 @@ def _give_up(db: Transaction, copy: SessionCopy, session: SessionRecord) -> None
         db.flush()
 
 
-def _begin_with_snapshot(db: Transaction, copy: SessionCopy) -> None:
-    """Let a new copy begin with the full blocks of a whole one, if that was made while the same session ran."""
+def _begin_with_snapshot(db: Transaction, copy: SessionCopy, message_count: int) -> None:
+    """Let a new copy begin with the full blocks of a whole one, if that was made while the same session ran.
+
+    One that is as long as the session is not taken: it is downloaded again because it is damaged.
+    """
     snapshot = find_copy(db, copy.session_ref_id, is_whole=True)
     if snapshot is None or snapshot.record is None or snapshot.started_ms != copy.started_ms:
         return
-    if not SessionRecord.model_validate_json(snapshot.record).is_running:
+    was_running = SessionRecord.model_validate_json(snapshot.record).is_running
+    if not was_running and contiguous_count(db, snapshot) >= message_count:
         return
     names = ["session_ref_id", "grid_index", "first_seq", "count", "checksum", "body"]
     columns = [getattr(StoredBlock, name) for name in names]

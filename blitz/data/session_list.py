@@ -209,7 +209,7 @@ def list_session(db: Transaction, session: ListedSession, changes: list[tuple[in
             noted.append((kept_id, Change.REPLACED))
         row.available, row.name, row.record = False, "", None
         row.number_of_readings = session.message_count or 0
-    elif row.available and record is not None and record != row.record:
+    elif row.available and record is not None and _has_changed(row.record, record):
         noted.append((row.ref_id, Change.EDITED))
     if row.is_gone:
         row.is_gone = False
@@ -246,6 +246,16 @@ def contiguous_count(db: Transaction, copy: SessionCopy) -> int:
             break
         count += length
     return count
+
+
+def _has_changed(before: str | None, record: str) -> bool:
+    """Whether a list tells something else of a session than before, besides how long it is."""
+    if before is None or before == record:
+        return before is None
+    told = [
+        SessionRecord.model_validate_json(text).model_copy(update={"message_count": 0}) for text in (before, record)
+    ]
+    return told[0] != told[1]
 
 
 def _is_whole(db: Transaction, session: Session) -> bool:

@@ -263,3 +263,17 @@ def test_however_a_download_is_cut_the_copy_is_the_same(example: Callable[..., A
         joined = MessageBlock.concatenate(list(cache.session_blocks(7)))
         assert joined.checksum == session.block(0, total).checksum
         assert [row.count for row in cache.all(StoredBlock)] == [GRID_MESSAGES, 60]
+
+
+def test_a_copy_that_was_edited_since_it_was_made_of_a_running_session_is_what_the_next_one_begins_with(
+    cache: DatabaseClient, example: Callable[..., Any]
+) -> None:
+    first, session = example(GRID_MESSAGES + 20), example(GRID_MESSAGES + 100)
+    running = first.record.model_copy(update={"is_running": True, "stopped_at": None})
+    cache.begin_download(running)
+    cache.store_block(7, first.block(0, GRID_MESSAGES + 20))
+    cache.finish_download(running)
+    cache.update_copy_record(session.record)  # it has stopped meanwhile
+    assert cache.begin_download(session.record) == GRID_MESSAGES
+    session.fill(cache)
+    assert cache.begin_download(session.record) == 0, "one that is whole is downloaded again because it is damaged"

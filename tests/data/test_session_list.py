@@ -261,3 +261,13 @@ def test_a_list_without_names_keeps_them_and_tells_what_is_newer(cache: Database
 def test_an_unknown_session_has_no_record(cache: DatabaseClient) -> None:
     with pytest.raises(SessionNotFound, match="Session 5 is not in the cache"):
         cache.session_record(5)
+
+
+def test_a_running_session_that_grows_is_not_edited_by_that(cache: DatabaseClient, example: Callable[..., Any]) -> None:
+    running = example(20).record.model_copy(update={"is_running": True, "stopped_at": None})
+    cache.begin_download(running)
+    cache.store_block(7, example(20).block(0, 20))
+    cache.finish_download(running)
+    cache.update_session_records([running])
+    longer = running.model_copy(update={"message_count": 30})
+    assert cache.update_session_records([longer]).by_id == ((7, Change.GROWN),)

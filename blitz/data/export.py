@@ -26,7 +26,15 @@ from blitz.data.export_rows import row_contents
 from blitz.data.export_spelling import Spelling, spreadsheet_spelling
 from blitz.data.export_steps import at_steps
 from blitz.data.series_request import Moment, Range, wanted_range
-from blitz.data.sidecar import ExportedColumn, RawBlock, Sidecar, block_sha256, drop_sidecar, write_sidecar
+from blitz.data.sidecar import (
+    ExportedColumn,
+    RawBlock,
+    Sidecar,
+    block_sha256,
+    check_sidecar_place,
+    drop_sidecar,
+    write_sidecar,
+)
 from blitz.errors import DownloadCancelled, ExportError, SessionNotFound
 
 log = logging.getLogger(__name__)
@@ -101,6 +109,8 @@ def export_session(
     if order.step_ns is not None:
         contents = replace(contents, parts=at_steps(contents.parts, order.step_ns))
     written = _Written()
+    if sidecar:
+        check_sidecar_place(path)
     with replacing(path) as part:
         file = open_file(part, contents, order)
         try:

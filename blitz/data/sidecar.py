@@ -19,7 +19,7 @@ from blitz.data.database_client import DatabaseClient
 from blitz.data.export_about import definitions_sha256
 from blitz.data.export_file import file_sha256, replacing
 from blitz.data.records import Record, SessionRecord
-from blitz.errors import BlockError, SessionNotFound, VerificationError
+from blitz.errors import BlockError, ExportError, SessionNotFound, VerificationError
 
 _KIND = "blitz export"
 _VERSION = 1
@@ -134,6 +134,25 @@ def read_sidecar(path: Path) -> Sidecar:
         if isinstance(error, VerificationError):
             raise
         raise VerificationError(f"{place} is not the sidecar of an exported file, or is damaged.") from error
+
+
+def check_sidecar_place(path: Path) -> None:
+    """See that the sidecar of a file that is going to be written replaces nothing else.
+
+    :raises ExportError: if something else has its name.
+    """
+    place = sidecar_path(path)
+    try:
+        with place.open("rb") as file:
+            begin = file.read(4096)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ExportError(f"Cannot write {place}: {(error.strerror or str(error)).lower()}.") from error
+    if begin and _KIND.encode() not in begin:
+        raise ExportError(
+            f"{place} is there, and is no sidecar of an exported file. Choose another name, or export without one."
+        )
 
 
 def drop_sidecar(path: Path) -> None:

@@ -14,7 +14,7 @@ from blitz.data.board_definition import Channel
 from blitz.data.database_client import DatabaseClient
 from blitz.data.export import export_session
 from blitz.data.sidecar import Sidecar, block_sha256, read_sidecar, sidecar_path, verify_file, write_sidecar
-from blitz.errors import SessionNotFound, VerificationError
+from blitz.errors import ExportError, SessionNotFound, VerificationError
 
 
 @pytest.fixture
@@ -136,6 +136,23 @@ def test_a_file_that_is_replaced_without_a_sidecar_does_not_keep_the_old_one(
     sidecar_path(exported).write_text('{"mine": 1}')
     export_session(cache, 7, exported, sidecar=False)
     assert sidecar_path(exported).exists()
+
+
+def test_a_file_of_the_user_that_has_the_sidecars_name_stays(
+    cache: DatabaseClient, example: Callable[..., Any], tmp_path: Path
+) -> None:
+    example(10).fill(cache)
+    own = tmp_path / "run.csv.json"
+    own.write_text('{"mine": 1}')
+    with pytest.raises(ExportError, match=r"run\.csv\.json is there, and is no sidecar"):
+        export_session(cache, 7, tmp_path / "run.csv")
+    assert [each.name for each in tmp_path.iterdir()] == ["run.csv.json"]
+    export_session(cache, 7, tmp_path / "run.csv", sidecar=False)
+    assert own.read_text() == '{"mine": 1}'
+    own.write_text("")
+    export_session(cache, 7, tmp_path / "run.csv")
+    export_session(cache, 7, tmp_path / "run.csv")
+    assert verify_file(tmp_path / "run.csv").rows == 10
 
 
 def test_a_corrected_definition_is_exported_and_told(

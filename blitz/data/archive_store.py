@@ -3,7 +3,6 @@
 Implements :class:`blitz.data.archiving.Store`. Used by one thread; only the archive's worker has one.
 """
 
-import uuid
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -52,12 +51,14 @@ What frees memory comes first: Redis lets a script that has done so finish, even
 
 
 _FENCE_SCRIPT: Final = """
+local fence = tonumber(redis.call('GET', KEYS[1]) or '0') + 1
 redis.call('DEL', KEYS[1])
-redis.call('SET', KEYS[1], ARGV[1])
-return 1
+redis.call('SET', KEYS[1], fence)
+return fence
 """
-"""KEYS: archive_fence. ARGV: fence. A trim that an earlier look had led to, and that Redis, hanging, has not executed
-yet, does nothing from now on: what it would let go of may be written anew. DEL makes it pass where memory is full."""
+"""KEYS: archive_fence. Returns a number that was never there. A trim with an earlier one, which Redis, hanging, has not
+executed yet, does nothing from now on: what it would let go of may be written anew. DEL makes it pass where memory is
+full."""
 
 
 class ArchiveStore:
@@ -73,7 +74,7 @@ class ArchiveStore:
         self._lanes = [Lane(client.connection_pool) for _ in range(_LANES)]
         self._buffers = [bytearray(BUFFER_BYTES) for _ in range(_REPLIES_AHEAD)]
         self._count = _FIRST_COUNT
-        self._fence = ""
+        self._fence = 0
 
     def close(self) -> None:
         """Close the connections. The object may be used again."""
@@ -151,6 +152,7 @@ class ArchiveStore:
     def put_back(self, block: MessageBlock) -> bool:
         """Put messages before those that are there, with their arrivals, and move the border, in one step."""
         keys, session_id = self._keys, block.session_id
+        self._set_fence()  # a trim that is executed late must not take away what comes back
         with translated(), self._redis.pipeline(transaction=True) as pipeline:
             pipeline.watch(keys.first(session_id), keys.start(session_id))  # type: ignore[no-untyped-call]
             first: Any = pipeline.get(keys.first(session_id))
@@ -176,9 +178,7 @@ class ArchiveStore:
     # ---- below: how -----------------------------------------------------------------------------------------------
 
     def _set_fence(self) -> None:
-        fence = uuid.uuid4().hex
-        self._execute("EVAL", _FENCE_SCRIPT, 1, self._keys.archive_fence, fence)
-        self._fence = fence
+        self._fence = int(self._execute("EVAL", _FENCE_SCRIPT, 1, self._keys.archive_fence))
 
     def _extents_of(self, ids: Sequence[int], running: bytes | None) -> list[Extent]:
         pipeline = self._redis.pipeline(transaction=True)

@@ -164,7 +164,7 @@ class LiveCopy:
         level = logging.WARNING if isinstance(error, CacheError) and self._failures == 2 else logging.DEBUG
         log.log(level, "The running session is not copied into the cache at present: %s", error)
         if self._failures >= _ATTEMPTS and self._ended:
-            self._ended.popleft()  # a download brings the rest
+            self._take_waiting(self._ended.popleft())  # forgotten: a download brings the rest
             self._failures = 0
         if self._ended:
             self._has_work.set()

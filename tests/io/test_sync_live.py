@@ -12,7 +12,7 @@ from blitz.data.blocks import MessageBlock, Read
 from blitz.data.database_client import DatabaseClient
 from blitz.data.records import SessionRecord
 from blitz.data.sync_changes import CopyState
-from blitz.errors import ServerUnreachable
+from blitz.errors import ServerUnreachable, SessionNotFound
 from blitz.io import sync_live
 from blitz.io.sync_live import LiveCopy
 
@@ -31,6 +31,7 @@ class Server:
         self.counts = {int(name.removeprefix("s")): count for name, count in counts.items()}
         self.running = set(self.counts)
         self.asked: list[tuple[int, int]] = []
+        self.gone: set[int] = set()
         self.is_away = False
         self.refused = 0
 
@@ -41,6 +42,8 @@ class Server:
 
     async def session(self, session_id: int) -> SessionRecord:
         self._answer()
+        if session_id in self.gone:
+            raise SessionNotFound("It was deleted.")
         return SessionRecord(
             id=session_id,
             started_at=datetime(2026, 3, 1, tzinfo=UTC),
@@ -174,6 +177,16 @@ async def test_download_of_the_running_session_meanwhile_does_not_make_the_copy_
         await there.wait_for(lambda: there.whole == [7])
         assert len(there.numbers()) == 20_000
         assert there.server.asked[0][0] == 16_384
+
+
+async def test_session_that_was_deleted_at_once_does_not_hold_up_the_next_one() -> None:
+    async with bench(Server(s7=50, s8=20)) as there:
+        there.server.gone.add(7)
+        there.copy.take(block(0, 50))
+        there.stop()
+        there.copy.take(block(0, 20, 8))
+        await there.wait_for(lambda: there.stored(8) == 20)
+        assert there.server.asked == []
 
 
 async def test_preview_is_not_kept() -> None:

@@ -167,6 +167,8 @@ def set_words(
 ) -> None:
     """Change what is written of a session. What it was before is kept; a field without text goes."""
     fields = parse_fields(field)
+    if name is None and notes is None and star is None and not (tag or untag or fields):
+        raise typer.BadParameter("say what to change, such as --tag warm-up.")
 
     async def write(client: "AsyncClient") -> "SessionRecord":
         tags: list[str] | None = None

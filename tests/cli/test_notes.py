@@ -51,6 +51,7 @@ def test_markers_and_words_on_the_command_line(shell: Callable[..., str]) -> Non
         *("--field", "sample=", "--field", "Größe=4 mm", "--star"),
     )
     assert said == f"Session {number} is changed.\nTags: rig 2\nGröße: 4 mm\n"
+    assert "say what to change" in shell("session", "set", number, expect=2)
     assert "is not NAME=TEXT" in shell("session", "set", number, "--field", "sample", expect=2)
     assert "'a,b' is no tag" in shell("session", "set", number, "--tag", "a,b", expect=1)
     for line in (shell("session", number), shell("session", "show", number)):

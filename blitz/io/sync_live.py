@@ -166,5 +166,6 @@ class LiveCopy:
         if self._failures >= _ATTEMPTS and self._ended:
             self._take_waiting(self._ended.popleft())  # forgotten: a download brings the rest
             self._failures = 0
+            self._has_work.set()
         if self._ended:
             self._has_work.set()

@@ -106,9 +106,13 @@ def pack_session(
     """
     path = path.expanduser().absolute()
     blocks = cache.session_blocks(session_id)
+    record = cache.session_record(session_id)
+    if not cache.is_available(session_id):  # not all that the server had is here: what is here is packed
+        count = sum(map(len, cache.session_blocks(session_id)))
+        record = record.model_copy(update={"message_count": count})
     saved = SessionFile(
         store_id=cache.store_id or "",
-        record=cache.session_record(session_id),
+        record=record,
         versions=tuple(SavedVersion(**row) for row in cache.saved_versions(session_id)),
     )
     with replacing(path) as part:

@@ -123,6 +123,17 @@ def test_a_session_that_is_not_here_cannot_be_packed(cache: DatabaseClient, tmp_
     assert not list(tmp_path.iterdir())
 
 
+def test_what_is_here_of_a_session_that_the_server_has_no_more_can_be_packed(
+    cache: DatabaseClient, other: DatabaseClient, example: Callable[..., Any], tmp_path: Path
+) -> None:
+    cache.update_session_records([example(20).record])
+    cache.begin_download(example(20).record)
+    cache.store_block(7, example(20).block(0, 15))
+    cache.update_session_records([])
+    unpacked = unpack_session(other, pack_session(cache, 7, tmp_path / "run.blitz"))
+    assert unpacked.record.message_count == sum(map(len, other.session_blocks(7))) == 15
+
+
 def test_packing_can_be_cancelled(cache: DatabaseClient, example: Callable[..., Any], tmp_path: Path) -> None:
     example(10).fill(cache)
     with pytest.raises(DownloadCancelled):

@@ -39,6 +39,7 @@ class ImportActions(QObject):
             return
         dialog = QFileDialog(self._window, "Import measurements", "", _KINDS)
         dialog.setFileMode(QFileDialog.ExistingFile)
+        dialog.setOption(QFileDialog.HideNameFilterDetails)
         dialog.fileSelected.connect(lambda name: self.bring_in(Path(name)))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()

@@ -271,5 +271,5 @@ def _spelling() -> Spelling:
 
 def _file_stem(title: str) -> str:
     """Turn a title into a file's name that every system takes, without its ending."""
-    kept = "".join(char if char.isalnum() or char in " -_.()" else "-" for char in title).strip(" .")
+    kept = "".join(char if char.isalnum() or char in " -_.,()" else "-" for char in title).strip(" .")
     return kept or "session"

@@ -155,6 +155,8 @@ def build_palette(theme: Theme) -> QPalette:
     faint.setAlpha(150)
     for role in (QPalette.WindowText, QPalette.Text, QPalette.ButtonText):
         palette.setColor(QPalette.Disabled, role, faint)
+    # Qt shades disabled entries of menus with this; on a dark ground the shade would outshine the text.
+    palette.setColor(QPalette.Disabled, QPalette.Light, QColor(theme.window))
     palette.setColor(QPalette.Disabled, QPalette.Highlight, QColor(theme.border))
     return palette
 
@@ -163,6 +165,8 @@ def build_stylesheet(theme: Theme) -> str:
     """Return the few rules that the palette cannot say."""
     return f"""
     QToolTip {{ color: {theme.text}; background: {theme.raised}; border: 1px solid {theme.border}; padding: 4px; }}
+    QMenu {{ border: 1px solid {theme.border}; }}
+    QMenu::item:selected {{ background: {theme.selection}; color: {theme.text}; }}
     QTabWidget::pane {{ border: none; }}
     QTabWidget::tab-bar {{ left: 12px; }}
     QTabBar::tab {{ padding: 8px 18px; color: {theme.muted}; border: none; border-bottom: 2px solid transparent;

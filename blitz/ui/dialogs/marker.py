@@ -74,7 +74,7 @@ class MarkerDialog(Form):
         self.add("&About", self.source)
         if marker is not None:
             delete = self.buttons.addButton("De&lete", QDialogButtonBox.DestructiveRole)
-            delete.setToolTip("Delete the marker for everybody; an edit of its history brings it back")
+            delete.setToolTip("Delete the marker for everybody; “blitz marker edit” brings it back")
             delete.clicked.connect(self._delete)
         self.text.setFocus()
 

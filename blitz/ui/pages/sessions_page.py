@@ -66,7 +66,7 @@ class SessionsPage(QWidget):
         self.table.setSortingEnabled(True)
         # Qt's arrow lies on right-aligned titles; the proxy writes one.
         self.table.horizontalHeader().setSortIndicatorShown(False)
-        self.table.set_widths(40, 64, 220, 172, 84, 104, 300, 150, 130, stretched=NAME)
+        self.table.set_widths(40, 64, 220, 172, 84, 104, 296, 168, 120, stretched=NAME)
         self.table.setItemDelegateForColumn(COPY, ProgressDelegate(PROGRESS_ROLE, self.table))
         self.table.setContextMenuPolicy(Qt.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._show_menu)

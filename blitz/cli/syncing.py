@@ -172,6 +172,8 @@ class _Syncing:
                 await refresh_list(client, cache)
                 for session_id in self._ids:
                     cache.choose_session(session_id, self._choose)
+                    kept = "chosen: kept up to date here" if self._choose else "no longer chosen; its copy stays"
+                    self._out.line(f"Session {session_id} is {kept}.")
             with self._out.progress("Synchronising") as progress:
                 bringing = _Bringing(client, cache, progress)
                 outcome = await synchronise(client, cache, self._mode, self._ids, bringing.bring)

@@ -53,6 +53,8 @@ def test_sessions_are_brought_chosen_and_noticed_when_they_go(shell: Shell, serv
     assert (chosen["brought"], chosen["failed"], chosen["here"]) == ([first], {}, {str(first): "whole"})
     assert chosen["synchronised_at"] is not None
     assert shell.json("sync")["brought"] == []
+    assert f"Session {first} is no longer chosen" in shell("sync", str(first), "--unchoose")
+    assert f"Session {first} is chosen" in shell("sync", str(first), "--choose")
 
     everything = shell.json("sync", "--all")
     assert second in everything["brought"]

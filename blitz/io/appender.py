@@ -233,6 +233,7 @@ class Appender:
             while not self._items and not self._is_stopping:
                 self._changed.wait(1.0)
                 self.beat_s = time.monotonic()
+            self.beat_s = time.monotonic()  # also where there is always something waiting, and none of it is stored
             self._taken, self._items = self._items, []
             self._waiting_bytes = 0
             if not self._is_stopping:

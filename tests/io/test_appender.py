@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from blitz.data.blocks import Read
+from blitz.data.blocks import PREVIEW_ID, Read
 from blitz.data.database_server import DatabaseServer
 from blitz.data.disk import LocalDisk
 from blitz.data.records import Gap, SessionRecord, Source
@@ -158,3 +158,13 @@ def test_a_row_that_begins_with_a_gap_is_in_the_table_before_it(redis_url: str, 
     session = recording.store.session(recording.session_id)
     assert [source.name for source in session.sources] == ["bench", "late"]
     assert [gap.source for gap in session.gaps] == [3]
+
+
+def test_a_preview_without_a_pause_is_a_sign_of_life(redis_url: str, tmp_path: Path) -> None:
+    recording = Recording(redis_url, tmp_path)
+    appender = recording.appender
+    for number in range(3):  # before it has begun: it never waits for any
+        appender.put(PREVIEW_ID, Read(time.time_ns(), 0, [b"%08d" % number]))
+    appender.beat_s = 0.0
+    appender._take()
+    assert appender.beat_s > 0

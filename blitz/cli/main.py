@@ -41,6 +41,7 @@ from blitz.cli import (
 )
 from blitz.cli.faults import ExitCode, report
 from blitz.cli.options import EPILOG
+from blitz.data.optional_packages import leave_out_pandas
 
 app = typer.Typer(
     name="blitz",
@@ -81,16 +82,19 @@ for part in (
 
 def run() -> None:
     """Be the `blitz` program."""
+    leave_out_pandas()
     sys.exit(invoke(sys.argv[1:]))
 
 
 def run_server() -> None:
     """Be the `blitz-server` program: `blitz serve`."""
+    leave_out_pandas()
     sys.exit(invoke(["serve", *sys.argv[1:]]))
 
 
 def run_client() -> None:
     """Be the `blitz-client` program: `blitz client`."""
+    leave_out_pandas()
     sys.exit(invoke(["client", *sys.argv[1:]]))
 
 

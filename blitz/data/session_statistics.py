@@ -8,11 +8,11 @@ from blitz.data.reading_blocks import decoded_blocks
 from blitz.data.series_request import Moment, choose_channels, session_channels, wanted_range
 
 if TYPE_CHECKING:
-    from blitz.data.definition_versions import DefinitionVersions
+    from blitz.data.session_overviews import SessionOverviews
 
 
 def session_statistics(
-    cache: "DefinitionVersions",
+    cache: "SessionOverviews",
     session_id: int,
     channels: str | Iterable[str] | None = None,
     start: Moment | None = None,

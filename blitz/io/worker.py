@@ -21,6 +21,7 @@ from blitz.data.archive_plan import Pressure
 from blitz.data.archive_tasks import restore_part, verify_part
 from blitz.data.archiving import Archiving
 from blitz.data.database_server import DatabaseServer
+from blitz.data.optional_packages import leave_out_pandas
 from blitz.errors import ArchiveError, BlitzError
 
 log = logging.getLogger(__name__)
@@ -136,6 +137,7 @@ class Say:
 
 def main() -> None:
     """Be the program."""
+    leave_out_pandas()
     logging.basicConfig(level="WARNING", format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):

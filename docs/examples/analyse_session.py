@@ -18,7 +18,9 @@ with blitz.Client(server) as client, DatabaseClient(path="analysis.db") as cache
 frame = series.aligned(0.1, "linear").to_pandas()  # a column a channel, a row each 0.1 s
 smooth = frame.rolling("2s", min_periods=1).mean()
 
-print(f"Session {session.id} {session.name!r}: {session.message_count} messages since {session.started_at:%Y-%m-%d %H:%M}")
+print(
+    f"Session {session.id} {session.name!r}: {session.message_count} messages since {session.started_at:%Y-%m-%d %H:%M}"
+)
 print(smooth.describe().T[["count", "mean", "std", "min", "max"]].to_string(float_format="%.4g"))
 for label, numbers in series.statistics().items():
     print(f"{label}: {numbers.rate_hz:.3g} values a second, highest {numbers.maximum:.4g} {numbers.unit}")

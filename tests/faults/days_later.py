@@ -60,13 +60,14 @@ def main() -> None:
     """Be the program."""
     days, chatter_kb = float(sys.argv[1]), int(sys.argv[2])
     set_clock_forward(days)
-    from blitz.cli.main import invoke
+    from blitz.cli.main import run
     from blitz.io import session_keeper
 
     session_keeper._FIRST_AFTER_S = RETENTION_AFTER_S
     if chatter_kb:
         fill_log(chatter_kb)
-    sys.exit(invoke(sys.argv[3:]))
+    del sys.argv[1:3]
+    run()
 
 
 if __name__ == "__main__":

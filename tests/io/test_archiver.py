@@ -115,7 +115,7 @@ def test_a_running_session_keeps_its_newest_messages_in_memory(
     store: DatabaseServer, run_archiver: Callable[..., Archiver]
 ) -> None:
     session_id = record(store, 20 * GRID_MESSAGES, stop=False)
-    run_archiver(25_000_000)  # these messages take 11 MB: more than makes them move, and less than takes the newest, too
+    run_archiver(25_000_000)  # they take 11 MB: more than makes them move, less than takes the newest, too
     wait_until(lambda: archived(store, session_id) == 12 * GRID_MESSAGES, "the session did not move")
     check(store, session_id, 20 * GRID_MESSAGES)
 

@@ -46,7 +46,7 @@ class SessionList:
     gone_ids: frozenset[int] = frozenset()
     """Sessions that the server has no more, or only in its trash: the cache has a copy."""
     older_ids: frozenset[int] = frozenset()
-    """Sessions that have grown since they were downloaded."""
+    """Sessions of which there is more than what is here: they have grown, or the rest never came."""
     chosen_ids: frozenset[int] = frozenset()
     """Sessions that synchronisation keeps here, where only chosen ones are."""
     synchronised_at: datetime | None = None

@@ -380,10 +380,10 @@ def _list_all(cache: DatabaseClient, records: tuple[SessionRecord, ...]) -> Sess
     known = {record.id for record in records}
     readable = {session_id for session_id, state in states.items() if state is not CopyState.PART}
     gone = [record for record in cache.session_records() if record.id not in known and record.id in readable]
-    older = frozenset(session_id for session_id in known if states.get(session_id) is CopyState.OLDER)
+    older = frozenset(session_id for session_id, state in states.items() if state is CopyState.OLDER)
     return SessionList(
         records=(*records, *gone),
-        local_ids=frozenset(readable - older),
+        local_ids=frozenset(readable - (older & known)),  # of what the server has, all is brought first
         gone_ids=frozenset(record.id for record in gone),
         older_ids=older,
         chosen_ids=frozenset(chosen_sessions(cache)),

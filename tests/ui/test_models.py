@@ -115,6 +115,33 @@ def test_sessions_show_where_they_are_and_how_far_a_download_is(make: Any) -> No
     assert tester is not None
 
 
+def test_a_session_that_only_this_computer_has_leans_and_says_so(make: Any) -> None:
+    model = sessions.SessionsModel()
+    records = (make.session(9), make.session(8), make.session(7), make.session(-1))
+    model.show(SessionList(records, frozenset({8, 7, -1}), frozenset({8, 7, -1}), frozenset({7})))
+
+    def leans(row: int) -> bool:
+        fonts = [model.index(row, column).data(Qt.FontRole) for column in range(model.columnCount())]
+        return all(font is not None and font.italic() for font in fonts)
+
+    assert [leans(row) for row in range(4)] == [False, True, True, True]
+    copies = [model.index(row, sessions.COPY) for row in range(4)]
+    assert [index.data() for index in copies[1:]] == [
+        "only on this computer",
+        "only here, not whole",
+        "only on this computer",
+    ]
+    assert copies[1].data(Qt.ToolTipRole) == (
+        "Only on this computer. The server no longer has this session: what is here is the last of it."
+    )
+    assert copies[2].data(Qt.ToolTipRole) == (
+        "Only here, not whole. The server no longer has this session, and not all of it came: "
+        "what is here is the last of it."
+    )
+    assert "No server has this session" in copies[3].data(Qt.ToolTipRole)
+    assert "no longer has" in model.index(1, sessions.NAME).data(Qt.ToolTipRole)
+
+
 def test_a_running_session_has_no_length_and_counts_on(make: Any) -> None:
     model = sessions.SessionsModel()
     model.show(SessionList((make.session(running=True, name=""),)))

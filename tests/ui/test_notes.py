@@ -26,6 +26,7 @@ from blitz.ui.history import History
 from blitz.ui.live_rings import Series
 from blitz.ui.live_store import list_channels
 from blitz.ui.main_window import MainWindow
+from blitz.ui.models.sessions import TAGS
 from blitz.ui.pages.history_page import HistoryPage
 from blitz.ui.preferences import Preferences
 from blitz.ui.server_link import ServerLink
@@ -287,6 +288,19 @@ def test_sessions_are_searched_by_what_is_written_of_them(window: MainWindow, fe
     page.search.clear()
     page.select(7)
     assert "Tags: rig 2" in page.about.text()
+
+
+def test_tags_have_a_column_where_there_are_any(window: MainWindow, feed: Any, make: Any) -> None:
+    feed.go_online()
+    page = window.sessions_page
+    plain, tagged = make.session(8), make.session(7).model_copy(update={"tags": ("rig 2", "warm")})
+    feed.sessions_listed.emit(SessionList((plain,)))
+    assert page.table.isColumnHidden(TAGS)
+    feed.sessions_listed.emit(SessionList((plain, tagged)))
+    assert not page.table.isColumnHidden(TAGS)
+    assert [page.sessions.index(row, TAGS).data() for row in range(2)] == ["", "rig 2, warm"]
+    feed.sessions_listed.emit(SessionList((plain,)))
+    assert page.table.isColumnHidden(TAGS)
 
 
 def test_a_window_writes_markers_on_a_server_and_another_sees_them_at_once(

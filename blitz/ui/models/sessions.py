@@ -12,8 +12,8 @@ from blitz.ui.feed import SessionList
 from blitz.ui.formats import MISSING, format_count, format_duration, format_moment
 from blitz.ui.models.columns import ColumnsModel
 
-COLUMNS = ("★", "No.", "Name", "Started", "Length", "Messages", "State", "Copy", "Owner")
-STAR, NUMBER, NAME, STARTED, LENGTH, MESSAGES, STATE, COPY, OWNER = range(9)
+COLUMNS = ("★", "No.", "Name", "Tags", "Started", "Length", "Messages", "State", "Copy", "Owner")
+STAR, NUMBER, NAME, TAGS, STARTED, LENGTH, MESSAGES, STATE, COPY, OWNER = range(10)
 SORT_ROLE = Qt.UserRole
 PROGRESS_ROLE = Qt.UserRole + 1
 """Share of a download that is done, 0 to 1; None without one."""
@@ -147,20 +147,31 @@ class SessionsModel(ColumnsModel):
             return int(Qt.AlignCenter)
         if role == Qt.AccessibleTextRole and column == STAR:
             return "starred" if record.starred else "not starred"
-        if role == Qt.FontRole and column in (*_NUMBERS, STARTED):
-            return self.number_font
+        if role == Qt.FontRole:
+            return self._font(record, column)
         if role == Qt.ToolTipRole:
             return self._tip(record, column)
         return None
 
+    def _font(self, record: SessionRecord, column: int) -> QFont | None:
+        """Of what only this computer has, the whole row leans."""
+        font = self.number_font if column in (*_NUMBERS, STARTED) else None
+        if self.is_gone(record.id):
+            font = QFont() if font is None else QFont(font)
+            font.setItalic(True)
+        return font
+
     def _tip(self, record: SessionRecord, column: int) -> str | None:
         if column == NAME:
-            return "\n".join([*([record.notes] if record.notes else []), *own_words(record)]) or None
+            kept = [self._copy_tip(record)] if self.is_gone(record.id) else []
+            return "\n".join([*kept, *([record.notes] if record.notes else []), *own_words(record)]) or None
         if column == STAR:
             kept = "Starred: kept, whatever its age" if record.starred else "Not starred"
             return f"{kept}. Click to change it."
         if column == STATE:
             return record.stop_reason or self._text(record, column)
+        if column == COPY:
+            return self._copy_tip(record)
         return self._text(record, column)
 
     def _text(self, record: SessionRecord, column: int) -> str:
@@ -170,6 +181,8 @@ class SessionsModel(ColumnsModel):
             return str(record.id)
         if column == NAME:
             return session_title(record)
+        if column == TAGS:
+            return ", ".join(record.tags)
         if column == STARTED:
             return format_moment(record.started_at)
         if column == LENGTH:
@@ -193,10 +206,19 @@ class SessionsModel(ColumnsModel):
         if record.id in self._trashed_ids:
             return "here, in the trash"
         if record.id in self._gone_ids:
-            return "only on this computer"
+            return "only here, not whole" if record.id in self._older_ids else "only on this computer"
         if record.id in self._older_ids:
             return "here, an older state"
         return "on this computer" if record.id in self._local_ids else "on the server"
+
+    def _copy_tip(self, record: SessionRecord) -> str:
+        """Say what a copy's words in the row mean for who might delete it."""
+        words = self._copy_text(record)
+        if record.id in self._downloads or record.id in self._trashed_ids or record.id not in self._gone_ids:
+            return words
+        whose = "The server no longer has this session" if record.id > 0 else "No server has this session"
+        part = ", and not all of it came" if record.id in self._older_ids else ""
+        return f"{words[0].upper()}{words[1:]}. {whose}{part}: what is here is the last of it."
 
     def _sort_key(self, record: SessionRecord, column: int) -> Any:
         if column in (NUMBER, STARTED):

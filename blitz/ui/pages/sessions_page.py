@@ -4,7 +4,17 @@ from datetime import datetime
 from typing import Any
 
 from PyQt5.QtCore import QModelIndex, QPoint, QSortFilterProxyModel, Qt, pyqtSignal
-from PyQt5.QtWidgets import QAction, QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
+from PyQt5.QtWidgets import (
+    QAction,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from blitz.data.records import Role, SessionRecord
 from blitz.data.session_search import SessionSearch
@@ -17,6 +27,8 @@ from blitz.ui.models.sessions import (
     PROGRESS_ROLE,
     SORT_ROLE,
     STAR,
+    STATE,
+    TAGS,
     SessionsModel,
     own_words,
     session_title,
@@ -31,6 +43,10 @@ from blitz.ui.widgets.table import ProgressDelegate, Table
 _SEARCH_WORDS = (
     'Every word must be found, whatever its case and accents.\ntag:warm-up   sample:"brass 4"   owner:ada   starred'
 )
+
+
+STATE_WIDTH = 296
+"""For “1 gap, about 5400 lost, account balances”."""
 
 
 class SessionsPage(QWidget):
@@ -66,7 +82,7 @@ class SessionsPage(QWidget):
         self.table.setSortingEnabled(True)
         # Qt's arrow lies on right-aligned titles; the proxy writes one.
         self.table.horizontalHeader().setSortIndicatorShown(False)
-        self.table.set_widths(40, 64, 220, 172, 84, 104, 296, 168, 120, stretched=NAME)
+        self.table.set_widths(40, 64, 220, 120, 172, 84, 104, STATE_WIDTH, 168, 120, stretched=NAME)
         self.table.setItemDelegateForColumn(COPY, ProgressDelegate(PROGRESS_ROLE, self.table))
         self.table.setContextMenuPolicy(Qt.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._show_menu)
@@ -92,6 +108,7 @@ class SessionsPage(QWidget):
         self.trash.hide()
         self.actions_by_name = self._make_actions()
         self._lay_out()
+        self._show_tags(False)
         self._show_actions()
 
     @property
@@ -113,6 +130,7 @@ class SessionsPage(QWidget):
         self._synchronised_at = sessions.synchronised_at
         self.sessions.show(sessions)
         self._show_hint()
+        self._show_tags(any(record.tags for record in sessions.records))
         if selected is not None:
             self.select(selected.id)
         elif sessions.records:
@@ -141,6 +159,14 @@ class SessionsPage(QWidget):
             self.sessions.show(SessionList())
             self._show_hint()
         self._show_actions()
+
+    def _show_tags(self, has_tags: bool) -> None:
+        """Show the column where a session has any; what it takes, the state's words give."""
+        self.table.setColumnHidden(TAGS, not has_tags)
+        mode = QHeaderView.Stretch if has_tags else QHeaderView.Interactive
+        self.table.horizontalHeader().setSectionResizeMode(STATE, mode)
+        if not has_tags:
+            self.table.setColumnWidth(STATE, STATE_WIDTH)
 
     def _search_for(self, text: str) -> None:
         self.proxy.search_for(text)

@@ -6,13 +6,14 @@ import sys
 from functools import partial
 from types import TracebackType
 
-from PyQt5.QtCore import QCoreApplication, QSettings, Qt, QTimer
+from PyQt5.QtCore import QCoreApplication, QSettings, Qt
 from PyQt5.QtWidgets import QApplication
 
 from blitz.config import ClientSettings
 from blitz.data.export_at_stop import rule_of
 from blitz.io.address import ServerAddress
 from blitz.ui.export_at_stop import ExportAtStop
+from blitz.ui.garbage import GarbageCollection
 from blitz.ui.icon import build_icon
 from blitz.ui.main_window import MainWindow
 from blitz.ui.overview_maker import OverviewMaker
@@ -29,6 +30,7 @@ def run(settings: ClientSettings) -> int:
     :returns: the exit code.
     """
     application = make_application()
+    collection = GarbageCollection()
     preferences = Preferences(QSettings(QSettings.IniFormat, QSettings.UserScope, "blitz", "client"))
     feed = ServerLink(settings.cache_dir, sync_mode=settings.sync, sync_period_s=settings.sync_period_s)
     window = MainWindow(feed, preferences, Appearance(application))
@@ -38,11 +40,7 @@ def run(settings: ClientSettings) -> int:
     window.show()
     hook_before = sys.excepthook
     sys.excepthook = partial(_apologise, window)
-    # Ctrl-C in the terminal: Python runs its signal handlers between two turns of its own code only.
     before = signal.signal(signal.SIGINT, lambda *_: application.quit())
-    pulse = QTimer()
-    pulse.timeout.connect(lambda: None)
-    pulse.start(200)
     try:
         return int(application.exec_())
     finally:
@@ -51,6 +49,7 @@ def run(settings: ClientSettings) -> int:
         feed.close()
         exports.close()
         overviews.close()
+        collection.stop()
 
 
 def _apologise(

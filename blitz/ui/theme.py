@@ -4,7 +4,6 @@ Fusion style with an own palette and a small style sheet. Channel colours are Ok
 can tell apart, in the order (and, where one would vanish on the background, the shade) that suits the theme.
 """
 
-import gc
 import sys
 from dataclasses import dataclass
 from enum import Enum
@@ -124,15 +123,8 @@ class Appearance(QObject):
         self.choice = choice
         is_dark = choice is ThemeChoice.DARK or (choice is ThemeChoice.SYSTEM and self._system_is_dark)
         self.theme = DARK if is_dark else LIGHT
-        # Qt goes over all widgets and asks our style, which is Python: no closed window may be collected meanwhile.
-        was_collecting = gc.isenabled()
-        gc.disable()
-        try:
-            self._application.setPalette(build_palette(self.theme))
-            self._application.setStyleSheet(build_stylesheet(self.theme))
-        finally:
-            if was_collecting:
-                gc.enable()
+        self._application.setPalette(build_palette(self.theme))
+        self._application.setStyleSheet(build_stylesheet(self.theme))
         self.changed.emit(self.theme)
 
 

@@ -1,12 +1,13 @@
 """What the window's tests share: a feed without a server, a window around it, readings to feed."""
 
+import gc
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PyQt5.QtCore import QSettings
+from PyQt5.QtCore import QCoreApplication, QEvent, QSettings
 from PyQt5.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -177,6 +178,20 @@ def make_board(name: str, *, recording: bool = False, error: str | None = None) 
         message_count=1200,
         error=error,
     )
+
+
+@pytest.fixture(autouse=True)
+def windows_that_end(qapp: QApplication) -> Iterator[None]:
+    """End a test's windows as Qt ends them; as in the program, none is collected while Qt is at work on it."""
+    gc.disable()
+    try:
+        yield
+        for widget in qapp.topLevelWidgets():
+            widget.deleteLater()
+        QCoreApplication.sendPostedEvents(None, QEvent.DeferredDelete)
+        gc.collect()
+    finally:
+        gc.enable()
 
 
 @pytest.fixture

@@ -15,21 +15,19 @@ from pathlib import Path
 
 from blitz.data.cache_engine import cache_path
 from blitz.data.database_client import DatabaseClient
-from blitz.data.records import Event, EventKind, Notice, SessionRecord, StatusRecord
+from blitz.data.records import Event, EventKind, Notice, StatusRecord
 from blitz.data.session_words import SessionWords
-from blitz.data.sync_changes import Change, CopyState, ListChanges
 from blitz.errors import AuthenticationError, BlitzError, CertificateMismatch, ConfigError, Forbidden, ServerBusy
 from blitz.io.address import ServerAddress
 from blitz.io.connection import AsyncClient
 from blitz.io.sync_live import LiveCopy
-from blitz.io.sync_rounds import SyncMode, chosen_sessions, last_success, refresh_list, synchronise, wanted_sessions
-from blitz.io.sync_threads import run_in_thread
+from blitz.io.sync_rounds import SyncMode, synchronise
 from blitz.ui.board_desk import BoardDesk
-from blitz.ui.downloads import Downloads, Watch
-from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure, SessionList
+from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure
 from blitz.ui.live_relay import relay
 from blitz.ui.notes_desk import NotesDesk
 from blitz.ui.report import report
+from blitz.ui.session_desk import SessionDesk
 from blitz.ui.trash_desk import TrashDesk
 
 log = logging.getLogger(__name__)
@@ -70,19 +68,18 @@ class ServerDesk:
         self._client: AsyncClient | None = None
         self._cache: DatabaseClient | None = None
         self._serving: asyncio.Task[None] | None = None
-        self._downloads = Downloads(feed, self._copy_session)
-        self._listing = asyncio.Lock()
         self._switching = asyncio.Lock()
         self._recording = asyncio.Lock()
         self._told: deque[Notice] = deque(maxlen=_MOST_TOLD)
-        self._listed_running: int | None = None
         self._version_words = ""
         self.cache_path: Path | None = None
         self.boards = BoardDesk(feed, self._known_client, self._ask_status)
         """What is asked of boards."""
-        self.trash = TrashDesk(feed, self._known_client, self.list_sessions)
+        self.sessions = SessionDesk(feed, self._known_client, lambda: self._cache)
+        """What is asked about sessions and their copies here."""
+        self.trash = TrashDesk(feed, self._known_client, self.sessions.tell)
         """What is asked about the trash, and stars."""
-        self.notes = NotesDesk(feed, self._known_client, lambda: self._cache, self.list_sessions)
+        self.notes = NotesDesk(feed, self._known_client, lambda: self._cache, self.sessions.tell)
         """What is asked about markers and words."""
 
     async def connect(self, server: ServerAddress) -> None:
@@ -116,75 +113,10 @@ class ServerDesk:
             await self._known_client().stop(session_id)
             await self._ask_status()
 
-    async def rename(self, session_id: int, name: str, notes: str | None) -> None:
-        """Change a session's name and notes."""
-        await self._known_client().update_session(session_id, name=name, notes=notes)
-        await self.list_sessions()
-
     async def delete(self, session_id: int) -> None:
         """Move a session to the server's trash, then delete it here."""
-        # No list in between: it would show the session as one that only the cache has left.
-        async with self._listing:
-            await self._known_client().delete(session_id)
-            if self._cache is not None:
-                self._cache.delete_session(session_id)
-        await self.list_sessions()
+        await self.sessions.delete(session_id)
         await self.trash.tell_deleted(session_id)
-
-    async def delete_local(self, session_id: int) -> None:
-        """Delete what is cached of a session."""
-        if self._cache is not None:
-            self._cache.clear_session_data(session_id)
-        await self.list_sessions()
-
-    async def list_sessions(self) -> None:
-        """Tell the server's sessions, and those that only the cache has left."""
-        async with self._listing:
-            client, cache = self._known_client(), self._cache
-            if cache is None:
-                return
-            records, changes = await refresh_list(client, cache)
-            self._listed_running = next((record.id for record in records if record.is_running), None)
-            self._feed.sessions_listed.emit(await run_in_thread(_list_all, cache, records))
-            self._tell_replaced(changes)
-
-    def _tell_replaced(self, changes: ListChanges) -> None:
-        for kept_id in changes.of(Change.REPLACED):
-            words = (
-                f"A session of the server is another one than the copy here, under the same id: "
-                f"that copy is kept as session {kept_id}."
-            )
-            self._feed.notice_received.emit(Notice(severity="warning", text=words, time=datetime.now(UTC)))
-
-    async def download(self, session_id: int) -> None:
-        """Bring a session into the cache, when its turn comes."""
-        if not await self._downloads.fetch(session_id):
-            return
-        try:
-            await self.list_sessions()
-        except BlitzError:
-            self._feed.download_cancelled.emit(session_id)
-            raise
-        self._feed.download_finished.emit(session_id)
-
-    async def choose(self, session_id: int, is_chosen: bool) -> None:
-        """Keep a session in the cache: bring it now, and what is new of it later; or no longer."""
-        if self._cache is None:
-            return
-        await run_in_thread(self._cache.choose_session, session_id, is_chosen)
-        await self.list_sessions()
-        if is_chosen and session_id in await run_in_thread(wanted_sessions, self._cache, "chosen"):
-            await self.download(session_id)
-
-    async def cancel_download(self, session_id: int) -> None:
-        """Stop a download; what has come stays for going on later."""
-        self._downloads.cancel(session_id)
-
-    async def _copy_session(self, session_id: int, watch: Watch) -> None:
-        client, cache = self._known_client(), self._cache
-        if cache is None:
-            raise ConfigError("There is no cache to download into: connect to the server first.")
-        await client.download(session_id, cache, watch=watch)
 
     def _begin_serving(self, server: ServerAddress) -> None:
         self._serving = asyncio.create_task(
@@ -228,7 +160,7 @@ class ServerDesk:
     async def _follow_all(self, client: AsyncClient, address: str) -> None:
         self._tell_version(client)
         await self._tell_notices(client)
-        await self.list_sessions()
+        await self.sessions.tell()
         await self.trash.tell()
         live_copy = LiveCopy(client, lambda: self._cache, self._tell_whole)
         background = [asyncio.create_task(live_copy.run(), name="blitz live copy")]
@@ -245,19 +177,19 @@ class ServerDesk:
 
     async def _tell_whole(self, session_id: int) -> None:
         """The running session has ended, and is here."""
-        await self._list_again()
+        await self.sessions.tell_again()
 
     async def _synchronise(self, client: AsyncClient, mode: SyncMode) -> None:
         """Bring what is wanted, again and again; a server that is away is asked the next time."""
-        bring = partial(self._downloads.fetch, is_asked=False)
+        bring = partial(self.sessions.downloads.fetch, is_asked=False)
         while True:
             try:
                 if self._cache is not None:
                     outcome = await synchronise(client, self._cache, mode, bring=bring)
                     for session_id, error in outcome.failed:
                         log.warning("Session %d was not synchronised: %s", session_id, error)
-                    self._tell_replaced(outcome.changes)
-                    await self._list_again()
+                    self.sessions.tell_replaced(outcome.changes)
+                    await self.sessions.tell_again()
                     for session_id in outcome.brought:
                         self._feed.download_finished.emit(session_id)
             except BlitzError as error:
@@ -269,9 +201,9 @@ class ServerDesk:
         if event.event is EventKind.STATUS and event.status is not None:
             feed.status_received.emit(event.status)
             running = event.status.session.id if event.status.session else None
-            if running != self._listed_running:
+            if running != self.sessions.listed_running:
                 # It began or ended between the list and the live view.
-                await self._list_again()
+                await self.sessions.tell_again()
         elif event.event is EventKind.GAP and event.gap is not None and event.session_id is not None:
             feed.gap_received.emit(event.session_id, event.gap)
         elif event.event is EventKind.MARKER and event.marker is not None and event.session_id is not None:
@@ -291,7 +223,7 @@ class ServerDesk:
             if self._live_copy is not None:
                 self._live_copy.end(event.session.id)
         if event.event in _LIST_CHANGES:
-            await self._list_again()
+            await self.sessions.tell_again()
         if event.event in _TRASH_CHANGES:
             with contextlib.suppress(BlitzError):
                 await self.trash.tell()
@@ -307,7 +239,7 @@ class ServerDesk:
             await self.trash.tell()
         except BlitzError as error:
             log.info("Cannot ask the server that came back: %s", error)
-        await self._list_again()
+        await self.sessions.tell_again()
 
     def _tell_version(self, client: AsyncClient) -> None:
         """Say it once of each server that its version is another one."""
@@ -324,19 +256,13 @@ class ServerDesk:
                 self._told.append(notice)
                 self._feed.notice_received.emit(notice)
 
-    async def _list_again(self) -> None:
-        try:
-            await self.list_sessions()
-        except BlitzError as error:
-            self._feed.request_failed.emit(RequestFailure("The list of sessions is not up to date", error))
-
     async def _ask_status(self) -> StatusRecord:
         status = await self._known_client().status()
         self._feed.status_received.emit(status)
         return status
 
     async def _leave(self) -> None:
-        await self._downloads.cancel_all()
+        await self.sessions.downloads.cancel_all()
         if self._serving is not None:
             self._serving.cancel()
             await asyncio.gather(self._serving, return_exceptions=True)
@@ -372,20 +298,3 @@ class ServerDesk:
 
     def _tell(self, connection: Connection, address: str = "", reason: str = "") -> None:
         self._feed.connection_changed.emit(ConnectionState(connection, address, reason))
-
-
-def _list_all(cache: DatabaseClient, records: tuple[SessionRecord, ...]) -> SessionList:
-    """Return the server's sessions, and those that only the cache has left, of which all that is left is here."""
-    states = cache.copy_states()
-    known = {record.id for record in records}
-    readable = {session_id for session_id, state in states.items() if state is not CopyState.PART}
-    gone = [record for record in cache.session_records() if record.id not in known and record.id in readable]
-    older = frozenset(session_id for session_id, state in states.items() if state is CopyState.OLDER)
-    return SessionList(
-        records=(*records, *gone),
-        local_ids=frozenset(readable - (older & known)),  # of what the server has, all is brought first
-        gone_ids=frozenset(record.id for record in gone),
-        older_ids=older,
-        chosen_ids=frozenset(chosen_sessions(cache)),
-        synchronised_at=last_success(cache),
-    )

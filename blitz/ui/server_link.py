@@ -77,23 +77,25 @@ class ServerLink(Feed):
 
     def refresh_sessions(self) -> None:
         """Ask for the list of sessions."""
-        self._ask("The list of sessions is not up to date", lambda desk: desk.list_sessions())
+        self._ask("The list of sessions is not up to date", lambda desk: desk.sessions.tell())
 
     def download(self, session_id: int) -> None:
         """Bring a session into the cache."""
-        self._ask(f"Session {session_id} was not downloaded", lambda desk: desk.download(session_id), session_id)
+        self._ask(
+            f"Session {session_id} was not downloaded", lambda desk: desk.sessions.download(session_id), session_id
+        )
 
     def cancel_download(self, session_id: int) -> None:
         """Stop a download."""
-        self._ask("The download was not cancelled", lambda desk: desk.cancel_download(session_id))
+        self._ask("The download was not cancelled", lambda desk: desk.sessions.cancel_download(session_id))
 
     def choose_session(self, session_id: int, is_chosen: bool) -> None:
         """Keep a session in the cache, or no longer."""
-        self._ask(f"Session {session_id} is kept as before", lambda desk: desk.choose(session_id, is_chosen))
+        self._ask(f"Session {session_id} is kept as before", lambda desk: desk.sessions.choose(session_id, is_chosen))
 
     def rename_session(self, session_id: int, name: str, notes: str | None = None) -> None:
         """Change name (and notes) on the server."""
-        self._ask(f"Session {session_id} was not renamed", lambda desk: desk.rename(session_id, name, notes))
+        self._ask(f"Session {session_id} was not renamed", lambda desk: desk.sessions.rename(session_id, name, notes))
 
     def change_session(self, session_id: int, words: SessionWords) -> None:
         """Change name, notes, tags and fields on the server."""
@@ -139,7 +141,9 @@ class ServerLink(Feed):
 
     def delete_local_copy(self, session_id: int) -> None:
         """Delete a session from the cache only."""
-        self._ask(f"The copy of session {session_id} was not deleted", lambda desk: desk.delete_local(session_id))
+        self._ask(
+            f"The copy of session {session_id} was not deleted", lambda desk: desk.sessions.delete_local(session_id)
+        )
 
     def send_command(self, board: str, command: BoardCommand) -> None:
         """Send something to a board."""

@@ -1,0 +1,129 @@
+"""What the window asks about sessions and their copies in the cache, on the worker thread's event loop."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from blitz.data.database_client import DatabaseClient
+from blitz.data.records import Notice, SessionRecord
+from blitz.data.sync_changes import Change, CopyState, ListChanges
+from blitz.errors import BlitzError, ConfigError
+from blitz.io.connection import AsyncClient
+from blitz.io.sync_rounds import chosen_sessions, last_success, refresh_list, wanted_sessions
+from blitz.io.sync_threads import run_in_thread
+from blitz.ui.downloads import Downloads, Watch
+from blitz.ui.feed import Feed, RequestFailure, SessionList
+
+
+class SessionDesk:
+    """Asks the client of the server that the window is connected to.
+
+    :param client: gives it, or raises a sentence where there is none.
+    :param cache: gives the server's cache; None where none is open.
+    """
+
+    def __init__(
+        self, feed: Feed, client: Callable[[], AsyncClient], cache: Callable[[], DatabaseClient | None]
+    ) -> None:
+        self._feed = feed
+        self._client = client
+        self._cache = cache
+        self._listing = asyncio.Lock()
+        self.downloads = Downloads(feed, self._copy)
+        self.listed_running: int | None = None
+        """The running session of the last list."""
+
+    async def tell(self) -> None:
+        """Tell the server's sessions, and those that only the cache has left."""
+        async with self._listing:
+            client, cache = self._client(), self._cache()
+            if cache is None:
+                return
+            records, changes = await refresh_list(client, cache)
+            self.listed_running = next((record.id for record in records if record.is_running), None)
+            self._feed.sessions_listed.emit(await run_in_thread(_list_all, cache, records))
+            self.tell_replaced(changes)
+
+    async def tell_again(self) -> None:
+        """Tell the sessions, or that they are not up to date."""
+        try:
+            await self.tell()
+        except BlitzError as error:
+            self._feed.request_failed.emit(RequestFailure("The list of sessions is not up to date", error))
+
+    def tell_replaced(self, changes: ListChanges) -> None:
+        """Say which copies were set aside, since the server has other sessions under their ids."""
+        for kept_id in changes.of(Change.REPLACED):
+            words = (
+                f"A session of the server is another one than the copy here, under the same id: "
+                f"that copy is kept as session {kept_id}."
+            )
+            self._feed.notice_received.emit(Notice(severity="warning", text=words, time=datetime.now(UTC)))
+
+    async def rename(self, session_id: int, name: str, notes: str | None) -> None:
+        """Change a session's name and notes."""
+        await self._client().update_session(session_id, name=name, notes=notes)
+        await self.tell()
+
+    async def delete(self, session_id: int) -> None:
+        """Move a session to the server's trash, then delete it here."""
+        # No list in between: it would show the session as one that only the cache has left.
+        async with self._listing:
+            await self._client().delete(session_id)
+            if (cache := self._cache()) is not None:
+                cache.delete_session(session_id)
+        await self.tell()
+
+    async def delete_local(self, session_id: int) -> None:
+        """Delete what is cached of a session."""
+        if (cache := self._cache()) is not None:
+            cache.clear_session_data(session_id)
+        await self.tell()
+
+    async def download(self, session_id: int) -> None:
+        """Bring a session into the cache, when its turn comes."""
+        if not await self.downloads.fetch(session_id):
+            return
+        try:
+            await self.tell()
+        except BlitzError:
+            self._feed.download_cancelled.emit(session_id)
+            raise
+        self._feed.download_finished.emit(session_id)
+
+    async def choose(self, session_id: int, is_chosen: bool) -> None:
+        """Keep a session in the cache: bring it now, and what is new of it later; or no longer."""
+        cache = self._cache()
+        if cache is None:
+            return
+        await run_in_thread(cache.choose_session, session_id, is_chosen)
+        await self.tell()
+        if is_chosen and session_id in await run_in_thread(wanted_sessions, cache, "chosen"):
+            await self.download(session_id)
+
+    async def cancel_download(self, session_id: int) -> None:
+        """Stop a download; what has come stays for going on later."""
+        self.downloads.cancel(session_id)
+
+    async def _copy(self, session_id: int, watch: Watch) -> None:
+        client, cache = self._client(), self._cache()
+        if cache is None:
+            raise ConfigError("There is no cache to download into: connect to the server first.")
+        await client.download(session_id, cache, watch=watch)
+
+
+def _list_all(cache: DatabaseClient, records: tuple[SessionRecord, ...]) -> SessionList:
+    """Return the server's sessions, and those that only the cache has left, of which all that is left is here."""
+    states = cache.copy_states()
+    known = {record.id for record in records}
+    readable = {session_id for session_id, state in states.items() if state is not CopyState.PART}
+    gone = [record for record in cache.session_records() if record.id not in known and record.id in readable]
+    older = frozenset(session_id for session_id, state in states.items() if state is CopyState.OLDER)
+    return SessionList(
+        records=(*records, *gone),
+        local_ids=frozenset(readable - (older & known)),  # of what the server has, all is brought first
+        gone_ids=frozenset(record.id for record in gone),
+        older_ids=older,
+        chosen_ids=frozenset(chosen_sessions(cache)),
+        synchronised_at=last_success(cache),
+    )

@@ -41,6 +41,9 @@ _CLOSED: dict[str, Any] = {
     "memory_limit": MEMORY_LIMIT,
     "max_temp_directory_size": DISK_LIMIT,
 }
+_ALWAYS_SORTED = ("asof_loop_join_threshold", "nested_loop_join_threshold", "merge_join_threshold")
+"""The engine cannot know how long a scanned table is and takes it for a row: below these numbers of rows it compares
+each with each, which for two channels of a session never ends."""
 _TABLE_NAME = re.compile(r'"table_name":("(?:[^"\\]|\\.)*")')
 _BEHIND_REASON = re.compile(r"\n\nLINE |\nDid you mean|\n\tCandidate functions")
 _NO_TABLE = re.compile(r"Table with name (.+?) does not exist")
@@ -271,7 +274,8 @@ def _open_engine(spill: Path | None) -> Any:
         raise PackageMissing('Queries need DuckDB, which is not installed: pip install "blitz[analysis]".') from error
     settings = {**_CLOSED, "temp_directory": "" if spill is None else str(spill)}
     engine = duckdb.connect(":memory:", config=settings)
-    for statement in ("set TimeZone = 'UTC'", "set lock_configuration = true"):
+    sorting = (f"set {name} = 0" for name in _ALWAYS_SORTED)
+    for statement in ("set TimeZone = 'UTC'", *sorting, "set lock_configuration = true"):
         engine.execute(statement).fetchall()
     return engine
 

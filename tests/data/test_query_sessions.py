@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,15 @@ def two_sessions(two_sessions_path: Path, tmp_path: Path, example: Callable[...,
     shutil.copy(two_sessions_path, tmp_path / "cache.db")
     with DatabaseClient(path=tmp_path / "cache.db") as cache:
         yield cache
+
+
+@pytest.fixture(scope="module")
+def sixty_thousand(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with a session of five channels that is long enough for a bad plan to be noticed."""
+    path = tmp_path_factory.mktemp("long") / "cache.db"
+    with DatabaseClient(path=path) as cache:
+        fill_with_five_channels(cache, message_count=60_000)
+    return path
 
 
 def rows(cache: DatabaseClient, sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
@@ -178,6 +188,41 @@ def test_a_table_can_be_used_several_times_in_one_query(two_sessions: DatabaseCl
         ("second", 1.5, 1.5, 30),
     ]
     assert rows(two_sessions, "select count(*) from (from first union all from second) where session = 8") == [(20,)]
+
+
+@pytest.mark.parametrize(
+    ("joined", "count"),
+    [
+        ("{a} asof join {b} on a.time >= b.time", 60_000),
+        ("{a} asof left join {b} on a.session = b.session and a.time > b.time", 60_000),
+        ("messages m asof join {b} on m.time >= b.time", 60_000),
+        ("{a} join {b} on a.time between b.time and b.time + interval 1 millisecond", 119_999),
+        ("{a} join {b} on a.time = b.time", 60_000),
+        ("{a} full join {a2} using (time)", 60_000),
+        ("{a} positional join {b}", 60_000),
+        ("(from {a} union all from {b} union all from {a2})", 180_000),
+        ("(with q as (from {a} union all from {b}) from q asof join q p on q.time >= p.time)", 120_000),
+        (
+            "(select avg(value - v) over (order by time) from {a} join (select time, value v from {b}) using (time))",
+            60_000,
+        ),
+    ],
+)
+def test_two_channels_of_a_long_session_are_joined_at_once(sixty_thousand: Path, joined: str, count: int) -> None:
+    sql = joined.format(a='"channel 0" a', a2='"channel 0" a2', b='"channel 1" b')
+    deadline = time.monotonic() + 20  # compared each with each, they take minutes
+    with DatabaseClient(path=sixty_thousand) as cache:
+        found = cache.query(f"select count(*) from {sql}", is_cancelled=lambda: time.monotonic() > deadline)
+    assert found.column(0).to_pylist() == [count]
+
+
+def test_an_asof_join_takes_the_last_value_before(two_sessions: DatabaseClient) -> None:
+    sql = (
+        'select epoch_ms(f.time) t, f.value v, epoch_ms(a.time) s, a.value w from first f asof join "angle, set" a '
+        "on f.session = a.session and f.time >= a.time where f.session = 8 order by f.time limit 2"
+    )
+    begin = 1_700_100_000_000
+    assert rows(two_sessions, sql) == [(begin + 30, 3.0, begin + 20, 2.0), (begin + 60, 6.0, begin + 50, 5.0)]
 
 
 def test_conditions_of_any_kind_leave_the_same_rows(two_sessions: DatabaseClient) -> None:

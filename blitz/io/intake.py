@@ -28,6 +28,8 @@ DRAIN_BYTES = 1 << 20
 _SESSIONS_KEPT = 8
 STOP_DRAIN_S = 1.0
 """What the store has not taken by then when the server ends stays in the spool, and goes in at the next start."""
+_HANGS_S = 0.3
+"""An end does not wait for a store that has not even said by then that it is there."""
 
 
 class Writer(Protocol):
@@ -124,6 +126,8 @@ class Intake:
         self._next_seqs: dict[int, int] = {}
         self._lost: dict[int, int] = {}
         self._is_stopping = False
+        self._asked_s: float | None = None
+        """Since when the store has not answered whether it is there."""
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
 
     # ---- life -------------------------------------------------------------------------------------------------
@@ -149,9 +153,10 @@ class Intake:
         with self._lock:
             self._is_stopping = True
             self._has_more.notify_all()
-        if self._thread.is_alive():
-            # Longer than that it waits for a store that hangs: what it takes after all, it takes once.
-            self._thread.join(STOP_DRAIN_S + 0.25)
+        # Longer than that it waits for a store that hangs: what it takes after all, it takes once.
+        until_s = time.monotonic() + STOP_DRAIN_S + 0.25
+        while self._thread.is_alive() and time.monotonic() < until_s and not self._store_hangs():
+            self._thread.join(0.05)
         with self._direct:
             self._close_writer()
         self.spool.close()
@@ -294,7 +299,9 @@ class Intake:
         :raises SpoolError: if they cannot be read.
         """
         records = self.spool.oldest(DRAIN_BYTES)
+        self._asked_s = time.monotonic()
         self._store.ping()
+        self._asked_s = None
         done = self._carry_out_first(records) if records else 0
         with self._lock:
             if done:
@@ -365,6 +372,10 @@ class Intake:
             attempt += 1
 
     # ---- below: how -----------------------------------------------------------------------------------------------
+
+    def _store_hangs(self) -> bool:
+        asked_s = self._asked_s
+        return asked_s is not None and time.monotonic() - asked_s > _HANGS_S
 
     def _begin_spooling(self, why: str | None) -> None:
         """Use the spool from now on.

@@ -111,6 +111,8 @@ class Feed(QObject):
     """Notice"""
     sessions_listed = pyqtSignal(object)
     """SessionList"""
+    sessions_found = pyqtSignal(str, object)
+    """the words that were looked for, and frozenset[int], the ids of the sessions that have them"""
     download_progressed = pyqtSignal(int, int, int)
     """session id, messages here, messages in all; 0 of 0 while it waits"""
     download_measured = pyqtSignal(int, object)
@@ -161,6 +163,9 @@ class Feed(QObject):
     def refresh_sessions(self) -> None:
         """Ask for the list of sessions."""
         raise NotImplementedError
+
+    def find_sessions(self, words: str) -> None:
+        """Ask in which sessions words are, markers included; they come as ``sessions_found``."""
 
     def download(self, session_id: int) -> None:
         """Bring a session into the cache; a few downloads run beside each other, the others wait."""

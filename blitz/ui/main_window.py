@@ -221,6 +221,7 @@ class MainWindow(QMainWindow):
         feed.status_received.connect(self._show_status)
         feed.notice_received.connect(self.notices.add)
         feed.sessions_listed.connect(self.sessions_page.show_sessions)
+        feed.sessions_found.connect(self.sessions_page.take_found)
         feed.trash_listed.connect(self.sessions_page.show_trash)
         feed.identity_received.connect(self._show_identity)
         feed.command_answered.connect(self.boards_page.show_answer)
@@ -241,6 +242,7 @@ class MainWindow(QMainWindow):
         page.rename_requested.connect(actions.rename)
         page.star_requested.connect(actions.star)
         page.delete_requested.connect(actions.delete)
+        page.search_requested.connect(self.feed.find_sessions)
         page.trash_requested.connect(self.show_trash)
         self.tabs.page_closed.connect(self.trash_actions.forget_page)
         actions.history_loaded.connect(self.show_history)
@@ -258,6 +260,7 @@ class MainWindow(QMainWindow):
         live.marker_chosen.connect(lambda marker: actions.edit_marker(self._followed(), marker, self._sources()))
         self.sessions_page.details_requested.connect(actions.show_details)
         self.feed.marker_received.connect(self._show_marker)
+        self.feed.marker_received.connect(lambda *_: self.sessions_page.search_again())
 
     def _followed(self) -> int:
         return self.store.session_id or PREVIEW_ID

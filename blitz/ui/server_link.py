@@ -79,6 +79,10 @@ class ServerLink(Feed):
         """Ask for the list of sessions."""
         self._ask("The list of sessions is not up to date", lambda desk: desk.sessions.tell())
 
+    def find_sessions(self, words: str) -> None:
+        """Ask in which sessions words are."""
+        self._ask("Markers were not searched", lambda desk: desk.sessions.find(words))
+
     def download(self, session_id: int) -> None:
         """Bring a session into the cache."""
         self._ask(

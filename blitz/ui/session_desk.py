@@ -1,6 +1,7 @@
 """What the window asks about sessions and their copies in the cache, on the worker thread's event loop."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -13,6 +14,8 @@ from blitz.io.sync_rounds import chosen_sessions, last_success, refresh_list, wa
 from blitz.io.sync_threads import run_in_thread
 from blitz.ui.downloads import Downloads, Watch
 from blitz.ui.feed import Feed, RequestFailure, SessionList
+
+log = logging.getLogger(__name__)
 
 
 class SessionDesk:
@@ -59,6 +62,17 @@ class SessionDesk:
                 f"that copy is kept as session {kept_id}."
             )
             self._feed.notice_received.emit(Notice(severity="warning", text=words, time=datetime.now(UTC)))
+
+    async def find(self, words: str) -> None:
+        """Tell in which sessions words are: the server knows all markers, the cache what only this computer has."""
+        found: set[int] = set()
+        if (cache := self._cache()) is not None:
+            found.update(record.id for record in await run_in_thread(cache.search_sessions, words))
+        try:
+            found.update(record.id for record in await self._client().sessions(words))
+        except BlitzError as error:
+            log.info("The server was not asked for sessions with %r: %s", words, error)
+        self._feed.sessions_found.emit(words, frozenset(found))
 
     async def rename(self, session_id: int, name: str, notes: str | None) -> None:
         """Change a session's name and notes."""

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from PyQt5.QtCore import QModelIndex, QPoint, QSortFilterProxyModel, Qt, pyqtSignal
+from PyQt5.QtCore import QModelIndex, QPoint, QSortFilterProxyModel, Qt, QTimer, pyqtSignal
 from PyQt5.QtWidgets import (
     QAction,
     QHBoxLayout,
@@ -17,7 +17,7 @@ from PyQt5.QtWidgets import (
 )
 
 from blitz.data.records import Role, SessionRecord
-from blitz.data.session_search import SessionSearch
+from blitz.data.session_search import SEARCH_LENGTH, SessionSearch
 from blitz.ui.feed import Connection, ConnectionState, SessionList
 from blitz.ui.formats import format_count, format_moment
 from blitz.ui.models.sessions import (
@@ -45,6 +45,8 @@ _SEARCH_WORDS = (
 )
 
 
+ASK_AFTER_MS = 250
+"""Words are looked for on the server when nothing more was typed for so long."""
 STATE_WIDTH = 296
 """For “1 gap, about 5400 lost, account balances”."""
 
@@ -62,6 +64,8 @@ class SessionsPage(QWidget):
     details_requested = pyqtSignal(int)
     """All that is written of it is to be shown."""
     star_requested = pyqtSignal(int)
+    search_requested = pyqtSignal(str)
+    """It is to be found out in which sessions these words are: the list does not have their markers."""
     trash_requested = pyqtSignal()
     """The trash is to be shown."""
     delete_requested = pyqtSignal(int)
@@ -91,9 +95,13 @@ class SessionsPage(QWidget):
         self.table.selectionModel().selectionChanged.connect(self._show_actions)
         self.sessions.dataChanged.connect(self._show_actions)
         self.sessions.modelReset.connect(self._show_actions)
+        self._asking = QTimer(self)
+        self._asking.setSingleShot(True)
+        self._asking.timeout.connect(lambda: self.search_requested.emit(self.search.text()))
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Search name, notes, tags, fields")
+        self.search.setPlaceholderText("Search name, notes, tags, fields, markers")
         self.search.setToolTip(_SEARCH_WORDS)
+        self.search.setMaxLength(SEARCH_LENGTH)
         self.search.setClearButtonEnabled(True)
         self.search.setMaximumWidth(320)
         self.search.textChanged.connect(self._search_for)
@@ -129,6 +137,7 @@ class SessionsPage(QWidget):
         self._hint = NO_SESSIONS
         self._synchronised_at = sessions.synchronised_at
         self.sessions.show(sessions)
+        self.search_again()
         self._show_hint()
         self._show_tags(any(record.tags for record in sessions.records))
         if selected is not None:
@@ -168,8 +177,20 @@ class SessionsPage(QWidget):
         if not has_tags:
             self.table.setColumnWidth(STATE, STATE_WIDTH)
 
+    def take_found(self, words: str, session_ids: frozenset[int]) -> None:
+        """Show these sessions, too, if they are what is looked for now."""
+        if words == self.search.text():
+            self.proxy.take_found(session_ids)
+
+    def search_again(self) -> None:
+        """Ask soon for what is looked for: what is written of a session may have changed."""
+        if self.search.text().strip():
+            self._asking.start(ASK_AFTER_MS)
+
     def _search_for(self, text: str) -> None:
         self.proxy.search_for(text)
+        self._asking.stop()
+        self.search_again()
         self._show_hint()
 
     def _show_hint(self) -> None:
@@ -283,17 +304,23 @@ class SessionsPage(QWidget):
 
 class _SortedSessions(QSortFilterProxyModel):
     _search = SessionSearch("")
+    _found: frozenset[int] = frozenset()
 
     def search_for(self, text: str) -> None:
-        """Show only the sessions that a search finds, in what is written of them or in what their rows show."""
-        self._search = SessionSearch(text)
+        """Show only the sessions that a search finds in what the list knows of them."""
+        self._search, self._found = SessionSearch(text), frozenset()
+        self.invalidateFilter()
+
+    def take_found(self, session_ids: frozenset[int]) -> None:
+        """Show those, too, that were found in what the list does not know, such as markers."""
+        self._found = session_ids
         self.invalidateFilter()
 
     def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:
         model = self.sourceModel()
         assert isinstance(model, SessionsModel)
-        shown = [str(model.index(row, column).data() or "") for column in range(model.columnCount())]
-        return self._search.matches(model.record(row), shown)
+        record = model.record(row)
+        return record.id in self._found or self._search.matches(record)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.DisplayRole) -> Any:
         text = super().headerData(section, orientation, role)

@@ -3,7 +3,8 @@
 Pure. Bit positions count from the start of the line, most significant first; a digit is four bits.
 """
 
-from typing import Any
+import binascii
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,70 +12,95 @@ from numpy.typing import NDArray
 HEAD_DIGITS = 12
 """Id (2 digits), meta (2), timestamp (8); the payload follows."""
 
-NO_DIGIT = 16
-"""What :func:`hex_digits` gives for a byte that is no hex digit."""
-
-_VALUES = np.full(256, NO_DIGIT, np.uint8)
-_VALUES[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
-_VALUES[np.frombuffer(b"ABCDEF", np.uint8)] = np.arange(10, 16)
+_ZERO = ord("0")
+_ARE_DIGITS = np.zeros(256, np.bool_)
+_ARE_DIGITS[np.frombuffer(b"0123456789abcdefABCDEF", np.uint8)] = True
 
 
-def hex_digits(raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the values of hex digits, upper or lower case, by position: what is read together lies together.
+class HexLines(NamedTuple):
+    """Lines of equal length as the bytes that their digits spell.
+
+    :param content: uint8, shape (n, width // 2 or one more): two digits a byte. A digit 0 stands in the place of every
+        character that is none, and behind the last digit of a line that has an odd number of them.
+    :param are_digits: bool, shape (n, width): which characters are hex digits; None where all are.
+    """
+
+    content: NDArray[np.uint8]
+    are_digits: NDArray[np.bool_] | None
+
+
+def read_hex(raw: NDArray[np.uint8]) -> HexLines:
+    """Read hex digits, upper or lower case.
 
     :param raw: characters, shape (n, width).
-    :returns: shape (width, n), 0 to 15 or :data:`NO_DIGIT`.
+
+    >>> read_hex(np.frombuffer(b"0cF", np.uint8).reshape(1, 3)).content.tolist()
+    [[12, 240]]
     """
-    # Looked up first and turned then: faster than to look up what lies apart. Clipping does nothing, but fast.
-    values: NDArray[np.uint8] = np.take(_VALUES, raw, mode="clip")
-    return np.ascontiguousarray(values.T)
+    count, width = raw.shape
+    if width % 2:
+        padded = np.full((count, width + 1), _ZERO, np.uint8)
+        padded[:, :width] = raw
+    else:
+        padded = np.ascontiguousarray(raw)
+    are_digits = None
+    try:
+        content = binascii.unhexlify(padded.data)
+    except binascii.Error:
+        are_digits = _ARE_DIGITS[padded]
+        content = binascii.unhexlify(np.where(are_digits, padded, np.uint8(_ZERO)).data)
+        are_digits = are_digits[:, :width]
+    return HexLines(np.frombuffer(content, np.uint8).reshape(count, -(-width // 2)), are_digits)
 
 
 def number(
-    digits: NDArray[np.uint8], first_bit: int, bits: int, signed: bool = False, is_little: bool = False
+    content: NDArray[np.uint8], first_bit: int, bits: int, signed: bool = False, is_little: bool = False
 ) -> NDArray[np.integer[Any]]:
-    """Put together the integer that begins at ``first_bit``; it means nothing where a digit is none.
+    """Put together the integer that begins at ``first_bit``.
 
-    :param digits: shape (width, n).
+    :param content: what lines spell, shape (n, width), ``width`` at least eight, or four if ``bits`` lie within these.
     :param bits: 1 to 64.
     :param signed: two's complement.
     :param is_little: the bytes stand in the order of a little-endian computer; ``bits`` is a multiple of eight.
     :returns: shape (n,).
 
-    >>> number(hex_digits(np.frombuffer(b"0cf2", np.uint8).reshape(1, 4)), 4, 8).tolist()
-    [207]
-    >>> number(hex_digits(np.frombuffer(b"0102", np.uint8).reshape(1, 4)), 0, 16, is_little=True).tolist()
-    [513]
+    >>> lines = np.frombuffer(b"\\x0c\\xf2\\x01\\x02\\0\\0\\0\\0", np.uint8).reshape(1, 8)
+    >>> number(lines, 4, 8).tolist(), number(lines, 16, 16, is_little=True).tolist()
+    ([207], [513])
     """
-    stop = first_bit + bits
-    first, last = first_bit // 4, (stop - 1) // 4
-    spare = 4 * (last + 1) - stop
-    kind = np.uint32 if bits <= 32 else np.uint64
-    together: NDArray[np.integer[Any]] = (digits[first] & (0xF >> first_bit % 4)).astype(kind)
-    if first == last:
-        together >>= kind(spare)
-    for place in range(first + 1, last + 1):
-        # Of the last digit only the upper bits are taken in, so that 64 bits never overflow.
-        shift = 4 - spare if place == last else 4
-        together <<= kind(shift)
-        together |= digits[place] >> (4 - shift)
-    unused = 64 - bits
+    together = _unsigned(content, first_bit, bits)
+    unused = together.itemsize * 8 - bits
     if is_little:
-        together = (together.astype(np.uint64) << np.uint64(unused)).byteswap()
+        together = (together << together.dtype.type(unused)).byteswap()
     if not signed:
         return together
-    extended: NDArray[np.int64] = (together.astype(np.uint64) << np.uint64(unused)).view(np.int64) >> np.int64(unused)
+    top = (together << together.dtype.type(unused)).view(f"i{together.itemsize}")
+    extended: NDArray[np.signedinteger[Any]] = top >> top.dtype.type(unused)
     return extended
 
 
-def timestamps(digits: NDArray[np.uint8]) -> NDArray[np.int64]:
+def timestamps(content: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Read bits 16-47, milliseconds of the device's clock.
 
-    :param digits: shape (at least HEAD_DIGITS, n).
-    :returns: shape (n,), -1 where a digit is none.
+    :param content: what lines spell, shape (n, at least HEAD_DIGITS / 2).
+    :returns: shape (n,).
     """
-    together = np.zeros(digits.shape[1], np.int64)
-    for place in range(4, HEAD_DIGITS):
-        together = together << 4 | digits[place]
-    together[(digits[4:HEAD_DIGITS] == NO_DIGIT).any(axis=0)] = -1
+    return number(content, 16, 32).astype(np.int64)
+
+
+def _unsigned(content: NDArray[np.uint8], first_bit: int, bits: int) -> NDArray[np.unsignedinteger[Any]]:
+    stop = first_bit + bits
+    first = first_bit // 8
+    span = (stop - 1) // 8 + 1 - first
+    if span > 8:
+        high = _unsigned(content, first_bit, bits - 32).astype(np.uint64)
+        return high << np.uint64(32) | _unsigned(content, stop - 32, 32)
+    size = 4 if span <= 4 else 8
+    begin = min(first, content.shape[1] - size)
+    window: NDArray[np.unsignedinteger[Any]] = content[:, begin : begin + size].view(f">u{size}")[:, 0]
+    together = window.astype(f"u{size}")
+    kind = together.dtype.type
+    together >>= kind(8 * (begin + size) - stop)
+    if bits < 8 * size:
+        together &= kind((1 << bits) - 1)
     return together

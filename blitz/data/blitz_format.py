@@ -6,7 +6,7 @@ Pure. Bit positions follow the serial protocol: most significant first, the payl
 import numpy as np
 from numpy.typing import NDArray
 
-from blitz.data.bits import HEAD_DIGITS, NO_DIGIT, hex_digits, number, timestamps
+from blitz.data.bits import HEAD_DIGITS, HexLines, number, read_hex, timestamps
 from blitz.data.board_definition import LINE_DIGITS, BoardDefinition, load_definitions
 from blitz.data.calibration import calibrate
 from blitz.data.layout import Decoded, Rows
@@ -32,8 +32,8 @@ def decode_values(definition: BoardDefinition, raw: NDArray[np.uint8]) -> NDArra
             f"A message of {width} digits is too short for board {definition.id}, {definition.name}: "
             f"its layout needs {definition.needed_digits}."
         )
-    digits = hex_digits(raw)
-    return calibrate(definition.channels, _numbers(definition, digits, _are_of_board(definition, digits)))
+    lines = read_hex(raw)
+    return calibrate(definition.channels, _numbers(definition, lines, _are_of_board(definition, lines)).T)
 
 
 def device_ms(raw: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -44,7 +44,11 @@ def device_ms(raw: NDArray[np.uint8]) -> NDArray[np.int64]:
     """
     if raw.shape[1] < HEAD_DIGITS:
         return np.full(len(raw), -1, np.int64)
-    return timestamps(hex_digits(raw[:, :HEAD_DIGITS]))
+    lines = read_hex(raw[:, :HEAD_DIGITS])
+    clock = timestamps(lines.content)
+    if lines.are_digits is not None:
+        clock[~lines.are_digits[:, 4:].all(axis=1)] = -1
+    return clock
 
 
 class BlitzLayout:
@@ -53,40 +57,50 @@ class BlitzLayout:
     def __init__(self, definition: BoardDefinition) -> None:
         self._definition = definition
         self._needed = definition.needed_digits
+        self._width = len(definition.channels)
 
     def decode(self, rows: Rows) -> Decoded:
         """Decode lines of any length; those that are short, another board's, or no hex digits are rows of NaN."""
-        numbers = np.full((len(rows), len(self._definition.channels)), np.nan)
-        clock = np.full(len(rows), -1, np.int64)
-        even_length = rows.even_length  # of nearly all blocks: sorting lengths would take as long as decoding
-        for length in np.unique(rows.lengths).tolist() if even_length is None else [even_length]:
-            if length < LINE_DIGITS:
-                continue
-            places = slice(None) if even_length is not None else np.flatnonzero(rows.lengths == length)
-            digits = hex_digits(rows.matrix(length, None if isinstance(places, slice) else places))
-            if length >= self._needed:
-                numbers[places] = _numbers(self._definition, digits, _are_of_board(self._definition, digits))
-            head = digits[:HEAD_DIGITS]
-            clock[places] = np.where(_are_of_board(self._definition, head), timestamps(head), -1)
-        return Decoded(numbers, clock if self._definition.has_clock else None)
+        if rows.even_length is not None:  # nearly all blocks: sorting lengths would take as long as decoding
+            numbers, clock = self._decode_even(rows.matrix(rows.even_length))
+        else:
+            numbers = np.full((self._width, len(rows)), np.nan)
+            clock = np.full(len(rows), -1, np.int64)
+            for length in np.unique(rows.lengths).tolist():
+                places = np.flatnonzero(rows.lengths == length)
+                numbers[:, places], clock[places] = self._decode_even(rows.matrix(length, places))
+        return Decoded(numbers.T, clock if self._definition.has_clock else None)
+
+    def _decode_even(self, raw: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the numbers, shape (n_channels, n), and the clock of messages of one length."""
+        count, length = raw.shape
+        if length < LINE_DIGITS:
+            return np.full((self._width, count), np.nan), np.full(count, -1, np.int64)
+        lines = read_hex(raw)
+        are_ours = have_our_head = _are_of_board(self._definition, lines)
+        if lines.are_digits is not None:
+            have_our_head = _are_of_board(self._definition, lines, HEAD_DIGITS)
+        clock = timestamps(lines.content)
+        clock[~have_our_head] = -1
+        if length < self._needed:
+            return np.full((self._width, count), np.nan), clock
+        return _numbers(self._definition, lines, are_ours), clock
 
 
-def _numbers(
-    definition: BoardDefinition, digits: NDArray[np.uint8], are_ours: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    numbers = np.empty((digits.shape[1], len(definition.channels)))
-    for column, channel in enumerate(definition.channels):
+def _numbers(definition: BoardDefinition, lines: HexLines, are_ours: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the numbers that stand in lines, a row a channel."""
+    numbers = np.empty((len(definition.channels), len(lines.content)))
+    for row, channel in enumerate(definition.channels):
         is_little = channel.byte_order == "little"
-        numbers[:, column] = number(digits, channel.first_bit, channel.bits or 0, channel.signed, is_little)
+        numbers[row] = number(lines.content, channel.first_bit, channel.bits or 0, channel.signed, is_little)
     if not are_ours.all():
-        numbers[~are_ours] = np.nan
+        numbers[:, ~are_ours] = np.nan
     return numbers
 
 
-def _are_of_board(definition: BoardDefinition, digits: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Tell which messages, columns of ``digits``, bear the board's id and consist of hex digits."""
-    high, low = (int(digit, 16) for digit in definition.id)
-    are_ours: NDArray[np.bool_] = (digits[0] == high) & (digits[1] == low)
-    if digits.size and digits.max() == NO_DIGIT:
-        are_ours &= (digits != NO_DIGIT).all(axis=0)
+def _are_of_board(definition: BoardDefinition, lines: HexLines, digits: int | None = None) -> NDArray[np.bool_]:
+    """Tell which lines bear the board's id and begin with so many hex digits; consist of them where none is given."""
+    are_ours: NDArray[np.bool_] = lines.content[:, 0] == int(definition.id, 16)
+    if lines.are_digits is not None:
+        are_ours &= lines.are_digits[:, :digits].all(axis=1)
     return are_ours

@@ -188,7 +188,7 @@ def clock_of(definition: BoardDefinition) -> DeviceClock:
 def ticks_of(definition: BoardDefinition, clock: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.int64]:
     """Return device times, as a layout gives them, in ticks of :func:`clock_of`; -1 where there is none."""
     if definition.format is Format.BLITZ:
-        return clock.astype(np.int64)
+        return clock.astype(np.int64, copy=False)
     per_unit, tick_ns = _TICKS[(definition.clock or Clock()).unit]
     return _ticks(clock, per_unit, _LATEST_NS // tick_ns)
 

@@ -29,8 +29,8 @@ def calibrate(channels: Sequence[Channel], numbers: NDArray[np.float64]) -> NDAr
                 column[:] = _interpolated(channel.table, column)
             elif channel.polynomial:
                 column[:] = _polynomial(channel.polynomial, column)
-            elif (channel.zero, channel.scale, channel.divisor) != (0, 1, 1):
-                column[:] = (column - channel.zero) * channel.scale / channel.divisor
+            else:
+                _put_on_line(channel, column)
             if channel.valid_low is not None:
                 column[column < channel.valid_low] = np.nan
             if channel.valid_high is not None:
@@ -39,6 +39,15 @@ def calibrate(channels: Sequence[Channel], numbers: NDArray[np.float64]) -> NDAr
         if not is_finite.all():
             numbers[~is_finite] = np.nan
     return numbers
+
+
+def _put_on_line(channel: Channel, column: NDArray[np.float64]) -> None:
+    if channel.zero != 0:
+        column -= channel.zero
+    if channel.scale != 1:
+        column *= channel.scale
+    if channel.divisor != 1:
+        column /= channel.divisor
 
 
 def _interpolated(table: Sequence[tuple[float, float]], numbers: NDArray[np.float64]) -> NDArray[np.float64]:

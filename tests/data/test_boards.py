@@ -355,3 +355,33 @@ def test_channels_are_labelled_with_their_source_only_where_two_share_a_name() -
     assert labels[2, "adc_channel_one"] == "sim3 adc_channel_one"
     assert labels[1, "raw_adc"] == "raw_adc"
     assert len(labels) == 23
+
+
+@given(
+    lines=st.lists(
+        st.text("0123456789abcdefABCDEFg \xff", min_size=26, max_size=43).map(
+            lambda text: b"0" + text.encode("latin-1")
+        ),
+        max_size=6,
+    ),
+    width=st.one_of(st.none(), st.integers(27, 36)),
+    first_bit=st.integers(0, 60),
+    bits=st.integers(1, 64),
+)
+def test_lines_of_any_length_mean_what_their_digits_mean(
+    lines: list[bytes], width: int | None, first_bit: int, bits: int
+) -> None:
+    if width is not None:
+        lines = [line.ljust(width, b"7")[:width] for line in lines]
+    definition = BoardDefinition(id="00", name="any", channels=(Channel(name="any", bit=first_bit, bits=bits),))
+    needed = definition.needed_digits
+
+    def expected(line: bytes) -> float:
+        is_ours = len(line) >= needed and line[:2] == b"00" and not set(line) - set(b"0123456789abcdefABCDEF")
+        if not is_ours:
+            return np.nan
+        return float(int(line, 16) >> (4 * len(line) - 48 - first_bit - bits) & ((1 << bits) - 1))
+
+    decoder = SessionDecoder([Source(index=0, name="any", link="pty", definition=definition)])
+    found = [value for readings in decoder.decode(block((MS, 0, lines))) for value in readings.values[:, 0].tolist()]
+    np.testing.assert_array_equal(found, [expected(line) for line in lines])

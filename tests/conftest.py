@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -35,6 +36,50 @@ settings.load_profile("soak" if os.environ.get("BLITZ_SOAK") else "quick")
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(_sockets, ignore_errors=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let a run end where one of its processes crashes: pytest-xdist's own way waits for ever.
+
+    It offers what the crashed one had finished to the others again, who wait for a second test before they begin with
+    their last one; and it begins again with the test that crashed.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def remove_node(self, node: Any) -> str | None:
+            units = self.assigned_work.pop(node)
+            unfinished = [test for unit in units.values() for test, is_done in unit.items() if not is_done]
+            for unit in units.values():
+                unit.update(dict.fromkeys(unfinished[:1], True) if unfinished and unfinished[0] in unit else {})
+            self.workqueue.update({scope: unit for scope, unit in units.items() if not all(unit.values())})
+            for other in self.nodes:
+                self._reschedule(other)
+            return unfinished[0] if unfinished else None
+
+        def _reschedule(self, node: Any) -> None:
+            if node in self.registered_collections:
+                super()._reschedule(node)
+            while self.workqueue and not node.shutting_down and self._pending_of(self.assigned_work[node]) < 2:
+                self._assign_work_unit(node)
+
+    return Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object | None) -> None:
+    """End the servers and the Redis of a process that crashed."""
+    if error is None:
+        return
+    marks = {
+        f"PYTEST_XDIST_WORKER={node.gateway.id}".encode(),
+        f"PYTEST_XDIST_TESTRUNUID={node.workerinput['testrunuid']}".encode(),
+    }
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if marks <= set((process / "environ").read_bytes().split(b"\0")):
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,11 +1,9 @@
 """The page of sessions: the list, and what can be done with one."""
 
 from datetime import datetime
-from typing import Any
 
-from PyQt5.QtCore import QModelIndex, QPoint, QSortFilterProxyModel, Qt, QTimer, pyqtSignal
+from PyQt5.QtCore import QModelIndex, QPoint, Qt, QTimer, pyqtSignal
 from PyQt5.QtWidgets import (
-    QAction,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -16,10 +14,11 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
-from blitz.data.records import Role, SessionRecord
-from blitz.data.session_search import SEARCH_LENGTH, SessionSearch
+from blitz.data.records import SessionRecord
+from blitz.data.session_search import SEARCH_LENGTH
 from blitz.ui.feed import Connection, ConnectionState, SessionList
 from blitz.ui.formats import format_count, format_moment
+from blitz.ui.models.found_sessions import FoundSessions
 from blitz.ui.models.sessions import (
     COPY,
     NAME,
@@ -35,9 +34,9 @@ from blitz.ui.models.sessions import (
     state_words,
 )
 from blitz.ui.pages.hints import NO_MATCH, NO_SESSIONS, OFFLINE
+from blitz.ui.pages.row_actions import RowActions
 from blitz.ui.rights import Rights
 from blitz.ui.theme import SPACE, number_font
-from blitz.ui.widgets.permitted import permit
 from blitz.ui.widgets.table import ProgressDelegate, Table
 
 _SEARCH_WORDS = (
@@ -77,7 +76,7 @@ class SessionsPage(QWidget):
         self._synchronised_at: datetime | None = None
         self.sessions = SessionsModel(self)
         self.sessions.number_font = number_font(self.font())
-        self.proxy = _SortedSessions(self)
+        self.proxy = FoundSessions(self)
         self.proxy.setSourceModel(self.sessions)
         self.proxy.setSortRole(SORT_ROLE)
         self.table = Table(self.proxy, OFFLINE)
@@ -114,7 +113,8 @@ class SessionsPage(QWidget):
         self.trash.setToolTip("Sessions that were deleted, and can be restored")
         self.trash.clicked.connect(lambda: self.trash_requested.emit())
         self.trash.hide()
-        self.actions_by_name = self._make_actions()
+        self._row_actions = RowActions(self.table, self._ask)
+        self.actions_by_name = self._row_actions.by_name
         self._lay_out()
         self._show_tags(False)
         self._show_actions()
@@ -155,9 +155,7 @@ class SessionsPage(QWidget):
         self.sessions.show_trash(records or ())
         self.trash.setVisible(records is not None)
         self.trash.setText(f"Trash ({len(records)})…" if records else "Trash…")
-        words = "Move the session to the trash; asks first" if records is not None else "Delete the session; asks first"
-        permit(self.actions_by_name["delete"], "")
-        self.actions_by_name["delete"].setToolTip(f"{words} (Del)")
+        self._row_actions.show_trash(records is not None)
         self._show_actions()
 
     def show_connection(self, state: ConnectionState) -> None:
@@ -197,82 +195,32 @@ class SessionsPage(QWidget):
         """Say why the table is empty: there is nothing, or nothing of it was found."""
         self.table.set_hint(NO_MATCH if self.sessions.rowCount() else self._hint)
 
-    def _make_actions(self) -> dict[str, QAction]:
-        plan = (
-            ("view", "&View", "Return", "Plot the session; it is downloaded first if need be", self.view_requested),
-            ("download", "&Download", "Ctrl+D", "Bring the session to this computer", self.download_requested),
-            ("cancel", "&Cancel download", "", "Stop; what has come is kept for going on later", self.cancel_requested),
-            ("keep", "&Keep here", "", "Bring the session now, and later what is new of it", self.keep_requested),
-            ("export", "&Export…", "Ctrl+E", "Write the session to a file", self.export_requested),
-            ("rename", "&Rename…", "F2", "Change name and notes", self.rename_requested),
-            (
-                "details",
-                "De&tails…",
-                "Ctrl+I",
-                "What is written of it, and what it was before",
-                self.details_requested,
-            ),
-            ("star", "&Star", "*", "Keep the session, whatever its age", self.star_requested),
-            ("delete", "De&lete…", "Del", "Delete the session; asks first", self.delete_requested),
-        )
-        actions = {}
-        for name, label, key, words, signal in plan:
-            action = QAction(label, self.table)
-            action.setToolTip(f"{words} ({key})" if key else words)
-            if key and key != "Return":  # the table's own key, as `activated`
-                action.setShortcut(key)
-                action.setShortcutContext(Qt.WidgetShortcut)
-            action.triggered.connect(lambda _=False, signal=signal: self._ask(signal))
-            self.table.addAction(action)
-            actions[name] = action
-        return actions
-
-    def _ask(self, signal: object) -> None:
+    def _ask(self, name: str) -> None:
         if self.selected is not None:
-            signal.emit(self.selected.id)  # type: ignore[attr-defined]  # a bound signal
+            getattr(self, f"{name}_requested").emit(self.selected.id)
 
     def _click(self, index: QModelIndex) -> None:
         if index.column() == STAR and self.actions_by_name["star"].isEnabled():
-            self._ask(self.star_requested)
+            self._ask("star")
 
     def _activate(self, index: QModelIndex) -> None:
         if index.column() == STAR:
             return  # a double click is two clicks
         if self.actions_by_name["view"].isEnabled():
-            self._ask(self.view_requested)
+            self._ask("view")
 
     def _show_menu(self, place: QPoint) -> None:
         if self.selected is None:
             return
         menu = QMenu(self.table)
         menu.setToolTipsVisible(True)
-        menu.addActions([action for action in self.actions_by_name.values() if action.isVisible()])
+        menu.addActions(self._row_actions.visible())
         menu.setAttribute(Qt.WA_DeleteOnClose)
         menu.popup(self.table.viewport().mapToGlobal(place))
 
     def _show_actions(self) -> None:
-        record = self.selected
         self._show_about()
-        is_loading = record is not None and self.sessions.is_downloading(record.id)
-        is_local = record is not None and self.sessions.is_local(record.id)
-        is_done = record is not None and not record.is_running
-        self.actions_by_name["view"].setEnabled(is_done and not is_loading)
-        self.actions_by_name["download"].setEnabled(is_done and not is_local)
-        self.actions_by_name["download"].setVisible(not is_loading)
-        self.actions_by_name["cancel"].setVisible(is_loading)
-        is_chosen = record is not None and self.sessions.is_chosen(record.id)
-        self.actions_by_name["keep"].setText("No longer &kept here" if is_chosen else "&Keep here")
-        self.actions_by_name["keep"].setEnabled(is_done and record is not None and not self.sessions.is_gone(record.id))
-        self.actions_by_name["export"].setEnabled(is_done and not is_loading)
-        refusal = self._rights.refusal(Role.OPERATOR)
-        is_there = record is not None and not self.sessions.is_gone(record.id)
-        permit(self.actions_by_name["rename"], refusal, is_enabled=record is not None)
-        self.actions_by_name["details"].setEnabled(record is not None)
-        permit(self.actions_by_name["star"], refusal, is_enabled=is_there)
-        self.actions_by_name["star"].setText("Un&star" if record is not None and record.starred else "&Star")
-        # The copy here is everybody's own to delete.
-        is_mine = is_local and record is not None and self.sessions.is_gone(record.id)
-        permit(self.actions_by_name["delete"], "" if is_mine else refusal, is_enabled=is_done and not is_loading)
+        self._row_actions.show(self.selected, self.sessions, self._rights)
 
     def _show_about(self) -> None:
         """Say of the selected session what its row has no room for."""
@@ -288,9 +236,8 @@ class SessionsPage(QWidget):
     def _lay_out(self) -> None:
         row = QHBoxLayout()
         row.setSpacing(SPACE)
-        for name, action in self.actions_by_name.items():
-            if name != "keep":  # rarely wanted: in the menu only
-                row.addWidget(_button(action))
+        for button in self._row_actions.buttons():
+            row.addWidget(button)
         row.addStretch(1)
         row.addWidget(self.search, 1)
         row.addWidget(self.trash)
@@ -300,44 +247,3 @@ class SessionsPage(QWidget):
         page.addLayout(row)
         page.addWidget(self.table, 1)
         page.addWidget(self.about)
-
-
-class _SortedSessions(QSortFilterProxyModel):
-    _search = SessionSearch("")
-    _found: frozenset[int] = frozenset()
-
-    def search_for(self, text: str) -> None:
-        """Show only the sessions that a search finds in what the list knows of them."""
-        self._search, self._found = SessionSearch(text), frozenset()
-        self.invalidateFilter()
-
-    def take_found(self, session_ids: frozenset[int]) -> None:
-        """Show those, too, that were found in what the list does not know, such as markers."""
-        self._found = session_ids
-        self.invalidateFilter()
-
-    def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:
-        model = self.sourceModel()
-        assert isinstance(model, SessionsModel)
-        record = model.record(row)
-        return record.id in self._found or self._search.matches(record)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.DisplayRole) -> Any:
-        text = super().headerData(section, orientation, role)
-        if role == Qt.DisplayRole and orientation == Qt.Horizontal and section == self.sortColumn():
-            return f"{text} {'▴' if self.sortOrder() == Qt.AscendingOrder else '▾'}"
-        return text
-
-
-def _button(action: QAction) -> QPushButton:
-    button = QPushButton(action.text())
-    button.clicked.connect(action.trigger)
-
-    def follow() -> None:
-        button.setEnabled(action.isEnabled())
-        button.setVisible(action.isVisible())
-        button.setToolTip(action.toolTip())
-
-    action.changed.connect(follow)
-    follow()
-    return button

@@ -1,0 +1,109 @@
+"""What can be done with the selected session: actions for the menu of its row, keys and buttons."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from PyQt5.QtCore import Qt
+from PyQt5.QtWidgets import QAction, QPushButton, QTableView
+
+from blitz.data.records import Role, SessionRecord
+from blitz.ui.models.sessions import SessionsModel
+from blitz.ui.rights import Rights
+from blitz.ui.widgets.permitted import permit
+
+
+class _Plan(NamedTuple):
+    name: str
+    label: str
+    key: str
+    words: str
+    has_button: bool = True
+
+
+_PLAN = (
+    _Plan("view", "&View", "Return", "Plot the session; it is downloaded first if need be"),
+    _Plan("download", "&Download", "Ctrl+D", "Bring the session to this computer"),
+    _Plan("cancel", "&Cancel download", "", "Stop; what has come is kept for going on later"),
+    _Plan("keep", "&Keep here", "", "Bring the session now, and later what is new of it", has_button=False),
+    _Plan("export", "&Export…", "Ctrl+E", "Write the session to a file"),
+    _Plan("rename", "&Rename…", "F2", "Change name and notes"),
+    _Plan("details", "De&tails…", "Ctrl+I", "What is written of it, and what it was before"),
+    _Plan("star", "&Star", "*", "Keep the session, whatever its age"),
+    _Plan("delete", "De&lete…", "Del", "Delete the session; asks first"),
+)
+
+
+class RowActions:
+    """Greys what cannot be done.
+
+    :param table: has the keys while it has the focus.
+    :param ask: is called with the name of what is wanted.
+    """
+
+    def __init__(self, table: QTableView, ask: Callable[[str], None]) -> None:
+        self.by_name: dict[str, QAction] = {}
+        for plan in _PLAN:
+            action = QAction(plan.label, table)
+            action.setToolTip(f"{plan.words} ({plan.key})" if plan.key else plan.words)
+            if plan.key and plan.key != "Return":  # the table's own key, as `activated`
+                action.setShortcut(plan.key)
+                action.setShortcutContext(Qt.WidgetShortcut)
+            action.triggered.connect(lambda _=False, name=plan.name: ask(name))
+            table.addAction(action)
+            self.by_name[plan.name] = action
+
+    def buttons(self) -> list[QPushButton]:
+        """Return buttons for what is often wanted."""
+        return [_button(self.by_name[plan.name]) for plan in _PLAN if plan.has_button]
+
+    def visible(self) -> list[QAction]:
+        """Return what belongs into the menu at present."""
+        return [action for action in self.by_name.values() if action.isVisible()]
+
+    def show_trash(self, has_trash: bool) -> None:
+        """Say what deleting means."""
+        words = "Move the session to the trash; asks first" if has_trash else "Delete the session; asks first"
+        permit(self.by_name["delete"], "")
+        self.by_name["delete"].setToolTip(f"{words} (Del)")
+
+    def show(self, record: SessionRecord | None, sessions: SessionsModel, rights: Rights) -> None:
+        """Follow what is selected, what of it is here, and what the operator may do."""
+        actions = self.by_name
+        if record is None:
+            actions["download"].setVisible(True)
+            actions["cancel"].setVisible(False)
+            for action in actions.values():
+                action.setEnabled(False)
+            return
+        is_loading, is_local = sessions.is_downloading(record.id), sessions.is_local(record.id)
+        is_done, is_there = not record.is_running, not sessions.is_gone(record.id)
+        actions["view"].setEnabled(is_done and not is_loading)
+        actions["download"].setEnabled(is_done and not is_local)
+        actions["download"].setVisible(not is_loading)
+        actions["cancel"].setEnabled(True)
+        actions["cancel"].setVisible(is_loading)
+        actions["keep"].setText("No longer &kept here" if sessions.is_chosen(record.id) else "&Keep here")
+        actions["keep"].setEnabled(is_done and is_there)
+        actions["export"].setEnabled(is_done and not is_loading)
+        refusal = rights.refusal(Role.OPERATOR)
+        permit(actions["rename"], refusal)
+        actions["details"].setEnabled(True)
+        permit(actions["star"], refusal, is_enabled=is_there)
+        actions["star"].setText("Un&star" if record.starred else "&Star")
+        # The copy here is everybody's own to delete.
+        is_mine = is_local and not is_there
+        permit(actions["delete"], "" if is_mine else refusal, is_enabled=is_done and not is_loading)
+
+
+def _button(action: QAction) -> QPushButton:
+    button = QPushButton(action.text())
+    button.clicked.connect(action.trigger)
+
+    def follow() -> None:
+        button.setEnabled(action.isEnabled())
+        button.setVisible(action.isVisible())
+        button.setToolTip(action.toolTip())
+
+    action.changed.connect(follow)
+    follow()
+    return button

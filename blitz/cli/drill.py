@@ -1,16 +1,13 @@
 """The command `blitz drill`: faults on purpose, on this computer, beside the real installation."""
 
-import contextlib
 import secrets
-import signal
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from blitz.cli.ending import sigterm_interrupts
 from blitz.cli.faults import ExitCode
 from blitz.cli.options import EPILOG, JsonOption
 from blitz.cli.output import Output, plural
@@ -61,7 +58,7 @@ def drill(
     chosen = only or list(FAULTS)
     if set(chosen) <= set(FAULTS):
         out.line(f"Drilling {plural(len(chosen), 'fault')} at {rate:g} messages a second; --seed {seed} repeats it.")
-    with _sigterm_interrupts(), out.progress("Drilling") as progress:
+    with sigterm_interrupts(), out.progress("Drilling") as progress:
         drilled = run_drill(
             settings.data_dir, rounds=rounds, rate_hz=rate, only=only or (), seed=seed, progress=progress
         )
@@ -97,16 +94,3 @@ def _summary(results: "list[DrillResult]") -> str:
     if ends is not None:
         text += f" It ended within {ends:.1f} s of being told to."
     return text
-
-
-@contextlib.contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """Let SIGTERM end the drill as Ctrl-C does: its server and its folder must not stay."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -10,6 +10,7 @@ import typer
 from blitz.cli.asking import client_settings
 from blitz.cli.caches import CacheCommand, CachedSessionArgument, cache_to_fill
 from blitz.cli.copying import CacheOption, find_cache
+from blitz.cli.ending import sigterm_interrupts
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, TokenOption
 from blitz.cli.output import Output, local_time, plural
 
@@ -94,7 +95,11 @@ def import_file(
         return
     path = cache_to_fill(client_settings(server, token, config_file), cache)
     plans: list[ImportPlan] = []
-    with DatabaseClient(path=str(path)) as database, out.progress(f"Importing {file.name}") as progress:
+    with (
+        sigterm_interrupts(),
+        DatabaseClient(path=str(path)) as database,
+        out.progress(f"Importing {file.name}") as progress,
+    ):
         session = bring_in(database, file, options, progress=progress, tell=plans.append)
     out.document(session=session, cache=str(path), left_out=list(plans[0].left_out))
     _show_left_out(out, plans[0])
@@ -126,7 +131,11 @@ def pack(
     out = Output(as_json)
     holding = find_cache(client_settings(server, token, config_file), session_id, cache, out)
     target = file or Path(f"session-{session_id}{SUFFIX}")
-    with DatabaseClient(path=str(holding)) as database, out.progress(f"Packing session {session_id}") as progress:
+    with (
+        sigterm_interrupts(),
+        DatabaseClient(path=str(holding)) as database,
+        out.progress(f"Packing session {session_id}") as progress,
+    ):
         written = pack_session(database, session_id, target, progress=progress)
         session = database.session_record(session_id)
     out.document(path=str(written), session=session)
@@ -152,7 +161,7 @@ def unpack(
 
     out = Output(as_json)
     settings = client_settings(server, token, config_file)
-    with out.progress(f"Unpacking {file.name}") as progress:
+    with sigterm_interrupts(), out.progress(f"Unpacking {file.name}") as progress:
         if cache is not None:
             path = cache
         else:

@@ -11,6 +11,7 @@ import typer
 
 from blitz.cli.asking import client_settings
 from blitz.cli.copying import CacheOption
+from blitz.cli.ending import sigterm_interrupts
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption
 from blitz.cli.output import Output, plural
 
@@ -66,6 +67,7 @@ def query(
     # A bar would stand in the middle of what is printed.
     shows_progress = Output(as_json=output is None and form is not ResultFormat.TABLE)
     with (
+        sigterm_interrupts(),
         DatabaseClient(path=str(path)) as database,
         shows_progress.progress("Reading") as progress,
         database.query_batches(sql, progress=progress) as batches,
@@ -136,5 +138,5 @@ def _target(output: Path | None) -> Iterator[BinaryIO]:
         return
     from blitz.data.export_file import replacing
 
-    with replacing(output) as part, part.open("xb") as file:
+    with replacing(output) as part, part.open("wb") as file:
         yield file

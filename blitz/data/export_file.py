@@ -3,12 +3,12 @@
 import hashlib
 import io
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from blitz.data.unfinished_file import UnfinishedFile
 from blitz.errors import ExportError
 
 _AT_ONCE = 1 << 20
@@ -16,7 +16,7 @@ _AT_ONCE = 1 << 20
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a path beside ``path``, whose file takes its place at the end, or goes when an error leaves the block.
+    """Give an empty file beside ``path``, which takes its place at the end, or goes when an error leaves the block.
 
     A link is followed, so that the file it names is replaced and not the link.
 
@@ -28,14 +28,9 @@ def replacing(path: Path) -> Iterator[Path]:
             raise ExportError(f"Cannot write {path}: it is a device or a pipe. Name a file.")
         if path.is_symlink():
             path = path.resolve()
-        part = path.with_name(f".blitz-{uuid.uuid4().hex[:8]}.part")
-        try:
-            yield part
-            _synchronise(part)
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+        with UnfinishedFile(path.parent) as unfinished:
+            yield unfinished.path
+            unfinished.become(path)
 
 
 @contextmanager
@@ -58,7 +53,7 @@ class HashedFile(io.RawIOBase):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self._file = path.open("xb", buffering=0)
+        self._file = path.open("wb", buffering=0)
         self._hash = hashlib.sha256()
         self._size = 0
 
@@ -99,11 +94,3 @@ def file_sha256(path: Path) -> str:
         while content := file.read(_AT_ONCE):
             digest.update(content)
     return digest.hexdigest()
-
-
-def _synchronise(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,7 +1,7 @@
 """Excel files, wide and long."""
 
 import math
-import tempfile
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +14,7 @@ from blitz.data.export_file import file_sha256
 from blitz.data.export_parts import Contents, Part
 from blitz.data.export_spelling import Spelling, local_ns
 from blitz.data.optional_packages import optional_package
+from blitz.data.unfinished_file import scratch_folder
 from blitz.errors import ExportError
 
 MOST_ROWS = 1_048_576
@@ -56,8 +57,9 @@ class XlsxFile:
         self._warn = warn
         self._path = path
         # Beside the file: the system's folder for temporary files may be small.
-        self._folder = tempfile.TemporaryDirectory(prefix=".blitz-", suffix=".part", dir=path.parent)
-        options = {"constant_memory": True, "tmpdir": self._folder.name}
+        self._folder = scratch_folder(path)
+        self._folder.mkdir()
+        options = {"constant_memory": True, "tmpdir": str(self._folder)}
         self._book = package.Workbook(str(path), options)
         self._date = self._book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss.000"})
         self._plain = self._book.add_format({"quote_prefix": True})
@@ -102,7 +104,7 @@ class XlsxFile:
         self._add_sheet("markers", MARKER_FIELDS, marker_rows(self._contents))
         self._add_sheet("gaps", GAP_FIELDS, gap_rows(self._contents))
         self._book.close()
-        self._folder.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def abandon(self) -> None:
         """Drop what was written, which lies in temporary files that the library leaves open."""
@@ -110,7 +112,7 @@ class XlsxFile:
             with suppress(OSError):
                 sheet.row_data_fh.close()
         self._book.fileclosed = True
-        self._folder.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _next_sheet(self) -> Any:
         self._sheets += 1

@@ -13,7 +13,7 @@ class PatientFile(io.FileIO):
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, "x+")
+        super().__init__(path, "w+")
         self._error: OSError | None = None
 
     def check(self) -> None:

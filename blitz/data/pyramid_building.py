@@ -1,7 +1,6 @@
 """Makes a session's overview: decodes it once, several blocks at a time, in the memory of a few of them."""
 
 import json
-import os
 import tempfile
 import zlib
 from collections import deque
@@ -19,6 +18,7 @@ from blitz.data.boards import SessionDecoder, UntimedReadings
 from blitz.data.pyramid_format import Checkpoints, PyramidKey, SourceSize, write_pyramid
 from blitz.data.pyramid_runs import FACTOR, Extremes, Runs, run_extremes, timed_runs
 from blitz.data.records import Source
+from blitz.data.unfinished_file import UnfinishedFile
 from blitz.errors import DownloadCancelled
 
 Progress = Callable[[int, int], None]
@@ -54,16 +54,10 @@ def build_pyramid(
                 raise DownloadCancelled(f"Making the overview of session {key.session_id} was cancelled.")
             builder.add(parts)
             progress(min((number + 1) * GRID_MESSAGES, key.message_count), key.message_count)
-        descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
-        try:
-            with open(descriptor, "w+b") as file:
+        with UnfinishedFile(path.parent) as unfinished:
+            with unfinished.path.open("w+b") as file:
                 builder.write(file, key)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(unfinished, path)
-        except BaseException:
-            Path(unfinished).unlink(missing_ok=True)
-            raise
+            unfinished.become(path)
 
 
 _Parts = Sequence[tuple[UntimedReadings, Extremes]]

@@ -7,7 +7,6 @@ variables; it may put what does not fit into its memory into a folder that goes 
 import difflib
 import json
 import re
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from blitz.data.query_scan import Scans
+from blitz.data.unfinished_file import UnfinishedFile
 from blitz.errors import BlitzError, DownloadCancelled, PackageMissing, QueryError
 
 T = TypeVar("T")
@@ -99,16 +99,16 @@ class QueryBatches:
     ) -> None:
         """Called by :meth:`~blitz.data.query_sessions.SessionQueries.query_batches`.
 
-        :param spill: a folder that is made if need be, and goes with the query.
+        :param spill: the folder in which to put what does not fit into memory, as long as the query lasts.
         """
         self._tables = tables
         self._scans = scans
-        self._spill = spill
+        self._spill = None if spill is None else _spill_into(spill)
         self._progress = progress
         self._asks = is_cancelled
         self._told = (0, 0)
         self._reader: Any = None
-        self._engine = _open_engine(spill)
+        self._engine = _open_engine(None if self._spill is None else self._spill.scratch)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="blitz-query")
         try:
             with self._faults_as_sentences():
@@ -159,7 +159,7 @@ class QueryBatches:
         self._reader = self._relation = None
         self._engine.close()
         if self._spill is not None:
-            shutil.rmtree(self._spill, ignore_errors=True)
+            self._spill.close()
 
     def __enter__(self) -> Self:
         return self
@@ -265,6 +265,13 @@ class QueryBatches:
 
 def _cancelled() -> DownloadCancelled:
     return DownloadCancelled("The query was cancelled.")
+
+
+def _spill_into(folder: Path) -> UnfinishedFile | None:
+    try:
+        return UnfinishedFile(folder)
+    except OSError:  # a query that fits into memory needs none
+        return None
 
 
 def _open_engine(spill: Path | None) -> Any:

@@ -1,6 +1,5 @@
 """SQL over the sessions of a cache."""
 
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,11 +147,10 @@ class SessionQueries(SessionOverviews):
         with self._reading() as db:
             return [(row[0], row[1]) for row in db.execute(query.order_by(Reading.session_id, Category.variable_name))]
 
-    def _spill_folder(self) -> Path | None:
-        """Return a folder for what does not fit into a query's memory: beside the cache, else among temporary files."""
+    def _spill_folder(self) -> Path:
+        """Return where what does not fit into memory goes: beside the cache, else among temporary files."""
         url = self._engine.url
         is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
         import tempfile
 
-        folder = Path(str(url.database)).absolute().parent if is_file else Path(tempfile.gettempdir())
-        return folder / f".blitz-query-{uuid.uuid4().hex[:12]}"
+        return Path(str(url.database)).absolute().parent if is_file else Path(tempfile.gettempdir())

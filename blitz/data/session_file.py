@@ -116,7 +116,7 @@ def pack_session(
         versions=tuple(SavedVersion(**row) for row in cache.saved_versions(session_id)),
     )
     with replacing(path) as part:
-        with part.open("xb") as file:
+        with part.open("wb") as file:
             manifest = _write(
                 BackupWriter(file, installed_version("blitz"), _Reader.kind), saved, blocks, progress, is_cancelled
             )
@@ -136,12 +136,15 @@ def verify_session_file(path: Path, progress: Progress | None = None) -> Session
         return _verified(path, progress)[0]
 
 
-def unpack_session(cache: DatabaseClient, path: Path, *, progress: Progress | None = None) -> Unpacked:
+def unpack_session(
+    cache: DatabaseClient, path: Path, *, as_guest: bool = False, progress: Progress | None = None
+) -> Unpacked:
     """Bring the session of a file into a cache; the file is verified wholly first.
 
     A session that no server has, such as an imported one, gets an id of its own in this cache.
 
     :param cache: of the store that recorded the session, or a new one, which then belongs to that store.
+    :param as_guest: give a session of another store an id of its own in this cache, instead of refusing it.
     :param progress: called with (bytes read, bytes in all); the file is read twice.
     :raises ImportFileError: if the file is not whole, or the cache has another session with this id.
     :raises CacheMismatch: if the cache belongs to another store.
@@ -150,19 +153,20 @@ def unpack_session(cache: DatabaseClient, path: Path, *, progress: Progress | No
     with _refusing(path):
         saved, manifest = _verified(path, None if progress is None else lambda done, _: progress(done, total))
         record = saved.record
-        if record.id > 0 and saved.store_id:
+        is_guest = record.id < 0 or (as_guest and cache.store_id not in (None, saved.store_id))
+        if not is_guest and saved.store_id:
             cache.bind_store(saved.store_id)
-        found = _found(cache, record)
+        found = _found(cache, record, is_guest)
         if found is not None:
             return Unpacked(found, was_there=True)
         reader = _Reader(path, manifest)
         blocks = _told(reader, progress, total)
-        if record.id > 0:
+        if is_guest:
+            record = _unpack_aside(cache, record, blocks, manifest)
+        else:
             cache.begin_download(record)
             _store(cache, record.id, blocks, manifest)
             cache.finish_download(record)
-        else:
-            record = _unpack_aside(cache, record, blocks, manifest)
         cache.add_saved_versions(record.id, [saved_version.model_dump() for saved_version in saved.versions])
         return Unpacked(cache.session_record(record.id), was_there=False)
 
@@ -330,18 +334,20 @@ def _unpacked_limit(manifest: Manifest) -> int:
     return sum(session.byte_count + _BESIDE_RAW * session.message_count + 4096 for session in manifest.sessions)
 
 
-def _found(cache: DatabaseClient, record: SessionRecord) -> SessionRecord | None:
+def _found(cache: DatabaseClient, record: SessionRecord, is_guest: bool) -> SessionRecord | None:
     """Return the session if the cache has all of it already.
+
+    :param is_guest: it has an id of this cache's own there.
 
     :raises ImportFileError: if the cache has another one with its id.
     """
     for known in cache.session_records():
         is_same = known.started_at == record.started_at and (
-            known.id == record.id if record.id > 0 else known.id < 0 and known.name == record.name
+            known.id < 0 and known.name == record.name if is_guest else known.id == record.id
         )
         if is_same and known.message_count >= record.message_count and cache.is_available(known.id):
             return known
-        if record.id > 0 and known.id == record.id and known.started_ms != record.started_ms:
+        if not is_guest and known.id == record.id and known.started_ms != record.started_ms:
             here, there = (f"{one.started_at:%Y-%m-%d %H:%M}" for one in (known, record))
             raise ImportFileError(
                 f"The cache {cache.path} has another session {record.id}, which began at {here}, not at {there}. Name "

@@ -347,10 +347,10 @@ def test_what_does_not_fit_into_memory_goes_beside_the_cache_and_is_gone_afterwa
         "select max(r) from (select row_number() over (order by x) r from (select random() x from range(3000000)))"
     ) as b:
         for batch in b:
-            seen = list(tmp_path.glob(".blitz-query-*"))
+            seen = list(tmp_path.glob(".blitz-*.files"))
             assert batch.column(0).to_pylist() == [3_000_000]
     assert seen
-    assert not list(tmp_path.glob(".blitz-query-*"))
+    assert not list(tmp_path.glob(".blitz-*"))
 
 
 def test_queries_of_two_threads_do_not_disturb_each_other(two_sessions: DatabaseClient) -> None:

@@ -182,3 +182,13 @@ def loss_words(accounts: Iterable[Account]) -> str:
     elif words != ["nothing lost"]:
         words.append("account balances")
     return ", ".join(words)
+
+
+def file_stem(title: str) -> str:
+    """Turn a title into a file's name that every system takes, without its ending.
+
+    >>> file_stem("Pump: 40 %")
+    'Pump- 40 -'
+    """
+    kept = "".join(char if char.isalnum() or char in " -_.,()" else "-" for char in title).strip(" .")
+    return kept or "session"

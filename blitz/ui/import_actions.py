@@ -9,6 +9,7 @@ from PyQt5.QtWidgets import QFileDialog, QWidget
 from blitz.data.database_client import DatabaseClient
 from blitz.data.importing import ImportPlan, import_file
 from blitz.data.records import SessionRecord
+from blitz.data.session_file import SUFFIX
 from blitz.errors import DownloadCancelled
 from blitz.ui.feed import Feed, RequestFailure
 from blitz.ui.formats import format_count
@@ -20,16 +21,22 @@ _KINDS = "Measurements (*.csv *.txt *.tsv *.parquet *.feather *.arrow *.json);;A
 
 
 class ImportActions(QObject):
-    """Imports into the cache of the server that the window is connected to."""
+    """Imports into the cache of the server that the window is connected to.
+
+    :param open_session: is given session files, which are asked for elsewhere and chosen here all the same.
+    """
 
     view_requested = pyqtSignal(int)
     """An imported session is to be plotted."""
 
-    def __init__(self, feed: Feed, jobs: Jobs, notices: NoticesArea, window: QWidget) -> None:
+    def __init__(
+        self, feed: Feed, jobs: Jobs, notices: NoticesArea, open_session: Callable[[Path], None], window: QWidget
+    ) -> None:
         super().__init__(window)
         self._feed = feed
         self._jobs = jobs
         self._notices = notices
+        self._open_session = open_session
         self._window = window
 
     def ask_for_file(self) -> None:
@@ -46,6 +53,9 @@ class ImportActions(QObject):
 
     def bring_in(self, path: Path) -> None:
         """Import a file as a session."""
+        if path.suffix.lower() == SUFFIX:
+            self._open_session(path)
+            return
         cache_path = self._feed.cache_path
         assert cache_path is not None
         plans: list[ImportPlan] = []

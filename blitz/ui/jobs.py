@@ -18,7 +18,7 @@ Work = Callable[[Callable[[int, int], None], Callable[[], bool]], Any]
 class Job(QObject):
     """One piece of work; lives in the GUI thread."""
 
-    progressed = pyqtSignal(int, int)
+    progressed = pyqtSignal(object, object)  # a signal's int ends at 2 GB
     succeeded = pyqtSignal(object)
     """What the work returned."""
     failed = pyqtSignal(object)

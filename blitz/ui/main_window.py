@@ -74,7 +74,7 @@ class MainWindow(QMainWindow):
         self.session_actions = SessionActions(
             feed, self.sessions_page.sessions, self.jobs, self.notices, preferences, self
         )
-        self.import_actions = ImportActions(feed, self.jobs, self.notices, self)
+        self.import_actions = ImportActions(feed, self.jobs, self.notices, self.session_actions.files.bring_in, self)
         self.trash_actions = TrashActions(feed, self.notices, self)
         self.note_actions = NoteActions(feed, self)
         self.board_actions = BoardActions(feed, self.store, self)
@@ -238,6 +238,7 @@ class MainWindow(QMainWindow):
         page.download_requested.connect(actions.download)
         page.cancel_requested.connect(actions.cancel)
         page.export_requested.connect(actions.export)
+        page.pack_requested.connect(actions.pack)
         page.keep_requested.connect(actions.keep)
         page.rename_requested.connect(actions.rename)
         page.star_requested.connect(actions.star)
@@ -247,6 +248,7 @@ class MainWindow(QMainWindow):
         self.tabs.page_closed.connect(self.trash_actions.forget_page)
         actions.history_loaded.connect(self.show_history)
         self.import_actions.view_requested.connect(actions.view)
+        actions.files.view_requested.connect(actions.view)
         self.version_actions.history_loaded.connect(self.show_history)
         for window, button in self.live_page.window_buttons.items():
             button.clicked.connect(_later(self.choose_window, window))

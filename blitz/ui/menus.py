@@ -45,6 +45,7 @@ def build_menus(window: "MainWindow") -> dict[str, QAction]:
     session.addSeparator()
     add(session, "marker", "Add a &marker…", "Ctrl+M", window.ask_for_marker)
     add(session, "import", "&Import a file…", "Ctrl+Shift+I", window.import_actions.ask_for_file)
+    add(session, "open", "&Open a session file…", "Ctrl+O", window.session_actions.files.ask_for_file)
     add(session, "refresh", "&Refresh the list", "Ctrl+R", window.feed.refresh_sessions)
 
     view = bar.addMenu("&View")

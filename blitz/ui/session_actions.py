@@ -4,7 +4,6 @@ Viewing and exporting need the session in the cache: where it is not, it is down
 """
 
 from collections.abc import Callable
-from enum import Enum
 from pathlib import Path
 
 from PyQt5.QtCore import QLocale, QObject, QUrl, pyqtSignal
@@ -20,19 +19,15 @@ from blitz.errors import DownloadCancelled, SessionNotFound
 from blitz.ui.dialogs.export import ExportDialog, ExportWish
 from blitz.ui.dialogs.session_words import SessionWordsDialog
 from blitz.ui.feed import Feed, RequestFailure
-from blitz.ui.formats import format_count, format_moment
+from blitz.ui.formats import file_stem, format_count, format_moment
 from blitz.ui.history import load_history
 from blitz.ui.jobs import Jobs
 from blitz.ui.models.sessions import SessionsModel, session_title
 from blitz.ui.preferences import Preferences
+from blitz.ui.session_file_actions import SessionFileActions
 from blitz.ui.widgets.notices import NoticeAction, NoticesArea
 
 _IN_TRASH = "The server has it in its trash, from which it can be restored. This deletes the copy on this computer."
-
-
-class _Wish(Enum):
-    VIEW = "view"
-    EXPORT = "export"
 
 
 class SessionActions(QObject):
@@ -57,7 +52,9 @@ class SessionActions(QObject):
         self._notices = notices
         self._preferences = preferences
         self._window = window
-        self._wishes: dict[int, _Wish] = {}
+        self.files = SessionFileActions(feed, jobs, notices, preferences, window)
+        """Packing and unpacking."""
+        self._wishes: dict[int, Callable[[int], None]] = {}
         self._has_trash = False
         feed.download_progressed.connect(sessions.set_progress)
         feed.download_measured.connect(sessions.measure)
@@ -67,15 +64,11 @@ class SessionActions(QObject):
 
     def view(self, session_id: int) -> None:
         """Plot a session."""
-        if self._is_here(session_id, _Wish.VIEW):
-            path = self._feed.cache_path
-            assert path is not None
-            job = self._jobs.run(
-                f"Opening {self._title(session_id)}",
-                lambda progress, is_cancelled: load_history(path, session_id, progress, is_cancelled),
-            )
-            job.succeeded.connect(self.history_loaded)
-            job.failed.connect(lambda error: self._tell_failure(f"Session {session_id} was not opened", error))
+        self.when_here(session_id, self._open)
+
+    def pack(self, session_id: int) -> None:
+        """Write a session, whole, into a file for another machine."""
+        self.when_here(session_id, lambda number: self.files.ask_where_to_pack(number, self._title(number)))
 
     def download(self, session_id: int) -> None:
         """Bring a session to this computer."""
@@ -96,20 +89,22 @@ class SessionActions(QObject):
         :param shown_s: what a plot shows of it, in seconds since the Unix epoch.
         :param version: of the definitions; None for the newest.
         """
-        if not self._is_here(session_id, _Wish.EXPORT):
-            return
-        path = self._feed.cache_path
-        assert path is not None
-        job = self._jobs.run(f"Opening {self._title(session_id)}", lambda _, __: _labels(path, session_id, version))
-        job.succeeded.connect(lambda labels: self._ask_for_export(session_id, labels, shown_s, version))
-        job.failed.connect(lambda error: self._tell_failure(f"Session {session_id} was not exported", error))
+
+        def begin(session_id: int) -> None:
+            path = self._feed.cache_path
+            assert path is not None
+            job = self._jobs.run(f"Opening {self._title(session_id)}", lambda _, __: _labels(path, session_id, version))
+            job.succeeded.connect(lambda labels: self._ask_for_export(session_id, labels, shown_s, version))
+            job.failed.connect(lambda error: self._tell_failure(f"Session {session_id} was not exported", error))
+
+        self.when_here(session_id, begin)
 
     def _ask_for_export(
         self, session_id: int, labels: list[str], shown_s: tuple[float, float] | None, version: int | None
     ) -> None:
         title = self._title(session_id)
         folder = Path(self._preferences.export_folder or Path.home())
-        dialog = ExportDialog(title, folder, _file_stem(title), labels, shown_s, version, self._window)
+        dialog = ExportDialog(title, folder, file_stem(title), labels, shown_s, version, self._window)
         dialog.accepted.connect(lambda: self.export_to(session_id, dialog.wish))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
@@ -203,21 +198,29 @@ class SessionActions(QObject):
     def _take_trash(self, records: tuple[SessionRecord, ...] | None) -> None:
         self._has_trash = records is not None
 
-    def _is_here(self, session_id: int, wish: _Wish) -> bool:
-        """Whether a session can be read now; otherwise it is fetched and the wish kept."""
+    def when_here(self, session_id: int, act: Callable[[int], None]) -> None:
+        """Do something with a session as soon as it can be read; it is fetched if need be."""
         if self._sessions.is_local(session_id) and self._feed.cache_path is not None:
-            return True
-        self._wishes[session_id] = wish
+            act(session_id)
+            return
+        self._wishes[session_id] = act
         self._feed.download(session_id)
-        return False
+
+    def _open(self, session_id: int) -> None:
+        path = self._feed.cache_path
+        assert path is not None
+        job = self._jobs.run(
+            f"Opening {self._title(session_id)}",
+            lambda progress, is_cancelled: load_history(path, session_id, progress, is_cancelled),
+        )
+        job.succeeded.connect(self.history_loaded)
+        job.failed.connect(lambda error: self._tell_failure(f"Session {session_id} was not opened", error))
 
     def _after_download(self, session_id: int) -> None:
         self._sessions.end_progress(session_id)
-        wish = self._wishes.pop(session_id, None)
-        if wish is _Wish.VIEW:
-            self.view(session_id)
-        elif wish is _Wish.EXPORT:
-            self.export(session_id)
+        act = self._wishes.pop(session_id, None)
+        if act is not None:
+            self.when_here(session_id, act)
 
     def _after_cancel(self, session_id: int) -> None:
         self._wishes.pop(session_id, None)
@@ -267,9 +270,3 @@ def _labels(cache_path: Path, session_id: int, version: int | None) -> list[str]
 
 def _spelling() -> Spelling:
     return spreadsheet_spelling("," if QLocale.system().decimalPoint() == "," else ".")
-
-
-def _file_stem(title: str) -> str:
-    """Turn a title into a file's name that every system takes, without its ending."""
-    kept = "".join(char if char.isalnum() or char in " -_.,()" else "-" for char in title).strip(" .")
-    return kept or "session"

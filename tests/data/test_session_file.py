@@ -117,6 +117,17 @@ def test_what_belongs_elsewhere_is_left_alone(other: DatabaseClient, example: Ca
         assert not of_another_store.all(Session)
 
 
+def test_a_session_of_another_store_is_a_guest_where_that_is_wanted(
+    other: DatabaseClient, example: Callable[..., Any], packed: Path
+) -> None:
+    other.bind_store("another")
+    unpacked = unpack_session(other, packed, as_guest=True)
+    assert (unpacked.record.id, unpacked.record.name) == (-1, "A try")
+    assert other.is_available(-1)
+    assert len(other.definition_versions(-1)) == 1
+    assert unpack_session(other, packed, as_guest=True) == session_file.Unpacked(unpacked.record, was_there=True)
+
+
 def test_a_session_that_is_not_here_cannot_be_packed(cache: DatabaseClient, tmp_path: Path) -> None:
     with pytest.raises(SessionNotFound):
         pack_session(cache, 7, tmp_path / "run.blitz")

@@ -26,6 +26,7 @@ _PLAN = (
     _Plan("cancel", "&Cancel download", "", "Stop; what has come is kept for going on later"),
     _Plan("keep", "&Keep here", "", "Bring the session now, and later what is new of it", has_button=False),
     _Plan("export", "&Export…", "Ctrl+E", "Write the session to a file"),
+    _Plan("pack", "&Pack into a file…", "", "All of the session in one file, for another computer", has_button=False),
     _Plan("rename", "&Rename…", "F2", "Change name and notes"),
     _Plan("details", "De&tails…", "Ctrl+I", "What is written of it, and what it was before"),
     _Plan("star", "&Star", "*", "Keep the session, whatever its age"),
@@ -85,6 +86,7 @@ class RowActions:
         actions["keep"].setText("No longer &kept here" if sessions.is_chosen(record.id) else "&Keep here")
         actions["keep"].setEnabled(is_done and is_there)
         actions["export"].setEnabled(is_done and not is_loading)
+        actions["pack"].setEnabled(is_done and not is_loading)
         refusal = rights.refusal(Role.OPERATOR)
         permit(actions["rename"], refusal)
         actions["details"].setEnabled(True)

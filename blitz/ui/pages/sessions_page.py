@@ -57,6 +57,8 @@ class SessionsPage(QWidget):
     download_requested = pyqtSignal(int)
     cancel_requested = pyqtSignal(int)
     export_requested = pyqtSignal(int)
+    pack_requested = pyqtSignal(int)
+    """It is to be written into a file for another computer."""
     keep_requested = pyqtSignal(int)
     """It is to be kept on this computer, or no longer."""
     rename_requested = pyqtSignal(int)

@@ -3,8 +3,8 @@
 A session of one board with five channels lies in Redis. Ours: a real server process serves it, :class:`blitz.Client`
 downloads it into an empty cache file, checked and compressed, and the first full view is made from that file: every
 message decoded, each channel thinned out to 1920 columns. Floor, one after the other in this process: the messages are
-read from the same Redis by LRANGE of 10 000, the same bytes that the server sends us come over a bare TCP connection
-from another process, and are inserted into SQLite, a BLOB a block of 16384 messages, in one transaction; nothing is
+read from the same Redis by LRANGE of 10 000, the same messages come over a bare TCP connection from another process, as
+uncompressed blocks, and are inserted into SQLite, a BLOB a block of 16384 messages, in one transaction; nothing is
 encoded, decoded, checked or compressed in that time. Naive, on a part and scaled: one JSON document a message over HTTP
 from the same server, decoded in Python, and a row a reading by the ORM's ``add_all``. Prints one line of JSON last:
 ``{name, unit, better, ours, floor, ratio, cases}``.

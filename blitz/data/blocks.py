@@ -111,6 +111,8 @@ class MessageBlock:
         """Return the part with start_seq <= seq < stop_seq, without copying; it may be empty."""
         start = min(max(start_seq - self.first_seq, 0), len(self))
         stop = min(max(stop_seq - self.first_seq, start), len(self))
+        if stop - start == len(self):
+            return self
         return MessageBlock(
             self.session_id,
             self.first_seq + start,
@@ -163,6 +165,11 @@ class MessageBlock:
         digest.update(np.ascontiguousarray(data).data)
         return digest.hexdigest()
 
+    @cached_property
+    def at_rest(self) -> bytes:
+        """The block as it is stored: encoded and compressed. Of one that came so, the bytes that it came as."""
+        return self.encode(compressed=True)
+
     def encode(self, *, compressed: bool = False) -> bytes:
         """Return the block as an Arrow IPC stream.
 
@@ -185,9 +192,10 @@ class MessageBlock:
         return encoded
 
     @classmethod
-    def decode(cls, encoded: bytes) -> "MessageBlock":
+    def decode(cls, encoded: bytes, *, is_kept: bool = False) -> "MessageBlock":
         """Read what :meth:`encode` wrote and verify its checksum.
 
+        :param is_kept: the bytes, which are compressed, stay with the block as :attr:`at_rest`.
         :raises BlockError: if the bytes are damaged, cut short, or from a newer version.
         """
         try:
@@ -219,4 +227,6 @@ class MessageBlock:
             raise BlockError(
                 f"The block at seq {block.first_seq} of session {block.session_id} is damaged: its checksum differs."
             )
+        if is_kept:
+            block.__dict__["at_rest"] = encoded
         return block

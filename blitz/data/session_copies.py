@@ -4,6 +4,7 @@ A download goes into an unfinished copy, a transaction a block, beside an older 
 does the new copy take the older one's place, in one transaction. An interrupted download goes on where it ended.
 """
 
+import itertools
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -93,15 +94,14 @@ class SessionCopies(SessionList):
                     tail = db.scalars(_blocks(copy).where(StoredBlock.grid_index == end // GRID_MESSAGES)).one()
             # The lock is not held while the blocks are compressed; whoever stored something meanwhile was first.
             parts = added if tail is None else [_decoded(tail), *added]
-            whole = parts[0] if len(parts) == 1 else MessageBlock.concatenate(parts)
-            rows = [_stored(copy, part) for part in whole.on_grid()]
+            rows = [_stored(copy, part) for part in _on_grid(parts)]
             with self._writing() as db:
                 if _end(db, _growing(db, session_id, blocks)) != end:
                     continue
                 if tail is not None:
                     db.execute(delete(StoredBlock).where(StoredBlock.id == tail.id))
                 db.execute(insert(StoredBlock), rows)
-                return whole.next_seq
+                return parts[-1].next_seq
 
     def finish_download(self, session: SessionRecord) -> None:
         """Make the downloaded copy the session's copy, in one transaction; an older one goes.
@@ -231,6 +231,14 @@ def _behind(session_id: int, end: int, blocks: Sequence[MessageBlock]) -> list[M
     return added
 
 
+def _on_grid(parts: Iterable[MessageBlock]) -> Iterator[MessageBlock]:
+    """Cut runs that follow each other at the grid; a block that came on it is taken as it is."""
+    pieces = (piece for part in parts for piece in part.on_grid())
+    for _, same in itertools.groupby(pieces, lambda piece: piece.first_seq // GRID_MESSAGES):
+        found = list(same)
+        yield found[0] if len(found) == 1 else MessageBlock.concatenate(found)
+
+
 def _give_up(db: Transaction, copy: SessionCopy, session: SessionRecord) -> None:
     """Set an unfinished copy aside, whose session had the id that ``session`` has now."""
     if copy.record is not None:
@@ -287,7 +295,7 @@ def _stored(copy: SessionCopy, block: MessageBlock) -> dict[str, object]:
         "first_seq": block.first_seq,
         "count": len(block),
         "checksum": block.checksum,
-        "body": block.encode(compressed=True),
+        "body": block.at_rest,
     }
 
 

@@ -26,8 +26,8 @@ _T = TypeVar("_T")
 FETCH_MESSAGES = 4 * GRID_MESSAGES
 """So many messages are asked for at once: what a server gives at most."""
 
-Fetch = Callable[[int, int], Awaitable[MessageBlock]]
-"""``await fetch(first, count)``: messages from seq ``first`` on, at most ``count`` of them."""
+Fetch = Callable[[int, int], Awaitable[Sequence[MessageBlock]]]
+"""``await fetch(first, count)``: messages from seq ``first`` on, at most ``count`` of them, in blocks of any length."""
 
 
 class Run(Protocol):
@@ -101,9 +101,10 @@ async def download(
     try:
         while cursor.next_seq < session.message_count:
             begin = cursor.next_seq
-            block = await fetch_next(fetch, session, begin)
-            await run(cursor.take, [block])
-            _report(progress, watch, meter.add(cursor.next_seq - begin, block.raw.nbytes))
+            blocks = await fetch_next(fetch, session, begin)
+            await run(cursor.take, blocks)
+            received_bytes = sum(block.raw.nbytes for block in blocks)
+            _report(progress, watch, meter.add(cursor.next_seq - begin, received_bytes))
         await run(cursor.finish, session)
     except CacheError:
         if not await run(is_here, cache, session):  # another download has finished it meanwhile
@@ -116,18 +117,18 @@ def is_here(cache: DatabaseClient, session: SessionRecord) -> bool:
     return row is not None and row.available and row.number_of_readings >= session.message_count
 
 
-async def fetch_next(fetch: Fetch, session: SessionRecord, next_seq: int) -> MessageBlock:
+async def fetch_next(fetch: Fetch, session: SessionRecord, next_seq: int) -> Sequence[MessageBlock]:
     """Fetch what comes next, and see that it is that.
 
     :raises BlockError: if it is something else, or nothing.
     """
-    block = await fetch(*next_run(next_seq, session.message_count))
-    if not len(block) or block.first_seq != next_seq:
+    blocks = await fetch(*next_run(next_seq, session.message_count))
+    if not any(map(len, blocks)) or blocks[0].first_seq != next_seq:
         raise BlockError(
             f"Session {session.id} has {session.message_count} messages, and the server did not send those from "
             f"{next_seq} on. Start the download again; it goes on there."
         )
-    return block
+    return blocks
 
 
 def next_run(next_seq: int, message_count: int) -> tuple[int, int]:

@@ -22,6 +22,7 @@ import blitz
 from blitz.data.blocks import GRID_MESSAGES, PREVIEW_ID, MessageBlock
 from blitz.data.database_server import DatabaseServer
 from blitz.data.model_faults import describe_fault, ended
+from blitz.data.packed_blocks import PACKED_TYPE, pack_blocks
 from blitz.data.records import Notice, SessionRecord, StatusRecord
 from blitz.data.retention import RetentionRule
 from blitz.errors import (
@@ -246,7 +247,7 @@ def _message_calls(acquisition: Acquisition, store: DatabaseServer, answers: Ans
     @calls.get(
         "/sessions/{session_key}/messages",
         response_class=Response,
-        responses={200: {"content": {ARROW_TYPE: {}, "application/x-ndjson": {}, "text/csv": {}}}},
+        responses={200: {"content": {ARROW_TYPE: {}, PACKED_TYPE: {}, "application/x-ndjson": {}, "text/csv": {}}}},
     )
     async def read_messages(
         request: Request,
@@ -255,7 +256,11 @@ def _message_calls(acquisition: Acquisition, store: DatabaseServer, answers: Ans
         count: Annotated[int, Query(ge=0, description=f"at most {COUNT_LIMIT} are returned")] = GRID_MESSAGES,
         accept: Annotated[str, Header()] = ARROW_TYPE,
     ) -> Response:
-        """Return one block of messages, in the form that `Accept` asks for; past the end it is empty."""
+        """Return one block of messages, in the form that `Accept` asks for; past the end it is empty.
+
+        `application/vnd.blitz.blocks` is what downloads take: Arrow streams, cut at multiples of 16384 messages and
+        compressed with zstd, each behind its size in bytes (32 bits, little-endian).
+        """
         count = min(count, COUNT_LIMIT)
 
         def make() -> Response:
@@ -267,6 +272,8 @@ def _message_calls(acquisition: Acquisition, store: DatabaseServer, answers: Ans
                 return Response(as_json_lines(block), media_type="application/x-ndjson")
             if "text/csv" in accept:
                 return Response(_as_csv(block), media_type="text/csv; charset=utf-8")
+            if PACKED_TYPE in accept:
+                return Response(pack_blocks(block), media_type=PACKED_TYPE)
             return Response(block.encode(), media_type=ARROW_TYPE)
 
         return await answers.make(make, count, request.client.host if request.client else "")

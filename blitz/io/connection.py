@@ -214,13 +214,13 @@ class AsyncClient(
         session = await self.session(session_id)
         await run_in_thread(cache.bind_store, status.store_id)
 
-        async def fetch(first: int, count: int) -> MessageBlock:
+        async def fetch(first: int, count: int) -> Sequence[MessageBlock]:
             for _ in range(_BUSY_ATTEMPTS - 1):
                 try:
-                    return await self.messages(session.id, first, count)
+                    return await self.grid_blocks(session.id, first, count)
                 except ServerBusy as error:  # its room is taken by other large answers, perhaps our own
                     await asyncio.sleep(error.retry_after_s or _BUSY_WAIT_S)
-            return await self.messages(session.id, first, count)
+            return await self.grid_blocks(session.id, first, count)
 
         async with ReadAhead(fetch, session.message_count) as read_ahead:
             await download(session, read_ahead.fetch, cache, progress, watch=watch, run=run_in_thread)

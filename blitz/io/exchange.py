@@ -116,8 +116,16 @@ class HttpExchange:
 
         :raises BlitzError: as :meth:`fetch_json`.
         """
-        answer = await self._send("GET", path, params=params, headers={"Accept": ARROW})
-        return answer.content
+        return (await self.fetch_content(path, params, ARROW))[1]
+
+    async def fetch_content(self, path: str, params: Mapping[str, Any], accept: str) -> tuple[str, bytes]:
+        """Ask for bytes in one of several forms, and return their media type, and them.
+
+        :param accept: media types, with commas between.
+        :raises BlitzError: as :meth:`fetch_json`.
+        """
+        answer = await self._send("GET", path, params=params, headers={"Accept": accept})
+        return answer.headers.get("Content-Type", ""), answer.content
 
     def not_understood(self, what: str, status: int) -> ServerError:
         """Return the error for an answer that is not in our language."""

@@ -1,12 +1,12 @@
 """Asking for the next runs while one is being stored: a download is not one round trip after another."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
 from blitz.data.blocks import MessageBlock
-from blitz.data.sync import next_run
+from blitz.data.sync import Fetch, next_run
 
 _RUNS_AHEAD = 1
 """Enough to hide the server's work and our own; a run of 65536 messages has a few megabytes."""
@@ -18,13 +18,13 @@ class ReadAhead:
     :param message_count: nothing is asked for beyond it.
     """
 
-    def __init__(self, fetch: Callable[[int, int], Awaitable[MessageBlock]], message_count: int) -> None:
+    def __init__(self, fetch: Fetch, message_count: int) -> None:
         self._fetch = fetch
         self._message_count = message_count
-        self._under_way: dict[tuple[int, int], asyncio.Task[MessageBlock]] = {}
+        self._under_way: dict[tuple[int, int], asyncio.Task[Sequence[MessageBlock]]] = {}
 
-    async def fetch(self, first: int, count: int) -> MessageBlock:
-        """Return the block, and have the following ones fetched meanwhile."""
+    async def fetch(self, first: int, count: int) -> Sequence[MessageBlock]:
+        """Return the blocks, and have the following ones fetched meanwhile."""
         wanted = (first, count)
         if wanted not in self._under_way:
             await self.close()
@@ -54,5 +54,5 @@ class ReadAhead:
     ) -> None:
         await self.close()
 
-    async def _call(self, first: int, count: int) -> MessageBlock:
+    async def _call(self, first: int, count: int) -> Sequence[MessageBlock]:
         return await self._fetch(first, count)

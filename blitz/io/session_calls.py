@@ -10,11 +10,13 @@ from pydantic import TypeAdapter
 
 from blitz import __version__
 from blitz.data.blocks import MessageBlock
+from blitz.data.packed_blocks import PACKED_TYPE, unpack_blocks
 from blitz.data.records import Notice, SessionRecord, StatusRecord
 from blitz.data.versions import compare_versions
 from blitz.errors import NoSession, RemoteError
 from blitz.io.address import ServerAddress
 from blitz.io.calls import NOTHING, Calls, default_owner
+from blitz.io.exchange import ARROW
 from blitz.io.sync_threads import run_in_thread
 
 log = logging.getLogger(__name__)
@@ -163,6 +165,21 @@ class SessionCalls(Calls):
         """
         encoded = await self._exchange.fetch_block(f"/sessions/{session_id}/messages", {"first": first, "count": count})
         return await run_in_thread(MessageBlock.decode, encoded)
+
+    async def grid_blocks(self, session_id: int, first: int, count: int) -> Sequence[MessageBlock]:
+        """Return messages as a cache stores them: cut at the grid, with the bytes that they came as.
+
+        They are checked in a worker thread. A server that is older than this client sends them in one block.
+
+        :param count: at most 65536 come at once.
+        :raises SessionNotFound: if there is none with that id.
+        :raises BlockError: if a block was damaged on its way.
+        """
+        path, params = f"/sessions/{session_id}/messages", {"first": first, "count": count}
+        media_type, encoded = await self._exchange.fetch_content(path, params, f"{PACKED_TYPE}, {ARROW}")
+        if media_type == PACKED_TYPE:
+            return await run_in_thread(unpack_blocks, encoded)
+        return [await run_in_thread(MessageBlock.decode, encoded)]
 
     async def compare_versions(self) -> None:
         """Let the log say it if the server's version is another one, unless that is known; connecting does it, too."""

@@ -8,11 +8,11 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from blitz.data.blocks import PREVIEW_ID, MessageBlock
 from blitz.data.database_client import DatabaseClient
-from blitz.data.sync import FETCH_MESSAGES, SyncCursor, fetch_next, is_here
+from blitz.data.sync import FETCH_MESSAGES, Fetch, SyncCursor, fetch_next, is_here
 from blitz.errors import BlitzError, CacheError
 from blitz.io.connection import AsyncClient
 from blitz.io.sync_threads import run_in_thread
@@ -107,7 +107,7 @@ class LiveCopy:
             missing_until = self._waiting[0].first_seq
             if cursor.next_seq < missing_until:
                 session = cursor.session.model_copy(update={"message_count": missing_until})
-                blocks = [await fetch_next(self._fetching(session_id), session, cursor.next_seq)]
+                blocks = list(await fetch_next(self._fetching(session_id), session, cursor.next_seq))
             else:
                 blocks = self._take_waiting(session_id)
             await run_in_thread(cursor.take, blocks)
@@ -123,8 +123,8 @@ class LiveCopy:
         if cursor is None:
             return
         while cursor.next_seq < session.message_count:
-            block = await fetch_next(self._fetching(session_id), session, cursor.next_seq)
-            await run_in_thread(cursor.take, [block])
+            blocks = await fetch_next(self._fetching(session_id), session, cursor.next_seq)
+            await run_in_thread(cursor.take, blocks)
         if not session.is_running:
             await run_in_thread(cursor.finish, session)
         self._cursor = None
@@ -138,9 +138,9 @@ class LiveCopy:
             self._cursor = await run_in_thread(SyncCursor, cache, session)
         return self._cursor
 
-    def _fetching(self, session_id: int) -> Callable[[int, int], Awaitable[MessageBlock]]:
-        async def fetch(first: int, count: int) -> MessageBlock:
-            return await self._client.messages(session_id, first, count)
+    def _fetching(self, session_id: int) -> Fetch:
+        async def fetch(first: int, count: int) -> Sequence[MessageBlock]:
+            return await self._client.grid_blocks(session_id, first, count)
 
         return fetch
 

@@ -23,11 +23,11 @@ class Server:
         self.asked: list[tuple[int, int]] = []
         self.before: Callable[[int], Awaitable[None]] | None = None
 
-    async def fetch(self, first: int, count: int) -> MessageBlock:
+    async def fetch(self, first: int, count: int) -> list[MessageBlock]:
         self.asked.append((first, count))
         if self.before is not None:
             await self.before(len(self.asked))
-        return self.session.block(first, min(count, self.cap))
+        return [self.session.block(first, min(count, self.cap))]
 
 
 def count_messages(cache: DatabaseClient) -> int:
@@ -120,8 +120,8 @@ def test_a_server_that_has_less_than_it_said_is_told(cache: DatabaseClient, exam
 def test_an_answer_to_another_question_is_refused(cache: DatabaseClient, example: Callable[..., Any]) -> None:
     session = example(100)
 
-    async def fetch(first: int, count: int) -> MessageBlock:
-        return session.block(first + 1, count)
+    async def fetch(first: int, count: int) -> list[MessageBlock]:
+        return [session.block(first + 1, count)]
 
     with pytest.raises(BlockError, match="did not send those from 0 on"):
         asyncio.run(download(session.record, fetch, cache))

@@ -48,7 +48,7 @@ from blitz.data.sync import download
 async def bring(cache, session):
     async def fetch(first, count):
         await asyncio.sleep(0)
-        return session.block(first, min(count, {run}))
+        return [session.block(first, min(count, {run}))]
     await download(session.record, fetch, cache)
 
 with DatabaseClient(path=path) as cache:
@@ -203,10 +203,10 @@ def test_a_download_into_a_session_that_another_program_deletes_is_told(
     session = example(3000)
     with DatabaseClient(path=tmp_path / "cache.db") as cache, DatabaseClient(path=tmp_path / "cache.db") as other:
 
-        async def fetch(first: int, count: int) -> MessageBlock:
+        async def fetch(first: int, count: int) -> list[MessageBlock]:
             if first == 1000:
                 other.delete_session(7)
-            return session.block(first, min(count, 1000))  # type: ignore[no-any-return]
+            return [session.block(first, min(count, 1000))]
 
         with pytest.raises(CacheError, match="No download of session 7 is under way, or another program ended it"):
             asyncio.run(download(session.record, fetch, cache))

@@ -177,7 +177,7 @@ async def faulty_line(
 
 async def suffer(bench: Bench, path: Path, what: str, chance: random.Random) -> str:
     """Download with one fault; return what the client said, nothing if it was killed or noticed nothing."""
-    at_byte = HEAD_BYTES + chance.randrange(MESSAGES * (LONGEST_BYTES // 2 + 12))
+    at_byte = HEAD_BYTES + chance.randrange(MESSAGES * LONGEST_BYTES // 2)  # the rest is compressed to little
     if what == "client killed":
         return await lose_client(bench, path, at_byte)
     turn = chance.randrange(1, 256) if what == "flip" else 0

@@ -12,6 +12,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from blitz.data.blocks import MessageBlock
+from blitz.data.packed_blocks import PACKED_TYPE, unpack_blocks
 
 
 @pytest.fixture
@@ -81,6 +82,9 @@ def test_messages_come_as_arrow_json_lines_or_csv(http: httpx.Client) -> None:
     block = MessageBlock.decode(http.get(path, params={"first": 2, "count": 5}).content)
     assert (block.session_id, block.first_seq, len(block)) == (session_id, 2, 5)
     assert block.store_id == http.get("/status").json()["store_id"]
+    packed = http.get(path, params={"first": 2, "count": 5}, headers={"accept": f"{PACKED_TYPE}, */*"})
+    assert packed.headers["content-type"] == PACKED_TYPE
+    assert [part.checksum for part in unpack_blocks(packed.content)] == [block.checksum]
     lines = http.get(
         path, params={"first": 2, "count": 5}, headers={"accept": "application/x-ndjson"}
     ).text.splitlines()

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from blitz.data.blocks import MessageBlock, Read
+from blitz.data.packed_blocks import PACKED_TYPE, pack_blocks
 from blitz.errors import (
     AuthenticationError,
+    BlockError,
     ConfigError,
     NoSession,
     RemoteError,
@@ -218,3 +221,14 @@ async def test_pings_are_sent_while_a_live_connection_is_silent(
         await anext(stream)
         await anext(stream)
     assert ("< PING" in caplog.text) is keepalive
+
+
+async def test_a_server_that_knows_no_packed_blocks_sends_one(scripted: Any) -> None:
+    block = MessageBlock.from_reads(7, 3, [Read(5, 0, [b"one", b"two"])], "a-store")
+    scripted.answer("/sessions/7/messages", 200, "application/vnd.apache.arrow.stream", block.encode())
+    client = AsyncClient(scripted.url)
+    assert [part.checksum for part in await client.grid_blocks(7, 3, 2)] == [block.checksum]
+    scripted.answer("/sessions/7/messages", 200, PACKED_TYPE, pack_blocks(block)[:-1])
+    with pytest.raises(BlockError, match="cut short"):
+        await client.grid_blocks(7, 3, 2)
+    await client.close()

@@ -52,10 +52,10 @@ class Server:
             message_count=self.counts[session_id],
         )
 
-    async def messages(self, session_id: int, first: int, count: int) -> MessageBlock:
+    async def grid_blocks(self, session_id: int, first: int, count: int) -> list[MessageBlock]:
         self._answer()
         self.asked.append((first, count))
-        return block(first, min(first + count, self.counts[session_id]), session_id)
+        return [block(first, min(first + count, self.counts[session_id]), session_id)]
 
 
 class Bench:

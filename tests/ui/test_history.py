@@ -41,8 +41,8 @@ def load(tmp_path: Path, make: Any) -> Any:
         reads = [Read(start_ns + n * 10**8, rows[n], [f"{n},{2 * n}".encode()]) for n in range(COUNT)]
         cache = DatabaseClient(path=str(tmp_path / "cache.db"))
 
-        async def fetch(first: int, count: int) -> MessageBlock:
-            return MessageBlock.from_reads(record.id, 0, reads)
+        async def fetch(first: int, count: int) -> list[MessageBlock]:
+            return [MessageBlock.from_reads(record.id, 0, reads)]
 
         asyncio.run(download(record, fetch, cache))
         cache.close()

@@ -54,8 +54,8 @@ def cached(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SessionRecor
     ]
     whole = MessageBlock.from_reads(1, 0, reads)
 
-    async def fetch(first: int, count: int) -> MessageBlock:
-        return whole.between(first, first + count)
+    async def fetch(first: int, count: int) -> list[MessageBlock]:
+        return [whole.between(first, first + count)]
 
     cache = DatabaseClient(path=path)
     asyncio.run(download(record, fetch, cache))

@@ -39,8 +39,8 @@ def path(tmp_path: Path, make: Any) -> Path:
     start_ns = round(record.started_at.timestamp() * 1e9)
     reads = [Read(start_ns + n * 10**8, 0, [f"{n},{2 * n}".encode()]) for n in range(COUNT)]
 
-    async def fetch(first: int, count: int) -> MessageBlock:
-        return MessageBlock.from_reads(record.id, 0, reads)
+    async def fetch(first: int, count: int) -> list[MessageBlock]:
+        return [MessageBlock.from_reads(record.id, 0, reads)]
 
     with DatabaseClient(path=tmp_path / "cache.db") as cache:
         asyncio.run(download(record, fetch, cache))

@@ -5,6 +5,7 @@ Viewing and exporting need the session in the cache: where it is not, it is down
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from PyQt5.QtCore import QLocale, QObject, QUrl, pyqtSignal
 from PyQt5.QtGui import QDesktopServices
@@ -27,6 +28,7 @@ from blitz.ui.preferences import Preferences
 from blitz.ui.session_file_actions import SessionFileActions
 from blitz.ui.widgets.notices import NoticeAction, NoticesArea
 
+_NOT_WHOLE = "Not all of this session is here, and the server has it no more: what is here is written."
 _IN_TRASH = "The server has it in its trash, from which it can be restored. This deletes the copy on this computer."
 
 
@@ -93,18 +95,21 @@ class SessionActions(QObject):
         def begin(session_id: int) -> None:
             path = self._feed.cache_path
             assert path is not None
-            job = self._jobs.run(f"Opening {self._title(session_id)}", lambda _, __: _labels(path, session_id, version))
-            job.succeeded.connect(lambda labels: self._ask_for_export(session_id, labels, shown_s, version))
+            job = self._jobs.run(f"Opening {self._title(session_id)}", lambda _, __: _look(path, session_id, version))
+            job.succeeded.connect(lambda seen: self._ask_for_export(session_id, seen, shown_s, version))
             job.failed.connect(lambda error: self._tell_failure(f"Session {session_id} was not exported", error))
 
         self.when_here(session_id, begin)
 
     def _ask_for_export(
-        self, session_id: int, labels: list[str], shown_s: tuple[float, float] | None, version: int | None
+        self, session_id: int, seen: "_Seen", shown_s: tuple[float, float] | None, version: int | None
     ) -> None:
         title = self._title(session_id)
         folder = Path(self._preferences.export_folder or Path.home())
-        dialog = ExportDialog(title, folder, file_stem(title), labels, shown_s, version, self._window)
+        caution = "" if seen.is_whole else _NOT_WHOLE
+        dialog = ExportDialog(
+            title, folder, file_stem(title), seen.labels, shown_s, version, self._window, caution=caution
+        )
         dialog.accepted.connect(lambda: self.export_to(session_id, dialog.wish))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
@@ -259,13 +264,21 @@ def _what_goes(record: SessionRecord, is_local: bool, is_gone: bool, has_trash: 
     return f"{what} There is no copy on this computer: deleted on the server, it is gone for everyone."
 
 
-def _labels(cache_path: Path, session_id: int, version: int | None) -> list[str]:
-    """Return the channels of a session that is in the cache."""
+class _Seen(NamedTuple):
+    """What an export is asked by."""
+
+    labels: list[str]
+    is_whole: bool
+
+
+def _look(cache_path: Path, session_id: int, version: int | None) -> _Seen:
+    """Return the channels of a session that is in the cache, and whether all of it is there."""
     with DatabaseClient(path=str(cache_path)) as cache:
         try:
-            return list(dict.fromkeys(channel_labels(cache.session_sources(session_id, version)).values()))
+            labels = list(dict.fromkeys(channel_labels(cache.session_sources(session_id, version)).values()))
         except SessionNotFound:
-            return [reading.category.variable_name for reading in cache.get_session_variables(session_id)]
+            labels = [reading.category.variable_name for reading in cache.get_session_variables(session_id)]
+        return _Seen(labels, cache.is_available(session_id))
 
 
 def _spelling() -> Spelling:

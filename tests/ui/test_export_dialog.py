@@ -9,6 +9,7 @@ from typing import Any
 import openpyxl
 import pytest
 from PyQt5.QtCore import Qt
+from PyQt5.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from blitz.data.blocks import MessageBlock, Read
@@ -53,6 +54,20 @@ def test_channels_and_range_are_chosen_and_nothing_cannot_be(dialog: ExportDialo
     dialog.channels.item(1).setCheckState(Qt.Unchecked)
     assert not dialog.accept_button.isEnabled()
     assert dialog.wrong.text() == "Choose a channel, or there is nothing to write."
+
+
+def test_all_channels_are_chosen_or_none(dialog: ExportDialog, qtbot: QtBot, tmp_path: Path) -> None:
+    dialog.none.click()
+    assert dialog.wish.channels == ()
+    assert not dialog.accept_button.isEnabled()
+    dialog.channels.item(1).setCheckState(Qt.Checked)
+    assert dialog.wish.channels == ("level",)
+    dialog.all.click()
+    assert dialog.wish.channels is None
+    assert dialog.accept_button.isEnabled()
+    single = ExportDialog("pump", tmp_path, "pump", ["flow"])
+    qtbot.addWidget(single)
+    assert single.all.isHidden()
 
 
 def test_a_file_that_is_there_is_replaced_only_when_asked_twice(dialog: ExportDialog, tmp_path: Path) -> None:
@@ -118,6 +133,28 @@ def test_what_is_chosen_is_written_and_told(
         rows = list(csv.reader(file))
     assert [row[1:] for row in rows] == [["seconds", "flow [l/min]"], *([f"{n}.000000", str(n)] for n in (2, 3, 4))]
     assert verify_file(tmp_path / "pump.csv").rows == 3
+
+
+def test_the_dialog_says_where_not_all_of_a_session_is_here(
+    window: MainWindow, feed: Any, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed.path = tmp_path / "cache.db"
+    fill(feed.path)
+    monkeypatch.setattr(window.sessions_page.sessions, "is_local", lambda session_id: True)
+
+    def cautions() -> list[str]:
+        window.session_actions.export(1)
+        qtbot.waitUntil(lambda: bool(window.findChildren(ExportDialog)), timeout=20_000)
+        dialog = window.findChildren(ExportDialog)[0]
+        words = [label.text() for label in dialog.findChildren(QLabel) if label.property("state") == "preview"]
+        dialog.reject()
+        qtbot.waitUntil(lambda: not window.findChildren(ExportDialog), timeout=20_000)
+        return words
+
+    assert cautions() == []
+    with DatabaseClient(path=feed.path) as cache:
+        cache.update_session_records([cache.session_record(1).model_copy(update={"message_count": 100})])
+    assert cautions() == ["Not all of this session is here, and the server has it no more: what is here is written."]
 
 
 def test_an_export_that_fails_is_told_in_a_sentence(

@@ -12,11 +12,13 @@ from PyQt5.QtWidgets import (
     QCheckBox,
     QFileDialog,
     QHBoxLayout,
+    QLabel,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
     QPushButton,
     QSizePolicy,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -74,6 +76,7 @@ class ExportDialog(Form):
     :param stem: name of the file without its ending.
     :param labels: the session's channels.
     :param shown_s: what of the session a plot shows, as for :class:`ExportWish`; None where there is no plot.
+    :param caution: what is to be known before anything is written.
     """
 
     def __init__(
@@ -85,6 +88,8 @@ class ExportDialog(Form):
         shown_s: tuple[float, float] | None = None,
         version: int | None = None,
         parent: QWidget | None = None,
+        *,
+        caution: str = "",
     ) -> None:
         super().__init__(f"Export {title}", "&Export", parent=parent)
         self._labels = tuple(labels)
@@ -99,6 +104,7 @@ class ExportDialog(Form):
         if shown_s is None:
             self.range.setToolTip("To write a part, view the session, zoom to it, and press Export… there")
         self.channels = self._list()
+        self.all, self.none = QPushButton("&All"), QPushButton("&None")
         self.file = QLineEdit(str(folder / f"{stem}{FileFormat.CSV.suffix}"))
         self.sidecar = QCheckBox("Write a sidecar &file, too")
         self.sidecar.setChecked(True)
@@ -111,12 +117,14 @@ class ExportDialog(Form):
         row.setSpacing(SPACE)
         row.addWidget(self.file, 1)
         row.addWidget(browse)
+        if caution:
+            self.add("", _warning(caution))
         for label, field in (
             ("For&mat", self.format),
             ("&Preset", self.preset),
             ("&Layout", self.layout_),
             ("&Range", self.range),
-            ("&Channels", self.channels),
+            ("&Channels", self._with_all_and_none()),
             ("&To", place),
             ("", self.sidecar),
         ):
@@ -167,6 +175,29 @@ class ExportDialog(Form):
             entry.setData(Qt.DecorationRole, self.palette().color(QPalette.Highlight))
         return names
 
+    def _with_all_and_none(self) -> QWidget:
+        """Put buttons below the list that turn over all of it."""
+        box = QWidget()
+        box.setFocusProxy(self.channels)
+        column = QVBoxLayout(box)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACE)
+        column.addWidget(self.channels)
+        row = QHBoxLayout()
+        row.setSpacing(SPACE)
+        for button, state in ((self.all, Qt.Checked), (self.none, Qt.Unchecked)):
+            button.setAutoDefault(False)
+            button.clicked.connect(lambda _=False, state=state: self._tick_all(state))
+            button.setVisible(len(self._labels) > 1)
+            row.addWidget(button)
+        row.addStretch(1)
+        column.addLayout(row)
+        return box
+
+    def _tick_all(self, state: Qt.CheckState) -> None:
+        for entry in self._entries():
+            entry.setCheckState(state)
+
     def _entries(self) -> list[QListWidgetItem]:
         entries = (self.channels.item(row) for row in range(self.channels.count()))
         return [entry for entry in entries if entry is not None]
@@ -197,6 +228,14 @@ class ExportDialog(Form):
         """Take over what was browsed to; that asks itself before a file is replaced."""
         self._replaced = Path(name)
         self.file.setText(name)
+
+
+def _warning(words: str) -> QLabel:
+    label = QLabel(words)
+    label.setTextFormat(Qt.PlainText)
+    label.setWordWrap(True)
+    label.setProperty("state", "preview")
+    return label
 
 
 def _choice(words: Sequence[str]) -> Choice:

@@ -144,15 +144,12 @@ class ClockFit:
             self._centre_ns = int(device_ns[0])
         times_ns = device_ns
         if self.slope:
-            times_ns = device_ns + np.rint(self.slope * (device_ns - self._centre_ns)).astype(np.int64)
+            stretch_ns = self.slope * (device_ns - self._centre_ns)
+            times_ns = device_ns + np.rint(stretch_ns, out=stretch_ns).astype(np.int64)
         ahead_ns = arrived_ns - times_ns
-        begins = np.flatnonzero(arrived_ns[1:] != arrived_ns[:-1]) + 1
-        is_single = len(begins) == len(arrived_ns) - 1
-        begins = np.concatenate(([0], begins))
-        reads_ns = ahead_ns if is_single else np.minimum.reduceat(ahead_ns, begins)
-        smallest_ns = np.minimum.accumulate(reads_ns)
-        if self._floor_ns is not None:
-            smallest_ns = np.minimum(smallest_ns, self._floor_ns)
+        begins = _read_begins(arrived_ns)
+        reads_ns = ahead_ns if begins is None else np.minimum.reduceat(ahead_ns, begins)
+        smallest_ns = _smallest_so_far(reads_ns, self._floor_ns)
         known_ns = self._floor_ns if may_leap and self._floor_ns is not None else int(reads_ns[0])
         if known_ns - int(smallest_ns[-1]) > LEAP_NS:
             falls_ns = np.concatenate(([known_ns], smallest_ns[:-1])) - reads_ns
@@ -161,15 +158,16 @@ class ClockFit:
                 reads = int(leaps[0])
                 if not reads:
                     return times_ns[:0], 0
-                stop = int(begins[reads])
+                stop = reads if begins is None else int(begins[reads])
                 device_ns, times_ns, arrived_ns, ahead_ns = (
                     column[:stop] for column in (device_ns, times_ns, arrived_ns, ahead_ns)
                 )
-                begins, reads_ns, smallest_ns = begins[:reads], reads_ns[:reads], smallest_ns[:reads]
+                reads_ns, smallest_ns = reads_ns[:reads], smallest_ns[:reads]
+                begins = None if begins is None else begins[:reads]
         self._keep_lowest(device_ns, arrived_ns, ahead_ns)
         self._count_reads(int(arrived_ns[0]), int(arrived_ns[-1]), reads_ns, smallest_ns)
         self._floor_ns = int(smallest_ns[-1])
-        if not is_single:
+        if begins is not None:
             smallest_ns = np.repeat(smallest_ns, np.diff(begins, append=len(times_ns)))
         return times_ns + smallest_ns, len(times_ns)
 
@@ -290,6 +288,20 @@ class ClockFit:
                 self.slope, self.slope_uncertainty = 0.0, None
                 return min(abs(slope) + reach, _UNKNOWN_SLOPE)
         return _UNKNOWN_SLOPE if self.slope_uncertainty is None else self.slope_uncertainty
+
+
+def _read_begins(arrived_ns: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Return where reads begin: messages of one read have one arrival. None where each message is a read."""
+    differs = arrived_ns[1:] != arrived_ns[:-1]
+    return None if differs.all() else np.concatenate(([0], np.flatnonzero(differs) + 1))
+
+
+def _smallest_so_far(reads_ns: NDArray[np.int64], floor_ns: int | None) -> NDArray[np.int64]:
+    if floor_ns is None:
+        return np.minimum.accumulate(reads_ns)
+    if int(reads_ns.min()) >= floor_ns:  # of most: the line has been lowered to the lowest read before
+        return np.full(len(reads_ns), floor_ns)
+    return np.minimum(np.minimum.accumulate(reads_ns), floor_ns)
 
 
 def _middle_slope(x: list[float], y: list[float]) -> float:

@@ -45,8 +45,11 @@ class DelaySpread:
         """Count delays, shape (n,), none negative."""
         if len(delays_ns):
             # The exponent of a float and the top two bits of its fraction are a logarithm.
-            bits = np.maximum(delays_ns, 1).astype(np.float64).view(np.int64)
-            self._counts += np.bincount((bits >> 50) - (1023 << 2), minlength=_BINS)
+            delays = delays_ns.astype(np.float64)
+            bits = np.maximum(delays, 1, out=delays).view(np.int64)
+            bits >>= 50
+            bits -= 1023 << 2
+            self._counts += np.bincount(bits, minlength=_BINS)
             self.count += len(delays_ns)
 
     def add_one(self, delay_ns: int) -> None:

@@ -163,15 +163,16 @@ class DeviceClock:
             if not had_clock:
                 unknown = slice(0, readable[0] if len(readable) else None)
                 placed_ns[unknown] = arrived_ns[unknown]
-        times_ns = np.maximum.accumulate(placed_ns)
+        times_ns = placed_ns
+        if (placed_ns[1:] < placed_ns[:-1]).any():
+            times_ns = np.maximum.accumulate(placed_ns)
         if self._last_time_ns is not None and times_ns[0] < self._last_time_ns:
             times_ns = np.maximum(times_ns, self._last_time_ns)
         self._last_time_ns = int(times_ns[-1])
-        if is_all:
+        if not is_all:
+            uncertainty_ns += np.where(is_readable, times_ns - placed_ns, arrived_ns - times_ns)
+        elif times_ns is not placed_ns:
             uncertainty_ns += times_ns - placed_ns
-        else:
-            raised_ns = np.where(is_readable, times_ns - placed_ns, arrived_ns - times_ns)
-            uncertainty_ns += raised_ns
         return times_ns, uncertainty_ns
 
     def _place(
@@ -203,8 +204,10 @@ class DeviceClock:
         if self._fit is None:
             self._last_ticks, self._last_arrived_ns = int(ticks[0]), int(arrived_ns[0])
         wrap, before_wraps = self._wrap_ticks or 0, self._wraps
-        steps = np.diff(ticks, prepend=self._last_ticks)
-        backs = np.flatnonzero(steps < 0)
+        goes_back = np.empty(len(ticks), np.bool_)
+        goes_back[0] = ticks[0] < self._last_ticks
+        np.less(ticks[1:], ticks[:-1], out=goes_back[1:])
+        backs = np.flatnonzero(goes_back)
         device_ns = ticks * self._tick_ns
         if wrap:
             span_ns = wrap * self._tick_ns
@@ -213,13 +216,14 @@ class DeviceClock:
             long_ns = (wrap - self._slack_ticks) * self._tick_ns
             if int(arrived_ns[-1]) - self._last_arrived_ns >= long_ns:
                 pauses_ns = np.diff(arrived_ns, prepend=self._last_arrived_ns)
-                places = np.flatnonzero((steps < 0) | (pauses_ns >= long_ns))
+                places = np.flatnonzero(goes_back | (pauses_ns >= long_ns))
             if len(places):
                 before_ns = np.where(places > 0, arrived_ns[places - 1], self._last_arrived_ns)
                 patience = (arrived_ns[places] - before_ns) // self._tick_ns + self._slack_ticks
+                steps = ticks[places] - np.where(places > 0, ticks[places - 1], self._last_ticks)
                 # As many wraps as can have been: where these are too many, the clock is ahead, and the line sees that.
-                wraps = np.where(steps[places] > -wrap, np.maximum((patience - steps[places]) // wrap, 0), 0)
-                backs = places[(wraps == 0) & (steps[places] < 0)]
+                wraps = np.where(steps > -wrap, np.maximum((patience - steps) // wrap, 0), 0)
+                backs = places[(wraps == 0) & (steps < 0)]
                 added = np.zeros(len(ticks), np.int64)
                 added[places] = wraps
                 self._wraps += int(wraps.sum())

@@ -1,6 +1,8 @@
 """Which cache a command means, and sessions that only caches have."""
 
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,27 +33,39 @@ class CacheCommand(TyperCommand):
 
 
 def holding_cache(settings: "ClientSettings", session_id: int, cache: Path | None) -> Path:
-    """Return the one cache that has all of a session; no server is asked.
+    """Return the one cache that has a session; no server is asked.
 
     :raises SessionNotFound: if there is none.
     :raises CacheError: if there are several, or the one that was named does not exist.
     """
-    from blitz.data.database_client import DatabaseClient
     from blitz.errors import CacheError, SessionNotFound
 
     if cache is not None and not cache.is_file():
         raise CacheError(f"There is no cache {cache}.")
-    holding = []
-    for path in [cache] if cache is not None else sorted(settings.cache_dir.glob("*.db")):
-        with DatabaseClient(path=str(path)) as database:
-            if database.is_available(session_id):
-                holding.append(path)
+    holding = caches_with(session_id, [cache] if cache is not None else sorted(settings.cache_dir.glob("*.db")))
     if not holding:
         raise SessionNotFound(f"Session {session_id} is not in {cache or 'a cache here'}.")
     if len(holding) > 1:
         names = ", ".join(map(str, holding))
         raise CacheError(f"Several caches hold a session {session_id}; choose with --cache: {names}.")
     return holding[0]
+
+
+def caches_with(session_id: int, candidates: Iterable[Path]) -> list[Path]:
+    """Return the caches that have all of a session; where none has, those that have messages of it to be read."""
+    from blitz.data.database_client import DatabaseClient
+    from blitz.errors import SessionNotFound
+
+    whole, parts = [], []
+    for path in candidates:
+        with DatabaseClient(path=str(path)) as database:
+            if database.is_available(session_id):
+                whole.append(path)
+                continue
+            with suppress(SessionNotFound):
+                database.open_session(session_id)
+                parts.append(path)
+    return whole or parts
 
 
 def cache_to_fill(settings: "ClientSettings", cache: Path | None) -> Path:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blitz.cli.asking import ask, client_settings
-from blitz.cli.caches import holding_cache
+from blitz.cli.caches import caches_with, holding_cache
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, SessionArgument, TokenOption
 from blitz.cli.output import Output, Progress
 
@@ -59,7 +59,7 @@ def find_cache(settings: "ClientSettings", session_id: int, cache: Path | None, 
             return ask(settings, lambda client: _bring(client, settings, session_id, cache, progress))[0]
     except ServerUnreachable as error:
         candidates = [cache] if cache else sorted(settings.cache_dir.glob("*.db"))
-        holding = [path for path in candidates if path.is_file() and _holds(path, session_id)]
+        holding = caches_with(session_id, (path for path in candidates if path.is_file()))
         if len(holding) == 1:
             return holding[0]
         names = ", ".join(str(path) for path in holding)
@@ -84,13 +84,6 @@ async def _bring(
         if copy is None or (copy.started_ms, copy.message_count) != (session.started_ms, session.message_count):
             session = await client.download(session_id, database, progress)
     return path, session
-
-
-def _holds(path: Path, session_id: int) -> bool:
-    from blitz.data.database_client import DatabaseClient
-
-    with DatabaseClient(path=str(path)) as database:
-        return _copy(database, session_id) is not None
 
 
 def _copy(database: "DatabaseClient", session_id: int) -> "SessionRecord | None":

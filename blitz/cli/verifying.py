@@ -48,6 +48,8 @@ def verify(
                 verdict = _verify(file, cache, folder, progress)
             told.append({"is_verified": True, **verdict.model_dump()})
             out.line(f"{file}: {_words(verdict)}")
+            if verdict.missing:
+                out.line(f"When it was exported: {verdict.missing}")
         except VerificationError as error:
             told.append({"is_verified": False, "file": str(file.absolute()), "error": str(error)})
             out.line(str(error))

@@ -21,6 +21,7 @@ from blitz.data.export_about import definitions_sha256
 from blitz.data.export_ahead import prepared_ahead
 from blitz.data.export_file import replacing
 from blitz.data.export_formats import FileFormat, Layout, Order, OutputFile, Preset, format_of, open_file
+from blitz.data.export_missing import missing_sentence
 from blitz.data.export_parts import Contents, Part, message_contents
 from blitz.data.export_rows import row_contents
 from blitz.data.export_spelling import Spelling, spreadsheet_spelling
@@ -86,7 +87,8 @@ def export_session(
     :param sidecar: write ``FILE.json``, by which the file can be verified.
     :param progress: called with (messages gone through, messages in all), first with none.
     :param is_cancelled: asked once a part.
-    :param warn: told in a sentence what a spreadsheet program will not like; it goes to the log when absent.
+    :param warn: told in a sentence what the file lacks where the copy is not whole, and what a spreadsheet program will
+        not like; it goes to the log when absent.
     :returns: the absolute path.
     :raises SessionNotFound: if the session is not in the cache, or nothing of it is, or no such version.
     :raises SeriesError: if there is no such channel, or the range has no meaning.
@@ -108,7 +110,9 @@ def export_session(
     contents = _contents(cache, session_id, channels, wanted, version)
     if order.step_ns is not None:
         contents = replace(contents, parts=at_steps(contents.parts, order.step_ns))
-    written = _Written()
+    written = _Written(missing=missing_sentence(cache, contents.record, wanted) if contents.sources else "")
+    if written.missing:
+        order.warn(written.missing)
     if sidecar:
         check_sidecar_place(path)
     with replacing(path) as part:
@@ -159,6 +163,7 @@ def export_csv(
 class _Written:
     """What has gone into the file."""
 
+    missing: str = ""
     rows: int = 0
     raw: list[RawBlock] = field(default_factory=list)
 
@@ -247,6 +252,8 @@ def _sidecar(
         stop_ns=wanted.stop_ns if wanted.stop_ns != Range().stop_ns else None,
         first=wanted.first,
         count=None if wanted.stop is None else wanted.stop - wanted.first,
+        is_whole=not written.missing,
+        missing=written.missing or None,
         rows=written.rows,
         columns=tuple(
             ExportedColumn(label=each.label, unit=each.unit, source=each.source, channel=each.channel)

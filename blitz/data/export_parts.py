@@ -98,7 +98,8 @@ def message_contents(
     sources = cache.session_sources(record.id, version)
     chosen = [channel.label for channel in choose_channels(session_channels(sources).values(), channels)]
     columns, places = _columns(sources, chosen)
-    stop = record.message_count if wanted.stop is None else min(wanted.stop, record.message_count)
+    held = cache.open_session(record.id, version).key.message_count
+    stop = held if wanted.stop is None else min(wanted.stop, held)
     first = max(min(wanted.first, stop), _first_near(cache, record.id, wanted.start_ns, stop))
     if first:
         blocks = decoded_blocks(cache, record.id, version=version, first=first, stop=stop)

@@ -60,6 +60,8 @@ class Sidecar(Record):
     stop_ns: int | None = None
     first: int = 0
     count: int | None = None
+    is_whole: bool = True
+    missing: str | None = Field(default=None, description="in words, where the copy that was exported was not whole")
     rows: int
     columns: tuple[ExportedColumn, ...]
     store_id: str | None = None
@@ -77,6 +79,7 @@ class Verdict(Record):
     rows: int
     blocks: int = Field(description="runs of raw messages that the file was made of")
     raw_checked: bool = Field(description="whether the cache has the same raw messages; else it does not have them")
+    missing: str | None = Field(default=None, description="what the file lacks of its session, in words")
 
 
 def sidecar_path(path: Path) -> Path:
@@ -202,6 +205,7 @@ def verify_file(
         rows=sidecar.rows,
         blocks=len(sidecar.raw),
         raw_checked=is_there and bool(sidecar.raw),
+        missing=sidecar.missing,
     )
 
 

@@ -37,7 +37,7 @@ def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         id=1,
         started_at=datetime.fromtimestamp(STARTED_S, UTC),
         message_count=40,
-        sources=(Source(index=0, name="tank", link="", definition=definition),),
+        sources=(Source(index=0, name="tank", link="", board_id="tank", definition=definition),),
     )
     reads = [Read(STARTED_S * 1_000_000_000 + n * 250_000_000, 0, [b"%d,-0.5" % n]) for n in range(40)]
     with DatabaseClient(path=cache_path(tmp_path, STORE_ID)) as cache:
@@ -90,13 +90,37 @@ def test_exported_files_are_verified(capsys: pytest.CaptureFixture[str], tmp_pat
         for name in ("a.csv", "b.xlsx")
     ]
     Path("a.csv").write_text(Path("a.csv").read_text().replace("-0.5", "-0.6", 1))
-    told = run(capsys, "verify", "a.csv", "b.xlsx", expect=1)
-    assert told.splitlines()[0].startswith(f"{tmp_path / 'a.csv'} was changed since it was exported: its SHA-256 is ")
+    changed = run(capsys, "verify", "a.csv", "b.xlsx", expect=1)
+    assert changed.startswith(f"{tmp_path / 'a.csv'} was changed since it was exported: its SHA-256 is ")
     document: dict[str, Any] = json.loads(run(capsys, "verify", "a.csv", "b.xlsx", "--json", expect=1))
     assert [file["is_verified"] for file in document["files"]] == [False, True]
     assert "no cache none.db" in run(capsys, "verify", "b.xlsx", "--cache", "none.db", expect=1)
     cache_path(tmp_path, STORE_ID).unlink()
     assert "session 1 is in no cache here to compare with." in run(capsys, "verify", "b.xlsx")
+
+
+def test_a_session_that_is_not_whole_here_is_exported_with_a_warning(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with DatabaseClient(path=cache_path(tmp_path, STORE_ID)) as cache:
+        cache.update_session_list([(1, STARTED_S * 1000, STARTED_S * 1000 + 60_000, 100)])
+    lack = (
+        "Session 1 is not whole in this file: 40 of its 100 messages are here. Download it again ('blitz download 1')"
+    )
+    printed = run(capsys, "export", "1", "part.csv")
+    assert printed.startswith(f"{tmp_path / 'part.csv'}\n{lack}")
+    assert len(Path("part.csv").read_text().splitlines()) == 41
+    sidecar = json.loads(Path("part.csv.json").read_text())
+    assert sidecar["is_whole"] is False
+    assert sidecar["missing"].startswith(lack)
+    told = run(capsys, "verify", "part.csv")
+    assert "as it was exported, 40 rows" in told
+    assert f"When it was exported: {lack}" in told
+    document = json.loads(run(capsys, "export", "1", "first.csv", "--count", "40", "--json"))
+    assert document["warnings"] == []  # nothing is missing in what was wanted
+    assert json.loads(Path("first.csv.json").read_text())["is_whole"] is True
+    assert json.loads(run(capsys, "export", "1", "b.csv", "--to", "+9", "--json"))["warnings"] == []
+    assert lack in json.loads(run(capsys, "export", "1", "c.csv", "--from", "+9", "--json"))["warnings"][0]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
@@ -142,7 +166,7 @@ def long_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
         id=1,
         started_at=datetime.fromtimestamp(STARTED_S, UTC),
         message_count=count,
-        sources=(Source(index=0, name="tank", link="", definition=definition),),
+        sources=(Source(index=0, name="tank", link="", board_id="tank", definition=definition),),
     )
     with DatabaseClient(path=path) as cache:
         cache.begin_download(record)

@@ -163,6 +163,7 @@ def test_running_session_is_downloaded_so_far_and_completed_later(shell: Shell) 
     try:
         shell.wait_for_messages(4)
         assert " messages so far.\n" in shell("download", number)
+        assert "it was still running when this computer last asked" in shell("export", number)
     finally:
         count = shell.json("stop")["session"]["message_count"]
     assert f": {count} messages.\n" in shell("download", number)

@@ -121,7 +121,7 @@ def picture(url: str, folder: Path, options: argparse.Namespace) -> None:
     window.connect_to(ServerAddress.parse(url))
     wait(application, window.header.start.isEnabled)
     name_channels(window, application, save)
-    window.start_session("Pump, endurance run")
+    window.recording_actions.start("Pump, endurance run")
     wait(application, lambda: window.header.is_recording)
     for angle, share in ((38, 0.3), (12, 0.35), (25, 0.35)):
         feed.send_command(MOTOR, BoardCommand(set_point("09", angle).decode().strip()))

@@ -14,6 +14,7 @@ from blitz.ui.dialogs.bad_frames import BadFramesDialog
 from blitz.ui.dialogs.channels import ChannelsDialog, Sample
 from blitz.ui.feed import BoardCommand, Feed
 from blitz.ui.live_store import LiveStore
+from blitz.ui.pages.boards_page import BoardsPage
 from blitz.ui.widgets.command_panel import fixed_font
 
 
@@ -27,6 +28,16 @@ class BoardActions(QObject):
         self._window = window
         self._status: StatusRecord | None = None
         feed.status_received.connect(self._take_status)
+
+    def serve(self, page: BoardsPage) -> None:
+        """Do what the page of boards asks for."""
+        page.command_requested.connect(self._feed.send_command)
+        page.attach_requested.connect(self._feed.attach_port)
+        page.retake_requested.connect(self._feed.retake_port)
+        page.named_command_requested.connect(self.run_command)
+        page.channels_requested.connect(self.name_channels)
+        page.bad_frames_requested.connect(self.show_bad_frames)
+        page.release_requested.connect(self.release)
 
     def find(self, board: str) -> BoardRecord | None:
         """Return a board by its name."""

@@ -40,7 +40,7 @@ def build_menus(window: "MainWindow") -> dict[str, QAction]:
 
     session = bar.addMenu("Se&ssion")
     add(session, "start", "&Start", "F5", window.header.start.click)
-    add(session, "start_notes", "Start with &notes…", "Ctrl+F5", window.ask_for_session)
+    add(session, "start_notes", "Start with &notes…", "Ctrl+F5", window.recording_actions.ask)
     add(session, "stop", "S&top", "Shift+F5", window.header.stop.click)
     session.addSeparator()
     add(session, "marker", "Add a &marker…", "Ctrl+M", window.ask_for_marker)

@@ -70,7 +70,7 @@ def open_history(window: MainWindow, make: Any) -> Callable[..., HistoryPage]:
         times = START_S + np.arange(0, 10, 0.1)
         series = Series(times, np.tile(np.sin(times)[:, np.newaxis], (1, len(channels))))
         record = make.session(7).model_copy(update={"sources": (source,), "markers": markers})
-        window.show_history(History(record, channels, {0: series}, {0: series}))
+        window.histories.show(History(record, channels, {0: series}, {0: series}))
         page = window.tabs.currentWidget()
         assert isinstance(page, HistoryPage)
         return page

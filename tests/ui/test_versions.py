@@ -58,7 +58,7 @@ def open_page(window: Any, feed: Any, path: Path, session_id: int) -> Callable[.
     feed.path = path
 
     def run(version: int | None = None) -> HistoryPage:
-        window.show_history(load_history(path, session_id, lambda *_: None, lambda: False, version))
+        window.histories.show(load_history(path, session_id, lambda *_: None, lambda: False, version))
         page = window.tabs.currentWidget()
         assert isinstance(page, HistoryPage)
         return page

@@ -28,7 +28,6 @@ from blitz.ui.preferences import Preferences
 from blitz.ui.session_file_actions import SessionFileActions
 from blitz.ui.widgets.notices import NoticeAction, NoticesArea
 
-_NOT_WHOLE = "Not all of this session is here, and the server has it no more: what is here is written."
 _IN_TRASH = "The server has it in its trash, from which it can be restored. This deletes the copy on this computer."
 
 
@@ -106,9 +105,8 @@ class SessionActions(QObject):
     ) -> None:
         title = self._title(session_id)
         folder = Path(self._preferences.export_folder or Path.home())
-        caution = "" if seen.is_whole else _NOT_WHOLE
         dialog = ExportDialog(
-            title, folder, file_stem(title), seen.labels, shown_s, version, self._window, caution=caution
+            title, folder, file_stem(title), seen.labels, shown_s, version, self._window, caution=seen.caution
         )
         dialog.accepted.connect(lambda: self.export_to(session_id, dialog.wish))
         dialog.finished.connect(dialog.deleteLater)
@@ -268,17 +266,22 @@ class _Seen(NamedTuple):
     """What an export is asked by."""
 
     labels: list[str]
-    is_whole: bool
+    caution: str
 
 
 def _look(cache_path: Path, session_id: int, version: int | None) -> _Seen:
-    """Return the channels of a session that is in the cache, and whether all of it is there."""
+    """Return the channels of a session that is in the cache, and how much of it is there if that is not all."""
     with DatabaseClient(path=str(cache_path)) as cache:
         try:
             labels = list(dict.fromkeys(channel_labels(cache.session_sources(session_id, version)).values()))
         except SessionNotFound:
             labels = [reading.category.variable_name for reading in cache.get_session_variables(session_id)]
-        return _Seen(labels, cache.is_available(session_id))
+            return _Seen(labels, "")
+        if cache.is_available(session_id):
+            return _Seen(labels, "")
+        held, total = cache.open_session(session_id).key.message_count, cache.session_record(session_id).message_count
+        words = f"Only {format_count(held)} of this session's {format_count(total)} messages are here, and"
+        return _Seen(labels, f"{words} only they are written.")
 
 
 def _spelling() -> Spelling:

@@ -154,7 +154,7 @@ def test_the_dialog_says_where_not_all_of_a_session_is_here(
     assert cautions() == []
     with DatabaseClient(path=feed.path) as cache:
         cache.update_session_records([cache.session_record(1).model_copy(update={"message_count": 100})])
-    assert cautions() == ["Not all of this session is here, and the server has it no more: what is here is written."]
+    assert cautions() == ["Only 10 of this session's 100 messages are here, and only they are written."]
 
 
 def test_an_export_that_fails_is_told_in_a_sentence(

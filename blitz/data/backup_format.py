@@ -235,13 +235,15 @@ class BackupReader:
     words: ClassVar[str] = "backup"
     """What people call such a file."""
     members: ClassVar[frozenset[str]] = frozenset(("header", "manifest", "store", "file", "keys", "reads", "block"))
-    largest_bytes: ClassVar[int | None] = None
-    """What a member may have; None: as much as the file has."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.done_bytes = 0
         """How far it has been read."""
+
+    def largest_bytes(self, name: str) -> int | None:
+        """Return what a member of that name may have; None: as much as the file has."""
+        return None
 
     def parts(self) -> Iterator[SavedPart]:
         """Return what is in the file, each part checked by itself; the last one is the manifest.
@@ -293,7 +295,8 @@ class BackupReader:
                 is_file = member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.issparse()
                 if not is_file or member.size < 0 or member.offset < end:
                     raise self._damaged(f"{member.name!r} in it is not a file")
-                if self.largest_bytes is not None and member.size > self.largest_bytes:
+                largest = self.largest_bytes(member.name)
+                if largest is not None and member.size > largest:
                     raise self._damaged(f"{member.name!r} in it is too large")
                 end = member.offset_data + member.size
                 content = tar.extractfile(member)

@@ -6,7 +6,8 @@ cache as it was.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,11 @@ from sqlalchemy import Select, Update, delete, func, select, update
 
 from blitz.data.blocks import MessageBlock
 from blitz.data.definition_versions import DefinitionVersions
-from blitz.data.models import DefinitionVersion, Session, SessionCopy
+from blitz.data.models import DefinitionVersion, Session, SessionCopy, StoredBlock
 from blitz.data.pending_exports import PendingExports
 from blitz.data.records import SessionRecord
 from blitz.data.session_list import find_copy
-from blitz.errors import CacheError
+from blitz.errors import BlockError, CacheError
 
 if TYPE_CHECKING:
     from blitz.data.import_times import TimeUnit
@@ -104,6 +105,22 @@ class ImportedSessions(PendingExports, DefinitionVersions):
         """Whether all of a session is here."""
         with self._reading() as db:
             return bool(db.scalar(select(Session.available).where(Session.ref_id == session_id)))
+
+    def kept_messages(self, session_id: int, started_ms: int) -> list[Iterator[MessageBlock]]:
+        """Return the messages of each copy of a session, whole or not; blocks that are damaged are left out."""
+        copies = select(SessionCopy.id).where(
+            SessionCopy.session_ref_id == session_id, SessionCopy.started_ms == started_ms
+        )
+        with self._reading() as db:
+            return [self._readable_blocks(session_id, copy_id) for copy_id in db.scalars(copies).all()]
+
+    def _readable_blocks(self, session_id: int, copy_id: int) -> Iterator[MessageBlock]:
+        query = select(StoredBlock.id).where(StoredBlock.copy_id == copy_id).order_by(StoredBlock.grid_index)
+        with self._reading() as db:
+            row_ids = db.scalars(query).all()
+        for row_id in row_ids:
+            with suppress(BlockError):
+                yield self._read_block(session_id, row_id)
 
     def saved_versions(self, session_id: int) -> list[dict[str, Any]]:
         """Return the corrected definitions of a downloaded session, for a session file."""

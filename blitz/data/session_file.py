@@ -8,72 +8,39 @@ larger than it should be is read.
 
 import contextlib
 import dataclasses
-import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any, Final
-
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from typing import Final
 
 from blitz.data.backup_format import (
-    BackupReader,
     BackupWriter,
     Manifest,
     SavedBlock,
-    SavedPart,
     SavedRecord,
-    SavedSession,
     SessionDigest,
     StoreSnapshot,
-    digest,
 )
-from blitz.data.block_sizes import unpacked_bytes
-from blitz.data.blocks import GRID_MESSAGES, MessageBlock
-from blitz.data.board_definition import BoardDefinition
+from blitz.data.blocks import MessageBlock
 from blitz.data.database_client import DatabaseClient
 from blitz.data.export_file import replacing
 from blitz.data.records import SessionRecord
+from blitz.data.session_comparing import first_difference
+from blitz.data.session_file_reading import (
+    BLOCK_BYTES,
+    Progress,
+    SavedVersion,
+    SessionFile,
+    SessionFileReader,
+    described,
+    file_size,
+    verified,
+)
 from blitz.errors import BackupError, BlitzError, BlockError, DownloadCancelled, ImportFileError
 
-Progress = Callable[[int, int], None]
-
-_DEFINITIONS: Final = TypeAdapter(dict[int, BoardDefinition])
-
 SUFFIX: Final = ".blitz"
-_BLOCK_BYTES: Final = 1 << 26
-"""Larger runs of messages are cut when they are written."""
-_LARGEST_BYTES: Final = 1 << 28
-"""What a member may have, packed or unpacked: four times what is written."""
-_BESIDE_RAW: Final = 64
-"""More than what a message takes in a block besides its bytes."""
 _BLOCKS_AT_ONCE: Final = 4
-
-
-class SavedVersion(BaseModel):
-    """Corrected definitions of the session, as :class:`~blitz.data.models.DefinitionVersion` keeps them."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    number: int = Field(ge=1, lt=1 << 31)
-    created_ms: int = Field(ge=0, lt=250_000_000_000_000)
-    who: str = ""
-    reason: str = ""
-    definitions: str
-
-
-class SessionFile(BaseModel):
-    """What is in a session file, besides its messages.
-
-    :param store_id: of the store that recorded the session; empty where that is not known.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    store_id: str = ""
-    record: SessionRecord
-    versions: tuple[SavedVersion, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,10 +85,14 @@ def pack_session(
     with replacing(path) as part:
         with part.open("wb") as file:
             manifest = _write(
-                BackupWriter(file, installed_version("blitz"), _Reader.kind), saved, blocks, progress, is_cancelled
+                BackupWriter(file, installed_version("blitz"), SessionFileReader.kind),
+                saved,
+                blocks,
+                progress,
+                is_cancelled,
             )
             file.flush()
-        if _verified(part)[1] != manifest:
+        if verified(part)[1] != manifest:
             raise BackupError(f"{path} does not read back as it was written. Check that disk, or name another place.")
     return path
 
@@ -133,7 +104,7 @@ def verify_session_file(path: Path, progress: Progress | None = None) -> Session
     :raises ImportFileError: if it is damaged, cut short, no session file, or was made by a newer Blitz.
     """
     with _refusing(path):
-        return _verified(path, progress)[0]
+        return verified(path, progress)[0]
 
 
 def unpack_session(
@@ -141,25 +112,28 @@ def unpack_session(
 ) -> Unpacked:
     """Bring the session of a file into a cache; the file is verified wholly first.
 
-    A session that no server has, such as an imported one, gets an id of its own in this cache.
+    A session that no server has, such as an imported one, or of which nobody knows the server, gets an id of its own in
+    a cache that belongs to a store. A copy that the cache has is never replaced by one that differs from it.
 
     :param cache: of the store that recorded the session, or a new one, which then belongs to that store.
     :param as_guest: give a session of another store an id of its own in this cache, instead of refusing it.
     :param progress: called with (bytes read, bytes in all); the file is read twice.
-    :raises ImportFileError: if the file is not whole, or the cache has another session with this id.
+    :raises ImportFileError: if the file is not whole, or the cache has another session with this id, or other messages
+        of this one.
     :raises CacheMismatch: if the cache belongs to another store.
     """
-    total = 2 * _size(path)
+    total = 2 * file_size(path)
     with _refusing(path):
-        saved, manifest = _verified(path, None if progress is None else lambda done, _: progress(done, total))
+        saved, manifest = verified(path, None if progress is None else lambda done, _: progress(done, total))
         record = saved.record
-        is_guest = record.id < 0 or (as_guest and cache.store_id not in (None, saved.store_id))
+        is_of_another = cache.store_id not in (None, saved.store_id)
+        is_guest = record.id < 0 or (is_of_another and (as_guest or not saved.store_id))
         if not is_guest and saved.store_id:
             cache.bind_store(saved.store_id)
-        found = _found(cache, record, is_guest)
+        found = _found(cache, record, is_guest, lambda: SessionFileReader(path, manifest).blocks())
         if found is not None:
             return Unpacked(found, was_there=True)
-        reader = _Reader(path, manifest)
+        reader = SessionFileReader(path, manifest)
         blocks = _told(reader, progress, total)
         if is_guest:
             record = _unpack_aside(cache, record, blocks, manifest)
@@ -169,53 +143,6 @@ def unpack_session(
             cache.finish_download(record)
         cache.add_saved_versions(record.id, [saved_version.model_dump() for saved_version in saved.versions])
         return Unpacked(cache.session_record(record.id), was_there=False)
-
-
-class _Reader(BackupReader):
-    """Reads session files, which may have been made to do harm.
-
-    :param manifest: what the file says of itself, once that is known.
-    """
-
-    kind = "blitz session"
-    words = "session file"
-    members = frozenset(("header", "record", "block", "manifest"))
-    largest_bytes = _LARGEST_BYTES
-
-    def __init__(self, path: Path, manifest: Manifest | None = None) -> None:
-        super().__init__(path)
-        self._room_bytes = _LARGEST_BYTES if manifest is None else _unpacked_limit(manifest)
-        self._is_limited = manifest is not None
-
-    def session_parts(self) -> Iterator[SavedPart | SavedRecord]:
-        """Return what is in the file, each part checked by itself; the last one is the manifest."""
-        return self._parts()
-
-    def blocks(self) -> Iterator[MessageBlock]:
-        """Return the messages."""
-        return (part.block for part in self._parts() if isinstance(part, SavedBlock))
-
-    def decoded(self, content: bytes) -> MessageBlock:
-        """Read a block, unless it would take more memory than the file says."""
-        size = unpacked_bytes(content)
-        if size > _LARGEST_BYTES or (self._is_limited and size > self._room_bytes):
-            raise self._damaged("it holds more than it says")
-        self._room_bytes -= size
-        return super().decoded(content)
-
-    def manifest(self) -> Manifest:
-        """Return what stands at the end of the file, without looking at what stands before."""
-        for part in _HeadReader(self.path).session_parts():
-            if isinstance(part, Manifest):
-                return part
-        raise AssertionError("the last part is the manifest")
-
-
-class _HeadReader(_Reader):
-    """Passes over the blocks."""
-
-    def decoded(self, content: bytes) -> MessageBlock:
-        return MessageBlock.from_reads(0, 0, [])
 
 
 def _write(
@@ -242,7 +169,7 @@ def _write(
         blitz_version=installed_version("blitz"),
         created_at=datetime.now(UTC),
         store=StoreSnapshot(store_id=saved.store_id, schema_version=0, session_last=0, sessions=(session_id,)),
-        sessions=(_saved(session_id, whole, content, saved.record),),
+        sessions=(described(session_id, whole, content, saved.record),),
     )
     writer.finish(manifest)
     return manifest
@@ -250,7 +177,7 @@ def _write(
 
 def _cut(block: MessageBlock) -> Iterator[MessageBlock]:
     """Cut a block into such as are not too large."""
-    if len(block) > 1 and int(block.bytes_and_offsets()[1][-1]) > _BLOCK_BYTES:
+    if len(block) > 1 and int(block.bytes_and_offsets()[1][-1]) > BLOCK_BYTES:
         middle = block.first_seq + len(block) // 2
         yield from _cut(block.between(block.first_seq, middle))
         yield from _cut(block.between(middle, block.next_seq))
@@ -258,94 +185,24 @@ def _cut(block: MessageBlock) -> Iterator[MessageBlock]:
         yield block
 
 
-def _verified(path: Path, progress: Progress | None = None) -> tuple[SessionFile, Manifest]:
-    """Read all of a file and compare it with what it says of itself."""
-    total = _size(path)
-    manifest = _Reader(path).manifest()
-    reader = _Reader(path, manifest)
-    content = b""
-    session_id: int | None = None
-    whole = SessionDigest()
-    for part in reader.session_parts():
-        if isinstance(part, SavedRecord):
-            if session_id is not None:
-                raise BackupError(f"The session file {path} is damaged: it holds several sessions. Use another one.")
-            session_id, content = part.session_id, part.content
-        elif isinstance(part, SavedBlock):
-            if part.block.session_id != session_id or len(part.block) > GRID_MESSAGES:
-                raise BackupError(
-                    f"The session file {path} is damaged: it holds messages of none of its sessions. Use another one."
-                )
-            whole.take(part.block)
-        if progress is not None:
-            progress(reader.done_bytes, total)
-    try:
-        saved = SessionFile.model_validate_json(content)
-        _check_words(saved)
-    except (ValueError, RecursionError) as error:
-        raise BackupError(
-            f"The session file {path} is damaged: its session cannot be read. Use another one."
-        ) from error
-    expected = (_saved(saved.record.id, whole, content, saved.record),)
-    if (
-        manifest.sessions != expected
-        or whole.message_count != saved.record.message_count
-        or session_id != saved.record.id
-    ):
-        raise BackupError(
-            f"The session file {path} is damaged: session {saved.record.id} is not whole. Use another one."
-        )
-    return saved, manifest
-
-
-def _check_words(saved: SessionFile) -> None:
-    """See that what is known of the session can be kept and used: one bad number would spoil queries of all sessions.
-
-    :raises ValueError: if not.
-    """
-    numbers = [version.number for version in saved.versions]
-    if len(set(numbers)) != len(numbers):
-        raise ValueError("two versions of the definitions have one number")
-    for version in saved.versions:
-        _DEFINITIONS.validate_json(version.definitions)
-    waiting: list[Any] = [saved.record.model_dump(mode="json")]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            waiting += value.values()
-        elif isinstance(value, list):
-            waiting += value
-        elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
-            raise ValueError("a number has no room")
-
-
-def _saved(session_id: int, whole: SessionDigest, content: bytes, record: SessionRecord) -> SavedSession:
-    return SavedSession(
-        id=session_id,
-        message_count=whole.message_count,
-        byte_count=whole.byte_count,
-        is_running=record.is_running,
-        checksum=whole.checksum,
-        keys_checksum=digest(content),
-    )
-
-
-def _unpacked_limit(manifest: Manifest) -> int:
-    return sum(session.byte_count + _BESIDE_RAW * session.message_count + 4096 for session in manifest.sessions)
-
-
-def _found(cache: DatabaseClient, record: SessionRecord, is_guest: bool) -> SessionRecord | None:
+def _found(
+    cache: DatabaseClient, record: SessionRecord, is_guest: bool, blocks: Callable[[], Iterator[MessageBlock]]
+) -> SessionRecord | None:
     """Return the session if the cache has all of it already.
 
     :param is_guest: it has an id of this cache's own there.
+    :param blocks: begins to read the file's messages.
 
-    :raises ImportFileError: if the cache has another one with its id.
+    :raises ImportFileError: if the cache has another one with its id, or other messages of it.
     """
+    if not is_guest:
+        _check_same(cache, record, blocks)
     for known in cache.session_records():
         is_same = known.started_at == record.started_at and (
             known.id < 0 and known.name == record.name if is_guest else known.id == record.id
         )
-        if is_same and known.message_count >= record.message_count and cache.is_available(known.id):
+        is_here = is_same and known.message_count >= record.message_count and cache.is_available(known.id)
+        if is_here and (not is_guest or first_difference(cache.session_blocks(known.id), blocks()) is None):
             return known
         if not is_guest and known.id == record.id and known.started_ms != record.started_ms:
             here, there = (f"{one.started_at:%Y-%m-%d %H:%M}" for one in (known, record))
@@ -354,6 +211,17 @@ def _found(cache: DatabaseClient, record: SessionRecord, is_guest: bool) -> Sess
                 "another cache file with --cache."
             )
     return None
+
+
+def _check_same(cache: DatabaseClient, record: SessionRecord, blocks: Callable[[], Iterator[MessageBlock]]) -> None:
+    """See that what is here of a session, also of a download that was interrupted, is what the file has of it."""
+    for kept in cache.kept_messages(record.id, record.started_ms):
+        seq = first_difference(kept, blocks())
+        if seq is not None:
+            raise ImportFileError(
+                f"The session {record.id} in the file is not the one in the cache {cache.path}: they differ from "
+                f"message {seq} on. The one that is there was left as it is. Name another cache file with --cache."
+            )
 
 
 def _unpack_aside(
@@ -386,7 +254,7 @@ def _store(cache: DatabaseClient, session_id: int, blocks: Iterator[MessageBlock
         raise ImportFileError("The session file was changed while it was read. Try again.")
 
 
-def _told(reader: _Reader, progress: Progress | None, total: int) -> Iterator[MessageBlock]:
+def _told(reader: SessionFileReader, progress: Progress | None, total: int) -> Iterator[MessageBlock]:
     for block in reader.blocks():
         if progress is not None:
             progress(total // 2 + reader.done_bytes, total)
@@ -401,10 +269,3 @@ def _refusing(path: Path) -> Iterator[None]:
         raise ImportFileError(str(error)) from error
     except BlockError as error:
         raise ImportFileError(f"The session file {path} is damaged: {error}") from error
-
-
-def _size(path: Path) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError as error:
-        raise ImportFileError(f"Cannot read {path}: {(error.strerror or str(error)).lower()}.") from error

@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from blitz.data import session_file
+from blitz.data import session_file, session_file_reading
 from blitz.data.backup_format import BackupReader, digest
 from blitz.data.block_sizes import unpacked_bytes
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
 from blitz.data.database_client import DatabaseClient
-from blitz.data.models import Session, SessionCopy
+from blitz.data.models import Session, SessionCopy, StoredBlock
 from blitz.data.session_file import pack_session, unpack_session, verify_session_file
 from blitz.errors import BackupError, BlockError, CacheMismatch, DownloadCancelled, ImportFileError, SessionNotFound
 
@@ -105,6 +105,83 @@ def test_a_longer_file_replaces_what_was_downloaded_while_the_session_ran(
     assert (unpacked.was_there, unpacked.record.message_count) == (False, 50)
 
 
+class Another:
+    """An example session of which one message is another."""
+
+    def __init__(self, session: Any, seq: int) -> None:
+        self._session, self._seq = session, seq
+        self.record = session.record
+
+    def block(self, first: int, count: int) -> MessageBlock:
+        block: MessageBlock = self._session.block(first, count)
+        messages = block.messages()
+        if first <= self._seq < block.next_seq:
+            messages[self._seq - first] = messages[self._seq - first][:-1] + b"9"
+        return dataclasses.replace(block, raw=pa.array(messages, pa.binary()))
+
+    def fill(self, cache: DatabaseClient, stop: int) -> None:
+        first = cache.begin_download(self.record)
+        for start in range(first, stop, GRID_MESSAGES):
+            cache.store_block(7, self.block(start, min(GRID_MESSAGES, stop - start)))
+        if stop == self.record.message_count:
+            cache.finish_download(self.record)
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+@pytest.mark.parametrize("seq", [0, GRID_MESSAGES + 3])
+def test_a_longer_file_with_other_messages_replaces_nothing(
+    other: DatabaseClient, example: Callable[..., Any], packed: Path, is_whole: bool, seq: int
+) -> None:
+    count = 2 * GRID_MESSAGES
+    Another(example(count if is_whole else count + 20), seq).fill(other, count)
+    before = contents(other)
+    with pytest.raises(ImportFileError, match=r"in the file is not the one in the cache.*: they differ from message"):
+        unpack_session(other, packed)
+    assert contents(other) == before
+
+
+def contents(cache: DatabaseClient) -> list[Any]:
+    """Return all that tables of sessions hold."""
+    return [
+        [{name: value for name, value in vars(row).items() if name[0] != "_"} for row in cache.all(table)]
+        for table in (Session, SessionCopy, StoredBlock)
+    ]
+
+
+def test_a_file_that_is_here_already_in_another_form_is_told(
+    other: DatabaseClient, example: Callable[..., Any], packed: Path
+) -> None:
+    count = 2 * GRID_MESSAGES + 50
+    Another(example(count), 3).fill(other, count)
+    with pytest.raises(ImportFileError, match="they differ from message 0 on"):
+        unpack_session(other, packed)
+
+
+def test_an_interrupted_download_goes_on_from_a_file(
+    cache: DatabaseClient, other: DatabaseClient, example: Callable[..., Any], packed: Path
+) -> None:
+    session = example(2 * GRID_MESSAGES + 50)
+    other.begin_download(session.record)
+    other.store_block(7, session.block(0, GRID_MESSAGES + 7))
+    assert not unpack_session(other, packed).was_there
+    assert [block.checksum for block in other.session_blocks(7)] == [
+        block.checksum for block in cache.session_blocks(7)
+    ]
+
+
+def test_a_session_of_an_unknown_store_gets_an_id_of_its_own(
+    cache: DatabaseClient, other: DatabaseClient, example: Callable[..., Any], tmp_path: Path
+) -> None:
+    example(20).fill(cache)
+    path = pack_session(cache, 7, tmp_path / "run.blitz")
+    assert verify_session_file(path).store_id == ""
+    other.bind_store(STORE_ID)
+    assert unpack_session(other, path).record.id == -1
+    assert unpack_session(other, path).was_there
+    with DatabaseClient() as of_no_store:
+        assert unpack_session(of_no_store, path).record.id == 7
+
+
 def test_what_belongs_elsewhere_is_left_alone(other: DatabaseClient, example: Callable[..., Any], packed: Path) -> None:
     example(10, started_s=1_600_000_000).fill(other)
     with pytest.raises(ImportFileError, match="has another session 7"):
@@ -156,7 +233,7 @@ def test_long_messages_are_cut_into_members_that_are_not_too_large(
     cache: DatabaseClient, other: DatabaseClient, example: Callable[..., Any], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(session_file, "_BLOCK_BYTES", 1000)
+    monkeypatch.setattr(session_file, "BLOCK_BYTES", 1000)
     example(500).fill(cache)
     path = pack_session(cache, 7, tmp_path / "run.blitz")
     assert len(members(path)) > 10
@@ -242,8 +319,8 @@ def test_a_member_that_is_no_plain_file_or_too_large_is_refused(
 
     for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE, tarfile.GNUTYPE_SPARSE):
         _refused(other, write_with(kind), "is not a file|damaged")
-    monkeypatch.setattr(session_file._Reader, "largest_bytes", 1000)
-    _refused(other, packed, "is too large")
+    monkeypatch.setattr(session_file_reading, "_LARGEST_WORDS_BYTES", 1000)
+    _refused(other, packed, "'session_7/record.json' in it is too large")
 
 
 @pytest.mark.parametrize("kind", [b"x", b"L"])

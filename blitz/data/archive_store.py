@@ -15,8 +15,8 @@ import redis
 from blitz.data.archive_plan import Extent
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
 from blitz.data.bulk_reading import ARRIVAL_DTYPE, BUFFER_BYTES, Arrivals, Lane, read_reply
+from blitz.data.store_faults import translated
 from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, StoreKeys
-from blitz.data.store_reader import translated
 
 _LANES = 3
 _REPLIES_AHEAD = 3

@@ -10,13 +10,15 @@ from typing import Any
 
 import hiredis
 import numpy as np
+import pyarrow as pa
 import redis
 from numpy.typing import NDArray
 
 from blitz.data.blocks import GRID_MESSAGES
 from blitz.data.bulk_replies import parse_array
+from blitz.data.store_faults import translated
 from blitz.data.store_keys import QUEUE_SOURCE
-from blitz.data.store_reader import translated
+from blitz.errors import StoreUnavailable
 
 ARRIVAL_DTYPE = np.dtype([("first", "<u8"), ("ns", "<i8"), ("source", "<u2"), ("count", "<u4")])
 """An entry of a session's arrivals, as :data:`blitz.data.store_keys.ARRIVAL` packs it."""
@@ -25,6 +27,8 @@ BUFFER_BYTES = 1 << 20
 """Of a buffer for replies, to begin with."""
 
 _FIRST_COUNT = 1024
+_KEPT_BYTES = 8 << 20
+"""A buffer that grew larger is let go of: most messages are short."""
 
 
 class Lane:
@@ -61,6 +65,12 @@ class Lane:
                 if buffer[max(size - len(self._end), 0) : size] == self._end:
                     return size - len(self._end)
 
+    def release(self) -> None:
+        """Give the connection back, when no question is under way; the next one takes one again."""
+        if self._connection is not None:
+            self.pool.release(self._connection)
+            self._connection = None
+
     def close(self) -> None:
         """Close the connection; the next question opens it again."""
         if self._connection is not None:
@@ -72,12 +82,45 @@ class Lane:
     def _closed_on_error(self) -> Iterator[None]:
         try:
             yield
+        except TimeoutError as error:
+            self.close()
+            raise redis.TimeoutError(str(error)) from error
         except OSError as error:
             self.close()
             raise redis.ConnectionError(str(error) or type(error).__name__) from error
         except BaseException:
             self.close()
             raise
+
+
+class BulkReader:
+    """Reads parts of lists, for several threads at once."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self._client = client
+        self._buffers: list[bytearray] = []
+
+    def elements(self, key: str, start: int, stop: int) -> Any:
+        """Return the elements at start <= position < stop that there are, as an Arrow binary array."""
+        if stop <= start:
+            return pa.array([], pa.binary())
+        try:
+            return self._ask("LRANGE", key, start, stop - 1)
+        except StoreUnavailable as error:
+            if not isinstance(error.__cause__, redis.ConnectionError):
+                raise
+            return self._ask("LRANGE", key, start, stop - 1)  # as the client does it: Redis was started anew
+
+    def _ask(self, *command: Any) -> Any:
+        lane = Lane(self._client.connection_pool)
+        buffer = self._buffers.pop() if self._buffers else bytearray(BUFFER_BYTES)
+        lane.ask(*command)
+        size = lane.receive(buffer)
+        lane.release()
+        reply = read_reply(buffer, size)
+        if len(buffer) <= _KEPT_BYTES:
+            self._buffers.append(buffer)
+        return reply
 
 
 def read_reply(buffer: bytearray, size: int) -> Any:
@@ -108,18 +151,7 @@ class Arrivals:
 
     def columns(self, first: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
         """Return when messages arrived and from which source; those without an entry were queued by programs."""
-        entries = self._covering(first, stop)
-        count = stop - first
-        begins = entries["first"].astype(np.int64) - first
-        starts, stops = np.clip(begins, 0, count), np.clip(begins + entries["count"], 0, count)
-        if len(entries) and starts[0] == 0 and stops[-1] == count and np.array_equal(starts[1:], stops[:-1]):
-            lengths = stops - starts
-            return np.repeat(entries["ns"], lengths), np.repeat(entries["source"], lengths)
-        arrived_ns = np.full(count, self._started_ns, np.int64)
-        source = np.full(count, QUEUE_SOURCE, np.uint16)
-        for begin, end, entry in zip(starts.tolist(), stops.tolist(), entries, strict=True):
-            arrived_ns[begin:end], source[begin:end] = entry["ns"], entry["source"]
-        return arrived_ns, source
+        return arrival_columns(self._covering(first, stop), first, stop, self._started_ns)
 
     def _covering(self, first: int, stop: int) -> NDArray[Any]:
         """Return the entries that messages of this range may belong to; those before it are forgotten."""
@@ -129,7 +161,7 @@ class Arrivals:
             self._position += len(replied)
             self._is_at_end = len(replied) < self._count
             self._count = min(2 * self._count, GRID_MESSAGES)
-            self._entries = np.concatenate([self._entries, np.frombuffer(_bytes(replied), ARRIVAL_DTYPE)])
+            self._entries = np.concatenate([self._entries, np.frombuffer(joined_bytes(replied), ARRIVAL_DTYPE)])
         # Entries follow each other: all that end by here stand before the first one that begins behind here.
         begin = max(int(np.searchsorted(self._entries["first"], first, "right")) - 1, 0)
         self._entries = self._entries[begin:]
@@ -141,7 +173,28 @@ class Arrivals:
         return int(last["first"][0]) + int(last["count"][0]) if len(last) else 0
 
 
-def _bytes(array: Any) -> Any:
+def arrival_columns(
+    entries: NDArray[Any], first: int, stop: int, started_ns: int
+) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
+    """Return when messages arrived and from which source; those without an entry were queued by programs.
+
+    :param entries: those that cover first <= seq < stop, as :data:`ARRIVAL_DTYPE` has them.
+    :param started_ns: when the session began: what queued messages are given.
+    """
+    count = stop - first
+    begins = entries["first"].astype(np.int64) - first
+    starts, stops = np.clip(begins, 0, count), np.clip(begins + entries["count"], 0, count)
+    if len(entries) and starts[0] == 0 and stops[-1] == count and np.array_equal(starts[1:], stops[:-1]):
+        lengths = stops - starts
+        return np.repeat(entries["ns"], lengths), np.repeat(entries["source"], lengths)
+    arrived_ns = np.full(count, started_ns, np.int64)
+    source = np.full(count, QUEUE_SOURCE, np.uint16)
+    for begin, end, entry in zip(starts.tolist(), stops.tolist(), entries, strict=True):
+        arrived_ns[begin:end], source[begin:end] = entry["ns"], entry["source"]
+    return arrived_ns, source
+
+
+def joined_bytes(array: Any) -> Any:
     """Return the bytes of an Arrow binary array end to end."""
     if not len(array):
         return b""

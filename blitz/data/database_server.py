@@ -27,9 +27,10 @@ from blitz.data.session_notes import SessionNotes
 from blitz.data.session_trash import Condition, SessionTrash
 from blitz.data.session_words import SessionWords, checked_fields, checked_tags, encode_fields, encode_tags
 from blitz.data.spool_records import Batch
+from blitz.data.store_faults import translated
 from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, QUEUE_SOURCE, StoreKeys
 from blitz.data.store_placing import place
-from blitz.data.store_reader import StoreReader, not_found, translated
+from blitz.data.store_reader import StoreReader, not_found
 from blitz.data.store_sizes import StoreSizes
 from blitz.data.store_writer import FENCE_SCRIPT, SessionWriter
 from blitz.errors import ConfigError, NoSession, SessionRunning, StoreChanged, StoreInUse, StoreUnavailable

@@ -33,7 +33,7 @@ from blitz.data.store_copying import (
     put_store,
     session_snapshot,
 )
-from blitz.data.store_reader import translated
+from blitz.data.store_faults import translated
 from blitz.errors import BackupError, StoreTooNew, StoreUnavailable
 
 _RENEW_S = 3.0

@@ -24,8 +24,9 @@ from blitz.data.session_words import (
     encode_fields,
     encode_tags,
 )
+from blitz.data.store_faults import translated
 from blitz.data.store_keys import StoreKeys
-from blitz.data.store_reader import in_trash, not_found, translated
+from blitz.data.store_reader import in_trash, not_found
 from blitz.errors import StoreUnavailable
 
 _TRIES: Final = 200

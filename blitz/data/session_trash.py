@@ -11,7 +11,8 @@ from typing import Any, Final, Literal, Protocol
 import redis
 
 from blitz.data.records import SessionRecord
-from blitz.data.store_reader import StoreReader, in_trash, not_found, translated
+from blitz.data.store_faults import translated
+from blitz.data.store_reader import StoreReader, in_trash, not_found
 from blitz.errors import SessionNotFound, SessionRunning
 
 TRASH_SCRIPT: Final = """

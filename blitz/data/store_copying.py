@@ -13,8 +13,9 @@ import numpy as np
 
 from blitz.data.backup_format import SavedBlock, SessionDigest, SessionSnapshot, StoreSnapshot
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
+from blitz.data.store_faults import translated
 from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, StoreKeys
-from blitz.data.store_reader import not_found, translated
+from blitz.data.store_reader import not_found
 
 if TYPE_CHECKING:
     import redis

@@ -12,8 +12,9 @@ import redis
 
 from blitz.data.blocks import Read
 from blitz.data.spool_records import Batch
+from blitz.data.store_faults import translated
 from blitz.data.store_keys import ARRIVAL, QUEUE_SOURCE, StoreKeys
-from blitz.data.store_reader import not_found, translated
+from blitz.data.store_reader import not_found
 
 _VALUES_A_COMMAND = 2000
 

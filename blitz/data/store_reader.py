@@ -4,50 +4,22 @@ Owns how an arrival is found for a message. What is written, and when, is the bu
 :mod:`blitz.data.database_server` and :mod:`blitz.data.store_writer`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 import redis
+from numpy.typing import NDArray
 
 from blitz.data.blocks import MessageBlock
+from blitz.data.bulk_reading import ARRIVAL_DTYPE, BulkReader, arrival_columns, joined_bytes
 from blitz.data.markers import present_markers, split_entries
 from blitz.data.records import Account, Gap, SessionRecord, Source
-from blitz.data.room import explain_refusal
 from blitz.data.session_words import decode_fields, decode_tags
-from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, QUEUE_SOURCE, StoreKeys
-from blitz.errors import ArchiveError, SessionNotFound, StoreUnavailable
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn Redis' errors into ours."""
-    try:
-        yield
-    except redis.RedisError as error:
-        reason = reason_of(error)
-        explained = explain_refusal(reason)
-        if explained is not None:
-            raise StoreUnavailable(f"{explained} (Redis says: {reason}.)") from error
-        raise StoreUnavailable(f"Cannot use Redis: {reason}. Is it running?") from error
-
-
-def reason_of(error: Exception) -> str:
-    """Return why Redis did not do what it was asked, without a full stop; its own words where they are clear.
-
-    >>> reason_of(redis.TimeoutError("Timeout reading from socket"))
-    'it does not answer'
-    >>> reason_of(redis.ConnectionError("Error while reading from redis.sock : (104, 'Connection reset by peer')"))
-    'the connection broke'
-    """
-    if isinstance(error, redis.TimeoutError | TimeoutError):
-        return "it does not answer"
-    if isinstance(error, ConnectionResetError | BrokenPipeError) or str(error).startswith("Error while "):
-        return "the connection broke"
-    return str(error).rstrip(".")
+from blitz.data.store_faults import translated
+from blitz.data.store_keys import MILLISECOND_NS, StoreKeys
+from blitz.errors import ArchiveError, SessionNotFound
 
 
 def not_found(session_id: int) -> SessionNotFound:
@@ -98,6 +70,7 @@ class StoreReader:
         self._redis = client
         self.keys = keys
         self._read_archive = read_archive
+        self._bulk = BulkReader(client)
 
     def records(self, session_ids: Sequence[int], *, is_complete: bool) -> list[SessionRecord]:
         """Return sessions in the given order.
@@ -183,19 +156,17 @@ class StoreReader:
         """
         first = max(first, 0)
         while True:
-            border, raw, started, is_trashed = self._range(session_id, first, count)
+            border, started, is_trashed = self._beginning(session_id)
             if started is None:
                 raise not_found(session_id)
             if is_trashed and not even_in_trash:
                 raise in_trash(session_id)
             begin = max(first, border) if count > 0 else first
-            arrived_ns = np.full(len(raw), int(started) * MILLISECOND_NS, np.int64)
-            source = np.full(len(raw), QUEUE_SOURCE, np.uint16)
             try:
-                for entry in self._arrivals(session_id, begin, begin + len(raw)):
-                    start, stop = max(entry[0] - begin, 0), max(entry[0] + entry[3] - begin, 0)
-                    arrived_ns[start:stop], source[start:stop] = entry[1], entry[2]
-                block = MessageBlock(session_id, begin, arrived_ns, source, pa.array(raw, pa.binary()), store_id)
+                raw = self._bulk.elements(self.keys.messages(session_id), begin - border, first + count - border)
+                entries = self._arrivals(session_id, begin, begin + len(raw))
+                columns = arrival_columns(entries, begin, begin + len(raw), int(started) * MILLISECOND_NS)
+                block = MessageBlock(session_id, begin, *columns, raw, store_id)
                 if first < border and count > 0:
                     archived = self._read_archive(session_id, first, min(border, first + count))
                     block = MessageBlock.concatenate([archived, block]) if len(block) else archived
@@ -205,7 +176,7 @@ class StoreReader:
                 if self._is_unmoved(session_id, border):
                     raise
                 continue
-            # It may have been deleted, or the border have moved, before the arrivals were read.
+            # It may have been deleted, or the border have moved, before all was read.
             if self._is_unmoved(session_id, border):
                 return block
 
@@ -223,6 +194,17 @@ class StoreReader:
             except ArchiveError:
                 if self._is_unmoved(session_id, border):
                     raise
+
+    def _beginning(self, session_id: int) -> tuple[int, bytes | None, bool]:
+        """Return where Redis' messages begin, the session's start, and whether it is in the trash."""
+        keys = self.keys
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.get(keys.first(session_id))
+        pipeline.get(keys.start(session_id))
+        pipeline.hexists(keys.meta(session_id), "trashed_at")
+        with translated():
+            first, started, is_trashed = pipeline.execute()
+        return int(first or 0), started, bool(is_trashed)
 
     def _range(self, session_id: int, first: int, count: int) -> tuple[int, list[bytes], bytes | None, bool]:
         """Return, as of one moment, where Redis' messages begin and which of those that are wanted are there.
@@ -253,36 +235,48 @@ class StoreReader:
             first, exists = pipeline.execute()
         return bool(exists) and int(first or 0) == border
 
-    def _arrivals(self, session_id: int, first: int, stop: int) -> list[tuple[int, int, int, int]]:
-        """Return the reads that cover first <= seq < stop, found by bisection: each is (seq, ns, source, count)."""
+    def _arrivals(self, session_id: int, first: int, stop: int) -> NDArray[Any]:
+        """Return the reads that cover first <= seq < stop, as :data:`ARRIVAL_DTYPE` has them."""
         key = self.keys.arrivals(session_id)
-        length = int(self._execute("LLEN", key))
-        if stop <= first or not length:
-            return []
+        length = int(self._execute("LLEN", key)) if first < stop else 0
+        if not length:
+            return np.empty(0, ARRIVAL_DTYPE)
 
         def first_seq(position: int) -> int:
             entry = self._execute("LINDEX", key, position)
             if entry is None:
                 raise _ListMovedError
-            return int(ARRIVAL.unpack(entry)[0])
+            return int(np.frombuffer(entry, ARRIVAL_DTYPE)["first"][0])
 
-        def last_at_or_before(seq: int, low: int) -> int:
-            high = length
-            while high - low > 1:
-                middle = (low + high) // 2
-                if first_seq(middle) <= seq:
-                    low = middle
-                else:
-                    high = middle
-            return low
-
-        low = last_at_or_before(first, 0)
-        high = last_at_or_before(stop - 1, low)
-        return [ARRIVAL.unpack(entry) for entry in self._execute("LRANGE", key, low, high)]
+        low = _last_at_or_before(first_seq, first, 0, length)
+        high = _last_at_or_before(first_seq, stop - 1, low, length)
+        return np.frombuffer(joined_bytes(self._bulk.elements(key, low, high + 1)), ARRIVAL_DTYPE)
 
     def _execute(self, *command: Any) -> Any:
         with translated():
             return self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
+
+
+def _last_at_or_before(first_seq: Callable[[int], int], seq: int, low: int, high: int) -> int:
+    """Return the last position from ``low`` to below ``high`` whose entry begins at ``seq`` or before; else ``low``.
+
+    Reads hold about as many messages each, so that the place is guessed from what is known beside it; each third guess
+    is the middle, lest it should take long where they do not.
+    """
+    guesses = 0
+    low_seq, high_seq = 0, 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        if guesses % 3 and low_seq < high_seq:
+            share = (seq - low_seq) / (high_seq - low_seq)
+            middle = min(max(low + int(share * (high - low)), low + 1), high - 1)
+        guesses += 1
+        found = first_seq(middle)
+        if found <= seq:
+            low, low_seq = middle, found
+        else:
+            high, high_seq = middle, found
+    return low
 
 
 def _rows(meta: dict[str, str], start: str, kind: type[Any], order: Callable[[Any], int]) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from blitz.data.store_reader import translated
+from blitz.data.store_faults import translated
 from blitz.errors import StoreError, StoreTooNew
 
 if TYPE_CHECKING:

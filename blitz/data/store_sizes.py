@@ -10,8 +10,8 @@ from typing import Any
 
 import redis
 
+from blitz.data.store_faults import translated
 from blitz.data.store_keys import StoreKeys
-from blitz.data.store_reader import translated
 
 _ENTRIES_SAMPLED = 20
 

@@ -14,8 +14,8 @@ import hiredis
 import redis
 
 from blitz.data.blocks import Read
+from blitz.data.store_faults import reason_of
 from blitz.data.store_keys import ARRIVAL, StoreKeys
-from blitz.data.store_reader import reason_of
 from blitz.errors import NoSession, StoreUnavailable
 
 log = logging.getLogger(__name__)

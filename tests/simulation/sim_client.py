@@ -17,13 +17,15 @@ from blitz.data.database_server import DatabaseServer
 
 
 class SimConnection:
-    """As much of redis-py's connection as the writer uses."""
+    """As much of redis-py's connection as the writer uses, and of its socket as bulk reading does."""
 
     def __init__(self, store: SimStore) -> None:
         self._store = store
         self._session = Session()
         self._replies: list[Any] = []
         self._lost: redis.RedisError | None = None
+        self._sock = self
+        self._unread = b""
 
     def send_packed_command(self, packed: Sequence[bytes]) -> None:
         commands = parse(packed)
@@ -48,8 +50,26 @@ class SimConnection:
             raise reply
         return reply
 
+    def recv_into(self, buffer: memoryview) -> int:
+        if not self._unread and self._replies:
+            self._unread = _packed(self._replies.pop())
+        if not self._unread:
+            raise TimeoutError if isinstance(self._lost, redis.TimeoutError) else ConnectionResetError
+        piece, self._unread = self._unread[: len(buffer)], self._unread[len(buffer) :]
+        buffer[: len(piece)] = piece
+        return len(piece)
+
     def disconnect(self) -> None:
-        self._session, self._replies, self._lost = Session(), [], None
+        self._session, self._replies, self._lost, self._unread = Session(), [], None, b""
+
+
+def _packed(reply: Any) -> bytes:
+    """Return a reply as it comes over the network."""
+    if isinstance(reply, bytes):
+        return b"$%d\r\n%s\r\n" % (len(reply), reply)
+    if isinstance(reply, list):
+        return b"*%d\r\n" % len(reply) + b"".join(map(_packed, reply))
+    return f"-{reply}\r\n".encode()
 
 
 class SimPool:

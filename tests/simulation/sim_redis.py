@@ -102,6 +102,9 @@ class SimRedis:
     def _do_ping(self) -> bytes:
         return b"PONG"
 
+    def _do_echo(self, text: bytes) -> bytes:
+        return text
+
     def _do_get(self, key: bytes) -> bytes | None:
         value: bytes | None = self._get(key, bytes)
         return value

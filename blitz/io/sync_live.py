@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from blitz.data.blocks import PREVIEW_ID, MessageBlock
 from blitz.data.database_client import DatabaseClient
 from blitz.data.sync import FETCH_MESSAGES, Fetch, SyncCursor, fetch_next, is_here
-from blitz.errors import BlitzError, CacheError
+from blitz.errors import BlitzError, CacheError, RequestTimeout, ServerBusy, ServerUnreachable, StoreUnavailable
 from blitz.io.connection import AsyncClient
 from blitz.io.sync_threads import run_in_thread
 
@@ -21,6 +21,10 @@ log = logging.getLogger(__name__)
 
 _MOST_WAITING = 4 * FETCH_MESSAGES
 _ATTEMPTS = 5
+"""For a session that has ended, and that the server, which answers, does not give."""
+_AWAY = (ServerUnreachable, RequestTimeout, ServerBusy, StoreUnavailable)
+_LONGEST_WAIT_S = 10.0
+_MOST_DOUBLINGS = 10
 
 
 class LiveCopy:
@@ -50,6 +54,7 @@ class LiveCopy:
         self._ended: deque[int] = deque()
         self._cursor: SyncCursor | None = None
         self._failures = 0
+        self._absences = 0
         self._has_work = asyncio.Event()
         self._has_end = asyncio.Event()
 
@@ -85,11 +90,13 @@ class LiveCopy:
             self._has_work.clear()
             try:
                 await self._work()
-                self._failures = 0
+                self._failures = self._absences = 0
             except BlitzError as error:
                 self._give_up_or_wait(error)
+            # Longer and longer while the server is away; it may be so for the rest of the day.
+            wait_s = min(self._period_s * 2**self._absences, max(self._period_s, _LONGEST_WAIT_S))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._has_end.wait(), self._period_s)
+                await asyncio.wait_for(self._has_end.wait(), wait_s)
             self._has_end.clear()
 
     async def _work(self) -> None:
@@ -157,9 +164,15 @@ class LiveCopy:
             self._waiting_messages -= len(self._waiting.pop())
 
     def _give_up_or_wait(self, error: BlitzError) -> None:
-        """Begin anew where another download has finished the copy; leave a session alone that cannot be had."""
+        """Begin anew where another download has finished the copy; leave a session alone that cannot be had.
+
+        A server that is away is asked until it is back: whoever runs this ends it with the connection.
+        """
         self._cursor = None
-        self._failures += 1
+        if isinstance(error, _AWAY):
+            self._absences, self._failures = min(self._absences + 1, _MOST_DOUBLINGS), 0
+        else:
+            self._absences, self._failures = 0, self._failures + 1
         # The first can be that a download of the same session has ended; a full disk is told once.
         level = logging.WARNING if isinstance(error, CacheError) and self._failures == 2 else logging.DEBUG
         log.log(level, "The running session is not copied into the cache at present: %s", error)

@@ -166,6 +166,23 @@ async def test_server_that_is_away_is_asked_again_and_nothing_is_lost() -> None:
         assert there.numbers() == list(range(60))
 
 
+@pytest.mark.parametrize("has_stored", [True, False])
+async def test_server_that_is_away_for_long_at_stop_is_asked_until_it_is_back(
+    monkeypatch: pytest.MonkeyPatch, has_stored: bool
+) -> None:
+    monkeypatch.setattr(sync_live, "_LONGEST_WAIT_S", 0.02)
+    async with bench(Server(s7=60)) as there:
+        there.copy.take(block(0, 30))
+        if has_stored:
+            await there.wait_for(lambda: there.stored() == 30)
+        there.server.is_away = True
+        there.stop()
+        await there.wait_for(lambda: there.server.refused > 4 * sync_live._ATTEMPTS)
+        there.server.is_away = False
+        await there.wait_for(lambda: there.whole == [7])
+        assert there.numbers() == list(range(60))
+
+
 async def test_download_of_the_running_session_meanwhile_does_not_make_the_copy_begin_again() -> None:
     async with bench(Server(s7=20_000)) as there:
         there.copy.take(block(0, 18_000))

@@ -48,6 +48,8 @@ def verify(
                 verdict = _verify(file, cache, folder, progress)
             told.append({"is_verified": True, **verdict.model_dump()})
             out.line(f"{file}: {_words(verdict)}")
+            if not verdict.sidecar_checked:
+                out.line("Its sidecar is of an older Blitz: whether that was changed cannot be told.")
             if verdict.missing:
                 out.line(f"When it was exported: {verdict.missing}")
         except VerificationError as error:

@@ -69,6 +69,7 @@ class Sidecar(Record):
     definition_version: int | None = Field(default=None, description="0: that of the recording")
     definitions_sha256: str
     raw: tuple[RawBlock, ...] = ()
+    sidecar_sha256: str | None = Field(default=None, description="of all else here; absent in older ones")
 
 
 class Verdict(Record):
@@ -80,6 +81,7 @@ class Verdict(Record):
     blocks: int = Field(description="runs of raw messages that the file was made of")
     raw_checked: bool = Field(description="whether the cache has the same raw messages; else it does not have them")
     missing: str | None = Field(default=None, description="what the file lacks of its session, in words")
+    sidecar_checked: bool = Field(default=True, description="whether the sidecar has a checksum of its own; older: no")
 
 
 def sidecar_path(path: Path) -> Path:
@@ -112,10 +114,21 @@ def write_sidecar(path: Path, sidecar: Sidecar) -> Path:
     :raises ExportError: if it cannot be written.
     """
     place = sidecar_path(path)
-    text = json.dumps(sidecar.model_dump(mode="json", exclude_none=True), ensure_ascii=False, indent=1)
+    document = sidecar.model_dump(mode="json", exclude_none=True, exclude={"sidecar_sha256"})
+    text = json.dumps({**document, "sidecar_sha256": own_sha256(document)}, ensure_ascii=False, indent=1)
     with replacing(place) as part:
         part.write_text(text + "\n", encoding="utf-8")
     return place
+
+
+def own_sha256(document: dict[str, Any]) -> str:
+    """Return the SHA-256 of what stands in a sidecar, as hex digits.
+
+    It is taken over the document without its field ``sidecar_sha256``, as JSON: keys sorted, no spaces, UTF-8.
+    """
+    rest = {key: value for key, value in document.items() if key != "sidecar_sha256"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def read_sidecar(path: Path) -> Sidecar:
@@ -123,12 +136,16 @@ def read_sidecar(path: Path) -> Sidecar:
 
     :raises VerificationError: if there is none, or if it is none.
     """
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[Sidecar, dict[str, Any]]:
     place = sidecar_path(path)
     try:
         document: Any = json.loads(place.read_text(encoding="utf-8"))
         if isinstance(document, dict) and document.get("kind") == _KIND and document.get("version", 0) > _VERSION:
             raise VerificationError(f"{place} was written by a newer Blitz. Install it to verify the file.")
-        return Sidecar.model_validate(document)
+        return Sidecar.model_validate(document), document
     except FileNotFoundError as error:
         raise VerificationError(f"{path} cannot be verified: there is no {place.name} beside it.") from error
     except OSError as error:
@@ -179,7 +196,11 @@ def verify_file(
     :raises VerificationError: saying what differs.
     """
     path = path.expanduser().absolute()
-    sidecar = read_sidecar(path)
+    sidecar, document = _read(path)
+    if sidecar.sidecar_sha256 is not None and sidecar.sidecar_sha256 != own_sha256(document):
+        raise VerificationError(
+            f"{sidecar_path(path)} was changed since it was written: nothing that it says of {path.name} is certain."
+        )
     try:
         size = path.stat().st_size
         sha256 = file_sha256(path) if size == sidecar.size else ""
@@ -206,6 +227,7 @@ def verify_file(
         blocks=len(sidecar.raw),
         raw_checked=is_there and bool(sidecar.raw),
         missing=sidecar.missing,
+        sidecar_checked=sidecar.sidecar_sha256 is not None,
     )
 
 

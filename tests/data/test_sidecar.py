@@ -93,6 +93,41 @@ def test_changed_definitions_in_the_sidecar_are_told(exported: Path) -> None:
         verify_file(exported)
 
 
+def test_any_change_of_the_sidecar_is_told(exported: Path) -> None:
+    place = sidecar_path(exported)
+    text = place.read_text("utf-8")
+    for before, after in [
+        ('"name": "A try"', '"name": "B try"'),
+        ('"rows": ', '"rows": 1'),
+        ('"is_whole": true', '"is_whole": false'),
+        ('"°"', '"K"'),
+        ('"sidecar_sha256": "', '"sidecar_sha256": "0'),
+        ('"kind"', '"more": 1, "kind"'),
+    ]:
+        assert before in text
+        place.write_text(text.replace(before, after, 1), "utf-8")
+        with pytest.raises(VerificationError, match=r"run\.csv\.json was changed since it was written"):
+            verify_file(exported)
+    place.write_text(json.dumps(json.loads(text)), "utf-8")  # how it is laid out does not matter
+    assert verify_file(exported).sidecar_checked
+
+
+def test_the_hash_of_a_sidecar_is_taken_as_it_is_described(exported: Path) -> None:
+    document = json.loads(sidecar_path(exported).read_text("utf-8"))
+    told = document.pop("sidecar_sha256")
+    content = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    assert told == hashlib.sha256(content).hexdigest()
+
+
+def test_a_sidecar_of_an_earlier_version_still_verifies(cache: DatabaseClient, exported: Path) -> None:
+    document = json.loads(sidecar_path(exported).read_text("utf-8"))
+    for field in ("sidecar_sha256", "is_whole"):
+        del document[field]
+    sidecar_path(exported).write_text(json.dumps(document), "utf-8")
+    verdict = verify_file(exported, cache)
+    assert (verdict.sidecar_checked, verdict.raw_checked, verdict.missing) == (False, True, None)
+
+
 def test_other_raw_messages_are_told(exported: Path, example: Callable[..., Any]) -> None:
     session = example(GRID_MESSAGES + 50)
     session.message = lambda seq: b"temp:0" if seq == GRID_MESSAGES + 7 else type(session).message(session, seq)

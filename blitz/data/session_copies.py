@@ -7,41 +7,22 @@ does the new copy take the older one's place, in one transaction. An interrupted
 import itertools
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
-from sqlalchemy import Select, bindparam, delete, insert, literal, select
+from sqlalchemy import Select, delete, insert, literal, select
 from sqlalchemy.orm import Session as Transaction
 
 from blitz.data import boards
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
+from blitz.data.copy_reading import CopyReading, checked_block
 from blitz.data.models import Category, Session, SessionCopy, StoredBlock
 from blitz.data.records import SessionRecord
-from blitz.data.session_list import ListedSession, SessionList, contiguous_count, find_copy, list_session
-from blitz.errors import BlockError, CacheError, CacheMismatch, SessionNotFound
+from blitz.data.session_list import ListedSession, contiguous_count, find_copy, list_session
+from blitz.errors import BlockError, CacheError, CacheMismatch
 
 log = logging.getLogger(__name__)
 
-_ALONE = 2
-"""So many blocks are read without a thread: looking at a place is no reading of the whole."""
 
-
-_LATEST_SEQ = (1 << 63) - 1
-
-# Put together once: with SQLAlchemy that takes longer than to ask.
-_WHOLE_COPY = select(SessionCopy.id).where(SessionCopy.session_ref_id == bindparam("session"), SessionCopy.is_whole)
-_PLACES = (
-    select(StoredBlock.id, StoredBlock.first_seq)
-    .where(
-        StoredBlock.copy_id == bindparam("copy"),
-        StoredBlock.grid_index >= bindparam("grid"),  # by the index; a last block can end before what is wanted
-        StoredBlock.first_seq + StoredBlock.count > bindparam("first"),
-        StoredBlock.first_seq < bindparam("stop"),
-    )
-    .order_by(StoredBlock.grid_index)
-)
-
-
-class SessionCopies(SessionList):
+class SessionCopies(CopyReading):
     """The part of the cache that downloads write and views read."""
 
     def begin_download(self, session: SessionRecord) -> int:
@@ -131,57 +112,6 @@ class SessionCopies(SessionList):
             copy.is_whole, copy.record = True, session.model_dump_json()
             row.available, row.is_gone = True, False
             _add_categories(db, boards.channel_labels(session.sources).values())
-
-    def session_blocks(self, session_id: int, first: int = 0, stop: int | None = None) -> Iterator[MessageBlock]:
-        """Iterate over a downloaded session's messages from seq ``first`` up to, not including, ``stop``.
-
-        Blocks are read one by one, as they are asked for, in long sessions one ahead; no transaction stays open
-        between.
-
-        :raises SessionNotFound: at once, if the session is not downloaded.
-        :raises BlockError: while iterating, at a block that is damaged.
-        :raises CacheError: while iterating, if the copy was replaced or deleted meanwhile.
-        """
-        with self._reading() as db:
-            copy_id = db.scalar(_WHOLE_COPY, {"session": int(session_id)})
-            if copy_id is None:
-                raise SessionNotFound(f"Session {session_id} is not in the cache. Download it first.")
-            wanted = {"copy": copy_id, "grid": first // GRID_MESSAGES, "first": first, "stop": _LATEST_SEQ}
-            if stop is not None:
-                wanted["stop"] = stop
-            rows = [(row_id, first_seq) for row_id, first_seq in db.execute(_PLACES, wanted)]
-        return self._read_blocks(session_id, rows, first, stop)
-
-    def _read_blocks(
-        self, session_id: int, rows: list[tuple[int, int]], first: int, stop: int | None
-    ) -> Iterator[MessageBlock]:
-        next_seq = None
-        for first_seq, block in self._read_ahead(session_id, rows):
-            if next_seq not in (None, first_seq):
-                raise BlockError(_damaged(session_id, first_seq, f"messages from {next_seq} on are missing"))
-            next_seq = block.next_seq
-            yield block.between(first, block.next_seq if stop is None else stop)
-
-    def _read_ahead(self, session_id: int, rows: list[tuple[int, int]]) -> Iterator[tuple[int, MessageBlock]]:
-        """Read blocks; from the third on, the next one is read and checked while the one before is used."""
-        for row_id, first_seq in rows[:_ALONE]:
-            yield first_seq, self._read_block(session_id, row_id)
-        if len(rows) <= _ALONE:
-            return
-        with ThreadPoolExecutor(1, "blitz reading") as reader:
-            coming = reader.submit(self._read_block, session_id, rows[_ALONE][0])
-            for (_, first_seq), behind in zip(rows[_ALONE:], [*rows[_ALONE + 1 :], None], strict=True):
-                block = coming.result()
-                if behind is not None:
-                    coming = reader.submit(self._read_block, session_id, behind[0])
-                yield first_seq, block
-
-    def _read_block(self, session_id: int, row_id: int) -> MessageBlock:
-        with self._reading() as db:
-            row = db.get(StoredBlock, row_id)
-        if row is None:
-            raise CacheError(f"Session {session_id} was deleted or downloaded anew meanwhile. Open it again.")
-        return _decoded(row)
 
     def _check_origin(self, session_id: int, blocks: Sequence[MessageBlock]) -> None:
         bound = self.store_id
@@ -300,18 +230,7 @@ def _stored(copy: SessionCopy, block: MessageBlock) -> dict[str, object]:
 
 
 def _decoded(row: StoredBlock) -> MessageBlock:
-    try:
-        block = MessageBlock.decode(row.body)
-    except BlockError as error:
-        raise BlockError(_damaged(row.session_ref_id, row.first_seq, str(error).rstrip("."))) from error
-    found = (block.session_id, block.first_seq, len(block), block.checksum)
-    if found != (row.session_ref_id, row.first_seq, row.count, row.checksum):
-        raise BlockError(_damaged(row.session_ref_id, row.first_seq, "the block is another one than its row says"))
-    return block
-
-
-def _damaged(session_id: int, seq: int, reason: str) -> str:
-    return f"Session {session_id} is damaged in the cache at seq {seq}: {reason}. Download it again."
+    return checked_block(row.body, row.session_ref_id, row.first_seq, row.count, row.checksum)
 
 
 def _add_categories(db: Transaction, names: Iterable[str]) -> None:

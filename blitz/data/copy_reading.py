@@ -1,0 +1,148 @@
+"""Reading downloaded sessions out of the cache, block after block, the next ones ahead in a thread.
+
+A block is checked whenever it is read. How copies come into the cache stands in :mod:`blitz.data.session_copies`.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, func, select
+
+from blitz.data.blocks import GRID_MESSAGES, MessageBlock
+from blitz.data.models import SessionCopy, StoredBlock
+from blitz.data.session_list import SessionList
+from blitz.errors import BlockError, CacheError, SessionNotFound
+
+_ALONE = 2
+"""So many blocks are read without a thread: looking at a place is no reading of the whole."""
+
+_BLOCKS_AT_ONCE = 4
+_BYTES_AT_ONCE = 1 << 20
+"""Blocks are asked for together up to so many, or so many bytes: to ask takes nearly as long as to decode one."""
+
+_LATEST_SEQ = (1 << 63) - 1
+
+# Put together once: with SQLAlchemy that takes longer than to ask.
+_WHOLE_COPY = select(SessionCopy.id).where(SessionCopy.session_ref_id == bindparam("session"), SessionCopy.is_whole)
+_PLACES = (
+    select(StoredBlock.id, StoredBlock.first_seq, func.length(StoredBlock.body))
+    .where(
+        StoredBlock.copy_id == bindparam("copy"),
+        StoredBlock.grid_index >= bindparam("grid"),  # by the index; a last block can end before what is wanted
+        StoredBlock.first_seq + StoredBlock.count > bindparam("first"),
+        StoredBlock.first_seq < bindparam("stop"),
+    )
+    .order_by(StoredBlock.grid_index)
+)
+_STORED = (
+    select(StoredBlock.body, StoredBlock.session_ref_id, StoredBlock.first_seq, StoredBlock.count, StoredBlock.checksum)
+    .where(StoredBlock.id.in_(bindparam("rows", expanding=True)))
+    .order_by(StoredBlock.grid_index)
+)
+
+
+class _Place(NamedTuple):
+    row_id: int
+    first_seq: int
+    size: int
+
+
+class CopyReading(SessionList):
+    """The part of the cache that views read."""
+
+    def session_blocks(self, session_id: int, first: int = 0, stop: int | None = None) -> Iterator[MessageBlock]:
+        """Iterate over a downloaded session's messages from seq ``first`` up to, not including, ``stop``.
+
+        Blocks are read as they are asked for, in long sessions a few ahead; no transaction stays open between.
+
+        :raises SessionNotFound: at once, if the session is not downloaded.
+        :raises BlockError: while iterating, at a block that is damaged.
+        :raises CacheError: while iterating, if the copy was replaced or deleted meanwhile.
+        """
+        with self._reading() as db:
+            copy_id = db.scalar(_WHOLE_COPY, {"session": int(session_id)})
+            if copy_id is None:
+                raise SessionNotFound(f"Session {session_id} is not in the cache. Download it first.")
+            wanted = {"copy": copy_id, "grid": first // GRID_MESSAGES, "first": first, "stop": _LATEST_SEQ}
+            if stop is not None:
+                wanted["stop"] = stop
+            places = [_Place(*row) for row in db.execute(_PLACES, wanted)]
+        return self._read_blocks(session_id, places, first, stop)
+
+    def _read_blocks(
+        self, session_id: int, places: list[_Place], first: int, stop: int | None
+    ) -> Iterator[MessageBlock]:
+        next_seq = None
+        for place, block in zip(places, self._read_ahead(session_id, places), strict=True):
+            if isinstance(block, BlockError):
+                raise block
+            if next_seq not in (None, place.first_seq):
+                raise BlockError(damaged(session_id, place.first_seq, f"messages from {next_seq} on are missing"))
+            next_seq = block.next_seq
+            yield block.between(first, block.next_seq if stop is None else stop)
+
+    def _read_ahead(self, session_id: int, places: list[_Place]) -> Iterator[MessageBlock | BlockError]:
+        """Read blocks; from the third on, the next ones are read and checked while those before are used."""
+        for place in places[:_ALONE]:
+            yield from self._read_together(session_id, [place])
+        together = list(_together(places[_ALONE:]))
+        if not together:
+            return
+        with ThreadPoolExecutor(1, "blitz reading") as reader:
+            coming = reader.submit(self._read_together, session_id, together[0])
+            for behind in [*together[1:], None]:
+                blocks = coming.result()
+                if behind is not None:
+                    coming = reader.submit(self._read_together, session_id, behind)
+                yield from blocks
+
+    def _read_together(self, session_id: int, places: Sequence[_Place]) -> list[MessageBlock | BlockError]:
+        """Read blocks; in the place of one that is damaged stands what is wrong with it."""
+        with self._reading() as db:
+            rows = db.execute(_STORED, {"rows": [place.row_id for place in places]}).all()
+        if len(rows) != len(places):
+            raise CacheError(f"Session {session_id} was deleted or downloaded anew meanwhile. Open it again.")
+        blocks: list[MessageBlock | BlockError] = []
+        for row in rows:
+            try:
+                blocks.append(checked_block(*row))
+            except BlockError as error:
+                blocks.append(error)
+        return blocks
+
+    def _read_block(self, session_id: int, row_id: int) -> MessageBlock:
+        (block,) = self._read_together(session_id, [_Place(row_id, 0, 0)])
+        if isinstance(block, BlockError):
+            raise block
+        return block
+
+
+def _together(places: Iterable[_Place]) -> Iterator[list[_Place]]:
+    found: list[_Place] = []
+    for place in places:
+        found.append(place)
+        if len(found) >= _BLOCKS_AT_ONCE or sum(each.size for each in found) >= _BYTES_AT_ONCE:
+            yield found
+            found = []
+    if found:
+        yield found
+
+
+def checked_block(body: bytes, session_id: int, first_seq: int, count: int, checksum: str) -> MessageBlock:
+    """Decode a stored block, and see that it is the one that its row says.
+
+    :raises BlockError: if it is damaged, or another one.
+    """
+    try:
+        block = MessageBlock.decode(body)
+    except BlockError as error:
+        raise BlockError(damaged(session_id, first_seq, str(error).rstrip("."))) from error
+    if (block.session_id, block.first_seq, len(block), block.checksum) != (session_id, first_seq, count, checksum):
+        raise BlockError(damaged(session_id, first_seq, "the block is another one than its row says"))
+    return block
+
+
+def damaged(session_id: int, seq: int, reason: str) -> str:
+    """Say that a copy is damaged, and what to do."""
+    return f"Session {session_id} is damaged in the cache at seq {seq}: {reason}. Download it again."

@@ -188,7 +188,7 @@ def file_stem(title: str) -> str:
     """Turn a title into a file's name that every system takes, without its ending.
 
     >>> file_stem("Pump: 40 %")
-    'Pump- 40 -'
+    'Pump- 40'
     """
-    kept = "".join(char if char.isalnum() or char in " -_.,()" else "-" for char in title).strip(" .")
+    kept = "".join(char if char.isalnum() or char in " -_.,()" else "-" for char in title).strip(" .-")
     return kept or "session"

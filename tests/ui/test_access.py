@@ -212,6 +212,7 @@ def test_a_copy_here_of_what_is_in_the_trash_is_said_to_be_one(window: MainWindo
     assert model.index(0, sessions.COPY).data() == "only on this computer"
     feed.trash_listed.emit((make.session(9),))
     assert model.index(0, sessions.COPY).data() == "here, in the trash"
+    assert model.index(0, sessions.NAME).data(Qt.FontRole) is None  # not the last one
     window.sessions_page.select(9)
     window.sessions_page.actions_by_name["delete"].trigger()
     box = open_dialog(window, QMessageBox)

@@ -31,9 +31,14 @@ def test_sessions_whose_markers_have_the_words_come_with_the_answer(
     with qtbot.waitSignal(page.search_requested, timeout=WAIT_MS) as asked:
         page.search.setText("leak")
     assert asked.args == ["leak"]
+    page.search.setText("nowhere")
+    assert page.selected is None
+    page.search.setText("leak")
     assert found(window) == [8]
     feed.sessions_found.emit("leak", frozenset({8, 6}))
     assert found(window) == [6, 8]
+    assert page.selected is not None
+    assert page.selected.id == 8
     feed.sessions_found.emit("lea", frozenset({7}))  # an answer that is late
     assert found(window) == [6, 8]
     with qtbot.waitSignal(page.search_requested, timeout=WAIT_MS):  # what was written may have changed

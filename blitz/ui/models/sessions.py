@@ -107,6 +107,10 @@ class SessionsModel(ColumnsModel):
         """Whether only the cache has the session left."""
         return session_id in self._gone_ids
 
+    def is_last(self, session_id: int) -> bool:
+        """Whether what this computer has of the session is all that there is: not even a trash has more."""
+        return session_id in self._gone_ids and session_id not in self._trashed_ids
+
     def is_trashed(self, session_id: int) -> bool:
         """Whether the session lies in the server's trash."""
         return session_id in self._trashed_ids
@@ -156,14 +160,14 @@ class SessionsModel(ColumnsModel):
     def _font(self, record: SessionRecord, column: int) -> QFont | None:
         """Of what only this computer has, the whole row leans."""
         font = self.number_font if column in (*_NUMBERS, STARTED) else None
-        if self.is_gone(record.id):
+        if self.is_last(record.id):
             font = QFont() if font is None else QFont(font)
             font.setItalic(True)
         return font
 
     def _tip(self, record: SessionRecord, column: int) -> str | None:
         if column == NAME:
-            kept = [self._copy_tip(record)] if self.is_gone(record.id) else []
+            kept = [self.copy_note(record)] if self.is_last(record.id) else []
             return "\n".join([*kept, *([record.notes] if record.notes else []), *own_words(record)]) or None
         if column == STAR:
             kept = "Starred: kept, whatever its age" if record.starred else "Not starred"
@@ -171,7 +175,7 @@ class SessionsModel(ColumnsModel):
         if column == STATE:
             return record.stop_reason or self._text(record, column)
         if column == COPY:
-            return self._copy_tip(record)
+            return self.copy_note(record)
         return self._text(record, column)
 
     def _text(self, record: SessionRecord, column: int) -> str:
@@ -211,10 +215,10 @@ class SessionsModel(ColumnsModel):
             return "here, an older state"
         return "on this computer" if record.id in self._local_ids else "on the server"
 
-    def _copy_tip(self, record: SessionRecord) -> str:
+    def copy_note(self, record: SessionRecord) -> str:
         """Say what a copy's words in the row mean for who might delete it."""
         words = self._copy_text(record)
-        if record.id in self._downloads or record.id in self._trashed_ids or record.id not in self._gone_ids:
+        if not self.is_last(record.id):
             return words
         whose = "The server no longer has this session" if record.id > 0 else "No server has this session"
         part = ", and not all of it came" if record.id in self._older_ids else ""

@@ -40,6 +40,7 @@ from blitz.ui.theme import SPACE, number_font
 from blitz.ui.widgets.table import ProgressDelegate, Table
 
 _SEARCH_WORDS = (
+    "Looks into name, notes, tags, fields, owner, markers and date.\n"
     'Every word must be found, whatever its case and accents.\ntag:warm-up   sample:"brass 4"   owner:ada   starred'
 )
 
@@ -100,7 +101,7 @@ class SessionsPage(QWidget):
         self._asking.setSingleShot(True)
         self._asking.timeout.connect(lambda: self.search_requested.emit(self.search.text()))
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Search name, notes, tags, fields, markers")
+        self.search.setPlaceholderText("Search names, tags, markers…")
         self.search.setToolTip(_SEARCH_WORDS)
         self.search.setMaxLength(SEARCH_LENGTH)
         self.search.setClearButtonEnabled(True)
@@ -181,6 +182,7 @@ class SessionsPage(QWidget):
         """Show these sessions, too, if they are what is looked for now."""
         if words == self.search.text():
             self.proxy.take_found(session_ids)
+            self._select_something()
 
     def search_again(self) -> None:
         """Ask soon for what is looked for: what is written of a session may have changed."""
@@ -191,7 +193,13 @@ class SessionsPage(QWidget):
         self.proxy.search_for(text)
         self._asking.stop()
         self.search_again()
+        self._select_something()
         self._show_hint()
+
+    def _select_something(self) -> None:
+        """Where the selected session is not shown any more, the first one is selected."""
+        if self.selected is None and self.proxy.rowCount():
+            self.table.selectRow(0)
 
     def _show_hint(self) -> None:
         """Say why the table is empty: there is nothing, or nothing of it was found."""
@@ -229,6 +237,8 @@ class SessionsPage(QWidget):
         record = self.selected
         words = [session_title(record), state_words(record), record.stop_reason, record.notes] if record else []
         words += own_words(record) if record else []
+        if record is not None and self.sessions.is_last(record.id):
+            words.insert(1, self.sessions.copy_note(record))
         if record is not None and record.archived_count:
             words.append(f"{format_count(record.archived_count)} messages in the archive")
         if record is not None and self._synchronised_at is not None:

@@ -68,7 +68,7 @@ class PrintingDevice:
     ) -> None:
         self._stopping.set()
         self._thread.join()
-        self._port.pull_out()
+        self._port.close()
 
     @property
     def is_quiet(self) -> bool:

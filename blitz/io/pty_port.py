@@ -1,5 +1,6 @@
 """The device's end of a pseudo terminal that stands for a serial port (Unix only)."""
 
+import contextlib
 import errno
 import os
 import pty
@@ -20,6 +21,7 @@ class PtyPort:
         """Whether somebody had the port open when :meth:`look` was called last."""
         self._link_path = link_path
         self._master: int | None = None
+        self._kept: int | None = None
         self._place = ""
 
     @property
@@ -46,6 +48,7 @@ class PtyPort:
         os.set_blocking(self._master, False)
         self._place = os.ttyname(slave)
         os.close(slave)
+        self._let_go()
         self.is_open = False
         if self._link_path is not None:
             fresh = self._link_path.with_name(f".{self._link_path.name}.{os.getpid()}")
@@ -54,14 +57,25 @@ class PtyPort:
             fresh.replace(self._link_path)
 
     def pull_out(self) -> None:
-        """Close the pty, whoever reads it, and take the link away."""
+        """Close the pty, whoever reads it, and take the link away. Its number is kept until :meth:`close`.
+
+        The system gives a number to the next terminal as soon as nobody has it: a reader that waits for this port would
+        open that one.
+        """
         if self._master is None:
             return
+        with contextlib.suppress(OSError):  # some readers let nobody else open it
+            self._kept = os.open(self._place, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         os.close(self._master)
         self._master = None
         self.is_open = False
         if self._link_path is not None:
             self._link_path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Pull it out, and give its number back."""
+        self.pull_out()
+        self._let_go()
 
     def look(self) -> bool:
         """Find out whether somebody has the port open now."""
@@ -96,6 +110,11 @@ class PtyPort:
     def wait_for_room(self, timeout_ms: int) -> None:
         """Wait until something can be written, but not for longer than that."""
         self._poll(select.POLLOUT, timeout_ms)
+
+    def _let_go(self) -> None:
+        if self._kept is not None:
+            os.close(self._kept)
+            self._kept = None
 
     def _poll(self, event: int, timeout_ms: int) -> int:
         poll = select.poll()

@@ -43,7 +43,7 @@ class ReplayPort:
 
     def close(self) -> None:
         """Take the port away, whoever has it open."""
-        self._port.pull_out()
+        self._port.close()
 
     def play(self, recording: Path, speed: float = 1.0) -> bool:
         """Wait for a reader, then give it what the recorded device sent; return once it has read all of it.

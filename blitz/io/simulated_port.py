@@ -154,6 +154,7 @@ class SimulatedPort:
         self._wake()
         self._thread.join()
         self._thread = None
+        self._port.close()
         os.close(self._wake_read)
         os.close(self._wake_write)
         failure, self._failure = self._failure, None

@@ -66,4 +66,4 @@ def test_a_name_in_dev_counts_for_what_it_leads_to(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="is no serial port"):
             network_rule(tmp_path)(str(tmp_path / "sim1"))
     finally:
-        port.pull_out()
+        port.close()

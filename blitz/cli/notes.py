@@ -89,6 +89,11 @@ def add(
     """Write a marker. Without --at it is put at the present, in the session that is being recorded."""
 
     async def write(client: "AsyncClient") -> "Marker":
+        if at is None and not (await client.session(session_id)).is_running:
+            raise typer.BadParameter(
+                f"session {session_id} is not being recorded: say when it was, with --at and {_TIMES}.",
+                param_hint="--at",
+            )
         begin, end = await _times(client, session_id, at, until)
         return await client.add_marker(session_id, text, begin, end, source)
 

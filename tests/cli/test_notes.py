@@ -34,6 +34,8 @@ def test_markers_and_words_on_the_command_line(shell: Callable[..., str]) -> Non
     assert shell("marker", "list", number) == "No markers. Write one with 'blitz marker add SESSION TEXT'.\n"
     assert shell("marker", "add", number, "pump on") == "Marker 1 is written.\n"
     shell("stop")
+    refusal = shell("marker", "add", number, "late", expect=2)
+    assert f"session {number} is not being recorded: say when it was, with --at and " in refusal
     shell("marker", "add", number, "warm", "--at", "+1.5", "--until", "+2", "--source", "sim1")
     shown = json.loads(shell("marker", "list", number, "--json"))["markers"]
     span = next(marker for marker in shown if marker["id"] == 2)

@@ -19,6 +19,7 @@ from blitz.data.import_times import TimeRule, WrongTimeError, rule_for_text
 from blitz.errors import ImportFileError
 
 _HEAD_BYTES = 1 << 18
+_FEW_LINES = 4
 _BLOCK_BYTES = 1 << 21
 _WIDTH = re.compile(r"CSV parse error: Row #(?P<line>\d+): Expected (?P<wanted>\d+) columns, got (?P<found>\d+)")
 _CELL = re.compile(
@@ -34,6 +35,8 @@ def csv_table(path: Path, options: ImportOptions) -> ImportTable:
     """
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
+        if len(head.splitlines()) < _FEW_LINES:  # of thousands of columns
+            head += file.read(_FEW_LINES * _BLOCK_BYTES)
         is_whole = not file.read(1)
     if not head.strip():
         raise ImportFileError("it is empty")

@@ -71,7 +71,7 @@ def sniff(head: bytes, *, is_whole: bool) -> Dialect:
     if not any(line.strip() for line in lines[first:]):
         raise ImportFileError("it is empty")
     if delimiter is None:
-        delimiter = max(_DELIMITERS, key=lambda one: _fitness(_rows(lines[first:], one)))
+        delimiter = max(_DELIMITERS, key=lambda one: _fitness(lines[first:], one))
     return _layout(encoding, delimiter, lines, first)
 
 
@@ -148,11 +148,20 @@ def _rows(lines: Sequence[str], delimiter: str) -> list[list[str]]:
     try:
         return list(csv.reader(lines, delimiter=delimiter))
     except csv.Error as error:
+        if "field limit" in str(error):
+            raise ImportFileError(
+                f"a heading or cell in it is longer than {csv.field_size_limit()} characters, or a quotation mark is "
+                "never closed"
+            ) from error
         raise ImportFileError(f"it is no table: {error}") from error
 
 
-def _fitness(rows: Sequence[Sequence[str]]) -> tuple[int, int]:
+def _fitness(lines: Sequence[str], delimiter: str) -> tuple[int, int]:
     """Tell how well a delimiter fits: in how many rows, headings included, one width of at least two recurs."""
+    try:
+        rows = _rows(lines, delimiter)
+    except ImportFileError:  # such as a line of thousands of cells, taken for one
+        return 0, 0
     widths = Counter(len(row) for row in rows if len(row) > 1)
     if not widths:
         return 0, 0

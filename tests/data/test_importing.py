@@ -1,5 +1,6 @@
 """Files that are imported: what is read, what is refused, and that the cache never has half of one."""
 
+import csv
 import json
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blitz.data import import_csv
 from blitz.data.boards import SessionDecoder
 from blitz.data.database_client import DatabaseClient
 from blitz.data.export import export_csv, export_session
@@ -228,6 +230,22 @@ def test_a_wrong_file_is_refused_with_the_place_and_the_reason(
     assert "run.csv" in str(refusal.value)
     assert not cache.all(Session).count()
     assert not cache.all(SessionCopy).count()
+
+
+def test_a_line_of_very_many_cells_is_read(imported: Import) -> None:
+    names = [f"temperature sensor {number} of the boiler" for number in range(10_000)]
+    header = ",".join(["time", *names])
+    assert len(header) > max(csv.field_size_limit(), import_csv._HEAD_BYTES)
+    rows = "".join(f"{row},{','.join(str(row + number) for number in range(len(names)))}\n" for row in (1, 2))
+    found = imported(f"{header}\n{rows}")
+    assert list(found) == names
+    assert [value for _, value in found["temperature sensor 9999 of the boiler"]] == [10_000, 10_001]
+
+
+@pytest.mark.parametrize("header", ["time,{long}", '"time,a{long}', "{long}"])
+def test_a_heading_that_is_too_long_is_told(imported: Import, header: str) -> None:
+    with pytest.raises(ImportFileError, match="a heading or cell in it is longer than 131072 characters, or a quota"):
+        imported(header.format(long="x" * 140_000) + "\n1,2\n2,3\n")
 
 
 def test_a_cell_of_very_many_digits_is_refused_at_once(tmp_path: Path) -> None:

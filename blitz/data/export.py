@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from blitz.data.blocks import MessageBlock
 from blitz.data.database_client import DatabaseClient
@@ -24,11 +25,12 @@ from blitz.data.export_formats import FileFormat, Layout, Order, OutputFile, Pre
 from blitz.data.export_missing import missing_sentence
 from blitz.data.export_parts import Contents, Part, message_contents
 from blitz.data.export_rows import row_contents
-from blitz.data.export_spelling import Spelling, spreadsheet_spelling
+from blitz.data.export_spelling import Spelling, local_offsets, repeated_hours, spreadsheet_spelling
 from blitz.data.export_steps import at_steps
 from blitz.data.series_request import Moment, Range, wanted_range
 from blitz.data.sidecar import (
     ExportedColumn,
+    LocalOffset,
     RawBlock,
     Sidecar,
     block_sha256,
@@ -45,6 +47,7 @@ Progress = Callable[[int, int], None]
 SHEET_ROWS = 1_048_576
 """So many rows, the header included, does a spreadsheet program take."""
 SHEET_STEP_S = 1.0
+_LOCAL_FORMATS = (FileFormat.CSV, FileFormat.XLSX)
 
 
 def export_session(
@@ -165,7 +168,20 @@ class _Written:
 
     missing: str = ""
     rows: int = 0
+    times_ns: tuple[int, int] | None = None
     raw: list[RawBlock] = field(default_factory=list)
+
+    def take_times(self, time_ns: NDArray[np.int64]) -> None:
+        """Note from when to when the file goes."""
+        if len(time_ns):
+            known = self.times_ns or (int(time_ns[0]), int(time_ns[0]))
+            self.times_ns = min(known[0], int(time_ns.min())), max(known[1], int(time_ns.max()))
+
+    def local_offsets(self, order: Order) -> list[tuple[int, int]]:
+        """Return by how much the file's local times are ahead of UTC, and since when; empty where they are UTC."""
+        if self.times_ns is None or not order.spelling.is_local or order.format not in _LOCAL_FORMATS:
+            return []
+        return local_offsets(*self.times_ns, order.spelling.zone)
 
 
 def _step_ns(step_s: float | None, preset: Preset) -> int | None:
@@ -212,10 +228,13 @@ def _write(
                 )
             file.write(lines)
             written.rows += rows
+            written.take_times(part.time_ns)
             if raw is not None:
                 written.raw.append(raw)
             if progress is not None:
                 progress(part.done, max(contents.total, part.done))
+    if repeated := repeated_hours(written.local_offsets(order)):
+        order.warn(repeated)
     if order.preset == "spreadsheet" and order.format is FileFormat.CSV and written.rows >= SHEET_ROWS:
         order.warn(
             f"The file has {written.rows} rows, and a spreadsheet program takes {SHEET_ROWS}: choose a longer step, or "
@@ -252,6 +271,10 @@ def _sidecar(
         stop_ns=wanted.stop_ns if wanted.stop_ns != Range().stop_ns else None,
         first=wanted.first,
         count=None if wanted.stop is None else wanted.stop - wanted.first,
+        local_offsets=tuple(
+            LocalOffset(from_s=second, ahead_of_utc_s=offset) for second, offset in written.local_offsets(order)
+        )
+        or None,
         is_whole=not written.missing,
         missing=written.missing or None,
         rows=written.rows,

@@ -1,9 +1,12 @@
 """How a table's times and numbers are spelled: for programs, or for a person's spreadsheet."""
 
+import bisect
 import locale
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +17,7 @@ from blitz.data.csv_times import iso_times
 
 _QUARTER_S = 900
 """Clocks change on the quarter of an hour, and differ by quarters."""
+_QUARTERS_A_DAY = 96
 _setting = threading.Lock()
 
 
@@ -93,6 +97,45 @@ def local_ns(time_ns: NDArray[np.int64], zone: tzinfo | None) -> NDArray[np.int6
     quarters, which = np.unique(time_ns // (_QUARTER_S * 1_000_000_000), return_inverse=True)
     offsets = [_offset_ns(quarter * _QUARTER_S, zone) for quarter in quarters.tolist()]
     return time_ns + np.array(offsets, np.int64)[which]
+
+
+def local_offsets(first_ns: int, last_ns: int, zone: tzinfo | None) -> list[tuple[int, int]]:
+    """Return what local time was ahead of UTC, in seconds, each with the second since 1970 from which it held.
+
+    The first one is told from the beginning of the span.
+
+    >>> from zoneinfo import ZoneInfo
+    >>> local_offsets(1_792_880_000_000_000_000, 1_792_900_000_000_000_000, ZoneInfo("Europe/Berlin"))
+    [(1792880000, 7200), (1792890000, 3600)]
+    """
+    start, last = (time_ns // 1_000_000_000 // _QUARTER_S for time_ns in (first_ns, last_ns))
+    found = [(first_ns // 1_000_000_000, _offset_s(start * _QUARTER_S, zone))]
+    while start < last:
+        stop = min(start + _QUARTERS_A_DAY, last)
+        held = found[-1][1]
+        if _offset_s(stop * _QUARTER_S, zone) != held:
+            quarters = range(start, stop + 1)
+            start += bisect.bisect_left(quarters, True, key=lambda each: _offset_s(each * _QUARTER_S, zone) != held)
+            found.append((start * _QUARTER_S, _offset_s(start * _QUARTER_S, zone)))
+        else:
+            start = stop
+    return found
+
+
+def repeated_hours(offsets: Sequence[tuple[int, int]]) -> str:
+    """Return in a sentence when local times occur twice, because clocks were set back; empty where they never do."""
+    moments = [
+        f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d %H:%M} UTC"
+        for (_, before), (second, after) in pairwise(offsets)
+        if after < before
+    ]
+    if not moments:
+        return ""
+    return f"Clocks were set back at {', '.join(moments)}: local times occur twice there. The column seconds goes on."
+
+
+def _offset_s(second: int, zone: tzinfo | None) -> int:
+    return _offset_ns(second, zone) // 1_000_000_000
 
 
 def _offset_ns(second: int, zone: tzinfo | None) -> int:

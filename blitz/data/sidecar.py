@@ -42,6 +42,13 @@ class ExportedColumn(Record):
     channel: str
 
 
+class LocalOffset(Record):
+    """By how much local time was ahead of UTC, from a moment on."""
+
+    from_s: int = Field(description="since the Unix epoch")
+    ahead_of_utc_s: int
+
+
 class Sidecar(Record):
     """What a file is."""
 
@@ -60,6 +67,7 @@ class Sidecar(Record):
     stop_ns: int | None = None
     first: int = 0
     count: int | None = None
+    local_offsets: tuple[LocalOffset, ...] | None = Field(default=None, description="where times are local")
     is_whole: bool = True
     missing: str | None = Field(default=None, description="in words, where the copy that was exported was not whole")
     rows: int

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 import h5py
@@ -34,6 +35,7 @@ from blitz.data.export_formats import FileFormat
 from blitz.data.export_spelling import Spelling
 from blitz.data.reading_blocks import decoded_blocks
 from blitz.data.records import Gap, Marker, SessionRecord, Source
+from blitz.data.sidecar import sidecar_path
 from blitz.errors import DownloadCancelled, ExportError, SeriesError
 
 STARTED = datetime(2023, 11, 14, 22, 13, 20, 250_000, tzinfo=UTC)
@@ -292,8 +294,6 @@ def test_the_spreadsheet_preset_has_local_time_the_locales_separators_and_a_row_
     cache: DatabaseClient, tmp_path: Path
 ) -> None:
     odd = Odd().fill(cache)
-    from zoneinfo import ZoneInfo
-
     german = Spelling(decimal=",", is_local=True, zone=ZoneInfo("Europe/Berlin"), has_mark=True, is_defused=True)
     path = export_session(cache, 1, tmp_path / "run.csv", preset="spreadsheet", spelling=german)
     content = path.read_bytes()
@@ -312,6 +312,31 @@ def test_the_spreadsheet_preset_has_local_time_the_locales_separators_and_a_row_
     for place in range(4):
         expected = nearest(odd, place, seconds)
         assert same(frame.iloc[:, 2 + place], expected)
+
+
+def test_an_hour_that_occurs_twice_is_told_and_can_be_told_apart(cache: DatabaseClient, tmp_path: Path) -> None:
+    category = cache.get_or_create_category("flow")
+    back_s = 1_792_890_000  # 2026-10-25 01:00 UTC: 03:00 becomes 02:00 again
+    cache.update_session_list([(3, (back_s - 5400) * 1000, (back_s + 5400) * 1000, 7)])
+    for minutes in range(-90, 91, 30):
+        cache.add_reading(3, (back_s + minutes * 60) * 1000, category, minutes)
+    spelling = Spelling(is_local=True, zone=ZoneInfo("Europe/Berlin"))
+    told: list[str] = []
+    path = export_session(cache, 3, tmp_path / "run.csv", preset="spreadsheet", spelling=spelling, warn=told.append)
+    assert told == [
+        "Clocks were set back at 2026-10-25 01:00 UTC: local times occur twice there. The column seconds goes on."
+    ]
+    frame = pd.read_csv(path)
+    assert frame["time_local"].str[11:16].tolist() == ["01:30", "02:00", "02:30", "02:00", "02:30", "03:00", "03:30"]
+    assert frame["seconds"].diff().dropna().tolist() == [1800.0] * 6
+    offsets = json.loads(sidecar_path(path).read_text("utf-8"))["local_offsets"]
+    assert offsets == [
+        {"from_s": back_s - 5400, "ahead_of_utc_s": 7200},
+        {"from_s": back_s, "ahead_of_utc_s": 3600},
+    ]
+    utc = export_session(cache, 3, tmp_path / "utc.csv", warn=told.append)
+    assert "local_offsets" not in json.loads(sidecar_path(utc).read_text("utf-8"))
+    assert len(told) == 1
 
 
 def nearest(odd: Odd, place: int, seconds: Any) -> list[float]:

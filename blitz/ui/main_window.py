@@ -229,6 +229,7 @@ class MainWindow(QMainWindow):
         self.status_line.show_status(status)
         self.boards_page.show_status(status)
         self.notices.show_boards(status.boards)
+        self.notices.show_room(status.room)
         if status.session is not None:
             self.sessions_page.sessions.update(status.session)
         self._show_live_words()

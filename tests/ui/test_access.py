@@ -10,7 +10,7 @@ from PyQt5.QtWidgets import QDialog, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from blitz.data.access_records import WhoRecord
-from blitz.data.records import Role, RoomRecord, StoreRecord
+from blitz.data.records import Notice, Role, RoomRecord, StoreRecord
 from blitz.ui import trash_actions
 from blitz.ui.feed import Connection, ConnectionState, SessionList
 from blitz.ui.main_window import MainWindow
@@ -149,6 +149,31 @@ def test_room_is_said_before_the_start_and_as_a_banner_when_it_is_short(
     assert "the session was stopped" in condition.text
     feed.connection_changed.emit(ConnectionState(Connection.WAITING, "http://x:1"))
     assert window.conditions.conditions == ()
+
+
+def test_what_the_banner_says_of_room_is_no_notice_as_well(window: MainWindow, feed: Any, make: Any) -> None:
+    def notice(text: str) -> None:
+        feed.notice_received.emit(Notice(severity="warning", text=text, time=datetime.now(UTC)))
+
+    def show(text: str) -> None:
+        room = RoomRecord(level="warning" if text else "ok", text=text)
+        feed.status_received.emit(make.status().model_copy(update={"room": room}))
+
+    feed.go_online()
+    advice = "Delete sessions, or put archive_dir on a larger disk."
+    notice(f"The disk of /srv/blitz.d has 1.4 GB left besides the reserve of 512 MB. {advice}")
+    notice("sim1 is silent.")
+    assert len(window.notices.texts) == 2
+    show(f"The disk of /srv/blitz.d has 980 MB left, which lasts for 2 days at the present rate. {advice}")
+    assert window.notices.texts == ["sim1 is silent."]
+    notice(f"The disk of /srv/blitz.d has 230 MB left. {advice}")
+    notice(f"The disk of /mnt/spool has 230 MB left. {advice}")
+    notice(f"No room was left: The disk of /srv/blitz.d is full. {advice}")
+    assert len(window.notices.texts) == 3
+    show("")
+    notice("There is room for messages again.")
+    notice(f"The disk of /srv/blitz.d has 1.4 GB left. {advice}")
+    assert len(window.notices.texts) == 5
 
 
 def test_a_session_says_that_it_was_resumed_and_why_it_was_stopped(window: MainWindow, feed: Any, make: Any) -> None:

@@ -167,8 +167,8 @@ class SessionsModel(ColumnsModel):
 
     def _tip(self, record: SessionRecord, column: int) -> str | None:
         if column == NAME:
-            kept = [self.copy_note(record)] if self.is_last(record.id) else []
-            return "\n".join([*kept, *([record.notes] if record.notes else []), *own_words(record)]) or None
+            note = [self.copy_note(record)] if self.is_last(record.id) else []
+            return "\n".join([*note, *([record.notes] if record.notes else []), *own_words(record)]) or None
         if column == STAR:
             kept = "Starred: kept, whatever its age" if record.starred else "Not starred"
             return f"{kept}. Click to change it."

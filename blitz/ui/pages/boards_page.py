@@ -39,6 +39,7 @@ class BoardsPage(QWidget):
         self.boards.number_font = number_font(self.font())
         self.table = Table(self.boards, OFFLINE)
         self.table.setAccessibleName("Boards")
+        self.table.setTextElideMode(Qt.ElideMiddle)  # what tells two ports apart stands at the end
         self.table.set_widths(100, 170, 190, 100, 184, 76, 96, 100, 150, stretched=ERROR)
         self.table.selectionModel().selectionChanged.connect(self._show_target)
         self.table.activated.connect(self._open_channels)

@@ -1,5 +1,6 @@
 """Notices: what an operator should read stays until it is dismissed, and never stands in the way."""
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,13 +10,14 @@ from PyQt5.QtCore import Qt, QTimer
 from PyQt5.QtGui import QResizeEvent
 from PyQt5.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
-from blitz.data.records import BoardRecord, LinkState, Notice
+from blitz.data.records import BoardRecord, LinkState, Notice, RoomRecord
 from blitz.ui.theme import SPACE
 
 MOST_NOTICES = 100
 ROWS_SHOWN = 3
 _AWAY = (LinkState.AWAY, LinkState.SILENT, LinkState.RELEASED)
 _BACK = (LinkState.READY, LinkState.RECORDING)
+_ROOM = re.compile(r"(?P<what>.+?) (?:has [\d.]+ \w+ left|is full).*?\. (?P<advice>[A-Z].*)", re.DOTALL)
 _NAMES = {"error": "Error", "warning": "Warning", "info": "Note"}
 
 
@@ -35,6 +37,7 @@ class NoticesArea(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rows: list[_Row] = []
+        self._room: tuple[str, str] | None = None
         self._fleeting: list[tuple[float, Notice]] = []
         """Until when, by the monotonic clock, notices stand that go by themselves."""
         # One timer and methods for slots: a slot without an owner outlives a window that is taken apart.
@@ -70,6 +73,8 @@ class NoticesArea(QWidget):
 
     def add(self, notice: Notice, action: NoticeAction | None = None) -> None:
         """Show a notice until it is dismissed."""
+        if self._room is not None and _matter(notice.text) == self._room:
+            return
         same = next((row for row in self._rows if row.notice.text == notice.text), None)
         if same is not None:
             same.repeat(notice)
@@ -95,6 +100,13 @@ class NoticesArea(QWidget):
         if for_ms:
             self._fleeting.append((time.monotonic() + for_ms / 1000, notice))
             self._wait_for_next()
+
+    def show_room(self, room: RoomRecord | None) -> None:
+        """Leave out what the bar of conditions says with newer figures, as long as it does."""
+        self._room = _matter(room.text) if room is not None else None
+        if self._room is not None:
+            for row in [row for row in self._rows if _matter(row.notice.text) == self._room]:
+                self._dismiss(row)
 
     def show_boards(self, boards: Iterable[BoardRecord]) -> None:
         """Mark the warnings of boards that were away and are back: what they say is over."""
@@ -210,3 +222,9 @@ class _Row(QFrame):
             self.setProperty("severity", severity)
             self.style().unpolish(self)
             self.style().polish(self)
+
+
+def _matter(text: str) -> tuple[str, str] | None:
+    """Return of a sentence about room what has how much, and the advice, without the figures."""
+    found = _ROOM.match(text)
+    return None if found is None else (found["what"], found["advice"])

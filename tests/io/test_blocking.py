@@ -74,9 +74,9 @@ def test_closing_from_another_thread_ends_a_waiting_iteration(scripted: Any, clo
 
     thread = threading.Thread(target=follow)
     thread.start()
-    assert received.wait(10)
+    assert received.wait(30)
     (stream if closed_by == "stream" else client).close()
-    thread.join(10)
+    thread.join(30)
     assert not thread.is_alive()
     client.close()
     stream.close()
@@ -92,7 +92,7 @@ def test_closing_while_a_request_is_under_way_ends_it_with_an_error(scripted: An
             deadline.wait(0.01)
         client.close()
         with pytest.raises(RemoteError):
-            waiting.result(10)
+            waiting.result(30)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it has no SIGINT to send")

@@ -108,7 +108,7 @@ class ScriptedBoard:
 
     def __exit__(self, *_: object) -> None:
         os.close(self._slave)
-        self._thread.join(5)
+        self._thread.join(30)
         os.close(self._master)
 
     def _run(self) -> None:
@@ -141,7 +141,7 @@ def linked(port: str, sink: RecordingSink, session: int = PREVIEW_ID, poll_s: fl
         link.stop()
 
 
-def wait_until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+def wait_until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
     deadline_s = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline_s
@@ -152,7 +152,7 @@ def wait_until(condition: Callable[[], object], timeout_s: float = 10.0) -> None
 def test_what_a_board_holds_that_logged_before_the_server_came_is_fetched_not_forgotten(session: int) -> None:
     sink = RecordingSink()
     with SimulatedBoard("08", rate_hz=200, ring=4000, own_power=True, silence_s=0.0, baud=BAUD) as board:
-        with serial.Serial(board.path, timeout=5) as earlier_server:
+        with serial.Serial(board.path, timeout=30) as earlier_server:
             earlier_server.write(protocol.start("08"))
             assert earlier_server.read_until(b"\n") == b"0840\r\n"
         wait_until(lambda: board.generated > 20)
@@ -250,7 +250,7 @@ def test_an_answer_that_is_on_its_way_when_the_link_ends_is_heard_out(asked_befo
 
     with ScriptedBoard(answer) as board, linked(board.path, sink, SESSION) as link:
         link.leaves_logging = True
-        assert is_time.wait(10)
+        assert is_time.wait(30)
         link.stop()
         assert b"0820\n" not in board.asked
         assert sink.messages[SESSION] == sent
@@ -300,7 +300,7 @@ def test_a_link_that_ends_by_a_fault_of_ours_says_so_and_refuses_commands(caplog
     with ScriptedBoard(lambda request: [b"0882\r\n" if request == b"0081\n" else b"0840\r\n"]) as board:
         link = make_link(board.path, sink)
         link.start()
-        assert link.identified.wait(5)
+        assert link.identified.wait(30)
         wait_until(lambda: sink.notices)
         ((severity, text, source),) = sink.notices
         assert (severity, source) == ("error", "bench")
@@ -319,9 +319,9 @@ def test_a_command_in_which_a_link_ends_by_a_fault_of_ours_is_refused_at_once() 
     with ScriptedBoard(lambda request: answers.get(request, [b"0840\r\n"])) as board:
         link = make_link(board.path, sink)
         link.start()
-        assert link.identified.wait(5)
+        assert link.identified.wait(30)
         with pytest.raises(LinkError, match="fault of ours"):
-            link.send(WireCommand(b"0899\n")).result(timeout=5)
+            link.send(WireCommand(b"0899\n")).result(timeout=30)
         with pytest.raises(ZeroDivisionError):
             link.stop()
 
@@ -336,8 +336,10 @@ def test_a_link_that_was_stopped_refuses_commands_at_once() -> None:
             link.send(WireCommand(b"0883\n")).result(timeout=0.5)
 
 
-@pytest.mark.parametrize("count", [16, 17])
-def test_an_answer_with_more_than_sixteen_messages_is_followed_by_the_next_poll_at_once(count: int) -> None:
+@pytest.mark.parametrize(("count", "poll_s"), [(16, 2.0), (17, 60.0)])
+def test_an_answer_with_more_than_sixteen_messages_is_followed_by_the_next_poll_at_once(
+    count: int, poll_s: float
+) -> None:
     message = b"08a0000000640123456789ab0000\r\n"
     sink = RecordingSink()
 
@@ -347,12 +349,12 @@ def test_an_answer_with_more_than_sixteen_messages_is_followed_by_the_next_poll_
         is_long = request == b"08C0\n" and board.asked.count(request) == 2  # the first is no poll yet
         return [message * count, b"0840\r\n"] if is_long else [b"0840\r\n"]
 
-    with ScriptedBoard(answer) as board, linked(board.path, sink, poll_s=1.0):
+    with ScriptedBoard(answer) as board, linked(board.path, sink, poll_s=poll_s):
         wait_until(lambda: board.asked.count(b"08C0\n") > 2)
     assert len(sink.messages[PREVIEW_ID]) == count
     _, long_s, next_s, *_ = [asked_s for asked_s, request in board.requests if request == b"08C0\n"]
     pause_s = next_s - long_s
-    assert pause_s < 0.4 if count > 16 else pause_s > 0.7
+    assert pause_s < 30 if count > 16 else pause_s > 0.7
 
 
 class RecordedChunk(NamedTuple):
@@ -421,9 +423,9 @@ def test_a_real_boards_answers_become_a_session_of_12_bit_values_in_three_channe
         sink = RecordingSink(board.now_ns)
         with linked(board.path, sink, SESSION, poll_s=0.01) as link:
             wait_until(lambda: board.is_exhausted)
-            assert link.send(WireCommand(b"0883\n")).result(10) == "08ff00003d998180600000000000"
+            assert link.send(WireCommand(b"0883\n")).result(30) == "08ff00003d998180600000000000"
             with pytest.raises(CommandRefused, match="error 65"):
-                link.send(WireCommand(b"0899\n")).result(10)
+                link.send(WireCommand(b"0899\n")).result(30)
             link.deliver_to(PREVIEW_ID)
             wait_until(lambda: b"0820\n" in board.asked)
     assert board.asked[:4] == [b"0081\n", b"08C0\n", b"0800\n", b"08C0\n"]

@@ -237,8 +237,8 @@ def test_what_is_no_request_is_refused_with_problem_details(bench: Bench, reques
         assert code(answer_of(connection)) == (400, "invalid")
 
 
-def test_where_all_connections_are_taken_the_one_that_waits_longest_makes_room(bench: Bench) -> None:
-    with contextlib.ExitStack() as stack:
+def test_where_all_connections_are_taken_the_one_that_waits_longest_makes_room() -> None:
+    with running(dataclasses.replace(LIMITS, request_timeout_s=60)) as bench, contextlib.ExitStack() as stack:
         idle = []
         for count in range(1, LIMITS.max_connections + 1):
             idle.append(stack.enter_context(bench.open(b"GET")))

@@ -102,7 +102,7 @@ async def test_a_link_connects_with_token_and_certificate_and_no_log_shows_the_t
     certificate = make_certificate()
     link = serve_with(certificate) + certificate.fingerprint
     scripted.scripts[:] = [status_then_hold]
-    async with AsyncClient(link) as client, client.live() as stream, asyncio.timeout(10):
+    async with AsyncClient(link) as client, client.live() as stream, asyncio.timeout(30):
         assert isinstance(await anext(stream), Event)
     assert {path for path, _ in scripted.requests} == {"/status", "/live"}
     assert {headers["Authorization"] for _, headers in scripted.requests} == {f"Bearer {TOKEN}"}
@@ -148,7 +148,7 @@ async def test_the_certificate_is_compared_again_on_each_reconnect(
     first, second = make_certificate(), make_certificate()
     link = serve_with(first) + first.fingerprint
     scripted.scripts[:] = [status_then_hold]
-    async with AsyncClient(link, max_wait_retry=0.05) as client, client.live() as stream, asyncio.timeout(20):
+    async with AsyncClient(link, max_wait_retry=0.05) as client, client.live() as stream, asyncio.timeout(30):
         await anext(stream)
         await asyncio.to_thread(serve_with, second)
         with pytest.raises(CertificateMismatch, match=second.fingerprint[:16]):

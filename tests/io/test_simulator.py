@@ -14,7 +14,7 @@ import serial
 from blitz.io import protocol
 from blitz.io.simulator import SimulatedBoard, message_number
 
-DEADLINE_S = 5.0
+DEADLINE_S = 20.0
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

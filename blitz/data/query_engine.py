@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from blitz.data.query_scan import Scans
 from blitz.data.unfinished_file import UnfinishedFile
-from blitz.errors import BlitzError, DownloadCancelled, PackageMissing, QueryError
+from blitz.errors import BlitzError, DownloadCancelled, QueryError
 
 T = TypeVar("T")
 Parameters = Sequence[object] | Mapping[str, object]
@@ -275,10 +275,8 @@ def _spill_into(folder: Path) -> UnfinishedFile | None:
 
 
 def _open_engine(spill: Path | None) -> Any:
-    try:
-        import duckdb
-    except ImportError as error:
-        raise PackageMissing('Queries need DuckDB, which is not installed: pip install "blitz[analysis]".') from error
+    import duckdb
+
     settings = {**_CLOSED, "temp_directory": "" if spill is None else str(spill)}
     engine = duckdb.connect(":memory:", config=settings)
     sorting = (f"set {name} = 0" for name in _ALWAYS_SORTED)

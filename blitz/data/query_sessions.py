@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sqlalchemy import and_, func, or_, select
 
 from blitz.data.models import Category, Reading, SessionCopy, StoredBlock
+from blitz.data.optional_packages import optional_package
 from blitz.data.session_overviews import SessionOverviews
-from blitz.errors import PackageMissing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,12 +62,7 @@ class SessionQueries(SessionOverviews):
         :returns: an iterator of Arrow record batches, to be closed. Wrong SQL is told here; what iterating raises is as
             in :meth:`query`.
         """
-        try:
-            import duckdb  # noqa: F401 - asked for here, so that its absence is told before anything is read
-        except ImportError as error:
-            raise PackageMissing(
-                'Queries need DuckDB, which is not installed: pip install "blitz[analysis]".'
-            ) from error
+        optional_package("duckdb", "A query", "blitz[analysis]")  # its absence is told before anything is read
         from blitz.data.query_engine import QueryBatches
         from blitz.data.query_scan import Scans
 

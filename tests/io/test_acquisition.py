@@ -573,6 +573,7 @@ def test_a_session_goes_on_while_redis_is_away_and_is_whole_when_it_is_back(tmp_
         acquisition.devices.scan()
         session = acquisition.start_session()
         wait_until(lambda: acquisition.status().session.message_count > 50)
+        killed_s = time.monotonic()
         redis_server.kill()
         wait_until(lambda: not acquisition.status().store.is_up)
         wait_until(lambda: acquisition.status().store.spooled_messages > 100)
@@ -585,8 +586,9 @@ def test_a_session_goes_on_while_redis_is_away_and_is_whole_when_it_is_back(tmp_
         assert acquisition.session_record(session.id).message_count >= end
         stack.enter_context(running_redis(tmp_path))
         wait_until(lambda: acquisition.status().store.spooling_since is None)
-        assert acquisition.status().store.is_up
-        assert acquisition.status().store.append_ms < 300, "the time away is not the time of an append"
+        away_ms = 1000 * (time.monotonic() - killed_s)
+        wait_until(lambda: acquisition.status().store.is_up)  # who asks for signs of life may see it a little later
+        assert acquisition.status().store.append_ms < away_ms / 2, "the time away is not the time of an append"
         stopped = acquisition.stop_session(None)
         stored = numbers(store.messages(session.id, 0, 100_000))
         assert len(stored) == stopped.message_count > 150

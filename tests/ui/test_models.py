@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 from PyQt5.QtCore import QModelIndex, Qt
+from PyQt5.QtGui import QImage
 from PyQt5.QtTest import QAbstractItemModelTester
+from PyQt5.QtWidgets import QStyledItemDelegate
 from pytestqt.qtbot import QtBot
 
 from blitz.data.sync_progress import Progress
@@ -13,6 +15,7 @@ from blitz.ui.formats import format_duration
 from blitz.ui.live_store import LiveStore
 from blitz.ui.models import boards, sessions, variables
 from blitz.ui.models.last_readings import LastReadingsModel
+from blitz.ui.widgets.table import BAR_HEIGHT, ProgressDelegate, Table
 
 
 @pytest.fixture
@@ -113,6 +116,31 @@ def test_sessions_show_where_they_are_and_how_far_a_download_is(make: Any) -> No
     model.show(SessionList(records, frozenset({7}), frozenset({7}), frozenset({8})))
     assert model.index(1, sessions.COPY).data() == "here, an older state"
     assert tester is not None
+
+
+def test_the_bar_of_a_download_leaves_its_words_free(qtbot: QtBot, make: Any) -> None:
+    model = sessions.SessionsModel()
+    model.show(SessionList((make.session(9),)))
+    table = Table(model, "")
+    qtbot.addWidget(table)
+    table.setItemDelegateForColumn(sessions.COPY, ProgressDelegate(sessions.PROGRESS_ROLE, table))
+    table.setColumnWidth(sessions.COPY, 168)
+    table.resize(1400, 200)
+    table.show()
+    cell = table.visualRect(model.index(0, sessions.COPY))
+
+    def painted() -> QImage:
+        return table.viewport().grab(cell).toImage()
+
+    before = painted()
+    model.set_progress(9, 600, 1200)
+    model.measure(9, Progress(600, 1200, 16800, 10.0, 60.0))
+    with_bar = painted()
+    table.setItemDelegateForColumn(sessions.COPY, QStyledItemDelegate(table))
+    words = painted()
+    assert with_bar != words != before
+    words_end = cell.height() - BAR_HEIGHT - 2
+    assert with_bar.copy(0, 0, cell.width(), words_end) == words.copy(0, 0, cell.width(), words_end)
 
 
 def test_a_session_that_only_this_computer_has_leans_and_says_so(make: Any) -> None:

@@ -5,7 +5,7 @@ from PyQt5.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollAre
 
 from blitz.data.records import BoardRecord, LinkState, Role, StatusRecord
 from blitz.ui.feed import Connection, ConnectionState
-from blitz.ui.models.boards import ERROR, BoardsModel
+from blitz.ui.models.boards import ERROR, PORT, BoardsModel
 from blitz.ui.pages.hints import NO_BOARDS, OFFLINE
 from blitz.ui.rights import Rights
 from blitz.ui.theme import SPACE, Appearance, Theme, number_font
@@ -13,7 +13,7 @@ from blitz.ui.widgets.account_view import AccountView
 from blitz.ui.widgets.command_panel import CommandPanel
 from blitz.ui.widgets.offer_bar import Offer, OfferBar, place_offers
 from blitz.ui.widgets.permitted import permit
-from blitz.ui.widgets.table import Table
+from blitz.ui.widgets.table import EndDelegate, Table
 
 _RELEASE = "Lends the port, for flashing a sketch or another program; it is taken again by itself."
 
@@ -39,7 +39,7 @@ class BoardsPage(QWidget):
         self.boards.number_font = number_font(self.font())
         self.table = Table(self.boards, OFFLINE)
         self.table.setAccessibleName("Boards")
-        self.table.setTextElideMode(Qt.ElideMiddle)  # what tells two ports apart stands at the end
+        self.table.setItemDelegateForColumn(PORT, EndDelegate(self.table))  # there it stands what tells them apart
         self.table.set_widths(100, 170, 190, 100, 184, 76, 96, 100, 150, stretched=ERROR)
         self.table.selectionModel().selectionChanged.connect(self._show_target)
         self.table.activated.connect(self._open_channels)

@@ -16,6 +16,7 @@ from blitz.ui.theme import SPACE
 
 ROW_HEIGHT = 28
 DENSE_ROW_HEIGHT = 24
+BAR_HEIGHT = 4
 
 
 class Table(QTableView):
@@ -67,8 +68,17 @@ class Table(QTableView):
         painter.end()
 
 
+class EndDelegate(QStyledItemDelegate):
+    """Shows the end of what has no room, as of the paths of ports."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        """Leave out the beginning."""
+        super().initStyleOption(option, index)
+        option.textElideMode = Qt.ElideLeft
+
+
 class ProgressDelegate(QStyledItemDelegate):
-    """Paints a bar beside the text of a cell whose model gives a share of 0 to 1 for a role."""
+    """Paints a bar below the text of a cell whose model gives a share of 0 to 1 for a role."""
 
     def __init__(self, role: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -81,17 +91,16 @@ class ProgressDelegate(QStyledItemDelegate):
         if share is None:
             return
         cell: QRect = option.rect
-        words = option.fontMetrics.horizontalAdvance("100 %") + 2 * SPACE
-        track = QRectF(cell.left() + words, cell.center().y() - 2, cell.width() - words - SPACE, 5)
+        track = QRectF(cell.left() + SPACE + 3, cell.bottom() - BAR_HEIGHT, cell.width() - 3 * SPACE, BAR_HEIGHT)
         painter.save()
         painter.setRenderHint(QPainter.Antialiasing)
         painter.setPen(Qt.NoPen)
         faint = QColor(option.palette.color(QPalette.Text))
         faint.setAlpha(50)
         painter.setBrush(faint)
-        painter.drawRoundedRect(track, 2.5, 2.5)
+        painter.drawRoundedRect(track, BAR_HEIGHT / 2, BAR_HEIGHT / 2)
         # Not the option's palette: there the style sheet has put the selection's colour.
         painter.setBrush(QApplication.palette().color(QPalette.Highlight))
         track.setWidth(track.width() * min(1.0, max(0.0, share)))
-        painter.drawRoundedRect(track, 2.5, 2.5)
+        painter.drawRoundedRect(track, BAR_HEIGHT / 2, BAR_HEIGHT / 2)
         painter.restore()

@@ -5,7 +5,6 @@ of it. A part is small enough for a few of them to lie in memory, however many c
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
-from blitz.data.boards import Readings, SessionDecoder, channel_labels
+from blitz.data.boards import Readings, channel_labels
 from blitz.data.database_client import DatabaseClient
-from blitz.data.export_ahead import prepared_ahead
 from blitz.data.reading_blocks import decoded_blocks
 from blitz.data.records import SessionRecord, Source
-from blitz.data.series_request import Range, choose_channels, session_channels
+from blitz.data.series_request import Range, choose_channels
 
 _CELLS = 1 << 20
 """Of one part, at most: 8 MB."""
@@ -95,19 +93,16 @@ def message_contents(
     :raises SessionNotFound: if the session is not downloaded, or has no such version.
     :raises SeriesError: if there is no such channel.
     """
-    sources = cache.session_sources(record.id, version)
-    chosen = [channel.label for channel in choose_channels(session_channels(sources).values(), channels)]
-    columns, places = _columns(sources, chosen)
-    held = cache.open_session(record.id, version).key.message_count
+    opened = cache.open_session(record.id, version)
+    chosen = [channel.label for channel in choose_channels(opened.channels.values(), channels)]
+    columns, places = _columns(opened.sources, chosen)
+    held = opened.key.message_count
     stop = held if wanted.stop is None else min(wanted.stop, held)
     first = max(min(wanted.first, stop), _first_near(cache, record.id, wanted.start_ns, stop))
-    if first:
-        blocks = decoded_blocks(cache, record.id, version=version, first=first, stop=stop)
-    else:
-        blocks = _decoded_ahead(sources, cache.session_blocks(record.id, 0, stop))
+    blocks = decoded_blocks(cache, record.id, version=version, first=first, stop=stop)
     rows = _Rows(columns, places, wanted, has_all=channels is None)
     parts = _split(rows.parts(blocks, first), len(columns))
-    return Contents(record, sources, columns, nanoseconds(record), parts, stop - first)
+    return Contents(record, opened.sources, columns, nanoseconds(record), parts, stop - first)
 
 
 def nanoseconds(record: SessionRecord) -> int:
@@ -115,16 +110,6 @@ def nanoseconds(record: SessionRecord) -> int:
     # In two parts: one float would round to some hundred nanoseconds.
     whole_s = int(record.started_at.replace(microsecond=0).timestamp())
     return whole_s * 1_000_000_000 + record.started_at.microsecond * 1000
-
-
-def _decoded_ahead(
-    sources: Sequence[Source], blocks: Iterator[MessageBlock]
-) -> Iterator[tuple[MessageBlock, list[Readings]]]:
-    """Decode a session from its start, as ``decoded_blocks`` does, reading and decoding ahead in threads."""
-    decoder = SessionDecoder(sources)
-    with closing(prepared_ahead(blocks, decoder.read)) as read:
-        for block, untimed in read:
-            yield block, [decoder.follow(each) for each in untimed]
 
 
 class _Places(NamedTuple):

@@ -1,5 +1,6 @@
 """Makes a session's overview: decodes it once, several blocks at a time, in the memory of a few of them."""
 
+import itertools
 import json
 import tempfile
 import zlib
@@ -24,7 +25,8 @@ from blitz.errors import DownloadCancelled
 Progress = Callable[[int, int], None]
 
 _THREADS = 2
-_BLOCKS_AT_ONCE = 6
+_BLOCKS_AT_ONCE = 4
+"""So many are a thread's task: to hand over each by itself costs as much as it brings."""
 _CLOCKS_A_CHECKPOINT = 4
 """With more clocks, there are fewer checkpoints: to decode a block is cheaper than to store the states of many."""
 _RUNS_A_PART = 1 << 14
@@ -66,17 +68,17 @@ _Parts = Sequence[tuple[UntimedReadings, Extremes]]
 def _read_ahead(decoder: SessionDecoder, blocks: Iterator[MessageBlock]) -> Iterator[_Parts]:
     """Do what needs no order in threads: numpy and Arrow let other threads run meanwhile."""
 
-    def read(block: MessageBlock) -> _Parts:
-        return [(untimed, run_extremes(untimed.values)) for untimed in decoder.read(block)]
+    def read(together: Sequence[MessageBlock]) -> list[_Parts]:
+        return [[(untimed, run_extremes(untimed.values)) for untimed in decoder.read(block)] for block in together]
 
-    waiting: deque[Future[_Parts]] = deque()
+    waiting: deque[Future[list[_Parts]]] = deque()
     with ThreadPoolExecutor(_THREADS, "overview") as pool:
-        for block in blocks:
-            waiting.append(pool.submit(read, block))
-            if len(waiting) >= _BLOCKS_AT_ONCE:
-                yield waiting.popleft().result()
+        while together := list(itertools.islice(blocks, _BLOCKS_AT_ONCE)):
+            waiting.append(pool.submit(read, together))
+            if len(waiting) >= _THREADS:
+                yield from waiting.popleft().result()
         while waiting:
-            yield waiting.popleft().result()
+            yield from waiting.popleft().result()
 
 
 @dataclass

@@ -60,14 +60,14 @@ class HistoryTabs(QObject):
         names, number = tuple(dict.fromkeys(source.name for source in history.record.sources)), page.session_id
         page.markers.add_requested.connect(lambda at_s: self._notes.add_marker(number, at_s, names))
         page.markers.chosen.connect(lambda marker: self._notes.edit_marker(number, marker, names))
-        page.markers.show_rights(self._notes.refusal)
+        page.markers.show_rights(self._notes.refusal(page.session_id))
         self._tabs.open(page, session_title(history.record))
         page.plot.setFocus()
 
     def show_rights(self) -> None:
         """Grey what may not be written."""
         for page in self.pages:
-            page.markers.show_rights(self._notes.refusal)
+            page.markers.show_rights(self._notes.refusal(page.session_id))
 
     def _show_marker(self, session_id: int, marker: Marker) -> None:
         for page in self.pages:

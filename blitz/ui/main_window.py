@@ -72,7 +72,7 @@ class MainWindow(QMainWindow):
         )
         self.import_actions = ImportActions(feed, self.jobs, self.notices, self.session_actions.files.bring_in, self)
         self.trash_actions = TrashActions(feed, self.notices, self)
-        self.note_actions = NoteActions(feed, self)
+        self.note_actions = NoteActions(feed, self.sessions_page.sessions.is_gone, self)
         self.board_actions = BoardActions(feed, self.store, self)
         self._connection = ConnectionState(Connection.OFFLINE)
         self._status: StatusRecord | None = None
@@ -155,6 +155,7 @@ class MainWindow(QMainWindow):
         feed.status_received.connect(self._show_status)
         feed.notice_received.connect(self.notices.add)
         feed.sessions_listed.connect(self.sessions_page.show_sessions)
+        feed.sessions_listed.connect(lambda _: self.histories.show_rights())  # a session may be gone, or back
         feed.sessions_found.connect(self.sessions_page.take_found)
         feed.trash_listed.connect(self.sessions_page.show_trash)
         feed.identity_received.connect(self._show_identity)

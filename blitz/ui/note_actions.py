@@ -1,5 +1,7 @@
 """What can be done about markers and the words of sessions: asks the operator, then the feed."""
 
+from collections.abc import Callable
+
 from PyQt5.QtCore import QObject
 from PyQt5.QtWidgets import QWidget
 
@@ -9,13 +11,19 @@ from blitz.ui.dialogs.session_details import SessionDetailsDialog
 from blitz.ui.feed import Feed
 from blitz.ui.rights import Rights
 
+_GONE = "The server does not have this session, so nothing can be written of it there."
+
 
 class NoteActions(QObject):
-    """Owns the dialogs while they are open."""
+    """Owns the dialogs while they are open.
 
-    def __init__(self, feed: Feed, window: QWidget) -> None:
+    :param is_gone: whether the server does not have a session that is here.
+    """
+
+    def __init__(self, feed: Feed, is_gone: Callable[[int], bool], window: QWidget) -> None:
         super().__init__(window)
         self._feed = feed
+        self._is_gone = is_gone
         self._window = window
         self._rights = Rights()
         self._wanted: set[int] = set()
@@ -27,10 +35,9 @@ class NoteActions(QObject):
         """Take over what the operator may do."""
         self._rights = rights
 
-    @property
-    def refusal(self) -> str:
-        """Why nothing can be written; empty where it can."""
-        return self._rights.refusal(Role.OPERATOR)
+    def refusal(self, session_id: int) -> str:
+        """Why nothing can be written of a session; empty where it can."""
+        return self._rights.refusal(Role.OPERATOR) or (_GONE if self._is_gone(session_id) else "")
 
     def add_marker(self, session_id: int, at_s: float, sources: tuple[str, ...] = ()) -> None:
         """Ask for the text of a new marker; its time is the one given, unless it is changed.
@@ -38,7 +45,7 @@ class NoteActions(QObject):
         :param at_s: seconds since the Unix epoch.
         :param sources: names of the session's sources.
         """
-        if self.refusal:
+        if self.refusal(session_id):
             return
         at_ns = round(at_s * 1e6) * 1000
         dialog = MarkerDialog("Add a marker", "&Add", at_ns=at_ns, sources=sources, parent=self._window)
@@ -48,7 +55,7 @@ class NoteActions(QObject):
 
     def edit_marker(self, session_id: int, marker: Marker, sources: tuple[str, ...] = ()) -> None:
         """Show a marker, to be changed or deleted."""
-        if self.refusal:
+        if self.refusal(session_id):
             return
         dialog = MarkerDialog(
             f"Marker {marker.id}", "&Save", at_ns=marker.from_ns, marker=marker, sources=sources, parent=self._window
@@ -73,7 +80,8 @@ class NoteActions(QObject):
         if record.id not in self._wanted:
             return
         self._wanted.discard(record.id)
-        dialog = SessionDetailsDialog(record, required=self.required_fields, refusal=self.refusal, parent=self._window)
+        refusal = self.refusal(record.id)
+        dialog = SessionDetailsDialog(record, required=self.required_fields, refusal=refusal, parent=self._window)
         sources = tuple(dict.fromkeys(source.name for source in record.sources))
 
         def take(session_id: int, marker: Marker) -> None:

@@ -202,6 +202,26 @@ def test_a_viewer_sees_markers_and_cannot_write_any(
     assert not dialog.accept_button.isEnabled()
 
 
+def test_nothing_is_written_of_a_session_that_the_server_does_not_have(
+    window: MainWindow, feed: Any, make: Any, open_history: Callable[..., HistoryPage]
+) -> None:
+    feed.go_online()
+    page = open_history(make_marker())
+    actions = window.sessions_page.actions_by_name
+    feed.sessions_listed.emit(SessionList((make.session(7),), frozenset({7}), frozenset({7})))
+    assert not page.markers.add.isEnabled()
+    assert "does not have this session" in page.markers.add.toolTip()
+    assert not actions["rename"].isEnabled()
+    window.note_actions.show_details(7)
+    feed.session_described.emit(page.history.record)
+    dialog = dialog_of(window, SessionDetailsDialog)
+    assert not dialog.accept_button.isEnabled()
+    dialog.reject()
+    feed.sessions_listed.emit(SessionList((make.session(7),), frozenset({7})))
+    assert page.markers.add.isEnabled()
+    assert actions["rename"].isEnabled()
+
+
 def test_the_details_of_a_session_are_shown_and_changed(window: MainWindow, feed: Any, make: Any) -> None:
     change = SessionChange(
         changed_at=datetime(2026, 3, 2, tzinfo=UTC), who="bob", name="name", before="", after="warm-up"

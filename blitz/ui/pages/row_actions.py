@@ -88,7 +88,7 @@ class RowActions:
         actions["export"].setEnabled(is_done and not is_loading)
         actions["pack"].setEnabled(is_done and not is_loading)
         refusal = rights.refusal(Role.OPERATOR)
-        permit(actions["rename"], refusal)
+        permit(actions["rename"], refusal, is_enabled=is_there)
         actions["details"].setEnabled(True)
         permit(actions["star"], refusal, is_enabled=is_there)
         actions["star"].setText("Un&star" if record.starred else "&Star")

@@ -35,6 +35,7 @@ settings.load_profile("soak" if os.environ.get("BLITZ_SOAK") else "quick")
 
 
 def pytest_unconfigure() -> None:
+    end_processes(f"XDG_RUNTIME_DIR={_sockets}")
     shutil.rmtree(_sockets, ignore_errors=True)
 
 
@@ -70,16 +71,30 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object | None) -> None:
     """End the servers and the Redis of a process that crashed."""
-    if error is None:
-        return
-    marks = {
-        f"PYTEST_XDIST_WORKER={node.gateway.id}".encode(),
-        f"PYTEST_XDIST_TESTRUNUID={node.workerinput['testrunuid']}".encode(),
-    }
+    if error is not None:
+        run = node.workerinput["testrunuid"]
+        end_processes(f"PYTEST_XDIST_WORKER={node.gateway.id}", f"PYTEST_XDIST_TESTRUNUID={run}")
+
+
+def end_processes(*marks: str) -> None:
+    """End what was started with these variables in its environment, and was left; where the system tells them."""
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if marks <= set((process / "environ").read_bytes().split(b"\0")):
+            environment = (process / "environ").read_bytes().split(b"\0")
+            if process.name != str(os.getpid()) and {mark.encode() for mark in marks} <= set(environment):
                 os.kill(int(process.name), signal.SIGKILL)
+
+
+class KilledAtFailure(subprocess.Popen[Any]):
+    """A program in whose `with` block a test failed ends there: nobody tells it to any more, and waiting has no end."""
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, error, trace)
+
+
+subprocess.Popen = KilledAtFailure  # type: ignore[misc]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -41,9 +41,16 @@ _CLOSED: dict[str, Any] = {
     "memory_limit": MEMORY_LIMIT,
     "max_temp_directory_size": DISK_LIMIT,
 }
-_ALWAYS_SORTED = ("asof_loop_join_threshold", "nested_loop_join_threshold", "merge_join_threshold")
-"""The engine cannot know how long a scanned table is and takes it for a row: below these numbers of rows it compares
-each with each, which for two channels of a session never ends."""
+_SETTINGS: dict[str, Any] = {
+    "TimeZone": "'UTC'",
+    # After two seconds it would print a bar into what a command writes.
+    "enable_progress_bar_print": "false",
+    # The engine cannot know how long a scanned table is and takes it for a row: below these numbers of rows it compares
+    # each with each, which for two channels of a session never ends.
+    "asof_loop_join_threshold": 0,
+    "nested_loop_join_threshold": 0,
+    "merge_join_threshold": 0,
+}
 _TABLE_NAME = re.compile(r'"table_name":("(?:[^"\\]|\\.)*")')
 _BEHIND_REASON = re.compile(r"\n\nLINE |\nDid you mean|\n\tCandidate functions")
 _NO_TABLE = re.compile(r"Table with name (.+?) does not exist")
@@ -108,7 +115,12 @@ class QueryBatches:
         self._asks = is_cancelled
         self._told = (0, 0)
         self._reader: Any = None
-        self._engine = _open_engine(None if self._spill is None else self._spill.scratch)
+        try:
+            self._engine = _open_engine(None if self._spill is None else self._spill.scratch)
+        except BaseException:
+            if self._spill is not None:
+                self._spill.close()
+            raise
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="blitz-query")
         try:
             with self._faults_as_sentences():
@@ -279,9 +291,8 @@ def _open_engine(spill: Path | None) -> Any:
 
     settings = {**_CLOSED, "temp_directory": "" if spill is None else str(spill)}
     engine = duckdb.connect(":memory:", config=settings)
-    sorting = (f"set {name} = 0" for name in _ALWAYS_SORTED)
-    for statement in ("set TimeZone = 'UTC'", *sorting, "set lock_configuration = true"):
-        engine.execute(statement).fetchall()
+    for name, value in {**_SETTINGS, "lock_configuration": "true"}.items():
+        engine.execute(f"set {name} = {value}").fetchall()
     return engine
 
 

@@ -338,6 +338,14 @@ def test_another_thread_can_cancel_a_long_query(cache: DatabaseClient) -> None:
             next(iter(batches))
 
 
+def test_a_query_that_takes_long_prints_nothing(
+    two_sessions: DatabaseClient, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(query_engine._SETTINGS, "progress_bar_time", 1)  # ms, instead of two seconds
+    two_sessions.query("select channel, count(*), avg(value) from readings group by channel order by channel")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_what_does_not_fit_into_memory_goes_beside_the_cache_and_is_gone_afterwards(
     file_cache: DatabaseClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

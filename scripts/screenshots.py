@@ -1,11 +1,12 @@
 """Pictures of the client for the README and the docs: a live session, a device that prints being named, the boards
-with an account, the sessions during a download, a historic session with a gap, a live session while Redis is away.
+with an account, the sessions during a download, a historic session with markers, a gap and corrected definitions, a
+live session while Redis is away.
 
     python scripts/screenshots.py [--out docs/images] [--size 1280x800] [--theme light] [--seconds 32]
 
 Everything in them is real: a server with two simulated boards and a printing device, a store filled with sessions
-beforehand, and the client's window. Without a screen, run it under Xvfb (``xvfb-run``); Qt's offscreen platform works,
-with other fonts.
+beforehand, and the client's window. Without a screen, run it under Xvfb, with the usual 96 dots an inch:
+``xvfb-run -s "-screen 0 1920x1080x24 -dpi 96"``; Qt's offscreen platform works, with other fonts.
 """
 
 import argparse
@@ -20,20 +21,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import redis
 from PyQt5.QtCore import QSettings
 from PyQt5.QtWidgets import QApplication, QWidget
 
+from blitz import Client
 from blitz.client import make_application
 from blitz.config import DEFAULT_HOST, DEFAULT_PORT
 from blitz.data.blocks import MessageBlock, Read
 from blitz.data.boards import load_definitions
+from blitz.data.database_client import DatabaseClient
 from blitz.data.database_server import DatabaseServer
 from blitz.data.records import Account, Gap, Source
 from blitz.io.address import ServerAddress
@@ -42,6 +45,7 @@ from blitz.io.protocol import set_point
 from blitz.io.redis_child import RedisChild, running_redis
 from blitz.io.simulated_device import SimulatedDevice
 from blitz.ui.dialogs.channels import ChannelsDialog
+from blitz.ui.dialogs.marker import MarkerWords
 from blitz.ui.feed import BoardCommand
 from blitz.ui.main_window import MainWindow
 from blitz.ui.pages.history_page import HistoryPage
@@ -55,6 +59,8 @@ AWAY = (0.62, 0.66)
 OWNER = "ada@bench"
 MOTOR = "sim2"
 PRINTER = "ttyUSB0"
+KEPT = 4
+"""Of this session the last copy is the client's."""
 RECORDED = (
     ("Blower, first try", 4),
     ("Pump, cold start", 12),
@@ -77,11 +83,11 @@ class SlowClient(AsyncClient):
         """Start a session as someone else."""
         return await super().start(name, notes, OWNER, join, **words)
 
-    async def messages(self, session_id: int | Literal["preview"], first: int = 0, count: int = 16384) -> MessageBlock:
+    async def grid_blocks(self, session_id: int, first: int, count: int) -> Sequence[MessageBlock]:
         """Wait, then fetch."""
         async with SlowClient._turn:
             await asyncio.sleep(SlowClient.pause_s)
-        return await super().messages(session_id, first, count)
+        return await super().grid_blocks(session_id, first, count)
 
 
 def main() -> int:
@@ -118,12 +124,15 @@ def picture(url: str, folder: Path, options: argparse.Namespace) -> None:
         widget.grab().save(str(options.out / f"{name}.png"))
         print(options.out / f"{name}.png")
 
+    write_notes(url)
     window.connect_to(ServerAddress.parse(url))
     wait(application, window.header.start.isEnabled)
     name_channels(window, application, save)
     window.recording_actions.start("Pump, endurance run")
     wait(application, lambda: window.header.is_recording)
     for angle, share in ((38, 0.3), (12, 0.35), (25, 0.35)):
+        if window.store.session_id and angle != 38:  # that one would leave the picture just then
+            feed.add_marker(window.store.session_id, MarkerWords(f"set point {angle}°", time.time_ns()))
         feed.send_command(MOTOR, BoardCommand(set_point("09", angle).decode().strip()))
         run_for(application, options.seconds * share)
     save("live")
@@ -133,7 +142,8 @@ def picture(url: str, folder: Path, options: argparse.Namespace) -> None:
 
     window.menus["sessions"].trigger()
     page = window.sessions_page
-    SlowClient.pause_s = 0.5
+    keep_last_copy(url, KEPT, window, application)
+    SlowClient.pause_s = 2.0
     page.select(len(RECORDED))
     page.actions_by_name["download"].trigger()
     wait(application, lambda: progress(window) > 0.5)
@@ -141,8 +151,12 @@ def picture(url: str, folder: Path, options: argparse.Namespace) -> None:
     SlowClient.pause_s = 0.0
     wait(application, lambda: page.sessions.is_local(len(RECORDED)))
 
+    assert feed.cache_path is not None
+    correct_definition(feed.cache_path, len(RECORDED))
     page.actions_by_name["view"].trigger()
     wait(application, lambda: isinstance(window.tabs.currentWidget(), HistoryPage))
+    window.histories.pages[0].versions.compare.click()
+    run_for(application, 1)
     save("history")
     window.menus["live"].trigger()
     with hanging_redis(folder / "data"):
@@ -153,6 +167,43 @@ def picture(url: str, folder: Path, options: argparse.Namespace) -> None:
     window.header.stop.click()
     wait(application, lambda: not window.header.is_recording)
     window.close()
+
+
+def write_notes(url: str) -> None:
+    """Write of the recorded sessions what operators write."""
+    with Client(url) as client:
+        longest = client.update_session(
+            len(RECORDED), tags=["rig 2", "warm-up"], fields={"sample": "brass 4"}, notes="new seal", starred=True
+        )
+        client.update_session(3, tags=["leak"])
+        began = longest.started_at
+        for minute, text in ((8, "valve opened"), (38, "cooling")):
+            client.add_marker(longest.id, text, at=began + timedelta(minutes=minute))
+        noise = (began + timedelta(minutes=15), began + timedelta(minutes=22))
+        client.add_marker(longest.id, "noise from the bearing", at=noise[0], until=noise[1])
+
+
+def keep_last_copy(url: str, session_id: int, window: MainWindow, application: QApplication) -> None:
+    """Download a session, then delete it on the server."""
+    page = window.sessions_page
+    page.select(session_id)
+    page.actions_by_name["download"].trigger()
+    wait(application, lambda: page.sessions.is_local(session_id))
+    with Client(url) as client:
+        client.delete(session_id)
+        client.delete_for_good(session_id)
+    wait(application, lambda: page.sessions.is_last(session_id))
+
+
+def correct_definition(cache_path: Path, session_id: int) -> None:
+    """Give a session a version of its definitions in which one channel has another zero."""
+    with DatabaseClient(path=str(cache_path)) as cache:
+        (source,) = cache.session_sources(session_id)
+        assert source.definition is not None
+        first, *others = source.definition.channels
+        channels = (first.model_copy(update={"zero": 400.0}), *others)
+        corrected = source.definition.model_copy(update={"channels": channels})
+        cache.add_definition_version(session_id, {source.name: corrected}, reason="reference 400 too high", who="ada")
 
 
 def name_channels(window: MainWindow, application: QApplication, save: Callable[[str, QWidget], None]) -> None:

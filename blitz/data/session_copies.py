@@ -7,14 +7,15 @@ does the new copy take the older one's place, in one transaction. An interrupted
 import itertools
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import Select, delete, insert, literal, select
+from sqlalchemy import Select, bindparam, delete, func, insert, literal, select
 from sqlalchemy.orm import Session as Transaction
 
 from blitz.data import boards
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
 from blitz.data.copy_reading import CopyReading, checked_block
-from blitz.data.models import Category, Session, SessionCopy, StoredBlock
+from blitz.data.models import Category, Session, SessionCopy, StoreBinding, StoredBlock
 from blitz.data.records import SessionRecord
 from blitz.data.session_list import ListedSession, contiguous_count, find_copy, list_session
 from blitz.errors import BlockError, CacheError, CacheMismatch
@@ -43,8 +44,7 @@ class SessionCopies(CopyReading):
                 db.flush()
                 _begin_with_snapshot(db, copy, session.message_count)
             copy.record = session.model_dump_json()  # its sources: all that may ever be known of them
-            _drop_what_is_unusable(db, copy)
-            return _end(db, copy)
+            return _drop_what_is_unusable(db, copy)
 
     def store_block(self, session_id: int, block: MessageBlock) -> int:
         """Do what :meth:`store_blocks` does, with one block."""
@@ -62,22 +62,22 @@ class SessionCopies(CopyReading):
         :raises CacheMismatch: if a block is of another store than the cache.
         :raises CacheError: if no download has begun, or the session was deleted meanwhile.
         """
-        self._check_origin(session_id, blocks)
         while True:
             with self._reading() as db:
-                copy = _growing(db, session_id, blocks)
-                end = _end(db, copy)
-                added = _behind(session_id, end, blocks)
+                self._check_origin(db.scalar(_BOUND), session_id, blocks)
+                growing = _find_growing(db, session_id, blocks)
+                added = _behind(session_id, growing.end, blocks)
                 if not added:
-                    return end
+                    return growing.end
                 tail = None
-                if end % GRID_MESSAGES:
-                    tail = db.scalars(_blocks(copy).where(StoredBlock.grid_index == end // GRID_MESSAGES)).one()
+                if growing.end % GRID_MESSAGES:
+                    last = _blocks(growing.id).where(StoredBlock.grid_index == growing.end // GRID_MESSAGES)
+                    tail = db.scalars(last).one()
             # The lock is not held while the blocks are compressed; whoever stored something meanwhile was first.
             parts = added if tail is None else [_decoded(tail), *added]
-            rows = [_stored(copy, part) for part in _on_grid(parts)]
+            rows = [_stored(growing.id, part) for part in _on_grid(parts)]
             with self._writing() as db:
-                if _end(db, _growing(db, session_id, blocks)) != end:
+                if _find_growing(db, session_id, blocks) != growing:
                     continue
                 if tail is not None:
                     db.execute(delete(StoredBlock).where(StoredBlock.id == tail.id))
@@ -113,8 +113,7 @@ class SessionCopies(CopyReading):
             row.available, row.is_gone = True, False
             _add_categories(db, boards.channel_labels(session.sources).values())
 
-    def _check_origin(self, session_id: int, blocks: Sequence[MessageBlock]) -> None:
-        bound = self.store_id
+    def _check_origin(self, bound: str | None, session_id: int, blocks: Sequence[MessageBlock]) -> None:
         for block in blocks:
             if block.session_id != session_id:
                 raise BlockError(f"A block of session {block.session_id} came in the download of session {session_id}.")
@@ -125,25 +124,37 @@ class SessionCopies(CopyReading):
                 )
 
 
-def _blocks(copy: SessionCopy) -> Select[StoredBlock]:
-    return select(StoredBlock).where(StoredBlock.copy_id == copy.id)
+class _Growing(NamedTuple):
+    """The copy that a download adds to."""
+
+    id: int
+    end: int
 
 
-def _end(db: Transaction, copy: SessionCopy) -> int:
-    last = _blocks(copy).with_only_columns(StoredBlock.first_seq + StoredBlock.count)
-    return db.scalar(last.order_by(StoredBlock.grid_index.desc()).limit(1)) or 0
+# Put together once: with SQLAlchemy that takes longer than to ask.
+_BOUND = select(StoreBinding.store_id)
+_END = (
+    select(StoredBlock.first_seq + StoredBlock.count)
+    .where(StoredBlock.copy_id == SessionCopy.id)
+    .order_by(StoredBlock.grid_index.desc())
+    .limit(1)
+)
+_COPY = select(SessionCopy.id, func.coalesce(_END.scalar_subquery(), 0)).where(
+    SessionCopy.session_ref_id == bindparam("session"), SessionCopy.is_whole == bindparam("is_whole")
+)
 
 
-def _growing(db: Transaction, session_id: int, blocks: Sequence[MessageBlock]) -> SessionCopy:
+def _blocks(copy_id: int) -> Select[StoredBlock]:
+    return select(StoredBlock).where(StoredBlock.copy_id == copy_id)
+
+
+def _find_growing(db: Transaction, session_id: int, blocks: Sequence[MessageBlock]) -> _Growing:
     """Return the copy that blocks are for: where another program has finished the same download, what it made."""
-    copy = find_copy(db, session_id, is_whole=False)
-    if copy is None:
-        copy = find_copy(db, session_id, is_whole=True)
-        if copy is None or not blocks or _end(db, copy) < blocks[-1].next_seq:
-            raise CacheError(
-                f"No download of session {session_id} is under way, or another program ended it: begin it first."
-            )
-    return copy
+    for is_whole in (False, True):
+        row = db.execute(_COPY, {"session": int(session_id), "is_whole": is_whole}).first()
+        if row is not None and (not is_whole or (blocks and row[1] >= blocks[-1].next_seq)):
+            return _Growing(*row)
+    raise CacheError(f"No download of session {session_id} is under way, or another program ended it: begin it first.")
 
 
 def _behind(session_id: int, end: int, blocks: Sequence[MessageBlock]) -> list[MessageBlock]:
@@ -201,26 +212,31 @@ def _begin_with_snapshot(db: Transaction, copy: SessionCopy, message_count: int)
     db.execute(insert(StoredBlock).from_select(["copy_id", *names], full))
 
 
-def _drop_what_is_unusable(db: Transaction, copy: SessionCopy) -> None:
-    """Delete blocks behind a hole, and a last block that is damaged: it would have to be joined with what comes."""
+def _drop_what_is_unusable(db: Transaction, copy: SessionCopy) -> int:
+    """Delete blocks behind a hole, and a last block that is damaged: it would have to be joined with what comes.
+
+    :returns: the seq behind what is left.
+    """
     count = contiguous_count(db, copy)
     db.execute(delete(StoredBlock).where(StoredBlock.copy_id == copy.id, StoredBlock.first_seq >= count))
-    tail = db.scalar(_blocks(copy).where(StoredBlock.grid_index == count // GRID_MESSAGES))
+    tail = db.scalar(_blocks(copy.id).where(StoredBlock.grid_index == count // GRID_MESSAGES))
     if tail is None:
-        return
+        return count
     try:
         _decoded(tail)
     except BlockError as error:
         log.warning("Downloading again: %s", error)
         db.delete(tail)
         db.flush()
+        return tail.first_seq
+    return count
 
 
-def _stored(copy: SessionCopy, block: MessageBlock) -> dict[str, object]:
+def _stored(copy_id: int, block: MessageBlock) -> dict[str, object]:
     """Return the row of a block."""
     return {
-        "copy_id": copy.id,
-        "session_ref_id": copy.session_ref_id,
+        "copy_id": copy_id,
+        "session_ref_id": block.session_id,
         "grid_index": block.first_seq // GRID_MESSAGES,
         "first_seq": block.first_seq,
         "count": len(block),

@@ -10,12 +10,13 @@ import threading
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from blitz.data.blocks import MessageBlock
 from blitz.data.disk import Disk, DiskFile
 from blitz.data.records import Gap
-from blitz.data.spool_records import Batch, Change, ChangeKind, SpoolRecord, encode, scan
+from blitz.data.spool_records import Batch, Change, ChangeKind, Found, SpoolRecord, encode, scan
 from blitz.errors import SpoolError
 
 SEGMENT_BYTES = 8 << 20
@@ -38,6 +39,10 @@ class _Segment:
         self.ends: dict[int, int] = {}
         self.changes: list[tuple[int, Change]] = []
         """Those that are asked for, with their offsets."""
+        self.last: Found | None = None
+        """Its last record at the start, without messages."""
+        self.files = [path]
+        """What goes with it: its own file, and those before it that end with the record which stands here again."""
 
 
 class Spool:
@@ -73,7 +78,8 @@ class Spool:
         :raises SpoolError: if the folder cannot be read.
         """
         told: list[str] = []
-        with self._lock, self._faults("read"):
+        newest = b""
+        with self._lock, self._faults("take up"):
             self._disk.make_folder(self._folder)
             for name in self._disk.names(self._folder):
                 stem, _, ending = name.partition(".")
@@ -81,25 +87,56 @@ class Spool:
                     continue
                 segment = _Segment(int(stem), self._folder / name)
                 self._number = max(self._number, segment.number)
-                told += self._read_segment(segment)
-                if segment.size:
-                    self._make_last(segment)
-                    self._segments.append(segment)
-                else:
+                content = self._disk.read(segment.path)
+                told += self._read_segment(segment, content)
+                if segment.last is None:
                     self._disk.remove(segment.path)
+                    continue
+                self._segments.append(segment)
+                if content == newest:
+                    self._stands_again(segment)
+                newest = content[segment.last.start : segment.last.stop]
+            if newest:
+                self._write_again(newest)
             self._disk.sync_folder(self._folder)
         return told
 
-    def _make_last(self, segment: _Segment) -> None:
-        """What a server wrote that was killed before it synchronised counts from now on."""
-        file = self._disk.open(segment.path)
-        try:
-            file.sync()
-        finally:
-            file.close()
+    def _write_again(self, newest: bytes) -> None:
+        """Write the newest record once more, into a file of its own: it counts from now on, and is perhaps on no disk.
 
-    def _read_segment(self, segment: _Segment) -> list[str]:
-        content = self._disk.read(segment.path)
+        Its server may have been killed before it synchronised it, or when that had failed. Then it can be read, but the
+        system has forgotten that it is not on the disk: synchronising it now says nothing and does nothing, and on ext4
+        writing it again in its place does not help either. There is only one: behind a failure no file is written to.
+        """
+        before = self._segments[-1]
+        copy = self._write(newest)
+        self._close_file()
+        assert before.last is not None
+        copy.last = replace(before.last, start=0, stop=len(newest))
+        copy.size = len(newest)
+        self._count(copy, copy.last.record, 0)
+        was_copy = len(before.files) > 1
+        self._stands_again(copy)
+        if was_copy:  # else each start would leave one more
+            self._disk.remove(before.path)
+            copy.files.remove(before.path)
+
+    def _stands_again(self, copy: _Segment) -> None:
+        """The newest segment is the last record of the one before: there it does not count any more.
+
+        The file before stays as long as the copy: a disk that only says that it has synchronised may have no other.
+        """
+        before = self._segments[-2]
+        assert before.last is not None
+        if isinstance(before.last.record, Batch):
+            self.message_count -= before.last.record.count
+        before.size = before.last.start
+        copy.files[:0] = before.files
+        before.files = []
+        if not before.size:
+            del self._segments[-2]
+
+    def _read_segment(self, segment: _Segment, content: bytes) -> list[str]:
         told = []
         for found in scan(content, with_messages=False):
             if found.damaged_bytes:
@@ -108,7 +145,7 @@ class Spool:
                     "lost, what stands behind them is not."
                 )
             self._count(segment, found.record, found.start)
-            segment.size = found.stop
+            segment.last, segment.size = found, found.stop
         return told
 
     def _count(self, segment: _Segment, record: SpoolRecord, offset: int) -> None:
@@ -153,16 +190,20 @@ class Spool:
                     "spool_limit_mb) and takes no more. Bring Redis back."
                 )
             with self._faults("write"):
-                segment = self._writable()
-                assert self._file is not None
-                try:
-                    self._file.write(encoded)
-                    self._file.sync()
-                except BaseException:
-                    self._leave_file(segment)
-                    raise
+                segment = self._write(encoded)
             self._count(segment, record, segment.size)
             segment.size += len(encoded)
+
+    def _write(self, encoded: bytes) -> _Segment:
+        segment = self._writable()
+        assert self._file is not None
+        try:
+            self._file.write(encoded)
+            self._file.sync()
+        except BaseException:
+            self._leave_file(segment)
+            raise
+        return segment
 
     def _writable(self) -> _Segment:
         if self._file is not None and self._segments and self._segments[-1].size < self._segment_bytes:
@@ -255,7 +296,8 @@ class Spool:
             self._first_seqs.clear()
             self._arrivals.clear()
         with self._faults("remove from"):
-            self._disk.remove(segment.path)
+            for path in segment.files:
+                self._disk.remove(path)
             if self.is_empty:  # what goes to the store directly from now on must not be replaced by what was here
                 self._disk.sync_folder(self._folder)
 

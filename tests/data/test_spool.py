@@ -184,3 +184,61 @@ def test_any_range_of_a_long_spool_is_found(tmp_path: Path) -> None:
         block = spool.messages(1, first, count)
         assert block is not None
         assert [int(message[:4]) for message in block.messages()] == list(range(first, min(first + count, 1_500)))
+
+
+def test_a_spool_that_is_taken_up_again_and_again_grows_by_one_record_at_most(tmp_path: Path) -> None:
+    written: list[SpoolRecord] = [batch(n, n, b"x" * 50) for n in range(9)]
+    spool = Spool(LocalDisk(), tmp_path, segment_bytes=300)
+    for record in written:
+        spool.append(record)
+    spool.close()
+    files = len(list(tmp_path.iterdir()))
+    for _ in range(4):
+        spool = Spool(LocalDisk(), tmp_path, segment_bytes=300)
+        assert spool.recover() == []
+        assert spool.message_count == 9
+        assert spool.size_bytes == sum(len(encode(record)) for record in written)
+        assert len(list(tmp_path.iterdir())) == files + 1
+    assert emptied(spool) == written
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("last", [batch(3, 3, b"3"), Change(1, ChangeKind.CLOSE, "{}")], ids=["batch", "change"])
+def test_starts_with_records_between_them_offer_each_record_once(tmp_path: Path, last: SpoolRecord) -> None:
+    written = [batch(1, 1, b"1"), batch(2, 2, b"2"), last]
+    spool = Spool(LocalDisk(), tmp_path)
+    for record in written:
+        spool = Spool(LocalDisk(), tmp_path)
+        spool.recover()
+        spool.append(record)
+        spool.close()
+    count = sum(isinstance(record, Batch) for record in written)
+    for _ in range(3):
+        spool = Spool(LocalDisk(), tmp_path)
+        spool.recover()
+        assert spool.message_count == count
+        block = spool.messages(1, 1, 9)
+        assert block is not None
+        assert block.messages() == [b"1", b"2", b"3"][:count]
+        assert spool.is_closed(1) == (count == 2)
+    assert emptied(spool) == written
+    assert spool.message_count == 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_offered_is_read_where_it_was_written_last(tmp_path: Path) -> None:
+    """The file before may hold it in memory only, and lose it at any moment."""
+    spool = Spool(LocalDisk(), tmp_path)
+    for n in range(3):
+        spool.append(batch(n, n, b"%d" % n))
+    spool.close()
+    (path,) = tmp_path.iterdir()
+    spool = Spool(LocalDisk(), tmp_path)
+    spool.recover()
+    content = path.read_bytes()
+    last = len(encode(batch(2, 2, b"2")))
+    path.write_bytes(content[:-last] + bytes(last))
+    block = spool.messages(1, 0, 9)
+    assert block is not None
+    assert block.messages() == [b"0", b"1", b"2"]
+    assert emptied(spool) == [batch(n, n, b"%d" % n) for n in range(3)]

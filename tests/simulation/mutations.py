@@ -42,8 +42,8 @@ MUTATIONS = (
     Mutation(
         "a record of the spool counts before it is synchronised",
         "blitz/data/spool.py",
-        "                    self._file.write(encoded)\n                    self._file.sync()\n",
-        "                    self._file.write(encoded)\n",
+        "            self._file.write(encoded)\n            self._file.sync()\n",
+        "            self._file.write(encoded)\n",
     ),
     Mutation(
         "the name of a new spool file is not synchronised",
@@ -54,15 +54,21 @@ MUTATIONS = (
     Mutation(
         "what a killed server wrote is taken up without synchronising it",
         "blitz/data/spool.py",
-        "                    self._make_last(segment)\n",
+        "            if newest:\n                self._write_again(newest)\n",
         "",
+    ),
+    Mutation(
+        "what a synchronisation that failed has forgotten is synchronised, and not written again",
+        "blitz/data/spool.py",
+        "            if newest:\n                self._write_again(newest)\n",
+        "            if newest:\n                self._disk.open(self._segments[-1].path).sync()\n",
     ),
     Mutation(
         "a synchronisation that failed counts",
         "blitz/data/spool.py",
-        "                    self._file.write(encoded)\n                    self._file.sync()\n",
-        "                    self._file.write(encoded)\n"
-        "                    with contextlib.suppress(OSError):\n                        self._file.sync()\n",
+        "            self._file.write(encoded)\n            self._file.sync()\n",
+        "            self._file.write(encoded)\n"
+        "            with contextlib.suppress(OSError):\n                self._file.sync()\n",
     ),
     Mutation(
         "checksums of the spool are not compared",

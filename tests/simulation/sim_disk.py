@@ -40,7 +40,8 @@ class Inode:
 
     def spoil(self) -> None:
         """The kernel reports that writing failed once, and forgets it: what was dirty then counts as written."""
-        self.spoiled.append((self.low, len(self.written)))
+        if self.low < len(self.written):
+            self.spoiled.append((self.low, len(self.written)))
 
     def cut(self, size: int) -> None:
         del self.written[size:]

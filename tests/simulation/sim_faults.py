@@ -7,6 +7,8 @@ from random import Random
 DISK_FAULTS = ("refuse", "full")
 STORE_FAULTS = ("refuse", "lose", "lose", "late", "crash")
 SYNCHRONISING = ("sync", "sync_folder")
+DEATHS_BEHIND_SYNC = 0.3
+"""How often a server is killed while it puts right what a synchronisation that failed has left."""
 
 
 class Crash(BaseException):
@@ -27,7 +29,9 @@ class Faults:
         """Nothing fails."""
         self.is_lying = False
         """The disk says that it has synchronised, and has not."""
-        self.disk_rate = random.choice((0.0, 0.0, 0.0, 0.02, 0.1))
+        self.spools = random.random() < 0.2
+        """Much goes through the spool, on a bad disk, and is long in it; server and power fail often."""
+        self.disk_rate = random.choice((0.05, 0.1) if self.spools else (0.0, 0.0, 0.0, 0.02, 0.1))
         self.store_rate = random.choice((0.0, 0.02, 0.1, 0.3))
         self.store_faults = random.choice((STORE_FAULTS, STORE_FAULTS, STORE_FAULTS, ("late",)))
         self.calls_until_death = -1
@@ -74,6 +78,8 @@ class Faults:
             fault = self._random.choice(DISK_FAULTS)
             self._note("the disk:", call, fault)
             self.disk_has_failed = True
+            if call == "sync" and self._mean_life and self._random.random() < DEATHS_BEHIND_SYNC:
+                self.calls_until_death = 0
             return fault
         return None
 

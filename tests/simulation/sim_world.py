@@ -37,14 +37,17 @@ class World(SimServer):
             steps, weights = zip(*self._steps(), strict=True)
             for step in self.random.choices(steps, weights, k=self.random.randrange(10, 60)):
                 self._step(step)
+            if self.random.random() < (0.6 if self.faults.spools else 0.2):
+                self._step(self.fail_power)  # what was shown last is to survive it, too
             self.settle()
 
     def _steps(self) -> list[tuple[Callable[[], None], int]]:
         calm = self.random.random() < 0.2
+        spools = self.faults.spools
         return [
             (self.deliver, 30),
             (self.append, 30),
-            (self.drain, 20),
+            (self.drain, 3 if spools else 20),
             (self.start_session, 6),
             (self.stop_session, 2),
             (self.report, 4),
@@ -54,7 +57,7 @@ class World(SimServer):
             (self.others_stop, 1),
             (self.catch_up, 2),
             (self.redis_dies, 0 if calm else 2),
-            (self.redis_refuses, 0 if calm else 2),
+            (self.redis_refuses, 0 if calm else 8 if spools else 2),
             (self.repair_redis, 8),
             (self.fill_disk, 0 if calm else 1),
             (self.repair_disk, 4),
@@ -62,8 +65,8 @@ class World(SimServer):
             (self.restore, 1 if self.has_archive else 0),
             (self.others_delete, 1),
             (self.end_server, 1),
-            (self.kill_server, 0 if calm else 2),
-            (self.fail_power, 0 if calm else 2),
+            (self.kill_server, 0 if calm else 8 if spools else 2),
+            (self.fail_power, 0 if calm else 8 if spools else 2),
         ]
 
     def _step(self, step: Callable[[], None]) -> None:
@@ -160,9 +163,10 @@ class World(SimServer):
         """The appender waits for store or disk; one of them must come back some time."""
         self._sleeps += 1
         if self._sleeps > LONGEST_SLEEPS:
-            self.note("the operator repairs disk and Redis")
+            self.note("the operator repairs disk and Redis, and gives the spool more room")
             self.repair_disk()
             self.repair_redis()
+            self.intake.spool.limit_bytes = 2 << 30  # what drains it stands still, where this comes in between
             self.faults.disk_rate = 0.0
         elif self.random.random() < 0.3:
             self.repair_redis()

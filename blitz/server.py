@@ -204,7 +204,9 @@ def _is_worth_saying(record: logging.LogRecord) -> bool:
 def _listen(settings: ServerSettings) -> Iterator[socket.socket]:
     """Take the port first: a second server by mistake is told before it touches anything."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends small pieces at once only where it is told that this is TCP; else an answer waits 40 ms for the
+    # client's acknowledgement of its head.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     with contextlib.closing(listener):
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

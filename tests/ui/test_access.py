@@ -227,7 +227,7 @@ def test_delete_moves_to_the_trash_and_can_be_undone_for_a_while(
     assert window.notices.texts == []
     monkeypatch.setattr(trash_actions, "UNDO_MS", 1)
     feed.session_trashed.emit(make.session(9))
-    qtbot.waitUntil(lambda: window.notices.texts == [])
+    qtbot.waitUntil(lambda: window.notices.texts == [], timeout=20_000)
 
 
 def test_a_copy_here_of_what_is_in_the_trash_is_said_to_be_one(window: MainWindow, feed: Any, make: Any) -> None:

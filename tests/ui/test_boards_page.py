@@ -75,7 +75,7 @@ def test_a_device_that_prints_is_named_by_keys_alone(printed: MainWindow, feed: 
     assert offers.words.text().startswith("ttyUSB0 prints 3 columns")
     offers.buttons[0].click()
     dialog = visible(printed, ChannelsDialog)
-    qtbot.waitUntil(lambda: dialog.grid.field(0, "name").hasFocus())
+    qtbot.waitUntil(lambda: dialog.grid.field(0, "name").hasFocus(), timeout=20_000)
     for row, name in enumerate(("pressure", "temperature", "flow")):
         field = dialog.grid.field(row, "name")
         assert field.hasFocus()
@@ -111,7 +111,7 @@ def test_names_that_the_server_refuses_are_not_lost(printed: MainWindow, feed: A
     assert dialog.grid.field(0, "name").text() == "pressure"
     dialog.accept()
     assert [request[0] for request in feed.requests] == ["define", "define"]
-    with qtbot.waitSignal(dialog.destroyed):
+    with qtbot.waitSignal(dialog.destroyed, timeout=20_000):
         feed.definition_answered.emit("ttyUSB0", "")
 
 
@@ -176,7 +176,7 @@ def test_what_is_wrong_is_said_where_it_is_and_nothing_is_sent(printed: MainWind
     dialog.accept()
     assert dialog.isVisible()
     assert dialog.problem.text() == "Channels 1 and 3 are both called column_1."
-    qtbot.waitUntil(lambda: dialog.grid.field(2, "name").hasFocus())
+    qtbot.waitUntil(lambda: dialog.grid.field(2, "name").hasFocus(), timeout=20_000)
     type_over(dialog.grid.field(2, "name"), "flow")
     assert dialog.problem.isHidden()
     dialog.more.click()

@@ -109,15 +109,15 @@ def test_preview_is_labelled_as_not_recorded(window: MainWindow, feed: Any, make
     feed.status_received.emit(make.status())
     feed.sources_received.emit(0, (make.source(0),))
     feed.readings_received.emit(make.readings(make.source(0), 50))
-    qtbot.waitUntil(lambda: plot._badge.isVisible())
-    qtbot.waitUntil(lambda: len(plot.plot._drawn) > 0)
+    qtbot.waitUntil(lambda: plot._badge.isVisible(), timeout=20_000)
+    qtbot.waitUntil(lambda: len(plot.plot._drawn) > 0, timeout=20_000)
     assert "NOT RECORDED" in plot._badge.text()
     session = make.session(running=True)
     feed.session_started.emit(session)
     feed.status_received.emit(make.status(session))
     feed.sources_received.emit(7, (make.source(0),))
     feed.readings_received.emit(make.readings(make.source(0), 30, session_id=7))
-    qtbot.waitUntil(lambda: not plot._badge.isVisible())
+    qtbot.waitUntil(lambda: not plot._badge.isVisible(), timeout=20_000)
     assert window.store.session_id == 7
     feed.session_stopped.emit(make.session())
     feed.status_received.emit(make.status())
@@ -345,12 +345,12 @@ def test_of_two_jobs_the_last_is_shown_and_the_other_when_that_has_ended(
     second.progressed.emit(2, 4)
     assert shown == [("first", 0, 0), ("second", 0, 0), ("second", 0, 0), ("second", 2, 4)]
     ends[1].set()
-    qtbot.waitUntil(lambda: window.jobs.running == (first,))
+    qtbot.waitUntil(lambda: window.jobs.running == (first,), timeout=20_000)
     assert shown[4:] == [("first", 1, 4)]
     first.progressed.emit(3, 4)
     assert shown[5:] == [("first", 3, 4)]
     ends[0].set()
-    qtbot.waitUntil(lambda: not window.jobs.running)
+    qtbot.waitUntil(lambda: not window.jobs.running, timeout=20_000)
     assert not window.status_line.activity.isVisible()
 
 

@@ -32,7 +32,7 @@ from blitz.ui.preferences import Preferences
 from blitz.ui.server_link import ServerLink
 from blitz.ui.theme import Appearance
 
-WAIT_MS = 15_000
+WAIT_MS = 30_000
 
 
 class Desk:

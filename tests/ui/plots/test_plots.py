@@ -148,9 +148,9 @@ def test_a_historic_session_is_moved_through_by_keys(history: History, qtbot: Qt
     plot.set_theme(LIGHT)
     plot.show_channels(tuple((channel, n) for n, channel in enumerate(history.channels[:2])))
     plot.show()
-    qtbot.waitUntil(lambda: len(plot._drawn) == 2)
+    qtbot.waitUntil(lambda: len(plot._drawn) == 2, timeout=20_000)
     whole = plot.time_range
-    with qtbot.waitSignal(plot.moved):
+    with qtbot.waitSignal(plot.moved, timeout=20_000):
         QTest.keyClick(plot, Qt.Key_Plus)
     near = plot.time_range
     assert near[1] - near[0] == pytest.approx((whole[1] - whole[0]) / 2, rel=0.05)

@@ -9,7 +9,7 @@ import mmap
 import os
 import struct
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from blitz.data.blocks import GRID_MESSAGES
 from blitz.data.pyramid_runs import FACTOR, Runs
 
-_MAGIC = b"BLITZOV1"
-_HEAD = struct.Struct("<8sQI")
-"""Magic, length of the header, its CRC-32."""
+_MAGIC = b"BLITZOV2"
+_HEAD = struct.Struct("<8sQII")
+"""Magic, length of the header, its CRC-32, and that of all that follows it."""
+_AT_ONCE = 1 << 20
 _ALIGNMENT = 64
 _FEWEST_RUNS = 64
 """No level above one with fewer runs."""
@@ -96,7 +97,9 @@ class Pyramid:
         self.path = path
         self.message_count = key.message_count
         with path.open("rb") as file:
-            header, begin = _read_header(file)
+            header, begin, self._checksum = _read_header(file)
+            self._begin = begin
+            self._file_number = os.fstat(file.fileno()).st_ino
             try:
                 self._lay_out(file, header, begin, key)
             except (KeyError, TypeError, ValueError) as error:
@@ -124,6 +127,31 @@ class Pyramid:
             size.index: SourcePyramid(size, tuple(_level(buffer, size, n, at) for n, at in levels))
             for size, levels in zip(sizes, places, strict=True)
         }
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the file."""
+        return len(self._map)
+
+    def check(self, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Read the whole file and compare its checksum; in any thread.
+
+        :param is_over: asked now and then, whether to stop.
+        :raises DamagedPyramid: if it differs.
+        :raises OSError: if it cannot be read.
+        """
+        # Not through the map: the whole of it would count as this program's memory.
+        with self.path.open("rb") as file:
+            if os.fstat(file.fileno()).st_ino != self._file_number:  # another one has taken its place
+                return
+            file.seek(self._begin)
+            checksum = 0
+            while content := file.read(_AT_ONCE):
+                if is_over():
+                    return
+                checksum = zlib.crc32(content, checksum)
+        if checksum != self._checksum:
+            raise DamagedPyramid(f"{self.path} is damaged: the checksum of its contents differs.")
 
     def clocks_before(self, seq: int) -> tuple[int, Mapping[str, Any]]:
         """Return the last sequence number up to ``seq`` before which the clocks are known, and where they stood there.
@@ -161,19 +189,26 @@ def write_pyramid(
         "blocks": len(block_readings),
     }
     encoded = json.dumps(header).encode()
-    file.write(_HEAD.pack(_MAGIC, len(encoded), zlib.crc32(encoded)) + encoded)
-    sections = _Sections(file.tell())
+    file.write(_HEAD.pack(_MAGIC, len(encoded), zlib.crc32(encoded), 0) + encoded)
+    begin = file.tell()
+    sections = _Sections(begin)
     for size in sizes:
         levels = list(_level_sections(sections, size))
         _write_levels(file, size, [at for _, at in levels], lowest[size.index])
     bounds = np.cumsum([0, *header["states"]])
-    for content in (np.array(block_readings, np.int64), bounds.astype(np.int64)):
-        file.seek(sections.add(content.nbytes))
-        file.write(content.tobytes())
+    for numbers in (np.array(block_readings, np.int64), bounds.astype(np.int64)):
+        file.seek(sections.add(numbers.nbytes))
+        file.write(numbers.tobytes())
     file.seek(sections.add(int(bounds[-1])))
     for state in checkpoints.states:
         file.write(state)
     file.truncate(sections.end)
+    file.seek(begin)
+    checksum = 0
+    while content := file.read(_AT_ONCE):
+        checksum = zlib.crc32(content, checksum)
+    file.seek(0)
+    file.write(_HEAD.pack(_MAGIC, len(encoded), zlib.crc32(encoded), checksum))
 
 
 class _Sections:
@@ -238,15 +273,16 @@ def _write_part(file: BinaryIO, size: SourceSize, runs: int, places: list[int], 
             file.write(np.ascontiguousarray(content, dtype).data)
 
 
-def _read_header(file: BinaryIO) -> tuple[Mapping[str, Any], int]:
+def _read_header(file: BinaryIO) -> tuple[Mapping[str, Any], int, int]:
+    """Return the header, where it ends, and the checksum of what follows."""
     head = file.read(_HEAD.size)
     if len(head) < _HEAD.size:
         raise DamagedPyramid(f"{file.name} ends in its head")
-    magic, length, checksum = _HEAD.unpack(head)
+    magic, length, checksum, rest_checksum = _HEAD.unpack(head)
     if magic != _MAGIC or length > 1 << 28:
         raise DamagedPyramid(f"{file.name} is no overview of this version")
     encoded = file.read(length)
     if zlib.crc32(encoded) != checksum:
         raise DamagedPyramid(f"{file.name}: the checksum of its header differs")
     header: Mapping[str, Any] = json.loads(encoded)
-    return header, _HEAD.size + length
+    return header, _HEAD.size + length, rest_checksum

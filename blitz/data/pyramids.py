@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 DEFAULT_LIMIT_BYTES = 2048 << 20
 _MOST_OPEN = 8
+_CHECKED_AT_ONCE_BYTES = 16 << 20
 _SUFFIX = ".overview"
 
 
@@ -35,6 +36,8 @@ class Pyramids:
         self._folder: Path | None = None
         self._open: dict[PyramidKey, Pyramid] = {}
         self._turn = threading.Lock()
+        self._is_closed = threading.Event()
+        self._checks: list[threading.Thread] = []
         self._building: dict[PyramidKey, threading.Lock] = {}
 
     def find(self, key: PyramidKey) -> Pyramid | None:
@@ -47,7 +50,7 @@ class Pyramids:
             if path is None:
                 return None
             try:
-                found = Pyramid(path, key)
+                found = self._checked(Pyramid(path, key))
                 os.utime(path)
             except (FileNotFoundError, NotADirectoryError):
                 return None
@@ -62,8 +65,35 @@ class Pyramids:
 
     def close(self) -> None:
         """Let go of the files. A second call does nothing."""
+        self._is_closed.set()
         with self._turn:
             self._open.clear()
+            checks, self._checks = self._checks, []
+        for check in checks:
+            check.join()
+
+    def _checked(self, pyramid: Pyramid) -> Pyramid:
+        """Check a file at once; a large one, of which a view reads little, in a thread, while it is looked at.
+
+        :raises DamagedPyramid: if it is small, and damaged.
+        """
+        if pyramid.size_bytes <= _CHECKED_AT_ONCE_BYTES:
+            pyramid.check()
+            return pyramid
+        self._checks = [check for check in self._checks if check.is_alive()]
+        check = threading.Thread(target=self._check, args=(pyramid,), name="blitz overview check", daemon=True)
+        self._checks.append(check)
+        check.start()
+        return pyramid
+
+    def _check(self, pyramid: Pyramid) -> None:
+        try:
+            pyramid.check(self._is_closed.is_set)
+        except DamagedPyramid as error:
+            log.warning("An overview is made anew: %s", error)
+            self.drop(pyramid)
+        except OSError as error:  # such as one that was removed meanwhile
+            log.info("An overview was not checked: %s", error)
 
     def drop(self, pyramid: Pyramid) -> None:
         """Remove an overview that turned out to be damaged."""

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from blitz.data import pyramids, session_series
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.database_client import DatabaseClient
+from blitz.data.pyramid_format import Pyramid
 from blitz.data.reading_blocks import decoded_blocks
 from blitz.data.records import SessionRecord, Source
 from blitz.errors import DownloadCancelled
@@ -194,7 +196,35 @@ def test_an_overview_is_found_again_and_made_anew_when_it_is_damaged(tmp_path: P
         assert cache.find_overview(1) is not None
 
 
-def test_checkpoints_that_are_damaged_are_not_used(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_small", [True, False])
+def test_a_flipped_bit_anywhere_in_an_overview_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_small: bool
+) -> None:
+    path = tmp_path / "cache.db"
+    with DatabaseClient(path=path) as cache:
+        RandomSession(cache, 1, 20_000)
+        expected = cache.series(1, "one a", max_points=50)["one a"].values
+    (file,) = (tmp_path / "cache.db.overview").iterdir()
+    whole = file.read_bytes()
+    if not is_small:
+        monkeypatch.setattr(pyramids, "_CHECKED_AT_ONCE_BYTES", 0)
+    for place in np.random.default_rng(1).integers(0, len(whole), 6).tolist():
+        caplog.clear()
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
+        with DatabaseClient(path=path) as cache:
+            cache.find_overview(1)
+            deadline = time.monotonic() + 20
+            while file.exists() and time.monotonic() < deadline:  # a large one is checked while it is looked at
+                time.sleep(0.001)
+            assert [record.message.partition(":")[0] for record in caplog.records] == ["An overview is made anew"]
+            assert cache.find_overview(1) is None
+            again = cache.series(1, "one a", max_points=50)["one a"].values
+            assert np.array_equal(again, expected, equal_nan=True)
+        assert file.read_bytes() == whole
+
+
+def test_checkpoints_that_are_damaged_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pyramid, "check", lambda *_: None)  # not come to yet
     with DatabaseClient(path=tmp_path / "cache.db") as cache:
         RandomSession(cache, 1, 20_000)
         cache.make_overview(1)

@@ -155,7 +155,7 @@ class MainWindow(QMainWindow):
         feed.status_received.connect(self._show_status)
         feed.notice_received.connect(self.notices.add)
         feed.sessions_listed.connect(self.sessions_page.show_sessions)
-        feed.sessions_listed.connect(lambda _: self.histories.show_rights())  # a session may be gone, or back
+        feed.sessions_listed.connect(self.histories.show_rights)  # a session may be gone, or back
         feed.sessions_found.connect(self.sessions_page.take_found)
         feed.trash_listed.connect(self.sessions_page.show_trash)
         feed.identity_received.connect(self._show_identity)
@@ -194,7 +194,7 @@ class MainWindow(QMainWindow):
         live.marker_requested.connect(lambda at_s: actions.add_marker(self._followed(), at_s, self._sources()))
         live.marker_chosen.connect(lambda marker: actions.edit_marker(self._followed(), marker, self._sources()))
         self.sessions_page.details_requested.connect(actions.show_details)
-        self.feed.marker_received.connect(lambda *_: self.sessions_page.search_again())
+        self.feed.marker_received.connect(self.sessions_page.search_again)
 
     def _session_names(self) -> list[str]:
         return [record.name for record in self.sessions_page.sessions.records]

@@ -151,7 +151,7 @@ def test_a_server_on_the_network_lets_in_who_has_a_link(
 
     trusting = ssl.create_default_context(cafile=str(server.data_dir / "tls" / "certificate.pem"))
     bearing = {"authorization": f"Bearer {token}"}
-    with httpx.Client(base_url=f"{server.url}/api/v1", verify=trusting, trust_env=False) as http:
+    with httpx.Client(base_url=f"{server.url}/api/v1", verify=trusting, trust_env=False, timeout=30) as http:
         assert http.get("/health").status_code == 200
         assert http.get("/status").status_code == 401
         assert http.get("/whoami", headers=bearing).json() == {"name": "bench", "role": "operator"}
@@ -159,21 +159,21 @@ def test_a_server_on_the_network_lets_in_who_has_a_link(
         spying = http.post("/sources", headers=bearing, json={"name": "spy", "link": "replay:/etc/passwd"})
         assert (spying.status_code, spying.json()["code"]) == (422, "config")
         live = server.url.replace("https://", "wss://") + "/api/v1/live"
-        with connect(live, ssl=trusting, proxy=None, additional_headers=bearing) as connection:
-            connection.recv(10)
+        with connect(live, ssl=trusting, proxy=None, open_timeout=30, additional_headers=bearing) as connection:
+            connection.recv(30)
             blitz("token", "revoke", str(made["record"]["id"]), folder=server.data_dir)
             with pytest.raises(ConnectionClosed):
                 _read_on(connection)
         assert http.get("/whoami", headers=bearing).status_code == 401
     with pytest.raises(httpx.HTTPError):
-        httpx.get(server.url.replace("https", "http") + "/api/v1/health", trust_env=False)
+        httpx.get(server.url.replace("https", "http") + "/api/v1/health", trust_env=False, timeout=30)
     assert server.stop() == 0
     assert not (server.data_dir / "served.json").exists()
 
 
 def _read_on(connection: Any) -> None:
     while True:
-        connection.recv(10)
+        connection.recv(30)
 
 
 def test_an_insecure_server_says_what_that_means(run_server: Callable[..., Any], blitz: Callable[..., Any]) -> None:
@@ -182,6 +182,6 @@ def test_an_insecure_server_says_what_that_means(run_server: Callable[..., Any],
     assert "TLS is off (insecure): whoever can listen on this network" in server.log_path.read_text()
     made = blitz("token", "create", "--role", "viewer", folder=server.data_dir)
     assert made["link"] == f"{server.url.replace('http', 'blitz')}/#{made['token']}"
-    assert httpx.get(f"{server.url}/api/v1/status", trust_env=False).status_code == 401
+    assert httpx.get(f"{server.url}/api/v1/status", trust_env=False, timeout=30).status_code == 401
     bearing = {"authorization": f"Bearer {made['token']}"}
-    assert httpx.get(f"{server.url}/api/v1/status", headers=bearing, trust_env=False).status_code == 200
+    assert httpx.get(f"{server.url}/api/v1/status", headers=bearing, trust_env=False, timeout=30).status_code == 200

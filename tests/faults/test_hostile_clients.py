@@ -236,7 +236,7 @@ def test_whatever_a_viewer_asks_for_and_says_the_server_serves_on(
 ) -> None:
     address = httpx.URL(f"ws://127.0.0.1:{recording.port}/api/v1/live").copy_merge_params(query)
     try:
-        with connect(str(address), proxy=None, max_size=None, close_timeout=0.5) as viewer:
+        with connect(str(address), proxy=None, open_timeout=30, max_size=None, close_timeout=0.5) as viewer:
             for frame in sent:
                 if frame == "ping":
                     viewer.ping()

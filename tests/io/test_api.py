@@ -144,7 +144,7 @@ def test_a_web_page_cannot_reach_the_server(http: httpx.Client, server) -> None:
 
 
 def test_the_documentation_page_needs_no_other_server(http: httpx.Client, server) -> None:
-    with httpx.Client(base_url=server.url, trust_env=False) as root:
+    with httpx.Client(base_url=server.url, trust_env=False, timeout=30) as root:
         page = root.get("/docs").text
         assert "https://" not in page
         for asset in ("swagger-ui-bundle.js", "swagger-ui.css"):
@@ -164,7 +164,7 @@ def test_what_does_not_exist_is_a_problem_in_the_same_form(http: httpx.Client) -
 
 def test_with_a_token_nobody_gets_in_without_it(run_server) -> None:
     server = run_server("--token", "a-token-of-sixteen-or-more")
-    with httpx.Client(base_url=server.url, trust_env=False) as client:
+    with httpx.Client(base_url=server.url, trust_env=False, timeout=30) as client:
         assert _code(client.get("/api/v1/status")) == (401, "authentication")
         assert client.get("/api/v1/health").status_code == 200
         wrong = {"authorization": "Bearer a-token-of-sixteen-or-less"}
@@ -186,7 +186,7 @@ def test_a_refused_live_connection_is_told_why_and_is_no_fault_in_the_log(
     server, query: str, code: tuple[int, str]
 ) -> None:
     url = server.url.replace("http://", "ws://")
-    with pytest.raises(InvalidStatus) as refused, connect(f"{url}/api/v1/live?{query}", proxy=None):
+    with pytest.raises(InvalidStatus) as refused, connect(f"{url}/api/v1/live?{query}", proxy=None, open_timeout=30):
         pass
     details = json.loads(refused.value.response.body)
     assert (details["status"], details["code"]) == code

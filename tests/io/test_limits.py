@@ -269,14 +269,14 @@ def test_an_answer_that_is_not_taken_is_given_up(bench: Bench) -> None:
 def test_viewers_beyond_the_limit_are_refused_before_they_are_connected(bench: Bench) -> None:
     bench.pace_s = 0.1
     url = f"ws://127.0.0.1:{bench.port}/"
-    with connect(url, proxy=None), connect(url, proxy=None):
-        with pytest.raises(InvalidStatus) as refused, connect(url, proxy=None):
+    with connect(url, proxy=None, open_timeout=30), connect(url, proxy=None, open_timeout=30):
+        with pytest.raises(InvalidStatus) as refused, connect(url, proxy=None, open_timeout=30):
             pass
         assert refused.value.response.status_code == 503
         assert refused.value.response.headers["Retry-After"]
         assert json.loads(refused.value.response.body)["code"] == "busy"
     bench.wait(lambda: bench.admission.viewer_count == 0)
-    with connect(url, proxy=None) as viewer:
+    with connect(url, proxy=None, open_timeout=30) as viewer:
         assert viewer.recv(DEADLINE_S) == FRAME
 
 
@@ -308,7 +308,7 @@ def test_a_slow_viewer_is_not_dropped_while_it_takes_something(patient: Bench) -
 
 def test_a_viewer_that_talks_without_end_is_dropped(bench: Bench) -> None:
     bench.pace_s = 3600.0
-    with connect(f"ws://127.0.0.1:{bench.port}/", proxy=None) as viewer:
+    with connect(f"ws://127.0.0.1:{bench.port}/", proxy=None, open_timeout=30) as viewer:
         viewer.recv(DEADLINE_S)
         with contextlib.suppress(ConnectionClosed):
             for _ in range(100_000):

@@ -214,7 +214,7 @@ def _next(viewer: ClientConnection, kind: str) -> dict[str, object]:
 def test_a_viewer_follows_a_real_session_and_replays_it_afterwards(server) -> None:
     with (
         httpx.Client(base_url=f"{server.url}/api/v1", trust_env=False, timeout=20) as http,
-        connect(_url(server, ""), proxy=None) as viewer,
+        connect(_url(server, ""), proxy=None, open_timeout=30) as viewer,
     ):
         assert _next(viewer, "status")["status"]["version"]
         session_id = http.post("/sessions", json={"name": "live"}).json()["session"]["id"]
@@ -236,7 +236,7 @@ def test_a_viewer_follows_a_real_session_and_replays_it_afterwards(server) -> No
         assert whole.first_seq == 0
         assert len(whole) == json.loads(frame)["session"]["message_count"]
 
-        with connect(_url(server, f"?session={session_id}&first=0"), proxy=None) as replay:
+        with connect(_url(server, f"?session={session_id}&first=0"), proxy=None, open_timeout=30) as replay:
             _next(replay, "sources")
             again = MessageBlock.decode(replay.recv(timeout=30))
             assert again.checksum == whole.checksum
@@ -246,7 +246,7 @@ def test_a_viewer_follows_a_real_session_and_replays_it_afterwards(server) -> No
 
 
 def test_a_viewer_may_ask_for_lines_of_json(server) -> None:
-    with connect(_url(server, "?session=preview&format=ndjson&first=-3"), proxy=None) as viewer:
+    with connect(_url(server, "?session=preview&format=ndjson&first=-3"), proxy=None, open_timeout=30) as viewer:
         _next(viewer, "sources")
         while "event" in (row := json.loads(viewer.recv(timeout=30).splitlines()[0])):
             pass
@@ -255,10 +255,13 @@ def test_a_viewer_may_ask_for_lines_of_json(server) -> None:
 
 def test_wrong_wishes_are_refused_before_the_connection_stands(server) -> None:
     for query, status in [("?session=12345", 404), ("?session=nonsense", 422), ("?first=x", 422)]:
-        with pytest.raises(InvalidStatus) as refusal, connect(_url(server, query), proxy=None):
+        with pytest.raises(InvalidStatus) as refusal, connect(_url(server, query), proxy=None, open_timeout=30):
             pass
         assert refusal.value.response.status_code == status
-    with pytest.raises(InvalidStatus) as refusal, connect(_url(server, ""), origin="http://evil.example", proxy=None):
+    with (
+        pytest.raises(InvalidStatus) as refusal,
+        connect(_url(server, ""), origin="http://evil.example", proxy=None, open_timeout=30),
+    ):
         pass
     assert refusal.value.response.status_code == 403
     assert json.loads(refusal.value.response.body)["code"] == "foreign_origin"

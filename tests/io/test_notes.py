@@ -41,7 +41,9 @@ def http(server: Any) -> Iterator[httpx.Client]:
 
 def test_a_marker_of_the_running_session_is_put_at_the_present_and_told_to_viewers(server: Any, client: Client) -> None:
     session = client.start("pump")
-    with connect(server.url.replace("http", "ws") + f"{PLACE}/live?session={session.id}", proxy=None) as viewer:
+    with connect(
+        server.url.replace("http", "ws") + f"{PLACE}/live?session={session.id}", proxy=None, open_timeout=30
+    ) as viewer:
         before_ns = time.time_ns()
         marker = client.add_marker(session.id, "pump on", source="sim1")
         after_ns = time.time_ns()
@@ -184,7 +186,7 @@ def test_a_session_is_not_started_without_the_fields_that_are_demanded(strict: A
             client.start("x")
         with pytest.raises(FieldsMissing, match="needs the field rig no"):
             client.start("x", fields={"sample": "brass", "rig no": " "})
-        answer = httpx.post(f"{strict.url}{PLACE}/sessions", json={}, trust_env=False)
+        answer = httpx.post(f"{strict.url}{PLACE}/sessions", json={}, trust_env=False, timeout=30)
         assert (answer.status_code, answer.json()["code"]) == (422, "fields_missing")
         session = client.start(fields={"sample": "brass", "rig no": "2"})
         assert session.name == ""

@@ -58,7 +58,7 @@ def test_each_call_has_a_row() -> None:
 
 
 def test_the_calls_of_a_real_server_have_rows(server: Any) -> None:
-    schema = httpx.get(f"{server.url}/openapi.json", trust_env=False).json()
+    schema = httpx.get(f"{server.url}/openapi.json", trust_env=False, timeout=30).json()
     calls = {(method.upper(), path) for path, methods in schema["paths"].items() for method in methods}
     assert ("POST", "/api/v1/sessions") in calls
     assert not calls - set(ROLES)
@@ -330,11 +330,11 @@ def test_a_live_connection_ends_when_its_token_is_revoked(guarded: Guarded) -> N
 
 def _read_on(connection: ClientConnection) -> None:
     while True:
-        connection.recv(10)
+        connection.recv(30)
 
 
 def test_the_roles_of_a_real_server_hold_on_http_and_websocket(server: Any) -> None:
-    with httpx.Client(base_url=f"{server.url}/api/v1", trust_env=False) as http:
+    with httpx.Client(base_url=f"{server.url}/api/v1", trust_env=False, timeout=30) as http:
         assert http.get("/whoami").json() == {"name": "local", "role": "admin"}
         made = {role: http.post("/tokens", json={"role": role, "name": f"a {role}"}).json() for role in Role}
         assert http.post("/tokens", json={"role": "emperor"}).status_code == 422
@@ -355,13 +355,16 @@ def test_the_roles_of_a_real_server_hold_on_http_and_websocket(server: Any) -> N
         assert http.get("/audit", headers=bearing(Role.OPERATOR)).status_code == 403
 
         live = server.url.replace("http://", "ws://") + "/api/v1/live"
-        with connect(live, proxy=None, additional_headers=viewer) as connection:
-            connection.recv(10)
+        with connect(live, proxy=None, open_timeout=30, additional_headers=viewer) as connection:
+            connection.recv(30)
             revoked = http.delete(f"/tokens/{made[Role.VIEWER]['record']['id']}").json()
             assert revoked["revoked_at"]
             with pytest.raises(ConnectionClosed):
                 _read_on(connection)
-        with pytest.raises(InvalidStatus) as turned_away, connect(live, proxy=None, additional_headers=viewer):
+        with (
+            pytest.raises(InvalidStatus) as turned_away,
+            connect(live, proxy=None, open_timeout=30, additional_headers=viewer),
+        ):
             pass
         assert turned_away.value.response.status_code == 401
         assert http.delete("/tokens/999").json()["code"] == "unknown_token"

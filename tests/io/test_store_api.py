@@ -72,7 +72,9 @@ def test_a_running_session_is_not_deleted(client: Client) -> None:
 
 
 def test_viewers_hear_of_it(server: Any, client: Client, recorded: int) -> None:
-    with connect(f"{server.url.replace('http', 'ws', 1)}/api/v1/live?session=preview", proxy=None) as live:
+    with connect(
+        f"{server.url.replace('http', 'ws', 1)}/api/v1/live?session=preview", proxy=None, open_timeout=30
+    ) as live:
         client.delete(recorded)
         client.restore(recorded)
         wanted = ["session_deleted", "session_restored"]

@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session as Transaction
 from blitz.data import boards
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
 from blitz.data.copy_reading import CopyReading, checked_block
+from blitz.data.listed_session import ListedSession
 from blitz.data.models import Category, Session, SessionCopy, StoreBinding, StoredBlock
 from blitz.data.records import SessionRecord
-from blitz.data.session_list import ListedSession, contiguous_count, find_copy, list_session
+from blitz.data.session_list import contiguous_count, find_copy, list_session
 from blitz.errors import BlockError, CacheError, CacheMismatch
 
 log = logging.getLogger(__name__)

@@ -3,16 +3,15 @@
 The server's list replaces the cached one; what was downloaded outlives that. A session is told by its id and its start.
 """
 
-import itertools
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.orm import Session as Transaction
 
 from blitz.data.cache_engine import CacheEngine
+from blitz.data.listed_session import ListedSession
 from blitz.data.markers import with_marker
 from blitz.data.models import Reading, Session, SessionCopy, StoredBlock
 from blitz.data.records import Marker, SessionRecord
@@ -23,34 +22,6 @@ log = logging.getLogger(__name__)
 
 _OF_COPY = ("sources", "gaps", "accounts", "timeline", "markers", "changes")
 """What lists leave out of a record: it comes with the download."""
-
-
-class ListedSession(NamedTuple):
-    """One session as a server lists it. A count of None, from a short list, leaves the known one."""
-
-    ref_id: int
-    started_ms: int
-    stopped_ms: int | None
-    message_count: int | None
-    record: SessionRecord | None = None
-
-    @classmethod
-    def from_entry(cls, entry: Sequence[int | None]) -> "ListedSession":
-        """Read ``[id, start, end or None, count]``; count may be left out."""
-        ref_id, started_ms, stopped_ms, count = itertools.islice(itertools.chain(entry, itertools.repeat(None)), 4)
-        if ref_id is None or started_ms is None:
-            raise ValueError(f"{entry!r} is no session: [id, start, end or None, count] is wanted, in milliseconds.")
-        return cls(
-            int(ref_id),
-            int(started_ms),
-            None if stopped_ms is None else int(stopped_ms),
-            None if count is None else int(count),
-        )
-
-    @classmethod
-    def from_record(cls, record: SessionRecord) -> "ListedSession":
-        """Take over what a record says."""
-        return cls(record.id, record.started_ms, record.stopped_ms, record.message_count, record)
 
 
 class SessionList(CacheEngine):

@@ -58,12 +58,6 @@ MUTATIONS = (
         "",
     ),
     Mutation(
-        "what a synchronisation that failed has forgotten is synchronised, and not written again",
-        "blitz/data/spool.py",
-        "            if newest:\n                self._write_again(newest)\n",
-        "            if newest:\n                self._disk.open(self._segments[-1].path).sync()\n",
-    ),
-    Mutation(
         "a synchronisation that failed counts",
         "blitz/data/spool.py",
         "            self._file.write(encoded)\n            self._file.sync()\n",

@@ -163,17 +163,23 @@ class World(SimServer):
         """The appender waits for store or disk; one of them must come back some time."""
         self._sleeps += 1
         if self._sleeps > LONGEST_SLEEPS:
-            self.note("the operator repairs disk and Redis, and gives the spool more room")
+            self.note("the operator repairs disk and Redis")
             self.repair_disk()
             self.repair_redis()
-            self.intake.spool.limit_bytes = 2 << 30  # what drains it stands still, where this comes in between
             self.faults.disk_rate = 0.0
+            self._drain_meanwhile()
         elif self.random.random() < 0.3:
             self.repair_redis()
         elif self.random.random() < 0.5:
-            self.note("    meanwhile")
-            with contextlib.suppress(BlitzError):
-                self.drain()
+            self._drain_meanwhile()
+
+    def _drain_meanwhile(self) -> None:
+        """The spool's thread goes on while the appender waits; not if that came in between two steps of this thread."""
+        if self._is_draining and self._sleeps > LONGEST_SLEEPS:
+            self.intake.spool.limit_bytes = 2 << 30
+        self.note("    meanwhile")
+        with contextlib.suppress(BlitzError):
+            self.drain()
 
     # ---- other programs -----------------------------------------------------------------------------------------
 

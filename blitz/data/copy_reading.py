@@ -3,8 +3,10 @@
 A block is checked whenever it is read. How copies come into the cache stands in :mod:`blitz.data.session_copies`.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, func, select
@@ -20,6 +22,9 @@ _ALONE = 2
 _BLOCKS_AT_ONCE = 4
 _BYTES_AT_ONCE = 1 << 20
 """Blocks are asked for together up to so many, or so many bytes: to ask takes nearly as long as to decode one."""
+
+_AHEAD = 2
+"""So many times are blocks asked for ahead: the thread that reads waits for nobody."""
 
 _LATEST_SEQ = (1 << 63) - 1
 
@@ -86,15 +91,14 @@ class CopyReading(SessionList):
         """Read blocks; from the third on, the next ones are read and checked while those before are used."""
         for place in places[:_ALONE]:
             yield from self._read_together(session_id, [place])
-        together = list(_together(places[_ALONE:]))
-        if not together:
+        together = _together(places[_ALONE:])
+        if len(places) <= _ALONE:
             return
         with ThreadPoolExecutor(1, "blitz reading") as reader:
-            coming = reader.submit(self._read_together, session_id, together[0])
-            for behind in [*together[1:], None]:
-                blocks = coming.result()
-                if behind is not None:
-                    coming = reader.submit(self._read_together, session_id, behind)
+            coming = deque(reader.submit(self._read_together, session_id, ahead) for ahead in islice(together, _AHEAD))
+            while coming:
+                blocks = coming.popleft().result()
+                coming.extend(reader.submit(self._read_together, session_id, ahead) for ahead in islice(together, 1))
                 yield from blocks
 
     def _read_together(self, session_id: int, places: Sequence[_Place]) -> list[MessageBlock | BlockError]:

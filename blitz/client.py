@@ -6,7 +6,7 @@ import sys
 from functools import partial
 from types import TracebackType
 
-from PyQt5.QtCore import QCoreApplication, QSettings, Qt
+from PyQt5.QtCore import QCoreApplication, QEvent, QSettings, Qt
 from PyQt5.QtWidgets import QApplication
 
 from blitz.config import ClientSettings
@@ -22,6 +22,8 @@ from blitz.ui.server_link import ServerLink
 from blitz.ui.theme import Appearance, build_font
 
 log = logging.getLogger(__name__)
+
+_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def run(settings: ClientSettings) -> int:
@@ -40,15 +42,19 @@ def run(settings: ClientSettings) -> int:
     window.show()
     hook_before = sys.excepthook
     sys.excepthook = partial(_apologise, window)
-    before = signal.signal(signal.SIGINT, lambda *_: application.quit())
+    before = {number: signal.signal(number, lambda *_: application.quit()) for number in _ENDING_SIGNALS}
     try:
         return int(application.exec_())
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, action in before.items():
+            signal.signal(number, action)
         sys.excepthook = hook_before
+        window.jobs.close()
         feed.close()
         exports.close()
         overviews.close()
+        window.deleteLater()  # by Qt, while Python still has what belongs to it
+        QCoreApplication.sendPostedEvents(None, QEvent.DeferredDelete)
         collection.stop()
 
 

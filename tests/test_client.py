@@ -1,7 +1,10 @@
 """The desktop program as a whole."""
 
+import os
 import signal
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,6 +58,31 @@ def test_a_fault_in_a_slot_is_logged_and_told_and_the_window_goes_on(
     assert "fault in Blitz" in seen[0]
     assert "A fault of our own" in caplog.text
     assert sys.excepthook is before
+
+
+@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "closed"])
+def test_the_program_ends_what_it_is_working_at(qapp: QApplication, tmp_path: Path, how: str) -> None:
+    QSettings.setPath(QSettings.IniFormat, QSettings.UserScope, str(tmp_path))
+    cancelled: list[bool] = []
+
+    def work(progress: Callable[[int, int], None], is_cancelled: Callable[[], bool]) -> None:
+        if how != "closed":
+            os.kill(os.getpid(), signal.Signals[how])
+        while not is_cancelled():
+            progress(1, 2)
+            time.sleep(0.01)
+        cancelled.append(True)
+
+    def begin() -> None:
+        window = next(w for w in QApplication.topLevelWidgets() if isinstance(w, MainWindow) and w.isVisible())
+        window.jobs.run("An export", work)
+        if how == "closed":
+            QTimer.singleShot(100, window.close)
+
+    QTimer.singleShot(100, begin)
+    assert client.run(ClientSettings(server="http://127.0.0.1:9", cache_dir=tmp_path / "caches")) == 0
+    assert cancelled == [True]
+    assert not [w for w in QApplication.topLevelWidgets() if isinstance(w, MainWindow)]
 
 
 def test_the_icon_has_all_usual_sizes(qapp: QApplication) -> None:

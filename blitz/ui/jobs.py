@@ -71,9 +71,12 @@ class Jobs(QObject):
         return job
 
     def close(self) -> None:
-        """Cancel everything and wait for it."""
+        """Cancel everything and wait for it; nobody hears of it any more."""
         for job in self._running:
             job.cancel()
+            job.blockSignals(True)
+            job.progressed.disconnect()
+        self._running.clear()
         self._pool.waitForDone(5000)
 
     def _note(self, job: Job, done: int, total: int) -> None:

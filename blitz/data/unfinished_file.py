@@ -14,9 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-if sys.platform != "win32":
-    import fcntl
-
 _NAME = re.compile(r"\.blitz-[0-9a-f]{8}\.part")
 
 
@@ -88,7 +85,7 @@ def _remove_unheld(path: Path) -> None:
         return
     descriptor = os.open(path, os.O_RDWR)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(descriptor)
         shutil.rmtree(scratch_folder(path), ignore_errors=True)
         path.unlink()
     finally:
@@ -100,12 +97,18 @@ def _hold(descriptor: int) -> bool:
     if sys.platform == "win32":  # an open file cannot be removed
         return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(descriptor)
     except BlockingIOError:
         return False
     except OSError:  # a file system without locks: others cannot take one either, and leave the file alone
         return True
     return True
+
+
+def _lock(descriptor: int) -> None:
+    import fcntl  # which only Unix has
+
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def scratch_folder(path: Path) -> Path:

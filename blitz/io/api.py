@@ -305,6 +305,9 @@ def _message_calls(acquisition: Acquisition, store: DatabaseServer, answers: Ans
                 except BlitzError as error:
                     log.warning("A live connection ended: %s", error)
                     await websocket.close(1011, error.code)
+                except RuntimeError as error:  # uvicorn has closed it, for a client that broke the protocol
+                    if "after sending 'websocket.close'" not in str(error):
+                        raise
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(send_frames)

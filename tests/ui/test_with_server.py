@@ -226,6 +226,7 @@ def test_a_session_is_renamed_downloaded_and_its_copy_deleted(desk: Desk) -> Non
 
 def test_a_session_without_a_message_can_be_viewed(desk: Desk) -> None:
     desk.window.feed.start_session("nothing")
+    desk.wait(lambda: desk.window.header.session is not None)
     desk.window.feed.stop_session()
     desk.wait(
         lambda: any(r.name == "nothing" and not r.is_running for r in desk.window.sessions_page.sessions._records)

@@ -62,6 +62,8 @@ class Spool:
         self._segment_bytes = segment_bytes
         self._segments: deque[_Segment] = deque()
         self._file: DiskFile | None = None
+        self._left: tuple[Path, int] | None = None
+        """A file in which a write failed, and how much of it counts, until the rest is cut off."""
         self._number = 0
         self._first_seqs: dict[int, int] = {}
         self._arrivals: dict[int, dict[int, int]] = {}
@@ -209,6 +211,7 @@ class Spool:
         if self._file is not None and self._segments and self._segments[-1].size < self._segment_bytes:
             return self._segments[-1]
         self._close_file()
+        self._cut_off()
         self._number += 1
         segment = _Segment(self._number, self._folder / f"{self._number:012d}.spool")
         file = self._disk.open(segment.path)
@@ -225,14 +228,30 @@ class Spool:
 
     def _leave_file(self, segment: _Segment) -> None:
         """What a write that failed has left there is unknown: cut it off if that goes, and never write there again."""
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                self._file.truncate(segment.size)
         self._close_file()
         if not segment.size and self._segments and self._segments[-1] is segment:
             self._segments.pop()
+        self._left = (segment.path, segment.size)
+        with contextlib.suppress(OSError):
+            self._cut_off()
+
+    def _cut_off(self) -> None:
+        """Cut off what a write that failed has left, before another file is begun.
+
+        A start takes up what it can read, and writes again only what stands in the newest file.
+        """
+        if self._left is None:
+            return
+        path, size = self._left
+        file = self._disk.open(path)
+        try:
+            file.truncate(size)
+        finally:
+            file.close()
+        self._left = None
+        if not size:
             with contextlib.suppress(OSError):
-                self._disk.remove(segment.path)
+                self._disk.remove(path)
 
     def _close_file(self) -> None:
         file, self._file = self._file, None
@@ -295,6 +314,8 @@ class Spool:
             self.message_count = 0
             self._first_seqs.clear()
             self._arrivals.clear()
+        if self._left is not None and self._left[0] in segment.files:
+            self._left = (self._left[0], 0)
         with self._faults("remove from"):
             for path in segment.files:
                 self._disk.remove(path)

@@ -9,10 +9,11 @@ from sim_promise import SPOOL
 
 from blitz.data.blocks import Read
 from blitz.data.spool import Spool
-from blitz.data.spool_records import Batch
+from blitz.data.spool_records import Batch, Change, ChangeKind
 from blitz.errors import SpoolError
 
 WRITER = "0" * 32
+CHANGE = Change(1, ChangeKind.FIELDS, "{}")
 
 
 class Fails:
@@ -72,3 +73,36 @@ def test_a_start_that_could_not_make_it_last_takes_nothing_up() -> None:
     assert _shown(_started(disk)) == [b"message 1"]
     disk.fail_power()
     assert _shown(_started(disk)) == [b"message 1"]
+
+
+def test_what_a_failed_write_has_left_is_cut_off_before_another_file_is_begun() -> None:
+    """Else what another thread writes would stand behind it, and a start would not write it again."""
+    fails = Fails()
+    disk = SimDisk(fails, Random(1))
+    spool = _started(disk)
+    spool.append(_batch(1))
+    fails.next = {"sync": "refuse", "truncate": "refuse"}
+    with pytest.raises(SpoolError):
+        spool.append(_batch(2))
+    fails.next = {"truncate": "refuse"}
+    with pytest.raises(SpoolError):
+        spool.append(CHANGE)
+    spool.append(CHANGE)
+    spool = _started(disk)
+    assert _shown(spool) == [b"message 1"]
+    spool.drop(len(spool.oldest()))
+    assert spool.oldest() == [CHANGE]
+
+
+def test_a_file_that_is_gone_need_not_be_cut_off() -> None:
+    fails = Fails()
+    disk = SimDisk(fails, Random(1))
+    spool = _started(disk)
+    spool.append(_batch(1))
+    fails.next = {"sync": "refuse", "truncate": "refuse"}
+    with pytest.raises(SpoolError):
+        spool.append(_batch(2))
+    spool.drop(len(spool.oldest()))
+    spool.append(_batch(3))
+    assert spool.oldest() == [_batch(3)]
+    assert len(disk.contents(SPOOL)) == 1

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-MOST_WORLDS = 100_000
+MOST_WORLDS = 20_000
 CHUNK = 500
 
 

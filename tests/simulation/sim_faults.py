@@ -9,6 +9,8 @@ STORE_FAULTS = ("refuse", "lose", "lose", "late", "crash")
 SYNCHRONISING = ("sync", "sync_folder")
 DEATHS_BEHIND_SYNC = 0.3
 """How often a server is killed while it puts right what a synchronisation that failed has left."""
+DEATHS_BEHIND_LATE = 0.5
+"""How often a server is killed before it has put elsewhere what Redis, which hangs, will execute after all."""
 
 
 class Crash(BaseException):
@@ -32,10 +34,15 @@ class Faults:
         self.spools = random.random() < 0.2
         """Much goes through the spool, on a bad disk, and is long in it; server and power fail often."""
         self.disk_rate = random.choice((0.05, 0.1) if self.spools else (0.0, 0.0, 0.0, 0.02, 0.1))
-        self.store_rate = random.choice((0.0, 0.02, 0.1, 0.3))
-        self.store_faults = random.choice((STORE_FAULTS, STORE_FAULTS, STORE_FAULTS, ("late",)))
+        self.hangs = random.random() < 0.15
+        """Redis hangs at times, and then executes late what it was given; the server is killed meanwhile."""
+        self.store_rate = 0.0 if self.hangs else random.choice((0.0, 0.02, 0.1, 0.3))
+        self.store_faults = ("late",) if self.hangs or random.random() < 0.2 else STORE_FAULTS
+        self.promptness = 0.03 if self.hangs else random.choice((0.5, 0.5, 0.03))
+        """How likely a late command is executed before the next conversation."""
         self.calls_until_death = -1
         self.disk_has_failed = False
+        self._was_given_up = False
         self.was_late = False
         """Redis executed something long after it was given up: a gap may have gone back to what was known before."""
         self._mean_life = random.choice((0, 40, 120, 400))
@@ -47,7 +54,7 @@ class Faults:
 
     def new_life(self) -> None:
         """A new process of the server begins; how many calls it lives is drawn now."""
-        self.is_dead = False
+        self.is_dead = self._was_given_up = False
         self.calls_until_death = self._random.randrange(2 * self._mean_life) if self._mean_life else -1
 
     def die(self) -> None:
@@ -64,6 +71,10 @@ class Faults:
         return self.calls_until_death >= 0
 
     def disk_step(self, call: str) -> str | None:
+        was_given_up, self._was_given_up = self._was_given_up, False
+        if was_given_up and self.hangs and not self.is_calm and self._random.random() < DEATHS_BEHIND_LATE:
+            self._note("the server dies with what Redis has not executed yet")
+            self.die()
         if call == "die" or not self._lives_on():
             if call == "write" and self._random.random() < 0.7:
                 self._note("the server dies while it writes")
@@ -94,11 +105,13 @@ class Faults:
             self.die()
         if self.is_calm:
             return None
+        self._was_given_up = False
         if self._others_rate and self._random.random() < self._others_rate:
             self._meanwhile()
         if self.store_rate and self._random.random() < self.store_rate:
             fault = self._random.choice(self.store_faults)
             self._note("Redis:", fault)
+            self._was_given_up = fault == "late"
             self.was_late = self.was_late or fault == "late"
             return fault
         return None

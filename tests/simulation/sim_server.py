@@ -46,7 +46,7 @@ class SimServer:
         self.has_archive = seed % 5 == 3
         self.resumes = random.random() < 0.8
         self.disk = SimDisk(self.faults.disk_step, random)
-        self.sim_store = SimStore(self.faults.store_step, random, self.clock.now_ms)
+        self.sim_store = SimStore(self.faults.store_step, random, self.clock.now_ms, self.faults.promptness)
         self.promise = Promise()
         self._honest: dict[int, int] = {}
         self._others = connect(self.sim_store)

@@ -40,15 +40,15 @@ class SimStore:
     """A Redis that acknowledges what it has written to its disk, dies, comes back, and is slow.
 
     :param step: see :data:`Step`.
+    :param promptness: how likely a late command is executed before the next conversation.
     """
 
-    def __init__(self, step: Step, random: Random, now_ms: Callable[[], int]) -> None:
+    def __init__(self, step: Step, random: Random, now_ms: Callable[[], int], promptness: float = 0.5) -> None:
         self.redis = SimRedis(now_ms)
         self.is_up = True
         self._step = step
         self._random = random
-        self._promptness = random.choice((0.5, 0.5, 0.03))
-        """How likely a late command is executed before the next conversation."""
+        self._promptness = promptness
         self._late: list[tuple[Session, list[list[bytes]]]] = []
 
     def die(self) -> None:

@@ -43,11 +43,11 @@ class World(SimServer):
 
     def _steps(self) -> list[tuple[Callable[[], None], int]]:
         calm = self.random.random() < 0.2
-        spools = self.faults.spools
+        spools, hangs = self.faults.spools, self.faults.hangs
         return [
             (self.deliver, 30),
             (self.append, 30),
-            (self.drain, 3 if spools else 20),
+            (self.drain, 3 if spools else 8 if hangs else 20),
             (self.start_session, 6),
             (self.stop_session, 2),
             (self.report, 4),
@@ -55,9 +55,10 @@ class World(SimServer):
             (self.wait, 3),
             (self.others_queue, 3),
             (self.others_stop, 1),
-            (self.catch_up, 2),
-            (self.redis_dies, 0 if calm else 2),
+            (self.catch_up, 4 if hangs else 2),
+            (self.redis_dies, 0 if calm or hangs else 2),
             (self.redis_refuses, 0 if calm else 8 if spools else 2),
+            (self.redis_hangs, 8 if hangs else 0),
             (self.repair_redis, 8),
             (self.fill_disk, 0 if calm else 1),
             (self.repair_disk, 4),
@@ -66,7 +67,7 @@ class World(SimServer):
             (self.others_delete, 1),
             (self.end_server, 1),
             (self.kill_server, 0 if calm else 8 if spools else 2),
-            (self.fail_power, 0 if calm else 8 if spools else 2),
+            (self.fail_power, 0 if calm else 8 if spools else 1 if hangs else 2),
         ]
 
     def _step(self, step: Callable[[], None]) -> None:
@@ -77,7 +78,7 @@ class World(SimServer):
             step()
         except Crash:
             self._server_is_gone()
-            if self.random.random() < 0.4:
+            if self.random.random() < (0.1 if self.faults.hangs else 0.4):
                 self.note("  it was a power failure")
                 self.fail_power()
         except (StoreUnavailable, SpoolError, ArchiveError, SessionNotFound) as error:
@@ -145,7 +146,12 @@ class World(SimServer):
         refused, text = self.random.choice(((TAKES_MEMORY, OUT_OF_MEMORY), (WRITES, READ_ONLY)))
         self.sim_store.redis.refuse(refused, text)
 
+    def redis_hangs(self) -> None:
+        self.faults.store_rate = 0.5
+
     def repair_redis(self) -> None:
+        if self.faults.hangs:
+            self.faults.store_rate = 0.0
         self.sim_store.redis.refuse(frozenset(), "")
         self.sim_store.start()
 

@@ -35,6 +35,7 @@ from blitz.data.records import (
     Event,
     EventKind,
     Gap,
+    LinkState,
     Marker,
     Notice,
     SessionRecord,
@@ -66,6 +67,7 @@ from blitz.io.store_watch import StoreWatch
 
 log = logging.getLogger(__name__)
 
+TAKE_UP_S = 0.5
 DRAIN_S = 5.0
 CLOSE_S = 8.0  # with the draining: less than clients wait for an answer
 LAST_DRAIN_S = 2.5
@@ -305,6 +307,8 @@ class Acquisition:
     ) -> SessionRecord:
         """Start recording; boards follow at once, each with its answer to START.
 
+        What devices send after it has returned is in the session.
+
         :param name: where it is empty, one is made by the pattern that is configured.
         :raises SessionRunning: if a session runs already.
         :raises FieldsMissing: if a field that every session must have is empty.
@@ -333,8 +337,16 @@ class Acquisition:
             session_id = self._store.start_session(name, notes, owner, sources, tags=tags, fields=fields)
             record = self._store.session(session_id)
             self._follow(record)
+            self._wait_until_taken_up(session_id)
             log.info("Session %s started by %s", session_id, owner or "an unnamed client")
             return record
+
+    def _wait_until_taken_up(self, session_id: int) -> None:
+        """Let what devices say from now on be the session's, as whoever started it expects."""
+        deadline_s = time.monotonic() + TAKE_UP_S
+        for link in self.devices.links():
+            if link.state in (LinkState.READY, LinkState.RECORDING):
+                link.delivery.wait_until_taken_up(session_id, deadline_s)
 
     def _default_name(self, owner: str, fields: Mapping[str, str]) -> str:
         pattern = NamePattern(self._options.session_name)

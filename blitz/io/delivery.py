@@ -6,7 +6,7 @@ was delivered, and whoever stops it can wait for that.
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal, NamedTuple, Protocol
 
@@ -116,13 +116,15 @@ class Delivery:
 
     def wait_until_released(self, session_id: int, deadline_s: float) -> bool:
         """Wait until nothing more goes to the session; False if the (monotonic) deadline came first."""
+        return self._wait_until(lambda: self.active != session_id, deadline_s)
+
+    def wait_until_taken_up(self, session_id: int, deadline_s: float) -> bool:
+        """Wait until messages go to the session; False if the (monotonic) deadline came first."""
+        return self._wait_until(lambda: self.active == session_id, deadline_s)
+
+    def _wait_until(self, is_so: Callable[[], bool], deadline_s: float) -> bool:
         with self._changed:
-            while self.active == session_id:
-                remaining_s = deadline_s - time.monotonic()
-                if remaining_s <= 0:
-                    return False
-                self._changed.wait(min(remaining_s, 1.0))
-        return True
+            return self._changed.wait_for(is_so, max(deadline_s - time.monotonic(), 0.0))
 
     # ---- from the link's thread -------------------------------------------------------------------------------
 
@@ -147,6 +149,7 @@ class Delivery:
         self.release()
         with self._changed:
             self.active = self.wanted
+            self._changed.notify_all()
         self._begun = self.tally
         self._gap_count = 0
         self._since_ns = self._sink.now_ns()

@@ -446,6 +446,19 @@ def test_a_server_that_lost_its_lease_stands_by_until_the_other_is_gone(store: D
         acquisition.stop_session(session.id)
 
 
+def test_what_devices_send_after_start_has_returned_goes_to_the_session(store: DatabaseServer) -> None:
+    with (
+        SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board,
+        acquiring(store, board.path) as acquisition,
+    ):
+        (link,) = acquisition.devices.links()
+        for _ in range(5):
+            wait_until(lambda: acquisition.boards()[0].state is LinkState.READY)
+            session = acquisition.start_session()
+            assert link.delivery.active == session.id
+            acquisition.stop_session(session.id)
+
+
 def test_the_gap_of_a_session_after_one_that_another_program_stopped_begins_at_0(store: DatabaseServer) -> None:
     with (
         SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board,

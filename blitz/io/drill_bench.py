@@ -135,6 +135,10 @@ class Bench:
             lambda: all(self.watcher.has_reached(device, number) for device, number in wanted.items()),
             "what all devices send is shown again",
         )
+        self.wait_until_store_is_well()
+
+    def wait_until_store_is_well(self) -> None:
+        """Wait until all that waited in the spool is in Redis."""
         self.wait_for(self._is_store_well, "all that waited in the spool is in Redis")
 
     def _is_store_well(self) -> bool:

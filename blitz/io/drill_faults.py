@@ -170,7 +170,9 @@ def fill_redis(bench: Bench, chance: random.Random) -> float:
         finally:
             client.config_set("maxmemory", before)
     over_s = time.monotonic()
-    if bench.client.status().session is None:
+    bench.wait_until_store_is_well()
+    if bench.client.status().session is None or _was_told(bench, heard, "stopped by the server"):
+        bench.wait_for(lambda: bench.client.status().session is None, "the session is stopped")
         bench.begin()
     return over_s
 

@@ -398,12 +398,12 @@ def test_another_framing_begins_another_row_and_both_accounts_balance(store: Dat
         session = acquisition.start_session()
         wait_until(lambda: board(acquisition).state is LinkState.RECORDING)
         wire.write(b"1,2\n3,4\nunfinished")
-        wait_for_messages(acquisition, session, 2)
+        wait_until(lambda: acquisition.hub.next_seq(session.id) == 2)
         acquisition.devices.set_definition("bench", BINARY, "ann")
         assert board(acquisition).framing == COBS_RULE
         wait_until(lambda: is_working(acquisition))
         wire.write(b"rest\0" + frame(1) + frame(2))
-        wait_for_messages(acquisition, session, 2)
+        wait_until(lambda: acquisition.hub.next_seq(session.id) == 4)
         record = finish(acquisition, store)
     assert [row.framing for row in record.sources] == [None, COBS_RULE]
     assert [account.messages_appended for account in record.accounts] == [2, 2]

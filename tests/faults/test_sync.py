@@ -11,6 +11,7 @@ import os
 import random
 import secrets
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -61,9 +62,20 @@ class Bench:
         self.server = server
         self.session_id = session_id
         self.messages = messages
+        self._killing = threading.Lock()
 
     async def kill_server(self) -> None:
-        await asyncio.to_thread(self.server.kill)
+        await asyncio.to_thread(self._kill)
+
+    def _kill(self) -> None:
+        with self._killing:
+            self.server.kill()
+
+    def revive_server(self) -> None:
+        """Start it again if it was killed."""
+        with self._killing:
+            if self.server.process.poll() is not None:
+                self.server.start()
 
     async def download(self, url: str, path: Path) -> None:
         async with blitz.AsyncClient(url, timeout=5) as client:
@@ -188,8 +200,7 @@ async def suffer(bench: Bench, path: Path, what: str, chance: random.Random) -> 
             await bench.download(url, path)
         except BlitzError as error:
             said = str(error)
-    if bench.server.process.poll() is not None:
-        await asyncio.to_thread(bench.server.start)
+    await asyncio.to_thread(bench.revive_server)
     return said
 
 

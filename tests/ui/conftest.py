@@ -210,13 +210,23 @@ def feed(qapp: QApplication) -> FakeFeed:
 
 
 @pytest.fixture
-def window(qtbot: QtBot, feed: FakeFeed, preferences: Preferences, appearance: Appearance) -> Iterator[MainWindow]:
+def show_window(qtbot: QtBot, preferences: Preferences, appearance: Appearance) -> Callable[[Feed], MainWindow]:
+    """Shows a window around a feed; it asks nothing when the test closes it."""
+
+    def show(feed: Feed) -> MainWindow:
+        window = MainWindow(feed, preferences, appearance)
+        elsewhere = ConnectionState(Connection.CONNECTING, "http://elsewhere:1")
+        qtbot.addWidget(window, before_close_func=lambda w: w.header.show_connection(elsewhere))
+        window.show()
+        return window
+
+    return show
+
+
+@pytest.fixture
+def window(show_window: Callable[[Feed], MainWindow], feed: FakeFeed) -> MainWindow:
     """A window around the fake feed."""
-    window = MainWindow(feed, preferences, appearance)
-    elsewhere = ConnectionState(Connection.CONNECTING, "http://elsewhere:1")  # no question on closing
-    qtbot.addWidget(window, before_close_func=lambda w: w.header.show_connection(elsewhere))
-    window.show()
-    return window
+    return show_window(feed)
 
 
 @pytest.fixture

@@ -28,9 +28,7 @@ from blitz.ui.live_store import list_channels
 from blitz.ui.main_window import MainWindow
 from blitz.ui.models.sessions import TAGS
 from blitz.ui.pages.history_page import HistoryPage
-from blitz.ui.preferences import Preferences
 from blitz.ui.server_link import ServerLink
-from blitz.ui.theme import Appearance
 
 START_S = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
 
@@ -324,13 +322,10 @@ def test_tags_have_a_column_where_there_are_any(window: MainWindow, feed: Any, m
 
 
 def test_a_window_writes_markers_on_a_server_and_another_sees_them_at_once(
-    qtbot: QtBot, server: Any, preferences: Preferences, appearance: Appearance, tmp_path: Path
+    qtbot: QtBot, server: Any, show_window: Callable[..., MainWindow], tmp_path: Path
 ) -> None:
     feed = ServerLink(tmp_path / "caches")
-    window = MainWindow(feed, preferences, appearance)
-    elsewhere = ConnectionState(Connection.CONNECTING, "http://elsewhere:1")  # no question on closing
-    qtbot.addWidget(window, before_close_func=lambda w: w.header.show_connection(elsewhere))
-    window.show()
+    window = show_window(feed)
     with Client(server.url, timeout=20) as client:
         number = client.start("shared", tags=["kept"]).id
         first = client.add_marker(number, "before the window")

@@ -1,5 +1,6 @@
 """The search in the list of sessions: it finds what the server and the command line find."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,9 @@ from pytestqt.qtbot import QtBot
 
 from blitz import Client
 from blitz.io.address import ServerAddress
-from blitz.ui.feed import Connection, ConnectionState, SessionList
+from blitz.ui.feed import SessionList
 from blitz.ui.main_window import MainWindow
-from blitz.ui.preferences import Preferences
 from blitz.ui.server_link import ServerLink
-from blitz.ui.theme import Appearance
 
 WAIT_MS = 20_000
 
@@ -55,13 +54,10 @@ def test_what_rows_say_of_copies_and_states_is_not_searched(window: MainWindow, 
 
 
 def test_the_window_finds_what_the_command_line_finds(
-    qtbot: QtBot, server: Any, preferences: Preferences, appearance: Appearance, tmp_path: Path
+    qtbot: QtBot, server: Any, show_window: Callable[..., MainWindow], tmp_path: Path
 ) -> None:
     feed = ServerLink(tmp_path / "caches")
-    window = MainWindow(feed, preferences, appearance)
-    elsewhere = ConnectionState(Connection.CONNECTING, "http://elsewhere:1")  # no question on closing
-    qtbot.addWidget(window, before_close_func=lambda w: w.header.show_connection(elsewhere))
-    window.show()
+    window = show_window(feed)
     with Client(server.url, timeout=20) as client:
         numbers = []
         for name in ("first", "second", "third"):

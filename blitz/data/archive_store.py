@@ -16,7 +16,7 @@ from blitz.data.archive_plan import Extent
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
 from blitz.data.bulk_reading import ARRIVAL_DTYPE, BUFFER_BYTES, Arrivals, Lane, read_reply
 from blitz.data.store_faults import translated
-from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, StoreKeys
+from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, RESTORED_FIELD, StoreKeys
 
 _LANES = 3
 _REPLIES_AHEAD = 3
@@ -24,9 +24,6 @@ _REPLY_BYTES = 1 << 20
 _FIRST_COUNT = 1024
 _SESSIONS_AT_ONCE = 500
 _VALUES_A_COMMAND = 2000
-
-RESTORED_FIELD: Final = "restored"
-"""Of a session's meta hash: somebody wanted its messages in memory again; they are archived last."""
 
 _TRIM_SCRIPT: Final = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
@@ -168,7 +165,7 @@ class ArchiveStore:
             for begin in range(0, len(arrivals), _VALUES_A_COMMAND):
                 pipeline.lpush(keys.arrivals(session_id), *arrivals[begin : begin + _VALUES_A_COMMAND])
             pipeline.set(keys.first(session_id), block.first_seq)
-            pipeline.hset(keys.meta(session_id), RESTORED_FIELD, "1")
+            pipeline.hincrby(keys.meta(session_id), RESTORED_FIELD, 1)
             try:
                 pipeline.execute()
             except redis.WatchError:

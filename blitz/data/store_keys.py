@@ -15,6 +15,10 @@ QUEUE_SOURCE: Final = 65535
 
 MILLISECOND_NS: Final = 1_000_000
 
+RESTORED_FIELD: Final = "restored"
+"""Of a session's meta hash: how often messages were put back, as somebody wanted them in memory again. They are
+archived last, and readers know by it that a border which is where it was may have moved to and fro."""
+
 
 class StoreKeys:
     """Key names under one prefix."""

@@ -6,11 +6,12 @@ Owns how an arrival is found for a message. What is written, and when, is the bu
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 import redis
 from numpy.typing import NDArray
+from redis.client import Pipeline
 
 from blitz.data.blocks import MessageBlock
 from blitz.data.bulk_reading import ARRIVAL_DTYPE, BulkReader, arrival_columns, joined_bytes
@@ -18,7 +19,7 @@ from blitz.data.markers import present_markers, split_entries
 from blitz.data.records import Account, Gap, SessionRecord, Source
 from blitz.data.session_words import decode_fields, decode_tags
 from blitz.data.store_faults import translated
-from blitz.data.store_keys import MILLISECOND_NS, StoreKeys
+from blitz.data.store_keys import MILLISECOND_NS, RESTORED_FIELD, StoreKeys
 from blitz.errors import ArchiveError, SessionNotFound
 
 
@@ -55,6 +56,22 @@ _BRIEF: Final = (
 
 class _ListMovedError(Exception):
     """The list was trimmed, or deleted, between two questions."""
+
+
+class _Beginning(NamedTuple):
+    """Where a session's messages in Redis begin. As long as it is the same, a position means the same message."""
+
+    border: int
+    restored: bytes | None
+    """Tells a border that moved to the archive and back, between two looks, from one that stood still."""
+    started: bytes | None
+    is_trashed: bool
+
+    @classmethod
+    def of(cls, replies: Sequence[Any]) -> Self:
+        """Return what :meth:`StoreReader._ask_beginning` was told."""
+        first, restored, started, is_trashed = replies
+        return cls(int(first or 0), restored, started, bool(is_trashed))
 
 
 class StoreReader:
@@ -156,10 +173,11 @@ class StoreReader:
         """
         first = max(first, 0)
         while True:
-            border, started, is_trashed = self._beginning(session_id)
+            beginning = self._beginning(session_id)
+            border, started = beginning.border, beginning.started
             if started is None:
                 raise not_found(session_id)
-            if is_trashed and not even_in_trash:
+            if beginning.is_trashed and not even_in_trash:
                 raise in_trash(session_id)
             begin = max(first, border) if count > 0 else first
             try:
@@ -173,11 +191,11 @@ class StoreReader:
             except _ListMovedError:
                 continue
             except ArchiveError:
-                if self._is_unmoved(session_id, border):
+                if self._beginning(session_id) == beginning:
                     raise
                 continue
             # It may have been deleted, or the border have moved, before all was read.
-            if self._is_unmoved(session_id, border):
+            if self._beginning(session_id) == beginning:
                 return block
 
     def raw_messages(self, session_id: int, first: int, count: int) -> list[bytes]:
@@ -186,54 +204,43 @@ class StoreReader:
         :raises ArchiveError: if they lie in the archive, and are missing or damaged there.
         """
         while True:
-            border, raw, _, _ = self._range(session_id, first, count)
+            beginning, raw = self._range(session_id, first, count)
+            border = beginning.border
             if first >= border:
                 return raw
             try:
                 return self._read_archive(session_id, first, min(border, first + count)).messages() + raw
             except ArchiveError:
-                if self._is_unmoved(session_id, border):
+                if self._beginning(session_id) == beginning:
                     raise
 
-    def _beginning(self, session_id: int) -> tuple[int, bytes | None, bool]:
-        """Return where Redis' messages begin, the session's start, and whether it is in the trash."""
+    def _beginning(self, session_id: int) -> _Beginning:
+        pipeline = self._redis.pipeline(transaction=True)
+        self._ask_beginning(pipeline, session_id)
+        with translated():
+            return _Beginning.of(pipeline.execute())
+
+    def _ask_beginning(self, pipeline: Pipeline, session_id: int) -> None:
         keys = self.keys
-        pipeline = self._redis.pipeline(transaction=False)
         pipeline.get(keys.first(session_id))
+        pipeline.hget(keys.meta(session_id), RESTORED_FIELD)
         pipeline.get(keys.start(session_id))
         pipeline.hexists(keys.meta(session_id), "trashed_at")
-        with translated():
-            first, started, is_trashed = pipeline.execute()
-        return int(first or 0), started, bool(is_trashed)
 
-    def _range(self, session_id: int, first: int, count: int) -> tuple[int, list[bytes], bytes | None, bool]:
-        """Return, as of one moment, where Redis' messages begin and which of those that are wanted are there.
-
-        :returns: the first sequence number in Redis, the messages, the session's start, and whether it is in the trash.
-        """
-        keys = self.keys
-        border = int(self._execute("GET", keys.first(session_id)) or 0)
+    def _range(self, session_id: int, first: int, count: int) -> tuple[_Beginning, list[bytes]]:
+        """Return, as of one moment, where Redis' messages begin and which of those that are wanted are there."""
+        border = int(self._execute("GET", self.keys.first(session_id)) or 0)
         while True:
             start, stop = max(first - border, 0), first + count - border
             pipeline = self._redis.pipeline(transaction=True)
-            pipeline.get(keys.first(session_id))
-            pipeline.get(keys.start(session_id))
-            pipeline.hexists(keys.meta(session_id), "trashed_at")
-            pipeline.lrange(keys.messages(session_id), start, stop - 1) if stop > start else pipeline.ping()
+            self._ask_beginning(pipeline, session_id)
+            pipeline.lrange(self.keys.messages(session_id), start, stop - 1) if stop > start else pipeline.ping()
             with translated():
-                border_now, started, is_trashed, raw = pipeline.execute()
-            if int(border_now or 0) == border:
-                return border, raw if stop > start else [], started, bool(is_trashed)
-            border = int(border_now or 0)
-
-    def _is_unmoved(self, session_id: int, border: int) -> bool:
-        """Say whether the session still exists and Redis' messages of it still begin there."""
-        pipeline = self._redis.pipeline(transaction=False)
-        pipeline.get(self.keys.first(session_id))
-        pipeline.exists(self.keys.start(session_id))
-        with translated():
-            first, exists = pipeline.execute()
-        return bool(exists) and int(first or 0) == border
+                *replies, raw = pipeline.execute()
+            beginning = _Beginning.of(replies)
+            if beginning.border == border:
+                return beginning, raw if stop > start else []
+            border = beginning.border
 
     def _arrivals(self, session_id: int, first: int, stop: int) -> NDArray[Any]:
         """Return the reads that cover first <= seq < stop, as :data:`ARRIVAL_DTYPE` has them."""

@@ -4,6 +4,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -13,6 +14,7 @@ from blitz.data.archive_plan import Extent, Limits
 from blitz.data.archive_store import ArchiveStore
 from blitz.data.archiving import Archiving
 from blitz.data.blocks import GRID_MESSAGES, Read
+from blitz.data.bulk_reading import BulkReader
 from blitz.data.database import DatabaseServer
 from blitz.data.store_keys import QUEUE_SOURCE
 from blitz.errors import ArchiveError, SessionNotFound
@@ -305,6 +307,32 @@ def test_reading_while_messages_move_to_and_fro_finds_each_of_them(
         for reader in readers:
             reader.join()
     assert failures == []
+
+
+def test_reading_starts_anew_where_its_messages_went_to_the_archive_and_came_back_meanwhile(
+    store: DatabaseServer, moving: ArchiveStore, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id = record(store)
+    expected = store.messages(session_id, 10_000, 3_000)
+    read = BulkReader.elements
+    keys: list[str] = []
+
+    def read_amid_moves(reader: BulkReader, key: str, start: int, stop: int) -> Any:
+        if keys:
+            keys.append(key)
+            return read(reader, key, start, stop)
+        keys.append(key)
+        move(moving, archive)
+        try:
+            return read(reader, key, start, stop)
+        finally:
+            archiving = Archiving(moving, archive, EAGER)
+            while first := moving.extent(session_id).first:
+                archiving.restore_step(session_id, first)
+
+    monkeypatch.setattr(BulkReader, "elements", read_amid_moves)
+    assert store.messages(session_id, 10_000, 3_000).checksum == expected.checksum
+    assert keys.count(store.keys.messages(session_id)) == 2
 
 
 def test_a_session_that_is_deleted_is_not_found_on_either_side(

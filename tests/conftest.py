@@ -114,6 +114,14 @@ def _redis_process() -> Iterator[str]:
         yield child.url
 
 
+@pytest.fixture(scope="session")
+def seed(request: pytest.FixtureRequest) -> int:
+    """What random tests begin with: another each time, `--hypothesis-seed=…` to repeat one, a fixed one in CI."""
+    given = request.config.getoption("hypothesis_seed", None)
+    drawn = 1 if settings().derandomize else secrets.randbelow(1_000_000)
+    return int(given) if given is not None else drawn
+
+
 @pytest.fixture
 def redis_url(_redis_process: str) -> str:
     """The address of a real, empty Redis."""

@@ -1,12 +1,11 @@
 """Faults at random moments while numbered messages come: nothing lost that was shown or stored, nothing twice.
 
-The engine is that of ``blitz drill``. ``DRILL_SEED=…`` repeats the moments of a run, as far as a computer repeats them.
+The engine is that of ``blitz drill``. ``--hypothesis-seed=…`` repeats the moments of a run, as far as a computer can.
 """
 
 import logging
 import os
 import random
-import secrets
 import subprocess
 import time
 from collections.abc import Iterator
@@ -24,13 +23,12 @@ log = logging.getLogger(__name__)
 pytestmark = pytest.mark.timeout(600)
 
 RATES_HZ = [1_000, 50_000]
-SEED = int(os.environ.get("DRILL_SEED") or secrets.randbelow(1_000_000))
 ROUNDS_OF_EACH = 500 // len(FAULTS) + 1
 _MEGABYTE = 1 << 20
 
 
-def check(result: DrillResult) -> None:
-    about = f"{result}\nrepeat with DRILL_SEED={SEED}"
+def check(result: DrillResult, seed: int) -> None:
+    about = f"{result}\nrepeat with --hypothesis-seed={seed}"
     log.info("%s", about)
     assert not result.problems, about
     assert (result.lost, result.doubled) == (0, 0), about
@@ -39,20 +37,20 @@ def check(result: DrillResult) -> None:
 
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
-def test_nothing_is_lost_or_doubled_whatever_strikes(tmp_path: Path, rate_hz: int) -> None:
+def test_nothing_is_lost_or_doubled_whatever_strikes(tmp_path: Path, rate_hz: int, seed: int) -> None:
     rounds = len(FAULTS) if rate_hz == RATES_HZ[0] else len(FAULTS) // 2  # the rest strikes in other runs
-    check(drill_mixed(tmp_path / "data", rounds=rounds, rate_hz=rate_hz, seed=SEED))
+    check(drill_mixed(tmp_path / "data", rounds=rounds, rate_hz=rate_hz, seed=seed), seed)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
 @pytest.mark.parametrize("name", FAULTS)
-def test_nothing_is_lost_or_doubled_in_many_rounds(tmp_path: Path, name: str, rate_hz: int) -> None:
+def test_nothing_is_lost_or_doubled_in_many_rounds(tmp_path: Path, name: str, rate_hz: int, seed: int) -> None:
     rounds = ROUNDS_OF_EACH
     while rounds > 0:  # what a session holds is compared in memory
-        (result,) = drill(tmp_path / "data", rounds=min(rounds, 13), rate_hz=rate_hz, only=[name], seed=SEED + rounds)
-        check(result)
+        (result,) = drill(tmp_path / "data", rounds=min(rounds, 13), rate_hz=rate_hz, only=[name], seed=seed + rounds)
+        check(result, seed)
         rounds -= result.rounds
 
 
@@ -90,9 +88,9 @@ def take_all_room(bench: Bench, chance: random.Random) -> float:
 
 
 def test_a_disk_without_a_byte_free_costs_nothing_that_was_shown(
-    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     fault = Fault("no-byte", "no byte free", take_all_room, lambda _: {"redis_memory_mb": 64, "archive": False})
     monkeypatch.setattr(engine, "FAULTS", {"no-byte": fault})
-    (result,) = drill(small_disk / "data", rounds=6 if os.environ.get("BLITZ_SOAK") else 1, only=["no-byte"], seed=SEED)
-    check(result)
+    (result,) = drill(small_disk / "data", rounds=6 if os.environ.get("BLITZ_SOAK") else 1, only=["no-byte"], seed=seed)
+    check(result, seed)

@@ -7,13 +7,11 @@ stands in tests/io/test_framing.py; here they stand under the conversation, with
 import logging
 import os
 import random
-import secrets
 import threading
 import time
 import tty
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from cobs import cobs
@@ -233,10 +231,9 @@ def examine(reads: list[Read], definition: BoardDefinition) -> None:
     assert np.all([gap.lost is None or gap.lost >= 0 for gap in examiner.gaps.all()])
 
 
-def test_whatever_a_device_sends_every_byte_has_its_place() -> None:
-    first = int(os.environ.get("HOSTILE_SEED", 0)) or secrets.randbelow(1 << 40)
+def test_whatever_a_device_sends_every_byte_has_its_place(seed: int) -> None:
     names, kinds = list(RULES), list(DEFINITIONS)
-    for number in range(first, first + STREAMS):
+    for number in range(seed, seed + STREAMS):
         chance = random.Random(number)
         name, kind = chance.choice(names), chance.choice(kinds)
         try:
@@ -251,15 +248,14 @@ def test_whatever_a_device_sends_every_byte_has_its_place() -> None:
                 assert reads[-1].messages[-1] == good
             examine(reads, DEFINITIONS[kind])
         except Exception as error:
-            error.add_note(f"Stream {number}, {name}, {kind}: repeat with HOSTILE_SEED={number}")
+            error.add_note(f"Stream {number}, {name}, {kind}: repeat with --hypothesis-seed={number}")
             raise
 
 
-def test_a_server_with_hostile_devices_records_the_good_one_without_loss(redis_url: str, tmp_path: Path) -> None:
+def test_a_server_with_hostile_devices_records_the_good_one_without_loss(redis_url: str, seed: int) -> None:
     """Over ptys, with everything that stands between a port and the store."""
-    number = int(os.environ.get("HOSTILE_SEED", 0)) or secrets.randbelow(1 << 40)
-    log.info("Seed %d: repeat with HOSTILE_SEED=%d", number, number)
-    chance = random.Random(number)
+    log.info("Repeat with --hypothesis-seed=%d", seed)
+    chance = random.Random(seed)
     ends = [os.openpty() for _ in range(STREAMS_OVER_PTY % 7 + 2)]
     for _, slave in ends:
         tty.setraw(slave)
@@ -283,7 +279,7 @@ def test_a_server_with_hostile_devices_records_the_good_one_without_loss(redis_u
             for _ in range(20):
                 os.write(good, b"%d,1\n" % sent)
                 sent += 1
-            wait_for(partial(are_stored, store, session.id, sent), f"seed {number}, turn {turn}")
+            wait_for(partial(are_stored, store, session.id, sent), f"seed {seed}, turn {turn}")
         record = store.session(acquisition.stop_session(None).id)
         messages = store.messages(record.id, 0, record.message_count).messages()
         assert [m for m in messages if m in {b"%d,1" % n for n in range(sent)}] == [b"%d,1" % n for n in range(sent)]

@@ -102,11 +102,10 @@ def _redis_pid(data_dir: Path) -> int:
 
 
 def test_what_was_served_survives_power_failures(
-    run_server: Callable[..., object], kept: Path, tmp_path: Path, request: pytest.FixtureRequest
+    run_server: Callable[..., object], kept: Path, tmp_path: Path, seed: int
 ) -> None:
-    seed = request.config.getoption("hypothesis_seed", None) or time.time_ns() % 1_000_000
-    print(f"seed {seed}")  # noqa: T201 - shown where the test fails
-    random = Random(int(seed))
+    print(f"Repeat with --hypothesis-seed={seed}")  # noqa: T201 - shown where the test fails
+    random = Random(seed)
     with contextlib.ExitStack() as stack:
         board = SimulatedBoard("08", rate_hz=200.0, streaming=True, link_path=tmp_path / "board", baud=BAUD)
         stack.enter_context(board)

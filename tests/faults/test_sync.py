@@ -1,7 +1,7 @@
 """Downloads that are cut at random points: the old copy stands until the new one is whole, which is the server's.
 
 A line between client and server counts bytes. At a random one of them the server is killed, or the client, the line is
-cut in the middle of whatever it carries, or a byte is turned over. ``SYNC_SEED=…`` repeats the points of a run.
+cut in the middle of whatever it carries, or a byte is turned over. ``--hypothesis-seed=…`` repeats the points of a run.
 """
 
 import asyncio
@@ -9,7 +9,6 @@ import contextlib
 import logging
 import os
 import random
-import secrets
 import sys
 import threading
 import time
@@ -33,7 +32,6 @@ log = logging.getLogger(__name__)
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
-SEED = int(os.environ.get("SYNC_SEED") or secrets.randbelow(1_000_000))
 ROUNDS = int(os.environ.get("SYNC_ROUNDS") or (200 if os.environ.get("BLITZ_SOAK") else 6))
 FAULTS = ("cut", "flip", "client killed", "cut", "flip", "server killed")
 MESSAGES = 9 * GRID_MESSAGES + 123
@@ -95,10 +93,10 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def bench(run_server: Callable[..., Any]) -> Bench:
+def bench(run_server: Callable[..., Any], seed: int) -> Bench:
     server = run_server("--durability", "none")
     assert server.stop() == 0
-    chance = random.Random(SEED)
+    chance = random.Random(seed)
     messages = [chance.randbytes(chance.randrange(LONGEST_BYTES)) for _ in range(MESSAGES)]
     with RedisChild(server.data_dir, "none") as child:
         store = DatabaseServer(child.url)
@@ -226,13 +224,13 @@ async def lose_client(bench: Bench, path: Path, at_byte: int) -> str:
 
 @pytest.mark.parametrize("number", range(ROUNDS))
 async def test_old_copy_stands_until_the_new_one_is_whole(
-    bench: Bench, old_cache: Path, tmp_path: Path, number: int
+    bench: Bench, old_cache: Path, tmp_path: Path, number: int, seed: int
 ) -> None:
-    chance = random.Random(f"{SEED}-{number}")
+    chance = random.Random(f"{seed}-{number}")
     path = tmp_path / "cache.db"
     path.write_bytes(old_cache.read_bytes())
     what = FAULTS[number % len(FAULTS)]
-    log.info("round %d: %s; repeat with SYNC_SEED=%d", number, what, SEED)
+    log.info("round %d: %s; repeat with --hypothesis-seed=%d", number, what, seed)
     with DatabaseClient(path=path) as cache:
         record = cache.session_record(bench.session_id).model_copy(update={"message_count": MESSAGES})
         cache.update_session_records([record])

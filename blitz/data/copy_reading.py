@@ -34,7 +34,8 @@ _PLACES = (
     select(StoredBlock.id, StoredBlock.first_seq, func.length(StoredBlock.body))
     .where(
         StoredBlock.copy_id == bindparam("copy"),
-        StoredBlock.grid_index >= bindparam("grid"),  # by the index; a last block can end before what is wanted
+        # By the index; a last block can end before what is wanted.
+        StoredBlock.grid_index.between(bindparam("grid"), bindparam("last_grid")),
         StoredBlock.first_seq + StoredBlock.count > bindparam("first"),
         StoredBlock.first_seq < bindparam("stop"),
     )
@@ -69,9 +70,9 @@ class CopyReading(SessionList):
             copy_id = db.scalar(_WHOLE_COPY, {"session": int(session_id)})
             if copy_id is None:
                 raise SessionNotFound(f"Session {session_id} is not in the cache. Download it first.")
-            wanted = {"copy": copy_id, "grid": first // GRID_MESSAGES, "first": first, "stop": _LATEST_SEQ}
-            if stop is not None:
-                wanted["stop"] = stop
+            behind = _LATEST_SEQ if stop is None else stop
+            grid = {"grid": first // GRID_MESSAGES, "last_grid": behind // GRID_MESSAGES}
+            wanted = {"copy": copy_id, **grid, "first": first, "stop": behind}
             places = [_Place(*row) for row in db.execute(_PLACES, wanted)]
         return self._read_blocks(session_id, places, first, stop)
 

@@ -19,7 +19,7 @@ from blitz.data.listed_session import ListedSession
 from blitz.data.models import Category, Session, SessionCopy, StoreBinding, StoredBlock
 from blitz.data.records import SessionRecord
 from blitz.data.session_list import contiguous_count, find_copy, list_session
-from blitz.errors import BlockError, CacheError, CacheMismatch
+from blitz.errors import BlockError, CacheError, CacheMismatch, SessionNotFound
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,9 @@ class SessionCopies(CopyReading):
 
         Blocks of an unfinished copy of this session stay. An unfinished copy of another session that had the same id
         is set aside, see :mod:`blitz.data.sync_changes`. Copies that are whole are not touched; one that was made
-        while the session ran is what the new one begins with.
+        while the session ran is what the new one begins with, as far as its blocks are sound.
         """
+        snapshot = self._sound_snapshot(session)
         with self._writing() as db:
             copy = find_copy(db, session.id, is_whole=False)
             if copy is not None and copy.started_ms != session.started_ms:
@@ -43,7 +44,8 @@ class SessionCopies(CopyReading):
                 copy = SessionCopy(session_ref_id=session.id, started_ms=session.started_ms, is_whole=False)
                 db.add(copy)
                 db.flush()
-                _begin_with_snapshot(db, copy, session.message_count)
+                if snapshot is not None:
+                    _begin_with_snapshot(db, copy, snapshot)
             copy.record = session.model_dump_json()  # its sources: all that may ever be known of them
             return _drop_what_is_unusable(db, copy)
 
@@ -113,6 +115,21 @@ class SessionCopies(CopyReading):
             copy.is_whole, copy.record = True, session.model_dump_json()
             row.available, row.is_gone = True, False
             _add_categories(db, boards.channel_labels(session.sources).values())
+
+    def _sound_snapshot(self, session: SessionRecord) -> "_Growing | None":
+        """Return a copy for a new download to begin with, and where the first block of it ends that is damaged."""
+        with self._reading() as db:
+            snapshot = None if find_copy(db, session.id, is_whole=False) else _find_snapshot(db, session)
+            if snapshot is None:
+                return None
+            copy_id = snapshot.id
+        end = 0
+        try:
+            for block in self.session_blocks(session.id):
+                end = block.next_seq
+        except (BlockError, CacheError, SessionNotFound) as error:  # of the latter two: it was replaced or deleted
+            log.warning("Downloading again: %s", error)
+        return _Growing(copy_id, end)
 
     def _check_origin(self, bound: str | None, session_id: int, blocks: Sequence[MessageBlock]) -> None:
         for block in blocks:
@@ -194,21 +211,24 @@ def _give_up(db: Transaction, copy: SessionCopy, session: SessionRecord) -> None
         db.flush()
 
 
-def _begin_with_snapshot(db: Transaction, copy: SessionCopy, message_count: int) -> None:
-    """Let a new copy begin with the full blocks of a whole one, if that was made while the same session ran.
+def _find_snapshot(db: Transaction, session: SessionRecord) -> SessionCopy | None:
+    """Return the whole copy that was made while the same session ran.
 
-    One that is as long as the session is not taken: it is downloaded again because it is damaged.
+    One that is as long as the session is none: it is downloaded again because it is damaged.
     """
-    snapshot = find_copy(db, copy.session_ref_id, is_whole=True)
-    if snapshot is None or snapshot.record is None or snapshot.started_ms != copy.started_ms:
-        return
-    was_running = SessionRecord.model_validate_json(snapshot.record).is_running
-    if not was_running and contiguous_count(db, snapshot) >= message_count:
-        return
+    copy = find_copy(db, session.id, is_whole=True)
+    if copy is None or copy.record is None or copy.started_ms != session.started_ms:
+        return None
+    was_running = SessionRecord.model_validate_json(copy.record).is_running
+    return copy if was_running or contiguous_count(db, copy) < session.message_count else None
+
+
+def _begin_with_snapshot(db: Transaction, copy: SessionCopy, snapshot: _Growing) -> None:
+    """Let a new copy begin with the full blocks of a snapshot, up to its end."""
     names = ["session_ref_id", "grid_index", "first_seq", "count", "checksum", "body"]
     columns = [getattr(StoredBlock, name) for name in names]
     full = select(literal(copy.id), *columns).where(
-        StoredBlock.copy_id == snapshot.id, StoredBlock.count == GRID_MESSAGES
+        StoredBlock.copy_id == snapshot.id, StoredBlock.first_seq + GRID_MESSAGES <= snapshot.end
     )
     db.execute(insert(StoredBlock).from_select(["copy_id", *names], full))
 

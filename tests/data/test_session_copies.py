@@ -124,6 +124,18 @@ def test_a_copy_made_while_a_session_ran_is_what_the_next_one_begins_with(
     assert any_cache.all(SessionCopy).count() == 1
 
 
+def test_a_download_does_not_begin_with_what_is_damaged_of_a_copy_made_while_the_session_ran(
+    file_cache: DatabaseClient, example: Callable[..., Any]
+) -> None:
+    running = example(3 * GRID_MESSAGES + 20)
+    running.record = running.record.model_copy(update={"is_running": True, "stopped_at": None})
+    running.fill(file_cache)
+    damage(file_cache, 2)
+    assert file_cache.begin_download(running.record) == GRID_MESSAGES
+    running.fill(file_cache)
+    assert messages(file_cache) == [running.message(seq) for seq in range(3 * GRID_MESSAGES + 20)]
+
+
 def test_several_blocks_are_stored_in_one_go(cache: DatabaseClient, example: Callable[..., Any]) -> None:
     session = example(GRID_MESSAGES + 60)
     cache.begin_download(session.record)

@@ -156,9 +156,7 @@ def test_sigterm_closes_a_running_session_in_good_order(run_server: Callable[...
     with blitz.Client(server.url) as client:
         session = client.start("short")
         _wait_for_messages(client, session.id, 5)
-    began_s = time.monotonic()
     assert server.stop() == 0
-    assert time.monotonic() - began_s < 5
     server.start()
     with blitz.Client(server.url) as client:
         record = client.session(session.id)

@@ -47,4 +47,4 @@ def test_a_closed_port_keeps_no_file_open() -> None:
         port.pull_out()
     port.close()
     port.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before

@@ -182,7 +182,7 @@ def test_links_leave_no_descriptor_open(device: Device) -> None:
         open_link(device.port).close()
         with pytest.raises(LinkError):
             open_link("/dev/no-such-port")
-    assert count() == before
+    assert count() <= before
 
 
 def test_a_line_is_set_as_it_is_told(device: Device) -> None:
@@ -227,7 +227,7 @@ def test_a_port_whose_driver_changed_the_rate_is_closed_again(device: Device, mo
     monkeypatch.setattr("blitz.io.serial_link._real_baud", lambda _fd: 9600)
     with pytest.raises(LinkError, match=r"with 115200 baud: the driver set 9600 instead, 91\.7 % off\."):
         open_link(device.port, SerialOptions(baud=115200))
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
     monkeypatch.setattr("blitz.io.serial_link._real_baud", lambda _fd: 117647)
     link = SerialLink(device.port, SerialOptions(baud=115200))
     assert link.baud == 117647

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from blitz.data.blocks import GRID_MESSAGES
 from blitz.data.boards import Readings
 from blitz.data.pyramid_format import Pyramid
-from blitz.data.pyramid_runs import Runs, column_starts, covering, single_runs
+from blitz.data.pyramid_runs import Runs, covering, in_columns, single_runs
 from blitz.data.series_request import Range
 
 _MOST_RECENT = 4
@@ -193,12 +193,15 @@ def in_order(parts: Sequence[Runs]) -> Runs:
     return runs
 
 
-def thinned(runs: Runs, most: int) -> list[Points]:
+def thinned(parts: Sequence[Runs], most: int) -> list[Points]:
     """Return a curve a channel, with at most so many points: the extremes of each column, and a NaN where it holds one.
 
     The smallest value stands at the time of the column's first reading, the largest at that of its last.
+
+    :param parts: runs that follow each other; at least one part.
     """
-    columns = runs.grouped(column_starts(runs.first_ns, most // 3 if runs.has_nan.any() else most // 2))
+    has_nan = any(part.has_nan.any() for part in parts)
+    columns = in_columns(parts, most // 3 if has_nan else most // 2)
     is_single = columns.first_ns == columns.last_ns
     times = np.stack([columns.first_ns, columns.last_ns, columns.last_ns], axis=1)
     curves = []

@@ -3,6 +3,7 @@
 Pure. A run is up to :data:`FACTOR` ** k consecutive readings of one source; a single reading is a run, too.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ class Runs:
     :param first_seq: sequence number of its first message.
     :param first_place: how many readings of the source came before.
     :param longest_s: the longest time between two readings in it, that before its first one included; float.
-    :param low: smallest value, float32 or float64, shape (m, n), NaN where there is none.
+    :param low: smallest value, float32 or float64, shape (m, n), NaN where there is none, which ``has_nan`` tells, too.
     :param high: largest value.
     :param has_nan: bool, shape (m, n): whether a reading of it has no value.
     """
@@ -48,8 +49,10 @@ class Runs:
         )
 
     def channels(self, columns: Sequence[int]) -> "Runs":
-        """Return the same runs with these channels."""
+        """Return the same runs with these channels; nothing is copied where these are all of them."""
         chosen = list(columns)
+        if chosen == list(range(len(self.low))):
+            return self
         return Runs(*self.along_runs, *(column[chosen] for column in (self.low, self.high, self.has_nan)))
 
     def take(self, places: NDArray[np.intp]) -> "Runs":
@@ -80,15 +83,20 @@ class Runs:
         if not len(starts):
             return self
         stops = np.append(starts[1:], len(self)) - 1
+        smallest, largest = np.minimum, np.maximum
+        has_nan = np.zeros((len(self.has_nan), len(starts)), bool)
+        if self.has_nan.any():  # seldom, and then it takes twice as long
+            smallest, largest = np.fmin, np.fmax
+            has_nan = np.logical_or.reduceat(self.has_nan, starts, axis=1)
         return Runs(
             self.first_ns[starts],
             self.last_ns[stops],
             self.first_seq[starts],
             self.first_place[starts],
             np.maximum.reduceat(self.longest_s, starts),
-            np.fmin.reduceat(self.low, starts, axis=1),
-            np.fmax.reduceat(self.high, starts, axis=1),
-            np.logical_or.reduceat(self.has_nan, starts, axis=1),
+            smallest.reduceat(self.low, starts, axis=1),
+            largest.reduceat(self.high, starts, axis=1),
+            has_nan,
         )
 
 
@@ -164,11 +172,6 @@ def single_runs(
     return Runs(time_ns, time_ns, seq, places, steps_ns / 1e9, turned, turned, np.isnan(turned))
 
 
-def next_level(runs: Runs) -> Runs:
-    """Return the level above: each :data:`FACTOR` runs as one."""
-    return runs.grouped(np.arange(0, len(runs), FACTOR))
-
-
 def covering(levels: Sequence[Runs], start: int, stop: int, fewest: int) -> list[Runs]:
     """Return parts of levels that cover runs of the lowest level exactly, coarse ones where there are many.
 
@@ -194,6 +197,24 @@ def covering(levels: Sequence[Runs], start: int, stop: int, fewest: int) -> list
             break
     middle = [levels[top].part(start, stop)] if start < stop else []
     return [part for part in (*left, *middle, *reversed(right)) if len(part)]
+
+
+def in_columns(parts: Sequence[Runs], columns: int) -> Runs:
+    """Join runs that follow each other, at least one part, and make one of those in each of :func:`column_starts`.
+
+    They are not copied, which for many would take longest: each part is grouped for itself, then those columns that
+    have runs in two parts.
+    """
+    begins = np.cumsum([0, *map(len, parts)])
+    starts = column_starts(np.concatenate([part.first_ns for part in parts]), columns)
+    cuts = np.sort(np.concatenate([starts, begins[:-1]]))
+    cuts = cuts[np.diff(cuts, prepend=-1) > 0]
+    of_parts = np.searchsorted(cuts, begins)
+    grouped = [
+        part.grouped(cuts[low:high] - begin)
+        for part, begin, (low, high) in zip(parts, begins, itertools.pairwise(of_parts), strict=False)
+    ]
+    return Runs.joined(grouped).grouped(np.searchsorted(cuts, starts))
 
 
 def column_starts(first_ns: NDArray[np.int64], columns: int) -> NDArray[np.intp]:

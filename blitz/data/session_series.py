@@ -199,7 +199,7 @@ def _thinned(reader: PyramidReader, group: _Group, most: int) -> _Found:
     for place, index in enumerate(group.indices):
         columns = [channel.parts[place].column for channel in group.channels]
         parts += [runs.channels(columns) for runs in reader.runs(index, group.wanted, most)]
-    curves = thinned(in_order(parts), most)
+    curves = thinned(parts if len(group.indices) == 1 else [in_order(parts)], most)
     return {channel.label: (points, True) for channel, points in zip(group.channels, curves, strict=True)}
 
 

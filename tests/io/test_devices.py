@@ -282,7 +282,7 @@ def test_a_usb_device_keeps_its_source_and_definition_under_another_port_name_an
             wait_until(lambda: is_working(acquisition, "ttyUSB0-2"))
             other = board(acquisition, "ttyUSB0-2")
             assert (other.link.rpartition("/")[2], other.definition == mine) == ("ttyUSB0", False)
-            assert board(acquisition, "ttyUSB0").state is LinkState.AWAY
+            wait_until(lambda: board(acquisition, "ttyUSB0").state is LinkState.AWAY)
         usb.plug(one, "ttyUSB7", "4-4", "SERIAL-1")
         with acquiring(store, kept=kept, scan_usb=True, find_ports=usb.find) as acquisition:
             wait_until(lambda: is_working(acquisition, "ttyUSB0") and is_working(acquisition, "ttyUSB0-2"))

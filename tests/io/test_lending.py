@@ -138,12 +138,12 @@ def test_a_lent_port_is_taken_again_when_its_time_is_over(store: DatabaseServer,
     ):
         wait_until(lambda: is_working(acquisition))
         session = acquisition.start_session()
-        assert acquisition.devices.release("bench", 0.5, "").state is LinkState.RELEASED
+        assert acquisition.devices.release("bench", 1.5, "").state is LinkState.RELEASED
         wait_until(lambda: is_working(acquisition))
         wait_for_messages(acquisition, session, 5)
         record = store.session(acquisition.stop_session(None).id)
     assert [entry.text for entry in entries(record, TimelineKind.LINK)] == [
-        "bench was released for up to 0.5 s.",
+        "bench was released for up to 1.5 s.",
         "bench was taken again by itself: its time is over.",
     ]
 

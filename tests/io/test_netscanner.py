@@ -111,10 +111,11 @@ def test_a_connection_that_breaks_in_mid_answer_is_made_again_and_nothing_is_una
         wait_until(lambda: is_working(acquisition))
         session = acquisition.start_session()
         wait_for_messages(acquisition, session, 3)
-        for _ in range(3):
+        for played in range(3):
             scanner.forced_answers.append(b" 1.000000 2.0000")
             wait_until(lambda: not scanner.forced_answers)
             scanner.drop_connections()
+            wait_until(lambda: scanner.requests.count(b"v01101 6.894757") == played + 2)  # noqa: B023 - waited for
             wait_until(lambda: is_working(acquisition))
             wait_for_messages(acquisition, session, 3)
         scanner.unplug()
@@ -138,12 +139,12 @@ def test_a_refused_poll_is_kept_and_the_next_one_is_a_message(store: DatabaseSer
         wait_for_messages(acquisition, session, 2)
         scanner.forced_answers += [b"N08", b" 1.0 2.0 nonsense"]
         wait_until(lambda: len(acquisition.devices.bad_frames(name(acquisition))) == 2)
+        wait_until(lambda: is_working(acquisition))
         wait_for_messages(acquisition, session, 2)
         assert [(f.reason, bytes.fromhex(f.raw)) for f in acquisition.devices.bad_frames(name(acquisition))] == [
             ("refused with N08", b"N08"),
             ("not 16 numbers", b" 1.0 2.0 nonsense"),
         ]
-        assert is_working(acquisition)
         _, account = finish(acquisition, store)
     assert account.bad_frames == 2
 

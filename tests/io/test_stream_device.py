@@ -244,7 +244,7 @@ def test_a_socket_that_is_closed_is_opened_again_and_a_refused_one_floods_nothin
             wait_until(lambda: board(acquisition).state is LinkState.RECORDING)
             connection.sendall(b"".join(b"%d,1\n" % number for number in range(10, 20)) + b"20,")
             wait_until(lambda: board(acquisition).message_count == 20)
-        listener.close()
+            listener.close()  # before it could be connected to again
         link = acquisition.devices.links()[0]
         wait_until(lambda: link._retries > 6)
         assert board(acquisition).state is LinkState.AWAY
@@ -485,12 +485,12 @@ def test_bytes_that_the_driver_lost_are_counted_over_all_connections(
         session = acquisition.start_session()
         wait_until(lambda: board(acquisition).state is LinkState.RECORDING)
         wire.write(b"1,1\n")
-        wait_for_messages(acquisition, session, 1)
+        wait_until(lambda: acquisition.hub.next_seq(session.id) == 1)
         acquisition.devices.release("bench", 100, "")
         acquisition.devices.retake("bench", "")
         wait_until(lambda: is_working(acquisition))
         wire.write(b"2,1\n")
-        wait_for_messages(acquisition, session, 1)
+        wait_until(lambda: acquisition.hub.next_seq(session.id) == 2)
         record = finish(acquisition, store)
     assert len(opened) == 2
     assert record.accounts[0].overruns == 5, "what was lost before the session is another's"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from blitz.data.archive_reach import Reach
 from blitz.data.archive_records import ArchiveCheck
 from blitz.data.blocks import GRID_MESSAGES, Read
 from blitz.data.database import DatabaseServer
@@ -42,9 +43,14 @@ def notices() -> Notices:
 def run_archiver(store: DatabaseServer, tmp_path: Path, notices: Notices) -> Iterator[Callable[..., Archiver]]:
     archivers = []
 
-    def run(budget_bytes: int = 0, is_on: bool = True, idle_s: float = 30.0) -> Archiver:
+    def run(
+        budget_bytes: int = 0,
+        is_on: bool = True,
+        idle_s: float = 30.0,
+        reach: Callable[[], Reach | None] | None = None,
+    ) -> Archiver:
         options = ArchiverOptions(tmp_path / "archive", is_on, budget_bytes, idle_s, again_s=0.1)
-        archiver = Archiver(store, options, notices)
+        archiver = Archiver(store, options, notices, reach)
         archivers.append(archiver)
         archiver.start()
         return archiver
@@ -104,10 +110,10 @@ def test_messages_move_when_the_memory_fills_and_not_before(
     assert workers() == []
     large = record(store, 20 * GRID_MESSAGES)
     wait_until(lambda: archived(store, large) == 20 * GRID_MESSAGES, "the session did not move")
+    wait_until(lambda: archiver.status().moved_messages == 20 * GRID_MESSAGES + 1_000, "the server was not told")
     status = archiver.status()
     assert {session.session_id for session in status.sessions} == {small, large}
     assert status.redis_used_bytes < budget * 0.4
-    assert status.moved_messages == 20 * GRID_MESSAGES + 1_000
     check(store, large, 20 * GRID_MESSAGES)
 
 
@@ -118,6 +124,27 @@ def test_a_running_session_keeps_its_newest_messages_in_memory(
     run_archiver(25_000_000)  # they take 11 MB: more than makes them move, less than takes the newest, too
     wait_until(lambda: archived(store, session_id) == 12 * GRID_MESSAGES, "the session did not move")
     check(store, session_id, 20 * GRID_MESSAGES)
+
+
+def test_messages_move_as_far_as_the_server_says(store: DatabaseServer, run_archiver: Callable[..., Archiver]) -> None:
+    first, second = record(store), record(store)
+    reaches: list[Reach | None] = [Reach(first)]
+    run_archiver(1_000_000, reach=lambda: reaches[-1])
+    wait_until(lambda: archived(store, first) == COUNT, "the session did not move")
+    assert archived(store, second) == 0
+    reaches.append(Reach(second, {second: 3 * GRID_MESSAGES}))
+    wait_until(lambda: archived(store, second) == 2 * GRID_MESSAGES, "the session did not move as far as it may")
+    reaches.append(Reach(second))
+    wait_until(lambda: archived(store, second) == COUNT, "the session did not move wholly")
+    check(store, second)
+
+
+def test_a_worker_that_is_told_all_the_time_ends_when_idle(
+    store: DatabaseServer, run_archiver: Callable[..., Archiver]
+) -> None:
+    archiver = run_archiver(idle_s=0.2, reach=Reach)
+    assert archiver.verify() == ArchiveCheck()
+    wait_until(lambda: not workers(), "the worker did not end")
 
 
 def test_nothing_moves_where_the_archive_is_off(store: DatabaseServer, run_archiver: Callable[..., Archiver]) -> None:

@@ -53,7 +53,7 @@ from blitz.data.spools import Spools
 from blitz.errors import ConfigError, NoSession, SessionNotFound, SpoolError, StoreInUse, StoreUnavailable
 from blitz.io.accounting import Accounting
 from blitz.io.appender import Appender
-from blitz.io.clock_watch import ClockWatch
+from blitz.io.clock_watch import STEP_NS, ClockWatch
 from blitz.io.delivery import Identified, Severity
 from blitz.io.device_link import DeviceLink
 from blitz.io.devices import DeviceOptions, Devices
@@ -237,6 +237,7 @@ class Acquisition:
         reads = self._store.last_reads(record.id)
         arrivals = {source: arrived_ns for _, arrived_ns, source, _ in reads} | spool.last_arrivals(record.id)
         resumption = Resumption.of(record, arrivals, reads)
+        self._anchor_ns = max(time.time_ns(), resumption.last_ns) - time.monotonic_ns()
         self.devices.resume(record.id, resumption.missed(), record.sources)
         self._follow(record, resumption)
         return record
@@ -249,6 +250,14 @@ class Acquisition:
         )
         self.record(TimelineKind.SERVER, text)
         self.notice("warning", text, None)
+        behind_ns = self.now_ns() - time.time_ns()
+        if behind_ns >= STEP_NS:
+            text = (
+                f"The computer's clock is {behind_ns / 1e9:.3f} s behind the session: it was set back, or began with a "
+                "wrong time. Times go on from the session's last message, as if the server had not been away."
+            )
+            self.record(TimelineKind.CLOCK_STEP, text)
+            self.notice("warning", text, None)
 
     def stop(self) -> None:
         """Stop a running session in good order, close the ports, give the lease up; a second time does nothing.
@@ -506,7 +515,7 @@ class Acquisition:
             self.hub.post(Event(event=EventKind.TIMELINE, entry=entry))
 
     def now_ns(self) -> int:
-        """Return Unix time in ns from the monotonic clock, anchored at the session's start."""
+        """Return Unix time in ns from the monotonic clock, anchored at the session's start, or when it was resumed."""
         return self._anchor_ns + time.monotonic_ns()
 
     # ---- what the appender tells (see appender.Publisher) ---------------------------------------------------------

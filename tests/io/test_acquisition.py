@@ -829,6 +829,31 @@ def test_a_session_that_was_left_running_is_gone_on_with_and_the_boards_ring_is_
     assert (arrivals[1:] >= arrivals[:-1]).all()
 
 
+def test_times_go_on_where_the_clock_was_set_back_while_the_server_was_away(
+    store: DatabaseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board:
+        with acquiring(store, board.path, spool_dir=tmp_path, on_stop="keep") as acquisition:
+            acquisition.devices.scan()
+            session = acquisition.start_session()
+            wait_until(lambda: acquisition.status().session.message_count > 5)
+        set_clock, hour_ns = time.time_ns, 3_600_000_000_000
+        monkeypatch.setattr(time, "time_ns", lambda: set_clock() - 9 * hour_ns)
+        left = []
+        for stay in ("keep", "stop"):
+            left.append(store.count_messages(session.id))
+            with acquiring(store, board.path, spool_dir=tmp_path, on_stop=stay) as acquisition:
+                wait_until(lambda: acquisition.status().session.message_count > left[-1] + 20)
+                (told,) = [notice.text for notice in acquisition.notices if "behind the session" in notice.text]
+    record = store.session(session.id)
+    arrivals = store.messages(session.id, 0, 100_000).arrived_ns
+    assert (arrivals[1:] >= arrivals[:-1]).all()
+    assert arrivals[left[0] - 1] < arrivals[left[1] - 1] < arrivals[-1], "times go on"
+    assert [gap.reason for gap in record.gaps] == ["the server was restarted"] * 2
+    assert all(0 < gap.to_ns - gap.from_ns < hour_ns for gap in record.gaps)
+    assert any(entry.kind == TimelineKind.CLOCK_STEP and entry.text == told for entry in record.timeline)
+
+
 def test_a_crashed_session_is_closed_where_it_is_configured_so(store: DatabaseServer, tmp_path: Path) -> None:
     with SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board:
         with acquiring(store, board.path, spool_dir=tmp_path, on_stop="keep") as acquisition:

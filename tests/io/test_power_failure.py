@@ -11,7 +11,10 @@ from typing import Any
 import redis
 
 import blitz
+from blitz.data.database_server import DatabaseServer
 from blitz.io.redis_child import socket_path
+
+TORN_BYTES = 3000
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:
@@ -21,20 +24,16 @@ def _wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def _kill_redis(data_dir: Path) -> None:
+def _fail_redis(data_dir: Path) -> None:
+    """Kill it, and tear its file before anybody can start it again: the end is lost, and some of it is zeros."""
     with redis.Redis(unix_socket_path=str(socket_path(data_dir))) as client:
-        os.kill(int(client.info("server")["process_id"]), signal.SIGKILL)
-
-
-def _commands(data_dir: Path) -> Path:
-    return max((data_dir / "redis" / "appendonlydir").glob("*.incr.aof"))
-
-
-def _tear(path: Path, cut_bytes: int) -> None:
-    """Lose the end of a file, and fill some of it with zeros."""
-    os.truncate(path, path.stat().st_size - cut_bytes)
+        process_id = int(client.info("server")["process_id"])
+    os.kill(process_id, signal.SIGSTOP)
+    path = max((data_dir / "redis" / "appendonlydir").glob("*.incr.aof"))
+    os.truncate(path, path.stat().st_size - TORN_BYTES)
     with path.open("ab") as file:
-        file.write(bytes(cut_bytes // 2))
+        file.write(bytes(TORN_BYTES // 2))
+    os.kill(process_id, signal.SIGKILL)
 
 
 def _told(client: blitz.Client, text: str) -> bool:
@@ -48,10 +47,11 @@ def test_after_a_power_failure_the_session_goes_on_and_says_that_messages_may_be
     with blitz.Client(server.url) as client:
         session = client.start()
         _wait_for(lambda: client.session(session.id).message_count >= 40)
-        seen = client.messages(session.id, 0, 10_000).messages()
     server.kill()
-    _kill_redis(server.data_dir)
-    _tear(_commands(server.data_dir), 3000)
+    store = DatabaseServer(f"unix://{socket_path(server.data_dir)}")
+    stored = store.messages(session.id, 0, 10_000).messages()
+    store.close()
+    _fail_redis(server.data_dir)
     server.start()
     with blitz.Client(server.url) as client:
         assert _told(client, "messages before Redis ended may be missing")
@@ -61,8 +61,8 @@ def test_after_a_power_failure_the_session_goes_on_and_says_that_messages_may_be
         _wait_for(lambda: client.session(session.id).message_count >= left + 20)
         record = client.stop()
         messages = client.messages(session.id, 0, 10_000).messages()
-        assert 0 < left < len(seen)
-        assert messages[:left] == seen[:left]
+        assert 0 < left < len(stored)
+        assert messages[:left] == stored[:left]
         assert len(messages) == record.message_count
         assert {gap.reason for gap in record.gaps} == {"the server was restarted"}
         assert min(gap.seq for gap in record.gaps) == left
@@ -75,8 +75,7 @@ def test_while_a_server_records_a_torn_file_costs_the_torn_messages_alone(run_se
         session = client.start()
         _wait_for(lambda: client.session(session.id).message_count >= 40)
         seen = client.messages(session.id, 0, 10_000).messages()
-        _kill_redis(server.data_dir)
-        _tear(_commands(server.data_dir), 3000)
+        _fail_redis(server.data_dir)
         _wait_for(lambda: _told(client, "Redis answers again"))
         assert _told(client, "messages before Redis ended may be missing")
         count = client.session(session.id).message_count

@@ -120,7 +120,9 @@ def _run(settings: ServerSettings, notifier: Notifier) -> int:
         acquisition = Acquisition(store, definitions, options, kept)
         if private is not None:
             private.tell_repairs(lambda text: acquisition.notice("warning", text, None))
-        archiver = Archiver(store.with_timeout(ARCHIVE_TIMEOUT_S), archive, acquisition.notice)
+        archiver = Archiver(
+            store.with_timeout(ARCHIVE_TIMEOUT_S), archive, acquisition.notice, acquisition.archive_reach
+        )
         stack.callback(archiver.stop)
         post, tell = acquisition.hub.post, acquisition.notice
         keeper = SessionKeeper(store, rule_of(settings), folders_of(settings), post, tell)

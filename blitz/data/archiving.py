@@ -19,6 +19,7 @@ from typing import Protocol
 from blitz.data.archive import Archive
 from blitz.data.archive_files import Segment
 from blitz.data.archive_plan import Extent, Limits, Piece, next_piece
+from blitz.data.archive_reach import Reach
 from blitz.data.blocks import MessageBlock
 from blitz.errors import ArchiveError
 
@@ -96,15 +97,18 @@ class Archiving:
                 done.append(f"Removed the archive of session {session_id}, which was deleted")
         return done
 
-    def step(self, *, is_tight: bool = False) -> Moved | None:
+    def step(self, *, is_tight: bool = False, reach: Reach | None = None) -> Moved | None:
         """Move the next segment; None if there is nothing to move now.
 
+        :param reach: how far it may go; None where no server records.
         :raises ArchiveError: if the archive cannot be written.
         :raises StoreUnavailable: if the store does not answer.
         """
         piece = next_piece(self._extents.values(), self._limits, is_tight=is_tight)
         if piece is None:
-            self._extents = {extent.session_id: extent for extent in self._store.extents()}
+            extents = self._store.extents()
+            within = extents if reach is None else reach.within(extents)
+            self._extents = {extent.session_id: extent for extent in within}
             piece = next_piece(self._extents.values(), self._limits, is_tight=is_tight)
         if piece is None:
             return None

@@ -280,6 +280,10 @@ class DatabaseServer:
         session_id = self._execute("GET", self.keys.session)
         return None if session_id is None else int(session_id)
 
+    def newest_session(self) -> int:
+        """Return the highest id that a session was given; 0 where there was none."""
+        return int(self._execute("GET", self.keys.session_last) or 0)
+
     def count_messages(self, session_id: int) -> int:
         """Return how many messages a session has; 0 for one that does not exist."""
         pipeline = self._redis.pipeline(transaction=True)

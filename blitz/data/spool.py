@@ -334,6 +334,11 @@ class Spool:
         with self._lock:
             return self._first_seqs.get(session_id)
 
+    def first_seqs(self) -> dict[int, int]:
+        """Return where the messages in the spool begin, by session."""
+        with self._lock:
+            return dict(self._first_seqs)
+
     def next_seq(self, session_id: int) -> int | None:
         """Return where a session's messages in the spool end; None if there are none."""
         with self._lock:

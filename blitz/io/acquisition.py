@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 import blitz
 from blitz.config import Durability
+from blitz.data.archive_reach import Reach
 from blitz.data.blocks import PREVIEW_ID, MessageBlock, Read
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.database_server import DatabaseServer
@@ -53,6 +54,7 @@ from blitz.data.spools import Spools
 from blitz.errors import ConfigError, NoSession, SessionNotFound, SpoolError, StoreInUse, StoreUnavailable
 from blitz.io.accounting import Accounting
 from blitz.io.appender import Appender
+from blitz.io.archive_reach import archive_reach
 from blitz.io.clock_watch import STEP_NS, ClockWatch
 from blitz.io.delivery import Identified, Severity
 from blitz.io.device_link import DeviceLink
@@ -780,6 +782,18 @@ class Acquisition:
                 end = self.intake.look(session.id, self._intake_store.count_messages)
                 if end is not None:
                     self.hub.advance(session.id, end)
+        finally:
+            self._session_lock.release()
+
+    def archive_reach(self) -> Reach | None:
+        """Return how far the archive may go; None while a session is being started or stopped.
+
+        :raises StoreUnavailable: if Redis does not answer.
+        """
+        if not self._session_lock.acquire(blocking=False):
+            return None
+        try:
+            return archive_reach(self.intake, self._intake_store)
         finally:
             self._session_lock.release()
 

@@ -9,13 +9,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from blitz.config import ServerSettings
 from blitz.data.archive import Archive
 from blitz.data.archive_plan import Pressure
+from blitz.data.archive_reach import Reach
 from blitz.data.archive_records import ArchiveCheck, ArchivedSession, ArchiveRecord, ArchiveRestored
 from blitz.data.database_server import DatabaseServer
 from blitz.data.machine import machine_memory_bytes
@@ -63,12 +64,21 @@ class Archiver:
     """Keeps Redis within its memory. Its calls may come from any thread.
 
     :param tell: takes what an operator should read: severity, sentence, no source.
+    :param reach: gives how far the archive may go from now on, None where that cannot be said in this moment; without
+        it nobody records.
     """
 
-    def __init__(self, store: DatabaseServer, options: ArchiverOptions, tell: Tell) -> None:
+    def __init__(
+        self,
+        store: DatabaseServer,
+        options: ArchiverOptions,
+        tell: Tell,
+        reach: Callable[[], Reach | None] | None = None,
+    ) -> None:
         self._store = store
         self._options = options
         self._tell = tell
+        self._reach = reach
         self._pressure = Pressure()
         self._lock = threading.Lock()
         self._worker: WorkerProcess | None = None
@@ -169,6 +179,7 @@ class Archiver:
                 self._prepare()
                 if self._is_due():
                     self._present_worker()
+                self._tell_reach()
             except BlitzError as error:
                 log.debug("The archive waits: %s", error)  # the store is away, which is told elsewhere
 
@@ -187,6 +198,12 @@ class Archiver:
         budget = self._options.budget_bytes or memory.limit_bytes
         return self._pressure.is_due(memory.used_bytes, budget, was_due=False)
 
+    def _tell_reach(self) -> None:
+        """Tell the worker, if there is one, how far it may go; what it was told before holds, too."""
+        worker = self._worker
+        if worker is not None and self._reach is not None and (reach := self._reach()) is not None:
+            worker.tell({"do": "reach", "reach": asdict(reach)})
+
     def _present_worker(self) -> WorkerProcess | None:
         """Return the worker, started if need be; None just after it has failed, and at the end."""
         with self._lock:
@@ -203,6 +220,7 @@ class Archiver:
             "is_on": self._options.is_on,
             "idle_s": self._options.idle_s,
             "again_s": self._options.again_s,
+            "reach": None if self._reach is None else asdict(Reach()),  # nowhere, until it is told
         }
 
     def _ask(self, **request: Any) -> dict[str, Any]:

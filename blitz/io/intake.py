@@ -290,6 +290,18 @@ class Intake:
         finally:
             self._direct.release()
 
+    def ends(self, count: Callable[[int], int]) -> dict[int, int]:
+        """Return where messages that are not in the store yet begin, or would, of each session that may get some.
+
+        They never begin earlier from now on, unless the store loses what it has.
+
+        :param count: asks the store how long a session is.
+        """
+        for session_id in list(self._next_seqs):
+            self.look(session_id, count)
+        with self._lock:
+            return self._next_seqs | self.spool.first_seqs()
+
     # ---- from the spool into the store --------------------------------------------------------------------------
 
     def drain(self) -> bool:

@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 from blitz.data.archive import Archive
 from blitz.data.archive_plan import Pressure
+from blitz.data.archive_reach import Reach
 from blitz.data.archive_tasks import restore_part, verify_part
 from blitz.data.archiving import Archiving
 from blitz.data.database_server import DatabaseServer
@@ -37,7 +38,8 @@ class Worker:
 
     :param orders: what the server sends first: ``redis_url``, ``redis_prefix``, ``archive_dir``, ``budget_bytes`` (0:
         Redis' own limit), ``is_on`` (whether messages move by themselves), ``idle_s`` (how long to stay without work),
-        ``again_s`` (time from a failure to the next try).
+        ``again_s`` (time from a failure to the next try), ``reach`` (how far it may go, which is told
+        anew all the time; None where no server records).
     :param say: sends a line to the server.
     """
 
@@ -47,6 +49,7 @@ class Worker:
         self._pressure = Pressure()
         self._is_due = False
         self._trouble: str | None = None
+        self._reach = _reach_of(orders["reach"])
         self._is_begun = False
         self._database = DatabaseServer(orders["redis_url"], orders["redis_prefix"])
         self._store = self._database.archive_store()
@@ -55,20 +58,23 @@ class Worker:
 
     def run(self, requests: "queue.Queue[dict[str, Any] | None]") -> None:
         """Work until the server is gone, or there has been nothing to do for a while."""
-        worked_s = time.monotonic()
-        pause_s = 0.0
+        worked_s = look_s = time.monotonic()
         while True:
             try:
-                request = requests.get(timeout=pause_s) if pause_s else requests.get_nowait()
+                request = requests.get(timeout=max(look_s - time.monotonic(), 0.0))
                 if request is None:
                     return
+                if request["do"] == "reach":
+                    self._reach = _reach_of(request["reach"])
+                    continue
                 self._answer(request)
-                worked_s, pause_s = time.monotonic(), 0.0
+                worked_s = look_s = time.monotonic()
                 continue
             except queue.Empty:
                 pass
             has_moved = self._look()
             pause_s = 0.0 if has_moved else self._orders["again_s"] if self._trouble else _LOOK_EACH_S
+            look_s = time.monotonic() + pause_s
             if has_moved or self._is_due or self._trouble:
                 worked_s = time.monotonic()
             elif time.monotonic() - worked_s > self._orders["idle_s"]:
@@ -81,7 +87,8 @@ class Worker:
             used, limit = self._store.memory()
             budget = self._orders["budget_bytes"] or limit
             self._is_due = bool(self._orders["is_on"]) and self._pressure.is_due(used, budget, was_due=self._is_due)
-            moved = self._archiving.step(is_tight=self._pressure.is_tight(used, budget)) if self._is_due else None
+            is_tight = self._pressure.is_tight(used, budget)
+            moved = self._archiving.step(is_tight=is_tight, reach=self._reach) if self._is_due else None
         except BlitzError as error:
             self._tell_trouble(str(error))
             return False
@@ -121,6 +128,12 @@ class Worker:
             self._say(id=request["id"], answer=answer.model_dump(mode="json"))
         except BlitzError as error:
             self._say(id=request["id"], code=error.code, error=str(error))
+
+
+def _reach_of(told: dict[str, Any] | None) -> Reach | None:
+    if told is None:
+        return None
+    return Reach(told["newest"], {int(session_id): end for session_id, end in told["ends"].items()})
 
 
 class Say:

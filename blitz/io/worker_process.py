@@ -39,6 +39,7 @@ class WorkerProcess:
         self._hear = hear
         self._ended = ended
         self._lock = threading.Lock()
+        self._sending = threading.Lock()
         self._numbers = itertools.count(1)
         self._asked: dict[int, Future[dict[str, Any]]] = {}
         self._is_gone = False
@@ -53,6 +54,10 @@ class WorkerProcess:
         self._send(orders)
         self._thread = threading.Thread(target=self._read, name="archive worker", daemon=True)
         self._thread.start()
+
+    def tell(self, line: dict[str, Any]) -> None:
+        """Send what needs no answer."""
+        self._send(line)
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Return the answer.
@@ -90,7 +95,8 @@ class WorkerProcess:
         return self._process.stdin
 
     def _send(self, line: dict[str, Any]) -> None:
-        with contextlib.suppress(OSError, ValueError):  # it is gone: the reading thread sees that
+        # Where it is gone the reading thread sees that.
+        with self._sending, contextlib.suppress(OSError, ValueError):
             self._stdin.write(json.dumps(line) + "\n")
             self._stdin.flush()
 

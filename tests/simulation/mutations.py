@@ -137,6 +137,12 @@ MUTATIONS = (
         "redis.call('LTRIM', KEYS[3], stop - first, -1)",
         "redis.call('LTRIM', KEYS[3], stop - first + 1, -1)",
     ),
+    Mutation(
+        "the archive goes past what the server knows of",
+        "blitz/data/archive_reach.py",
+        "            if end >= extent.stop:\n",
+        "            if end >= 0:\n",
+    ),
 )
 
 

@@ -46,9 +46,7 @@ class Promise:
         self.gaps: dict[tuple[int, int], int] = {}
         """How much was known at least of each gap, by session and beginning."""
         self.renumbered: set[int] = set()
-        """Sessions of which messages that were queued have been archived in the place of spooled ones, or of which a
-        disk that lies has lost some: what follows is elsewhere than it was shown. See docs/reliability.md: what is not
-        promised."""
+        """Sessions of which a disk that lies has lost some messages: what follows is elsewhere than it was shown."""
         self.archived: dict[int, list[bytes]] = {}
         """Archived messages by session, as they were last read from the files."""
 
@@ -90,8 +88,6 @@ class Promise:
             archived = self.archived[session_id] = [*archived, *read_archive(session_id, len(archived), first)]
         stored = [*archived[:first], *listed]
         batches = [batch for batch in batches if not _has_landed(meta, batch)]
-        if any(batch.first_seq < first for batch in batches):
-            self.renumbered.add(session_id)
         self._check_content(session_id, stored)
         _check_arrivals(session_id, first, listed, keys.get(KEYS.arrivals(session_id).encode(), []))
         waiting: dict[int, bytes] = {}
@@ -107,19 +103,6 @@ class Promise:
             there = waiting.get(seq) or (stored[seq] if seq < count else None)
             if there != message:
                 raise Broken(f"seq {seq} of session {session_id} was shown as {message!r}; there is {there!r}")
-
-    def is_overtaken(self, redis: SimRedis, disk: SimDisk) -> bool:
-        """Say whether other programs queued messages that what is in the spool comes before.
-
-        What is archived of them meanwhile keeps its place, and what is in the spool comes later than it was shown.
-        """
-        for session_id, batches in self._spooled(disk).items():
-            first = int(redis.keys.get(KEYS.first(session_id).encode(), b"0"))
-            end = first + len(redis.keys.get(KEYS.messages(session_id).encode(), ()))
-            meta = redis.keys.get(KEYS.meta(session_id).encode(), {})
-            if any(batch.first_seq < end and not _has_landed(meta, batch) for batch in batches):
-                return True
-        return False
 
     def _check_content(self, session_id: int, stored: Sequence[bytes]) -> None:
         if len(set(stored)) != len(stored):

@@ -250,6 +250,11 @@ class SimRedis:
         self._made(key, dict)[field] = value
         return 1
 
+    def _do_hincrby(self, key: bytes, field: bytes, amount: bytes) -> int:
+        fields: dict[bytes, bytes] = self._made(key, dict)
+        fields[field] = b"%d" % (int(fields.get(field, 0)) + int(amount))
+        return int(fields[field])
+
     def _do_hget(self, key: bytes, field: bytes) -> bytes | None:
         return (self._get(key, dict) or {}).get(field)  # type: ignore[no-any-return]
 

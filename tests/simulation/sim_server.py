@@ -18,12 +18,14 @@ from sim_faults import Crash, Faults
 from sim_promise import KEYS, SPOOL, Broken, Promise
 from sim_store import SimStore
 
+from blitz.data.archive_reach import Reach
 from blitz.data.archiving import Archiving
 from blitz.data.blocks import Read
 from blitz.data.database_server import DatabaseServer
 from blitz.data.records import Gap, SessionRecord, Source, TimelineEntry, TimelineKind
 from blitz.data.spool import Spool
 from blitz.io.appender import Appender
+from blitz.io.archive_reach import archive_reach
 from blitz.io.intake import Intake
 
 SOURCES = 3
@@ -67,6 +69,8 @@ class SimServer:
         self.intake: Intake
         self.appender: Appender
         self.archiving: Archiving | None = None
+        self._reach = Reach()
+        """How far the archive may go, as it was told last."""
         self.is_up = False
 
     def _meanwhile(self) -> None:
@@ -88,6 +92,7 @@ class SimServer:
         self.session = None
         self._ends = {}
         self.archiving = None
+        self._reach = Reach()
         self.store = connect(self.sim_store)
         limit_bytes = self.random.choice((2 << 30, 2 << 30, 2000))
         spool = Spool(self.disk, SPOOL, limit_bytes, segment_bytes=self.random.choice((200, 1000, 8 << 20)))
@@ -172,18 +177,15 @@ class SimServer:
 
     def archive(self) -> None:
         """The archive's process takes a step; it may die alone."""
-        redis = self.sim_store.redis
-        if not self.is_up or self.promise.is_overtaken(redis, self.disk):
+        if not self.is_up:
             return
-        if self.session is not None and redis.keys.get(b"session") != b"%d" % self.session:
-            return  # another program has stopped it this very second, which the server has yet to find out
         try:
             with self._as("archive"):
                 if self.archiving is None:
                     begun = archiving(self.store, self.disk)
                     begun.begin()
                     self.archiving = begun
-                moved = self.archiving.step(is_tight=self.random.random() < 0.5)
+                moved = self.archiving.step(is_tight=self.random.random() < 0.5, reach=self._reach)
                 if moved is not None:
                     self.note("  archived", moved)
         except Crash:
@@ -192,6 +194,10 @@ class SimServer:
                 raise
             self.note("  only the archive's process died")
             self.faults.new_life()
+
+    def tell_archive(self) -> None:
+        """The archive's process is told how far it may go; it may have been told long ago."""
+        self._reach = archive_reach(self.intake, self.store)
 
     def restore(self) -> None:
         """Somebody wants archived messages in memory again."""

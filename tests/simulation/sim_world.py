@@ -19,7 +19,17 @@ from sim_store import OUT_OF_MEMORY, READ_ONLY
 
 from blitz.errors import ArchiveError, BlitzError, SessionNotFound, SessionRunning, SpoolError, StoreUnavailable
 
-_OF_THE_SERVER = ("deliver", "append", "drain", "report", "look", "start_session", "stop_session", "archive")
+_OF_THE_SERVER = (
+    "deliver",
+    "append",
+    "drain",
+    "report",
+    "look",
+    "start_session",
+    "stop_session",
+    "archive",
+    "tell_archive",
+)
 LONGEST_SLEEPS = 12
 """How often the appender tries again before this world repairs what keeps it from getting on."""
 
@@ -63,6 +73,7 @@ class World(SimServer):
             (self.fill_disk, 0 if calm else 1),
             (self.repair_disk, 4),
             (self.archive, 12 if self.has_archive else 0),
+            (self.tell_archive, 6 if self.has_archive else 0),
             (self.restore, 1 if self.has_archive else 0),
             (self.others_delete, 1),
             (self.end_server, 1),
@@ -114,6 +125,7 @@ class World(SimServer):
             raise Broken("the spool is empty, and files are left")
         self.promise.archived.clear()
         if self.has_archive:
+            self.tell_archive()
             self.archive()
         self._check()
         if self.faults.was_late or self.faults.disk_has_failed:

@@ -174,6 +174,10 @@ def as_version_1() -> Callable[[Any], None]:
     return turn_back
 
 
+START_S = 60.0
+"""A server takes a second to start and to end; on a busy machine, half a minute."""
+
+
 class ServerProcess:
     """A real server in a process of its own, as `python run_server.py` starts it.
 
@@ -204,7 +208,7 @@ class ServerProcess:
             self.process = subprocess.Popen(
                 [*command, *self.arguments], stdin=subprocess.DEVNULL, stderr=log, stdout=log
             )
-        deadline_s = time.monotonic() + 30
+        deadline_s = time.monotonic() + START_S
         while True:
             found = re.search(rb"serves (https?://\S+),", self.log_path.read_bytes()[begin:])
             if found:
@@ -218,13 +222,13 @@ class ServerProcess:
         """As the kernel or a power user would: no chance to say goodbye."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(START_S)
 
     def stop(self) -> int:
         """SIGTERM; return the exit code."""
         assert self.process is not None
         self.process.terminate()
-        return self.process.wait(20)
+        return self.process.wait(START_S)
 
     def end(self) -> None:
         """Leave nothing behind, whatever a test has done: the Redis of a killed server outlives it."""
@@ -272,10 +276,10 @@ def server(run_server: Callable[..., ServerProcess]) -> ServerProcess:
     """A server with two simulated boards, 08 (sim1) and 09 (sim2), both known; one a test module."""
     server = run_server("--simulate", "2", "--durability", "none")
     request = urllib.request.Request(f"{server.url}/api/v1/boards/scan", method="POST")
-    deadline_s = time.monotonic() + 30
+    deadline_s = time.monotonic() + START_S
     while True:
         # A scan waits five seconds at most; on a busy machine the boards may take longer.
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=START_S) as answer:
             if {board.get("board_id") for board in json.load(answer)} == {"08", "09"}:
                 return server
         assert time.monotonic() < deadline_s, server.log_path.read_text()

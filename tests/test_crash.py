@@ -122,7 +122,7 @@ def test_a_second_server_on_the_same_folder_or_port_is_told_so(run_server: Calla
             [*_SERVE, *arguments],
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=60,
             check=False,
         )
         assert second.returncode != 0
@@ -144,7 +144,7 @@ def test_sigterm_while_the_server_starts_leaves_nothing_behind(tmp_path: Path, s
             said += line
         process.terminate()
         said += process.stderr.read()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert "Traceback" not in said
     with RedisChild(data_dir) as child:
         assert not child.was_adopted
@@ -178,7 +178,7 @@ def test_a_server_that_could_not_store_everything_ends_with_another_exit_code(
         shutil.rmtree(server.data_dir / "spool")
         (server.data_dir / "spool").write_text("no folder, so that nothing can be spooled either")
         os.kill(child._process.pid, signal.SIGKILL)
-        child._process.wait(10)
+        child._process.wait(60)
         assert server.stop() == 1
     words = server.log_path.read_text()
     assert "The session is left open" in words

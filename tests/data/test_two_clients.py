@@ -129,7 +129,7 @@ class Program:
     def kill(self) -> None:
         """As the kernel would."""
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ class Interface:
         self.log_path = server.log_path
         installed = Path(blitz.__file__).parent
         self.secrets = [TOKEN, str(server.data_dir), str(installed), "Traceback (most recent call last)", "redis.sock"]
-        answer = httpx.get(f"{self.url}/openapi.json", trust_env=False, timeout=30)
+        answer = httpx.get(f"{self.url}/openapi.json", trust_env=False, timeout=60)
         self.schema = schemathesis.openapi.from_dict(answer.json())
         self.schema.config.update(base_url=self.url)
 

@@ -67,7 +67,7 @@ def test_a_session_that_fills_a_small_disk_is_stopped_whole_and_there_is_room_ag
     config.write_text(f"[server]\n{limits}\narchive = {archive}\n")
     server = run_server("--data-dir", str(small_disk / "data"), "--config", str(config), "--serial", printer)
     try:
-        with blitz.Client(server.url, timeout=30) as client:
+        with blitz.Client(server.url, timeout=60) as client:
             fill(client)
     finally:
         server.stop()

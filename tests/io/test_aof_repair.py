@@ -246,7 +246,7 @@ def test_a_redis_that_dies_with_a_torn_file_is_revived_repaired(data_dir: Path) 
         child.tell_repairs(told.append)
         assert child._process is not None
         child._process.send_signal(signal.SIGKILL)
-        child._process.wait(10)
+        child._process.wait(60)
         _add(_commands(data_dir), bytes(100))
         assert child.revive()
         assert _content(child)[1] == _ROUNDS - 1
@@ -261,7 +261,7 @@ def test_a_redis_that_cannot_be_revived_is_told_of_once_and_not_tried_without_en
         child.tell_repairs(told.append)
         assert child._process is not None
         child._process.kill()
-        child._process.wait(10)
+        child._process.wait(60)
         before = _commands(data_dir).read_bytes()
         _add(_commands(data_dir), b"*1\r\n$9\r\nNOCOMMAND\r\n")
         dead = child._process

@@ -17,7 +17,7 @@ from blitz.data.packed_blocks import PACKED_TYPE, unpack_blocks
 
 @pytest.fixture
 def http(server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"{server.url}/api/v1", trust_env=False, timeout=20) as client:
+    with httpx.Client(base_url=f"{server.url}/api/v1", trust_env=False, timeout=60) as client:
         yield client
         running = client.get("/status").json().get("session")
         if running:
@@ -144,7 +144,7 @@ def test_a_web_page_cannot_reach_the_server(http: httpx.Client, server) -> None:
 
 
 def test_the_documentation_page_needs_no_other_server(http: httpx.Client, server) -> None:
-    with httpx.Client(base_url=server.url, trust_env=False, timeout=30) as root:
+    with httpx.Client(base_url=server.url, trust_env=False, timeout=60) as root:
         page = root.get("/docs").text
         assert "https://" not in page
         for asset in ("swagger-ui-bundle.js", "swagger-ui.css"):
@@ -164,7 +164,7 @@ def test_what_does_not_exist_is_a_problem_in_the_same_form(http: httpx.Client) -
 
 def test_with_a_token_nobody_gets_in_without_it(run_server) -> None:
     server = run_server("--token", "a-token-of-sixteen-or-more")
-    with httpx.Client(base_url=server.url, trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=server.url, trust_env=False, timeout=60) as client:
         assert _code(client.get("/api/v1/status")) == (401, "authentication")
         assert client.get("/api/v1/health").status_code == 200
         wrong = {"authorization": "Bearer a-token-of-sixteen-or-less"}

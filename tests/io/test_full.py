@@ -96,7 +96,7 @@ def full_server(run_server: Callable[..., Any], tmp_path_factory: pytest.TempPat
 
 
 def test_a_server_without_room_refuses_to_start_and_says_what_to_do(full_server: Any) -> None:
-    with httpx.Client(base_url=f"{full_server.url}/api/v1", trust_env=False, timeout=20) as http:
+    with httpx.Client(base_url=f"{full_server.url}/api/v1", trust_env=False, timeout=60) as http:
         refused = http.post("/sessions", json={"name": "x"})
         assert (refused.status_code, refused.json()["code"]) == (507, "store_full")
         assert refused.json()["detail"].startswith("A session cannot be started, for no room is left. The disk of ")
@@ -106,7 +106,7 @@ def test_a_server_without_room_refuses_to_start_and_says_what_to_do(full_server:
 
 
 def test_the_rule_of_the_settings_is_shown_and_applied(full_server: Any) -> None:
-    with httpx.Client(base_url=f"{full_server.url}/api/v1", trust_env=False, timeout=20) as http:
+    with httpx.Client(base_url=f"{full_server.url}/api/v1", trust_env=False, timeout=60) as http:
         store = DatabaseServer(running_redis(full_server.data_dir))
         try:
             session_id = store.start_session("by another program")

@@ -213,7 +213,7 @@ def _next(viewer: ClientConnection, kind: str) -> dict[str, object]:
 
 def test_a_viewer_follows_a_real_session_and_replays_it_afterwards(server) -> None:
     with (
-        httpx.Client(base_url=f"{server.url}/api/v1", trust_env=False, timeout=20) as http,
+        httpx.Client(base_url=f"{server.url}/api/v1", trust_env=False, timeout=60) as http,
         connect(_url(server, ""), proxy=None, open_timeout=30) as viewer,
     ):
         assert _next(viewer, "status")["status"]["version"]
@@ -222,12 +222,12 @@ def test_a_viewer_follows_a_real_session_and_replays_it_afterwards(server) -> No
         assert {row["board_id"] for row in _next(viewer, "sources")["sources"]} == {"08", "09"}
         blocks: list[MessageBlock] = []
         while sum(map(len, blocks)) < 20:
-            frame = viewer.recv(timeout=30)
+            frame = viewer.recv(timeout=60)
             if isinstance(frame, bytes):
                 blocks.append(MessageBlock.decode(frame))
         http.post(f"/sessions/{session_id}/stop").raise_for_status()
         while True:
-            frame = viewer.recv(timeout=30)
+            frame = viewer.recv(timeout=60)
             if isinstance(frame, bytes):
                 blocks.append(MessageBlock.decode(frame))
             elif json.loads(frame)["event"] == "session_stopped":
@@ -238,17 +238,17 @@ def test_a_viewer_follows_a_real_session_and_replays_it_afterwards(server) -> No
 
         with connect(_url(server, f"?session={session_id}&first=0"), proxy=None, open_timeout=30) as replay:
             _next(replay, "sources")
-            again = MessageBlock.decode(replay.recv(timeout=30))
+            again = MessageBlock.decode(replay.recv(timeout=60))
             assert again.checksum == whole.checksum
             _next(replay, "session_stopped")
             with pytest.raises(ConnectionClosedOK):
-                replay.recv(timeout=30)
+                replay.recv(timeout=60)
 
 
 def test_a_viewer_may_ask_for_lines_of_json(server) -> None:
     with connect(_url(server, "?session=preview&format=ndjson&first=-3"), proxy=None, open_timeout=30) as viewer:
         _next(viewer, "sources")
-        while "event" in (row := json.loads(viewer.recv(timeout=30).splitlines()[0])):
+        while "event" in (row := json.loads(viewer.recv(timeout=60).splitlines()[0])):
             pass
         assert set(row) == {"seq", "arrived_ns", "source", "raw"}
 

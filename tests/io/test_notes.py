@@ -26,7 +26,7 @@ PLACE = "/api/v1"
 
 @pytest.fixture
 def client(server: Any) -> Iterator[Client]:
-    with Client(server.url, timeout=20) as client:
+    with Client(server.url, timeout=60) as client:
         yield client
         if client.status().session is not None:
             client.stop()
@@ -35,7 +35,7 @@ def client(server: Any) -> Iterator[Client]:
 @pytest.fixture
 def http(server: Any) -> Iterator[httpx.Client]:
     headers = {"X-Blitz-Owner": "ada%40bench"}
-    with httpx.Client(base_url=f"{server.url}{PLACE}", trust_env=False, timeout=20, headers=headers) as http:
+    with httpx.Client(base_url=f"{server.url}{PLACE}", trust_env=False, timeout=60, headers=headers) as http:
         yield http
 
 
@@ -53,7 +53,7 @@ def test_a_marker_of_the_running_session_is_put_at_the_present_and_told_to_viewe
         deadline_s = time.monotonic() + 20
         while len(told) < 3:
             assert time.monotonic() < deadline_s
-            frame = viewer.recv(timeout=20)
+            frame = viewer.recv(timeout=60)
             if isinstance(frame, str) and json.loads(frame)["event"] == "marker":
                 told.append(json.loads(frame))
     slack_ns = 50_000_000  # the session's clock is anchored at its start
@@ -180,13 +180,13 @@ def strict(run_server: Callable[..., Any], tmp_path_factory: pytest.TempPathFact
 
 
 def test_a_session_is_not_started_without_the_fields_that_are_demanded(strict: Any) -> None:
-    with Client(strict.url, timeout=20) as client:
+    with Client(strict.url, timeout=60) as client:
         assert client.status().required_fields == ("sample", "rig no")
         with pytest.raises(FieldsMissing, match="needs the fields sample, rig no"):
             client.start("x")
         with pytest.raises(FieldsMissing, match="needs the field rig no"):
             client.start("x", fields={"sample": "brass", "rig no": " "})
-        answer = httpx.post(f"{strict.url}{PLACE}/sessions", json={}, trust_env=False, timeout=30)
+        answer = httpx.post(f"{strict.url}{PLACE}/sessions", json={}, trust_env=False, timeout=60)
         assert (answer.status_code, answer.json()["code"]) == (422, "fields_missing")
         session = client.start(fields={"sample": "brass", "rig no": "2"})
         assert session.name == ""
@@ -222,7 +222,7 @@ def test_while_redis_is_away_nothing_is_acknowledged_and_nothing_is_lost(run_ser
         folder = Path(name)
         with running_redis(folder) as process:
             server = run_server("--redis-url", f"unix://{folder / 'r.sock'}")
-            client = Client(server.url, timeout=30)
+            client = Client(server.url, timeout=60)
             number = client.start("kept").id
             kept = client.add_marker(number, "kept")
             process.kill()

@@ -50,7 +50,7 @@ def test_a_redis_that_outlived_its_server_is_adopted_with_its_content(tmp_path: 
         assert client.info("server")["process_id"] == pid
         assert client.config_get("appendfsync")["appendfsync"] == "everysec"
     assert first._process is not None
-    assert first._process.wait(30) == 0
+    assert first._process.wait(60) == 0
     assert not first._socket.parent.exists()
 
 
@@ -60,7 +60,7 @@ def test_a_dead_redis_leaves_a_socket_behind_and_a_new_one_starts(tmp_path: Path
         client.set("answer", "42")
     assert first._process is not None
     os.kill(first._process.pid, signal.SIGKILL)
-    first._process.wait(30)
+    first._process.wait(60)
     first._release_lock()
     with RedisChild(tmp_path) as second, _connect(second) as client:
         assert not second.was_adopted

@@ -58,7 +58,7 @@ def test_each_call_has_a_row() -> None:
 
 
 def test_the_calls_of_a_real_server_have_rows(server: Any) -> None:
-    schema = httpx.get(f"{server.url}/openapi.json", trust_env=False, timeout=30).json()
+    schema = httpx.get(f"{server.url}/openapi.json", trust_env=False, timeout=60).json()
     calls = {(method.upper(), path) for path, methods in schema["paths"].items() for method in methods}
     assert ("POST", "/api/v1/sessions") in calls
     assert not calls - set(ROLES)
@@ -334,7 +334,7 @@ def _read_on(connection: ClientConnection) -> None:
 
 
 def test_the_roles_of_a_real_server_hold_on_http_and_websocket(server: Any) -> None:
-    with httpx.Client(base_url=f"{server.url}/api/v1", trust_env=False, timeout=30) as http:
+    with httpx.Client(base_url=f"{server.url}/api/v1", trust_env=False, timeout=60) as http:
         assert http.get("/whoami").json() == {"name": "local", "role": "admin"}
         made = {role: http.post("/tokens", json={"role": role, "name": f"a {role}"}).json() for role in Role}
         assert http.post("/tokens", json={"role": "emperor"}).status_code == 422

@@ -245,7 +245,7 @@ def client(devices: Remembering) -> Iterator[blitz.Client]:
     thread = ServerThread(app)
     thread.start()  # the listener is open already: who comes early waits
     try:
-        with contextlib.closing(blitz.Client(thread.url, timeout=30)) as client:
+        with contextlib.closing(blitz.Client(thread.url, timeout=60)) as client:
             yield client
     finally:
         thread.end()

@@ -23,7 +23,7 @@ def device(tmp_path: Path) -> Iterator[SimulatedDevice]:
 
 @contextlib.contextmanager
 def client_of(server: Any) -> Iterator[blitz.Client]:
-    with contextlib.closing(blitz.Client(server.url, timeout=30)) as client:
+    with contextlib.closing(blitz.Client(server.url, timeout=60)) as client:
         yield client
 
 

@@ -15,7 +15,7 @@ from blitz.errors import SessionNotFound, SessionRunning
 
 @pytest.fixture
 def client(server: Any) -> Iterator[Client]:
-    with Client(server.url, timeout=20) as client:
+    with Client(server.url, timeout=60) as client:
         yield client
         if client.status().session is not None:
             client.stop()
@@ -81,7 +81,7 @@ def test_viewers_hear_of_it(server: Any, client: Client, recorded: int) -> None:
         deadline_s = time.monotonic() + 20
         while wanted:
             assert time.monotonic() < deadline_s
-            frame = live.recv(timeout=20)
+            frame = live.recv(timeout=60)
             if isinstance(frame, bytes):
                 continue
             event = json.loads(frame)
@@ -106,7 +106,7 @@ def test_retention_without_a_rule_lets_nothing_go(client: Client, recorded: int)
 
 @pytest.mark.parametrize("session_id", ["0", "-1", "999999999999999999999999", "1.5", "x"])
 def test_ids_that_are_none_are_refused_with_a_sentence(server: Any, session_id: str) -> None:
-    with httpx.Client(base_url=f"{server.url}/api/v1", trust_env=False, timeout=20) as http:
+    with httpx.Client(base_url=f"{server.url}/api/v1", trust_env=False, timeout=60) as http:
         for method, path in (
             ("POST", f"/trash/{session_id}/restore"),
             ("DELETE", f"/trash/{session_id}"),

@@ -34,7 +34,7 @@ def manager(tmp_path: Path) -> Iterator[socket.socket]:
 
 def _ask(url: str, path: str, method: str = "GET") -> Any:
     request = urllib.request.Request(f"{url}/api/v1{path}", method=method)
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         body = answer.read()
     return json.loads(body) if answer.headers["content-type"] == "application/json" else body.decode()
 

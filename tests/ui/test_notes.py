@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyqtgraph as pg
 import pytest
 from PyQt5.QtCore import QPoint
 from PyQt5.QtTest import QTest
@@ -90,6 +91,26 @@ def test_markers_appear_on_the_live_plot_as_they_are_told(recording: MainWindow,
     feed.connection_changed.emit(ConnectionState(Connection.OFFLINE))
     plot.draw()
     assert plot.plot.markers == ()
+
+
+def test_a_marker_s_label_is_its_text_and_lies_within_the_plot(
+    open_history: Callable[..., HistoryPage], qtbot: QtBot
+) -> None:
+    first = make_marker(1, "valve {0} {value} at 5 %", START_S + 1)
+    last = make_marker(2, "sample changed by hand", START_S + 9.95)
+    page = open_history(first, last)
+
+    def labels() -> dict[str, Any]:
+        items = page.plot.plotItem.vb.allChildren()
+        return {item.textItem.toPlainText(): item for item in items if isinstance(item, pg.InfLineLabel)}
+
+    assert set(labels()) == {first.text, last.text}
+
+    def is_inside(label: Any) -> bool:
+        drawn = label.textItem.mapRectToScene(label.textItem.boundingRect())
+        return bool(page.plot.plotItem.vb.sceneBoundingRect().adjusted(-1, -1, 1, 1).contains(drawn))
+
+    qtbot.waitUntil(lambda: all(map(is_inside, labels().values())), timeout=10_000)
 
 
 def test_one_key_writes_a_marker_at_this_moment(recording: MainWindow, feed: Any) -> None:
@@ -326,7 +347,7 @@ def test_a_window_writes_markers_on_a_server_and_another_sees_them_at_once(
 ) -> None:
     feed = ServerLink(tmp_path / "caches")
     window = show_window(feed)
-    with Client(server.url, timeout=20) as client:
+    with Client(server.url, timeout=60) as client:
         number = client.start("shared", tags=["kept"]).id
         first = client.add_marker(number, "before the window")
         window.connect_to(ServerAddress.parse(server.url))

@@ -58,7 +58,7 @@ def test_the_window_finds_what_the_command_line_finds(
 ) -> None:
     feed = ServerLink(tmp_path / "caches")
     window = show_window(feed)
-    with Client(server.url, timeout=20) as client:
+    with Client(server.url, timeout=60) as client:
         numbers = []
         for name in ("first", "second", "third"):
             numbers.append(client.start(name).id)

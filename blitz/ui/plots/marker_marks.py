@@ -12,8 +12,8 @@ from blitz.data.records import Marker
 MOST_MARKERS = 200
 """So many are drawn, the newest ones; lists have all of them."""
 LABEL_LENGTH = 28
-_HEIGHTS = (0.97, 0.91, 0.85, 0.79)
-"""Where labels stand by turns, as a share of the plot's height: neighbours do not cover each other."""
+_HEIGHTS = (0.99, 0.93, 0.87, 0.81)
+"""Where labels hang by turns, as a share of the plot's height: neighbours do not cover each other."""
 
 
 class MarkerMarks:
@@ -62,15 +62,30 @@ class MarkerMarks:
         else:
             mark = pg.LinearRegionItem((begin, marker.to_ns / 1e9), movable=False, brush=shade, pen=pen)
             first = mark.lines[0]
-        label = pg.InfLineLabel(
-            first, label_words(marker), position=height, color=self._colour, fill=ground, anchors=[(0, 0.5)] * 2
-        )
+        label = _Label(first, label_words(marker), position=height, color=self._colour, fill=ground)
         label.setToolTip(marker_words(marker))
         mark.setToolTip(marker_words(marker))
         mark.setAcceptedMouseButtons(Qt.NoButton)
         mark.setZValue(10)
         self._plot.addItem(mark, ignoreBounds=True)
         return mark
+
+
+class _Label(pg.InfLineLabel):  # type: ignore[misc]
+    """The text beside a marker's line: on the right of it, or on the left where there is no room."""
+
+    def __init__(self, line: Any, text: str, **options: Any) -> None:
+        # What a user has written is no format, which this class takes it for.
+        super().__init__(line, text.replace("{", "{{").replace("}", "}}"), anchors=[(0, 0)] * 2, **options)
+
+    def updatePosition(self) -> None:
+        """Choose the side, and place the text there."""
+        view = self.getViewBox()
+        if isinstance(view, pg.ViewBox):
+            begin, end = view.viewRange()[0]
+            room = (end - self.line.value()) / (end - begin) * view.width()
+            self.anchors = [(1 if room < self.textItem.boundingRect().width() else 0, 0)] * 2
+        super().updatePosition()
 
 
 def label_words(marker: Marker) -> str:

@@ -4,12 +4,12 @@ A block is checked whenever it is read. How copies come into the cache stands in
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import and_, bindparam, func, outerjoin, select
 
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
 from blitz.data.models import SessionCopy, StoredBlock
@@ -30,22 +30,25 @@ _LATEST_SEQ = (1 << 63) - 1
 
 # Put together once: with SQLAlchemy that takes longer than to ask.
 _WHOLE_COPY = select(SessionCopy.id).where(SessionCopy.session_ref_id == bindparam("session"), SessionCopy.is_whole)
+_IN_RANGE = (
+    # By the index; a last block can end before what is wanted.
+    StoredBlock.grid_index.between(bindparam("grid"), bindparam("last_grid")),
+    StoredBlock.first_seq + StoredBlock.count > bindparam("first"),
+    StoredBlock.first_seq < bindparam("stop"),
+)
 _PLACES = (
     select(StoredBlock.id, StoredBlock.first_seq, func.length(StoredBlock.body))
-    .where(
-        StoredBlock.copy_id == bindparam("copy"),
-        # By the index; a last block can end before what is wanted.
-        StoredBlock.grid_index.between(bindparam("grid"), bindparam("last_grid")),
-        StoredBlock.first_seq + StoredBlock.count > bindparam("first"),
-        StoredBlock.first_seq < bindparam("stop"),
-    )
+    .where(StoredBlock.copy_id == bindparam("copy"), *_IN_RANGE)
     .order_by(StoredBlock.grid_index)
 )
-_STORED = (
-    select(StoredBlock.body, StoredBlock.session_ref_id, StoredBlock.first_seq, StoredBlock.count, StoredBlock.checksum)
-    .where(StoredBlock.id.in_(bindparam("rows", expanding=True)))
-    .order_by(StoredBlock.grid_index)
-)
+_BLOCKS = select(
+    StoredBlock.body, StoredBlock.session_ref_id, StoredBlock.first_seq, StoredBlock.count, StoredBlock.checksum
+).order_by(StoredBlock.grid_index)
+_STORED = _BLOCKS.where(StoredBlock.id.in_(bindparam("rows", expanding=True)))
+_FEW_STORED = _BLOCKS.select_from(
+    outerjoin(SessionCopy, StoredBlock, and_(StoredBlock.copy_id == SessionCopy.id, *_IN_RANGE))
+).where(SessionCopy.session_ref_id == bindparam("session"), SessionCopy.is_whole)
+"""The blocks, or one row of nothing where the copy has none there."""
 
 
 class _Place(NamedTuple):
@@ -60,33 +63,32 @@ class CopyReading(SessionList):
     def session_blocks(self, session_id: int, first: int = 0, stop: int | None = None) -> Iterator[MessageBlock]:
         """Iterate over a downloaded session's messages from seq ``first`` up to, not including, ``stop``.
 
-        Blocks are read as they are asked for, in long sessions a few ahead; no transaction stays open between.
+        A few blocks are read at once; many as they are asked for, a few ahead. No transaction stays open between.
 
         :raises SessionNotFound: at once, if the session is not downloaded.
         :raises BlockError: while iterating, at a block that is damaged.
-        :raises CacheError: while iterating, if the copy was replaced or deleted meanwhile.
+        :raises CacheError: while iterating over many blocks, if the copy was replaced or deleted meanwhile.
         """
-        with self._reading() as db:
-            copy_id = db.scalar(_WHOLE_COPY, {"session": int(session_id)})
-            if copy_id is None:
-                raise SessionNotFound(f"Session {session_id} is not in the cache. Download it first.")
-            behind = _LATEST_SEQ if stop is None else stop
-            grid = {"grid": first // GRID_MESSAGES, "last_grid": behind // GRID_MESSAGES}
-            wanted = {"copy": copy_id, **grid, "first": first, "stop": behind}
-            places = [_Place(*row) for row in db.execute(_PLACES, wanted)]
-        return self._read_blocks(session_id, places, first, stop)
+        behind = _LATEST_SEQ if stop is None else stop
+        grid, last_grid = first // GRID_MESSAGES, (behind - 1) // GRID_MESSAGES
+        wanted = {"session": int(session_id), "grid": grid, "last_grid": last_grid, "first": first, "stop": behind}
+        blocks = self._few_blocks(wanted) if last_grid - grid < _ALONE else self._many_blocks(session_id, wanted)
+        if blocks is None:
+            raise SessionNotFound(f"Session {session_id} is not in the cache. Download it first.")
+        return _in_order(session_id, blocks, first, behind)
 
-    def _read_blocks(
-        self, session_id: int, places: list[_Place], first: int, stop: int | None
-    ) -> Iterator[MessageBlock]:
-        next_seq = None
-        for place, block in zip(places, self._read_ahead(session_id, places), strict=True):
-            if isinstance(block, BlockError):
-                raise block
-            if next_seq not in (None, place.first_seq):
-                raise BlockError(damaged(session_id, place.first_seq, f"messages from {next_seq} on are missing"))
-            next_seq = block.next_seq
-            yield block.between(first, block.next_seq if stop is None else stop)
+    def _few_blocks(self, wanted: Mapping[str, int]) -> Iterator[MessageBlock | BlockError] | None:
+        with self._reading() as db:
+            rows = db.execute(_FEW_STORED, wanted).all()
+        return (_found(*row) for row in rows if row.body is not None) if rows else None
+
+    def _many_blocks(self, session_id: int, wanted: Mapping[str, int]) -> Iterator[MessageBlock | BlockError] | None:
+        with self._reading() as db:
+            copy_id = db.scalar(_WHOLE_COPY, wanted)
+            if copy_id is None:
+                return None
+            places = [_Place(*row) for row in db.execute(_PLACES, {**wanted, "copy": copy_id})]
+        return self._read_ahead(session_id, places)
 
     def _read_ahead(self, session_id: int, places: list[_Place]) -> Iterator[MessageBlock | BlockError]:
         """Read blocks; from the third on, the next ones are read and checked while those before are used."""
@@ -103,24 +105,38 @@ class CopyReading(SessionList):
                 yield from blocks
 
     def _read_together(self, session_id: int, places: Sequence[_Place]) -> list[MessageBlock | BlockError]:
-        """Read blocks; in the place of one that is damaged stands what is wrong with it."""
         with self._reading() as db:
             rows = db.execute(_STORED, {"rows": [place.row_id for place in places]}).all()
         if len(rows) != len(places):
             raise CacheError(f"Session {session_id} was deleted or downloaded anew meanwhile. Open it again.")
-        blocks: list[MessageBlock | BlockError] = []
-        for row in rows:
-            try:
-                blocks.append(checked_block(*row))
-            except BlockError as error:
-                blocks.append(error)
-        return blocks
+        return [_found(*row) for row in rows]
 
     def _read_block(self, session_id: int, row_id: int) -> MessageBlock:
         (block,) = self._read_together(session_id, [_Place(row_id, 0, 0)])
         if isinstance(block, BlockError):
             raise block
         return block
+
+
+def _in_order(
+    session_id: int, blocks: Iterator[MessageBlock | BlockError], first: int, stop: int
+) -> Iterator[MessageBlock]:
+    next_seq = None
+    for block in blocks:
+        if isinstance(block, BlockError):
+            raise block
+        if next_seq not in (None, block.first_seq):
+            raise BlockError(damaged(session_id, block.first_seq, f"messages from {next_seq} on are missing"))
+        next_seq = block.next_seq
+        yield block.between(first, stop)
+
+
+def _found(*row: Any) -> MessageBlock | BlockError:
+    """Decode a stored block; in the place of one that is damaged stands what is wrong with it."""
+    try:
+        return checked_block(*row)
+    except BlockError as error:
+        return error
 
 
 def _together(places: Iterable[_Place]) -> Iterator[list[_Place]]:

@@ -83,7 +83,8 @@ class Runs:
         if not len(starts):
             return self
         stops = np.append(starts[1:], len(self)) - 1
-        smallest, largest = np.minimum, np.maximum
+        smallest: np.ufunc = np.minimum
+        largest: np.ufunc = np.maximum
         has_nan = np.zeros((len(self.has_nan), len(starts)), bool)
         if self.has_nan.any():  # seldom, and then it takes twice as long
             smallest, largest = np.fmin, np.fmax

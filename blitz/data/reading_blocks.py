@@ -57,16 +57,27 @@ def decode_part(
     if pyramid is not None and first >= GRID_MESSAGES:
         begin, clocks = cache.overviews.clocks_before(pyramid, first)
         decoder.restore_clocks(clocks)
-    return _wanted(decoder, cache.session_blocks(opened.key.session_id, begin, stop), first)
+    # The rest of the last message's read tells its time, too; a read never goes on beyond its block.
+    end = None if stop is None else -(-stop // GRID_MESSAGES) * GRID_MESSAGES
+    blocks = cache.session_blocks(opened.key.session_id, begin, end)
+    return _wanted(decoder, blocks if stop is None else _whole_reads(blocks, stop), first, stop)
+
+
+def _whole_reads(blocks: Iterator[MessageBlock], stop: int) -> Iterator[MessageBlock]:
+    """Leave out what comes behind the read that message ``stop - 1`` is of."""
+    for block in blocks:
+        latest_ns = block.arrived_ns[min(stop, block.next_seq) - 1 - block.first_seq]
+        yield block.between(0, block.first_seq + int(block.arrived_ns.searchsorted(latest_ns, "right")))
 
 
 def _wanted(
-    decoder: SessionDecoder, blocks: Iterator[MessageBlock], first: int
+    decoder: SessionDecoder, blocks: Iterator[MessageBlock], first: int, stop: int | None
 ) -> Iterator[tuple[MessageBlock, list[Readings]]]:
     for block, decoded in _decoded(decoder, blocks):
-        if block.next_seq > first:
-            trimmed = (_from(readings, first) for readings in decoded)
-            yield block.between(first, block.next_seq), [readings for readings in trimmed if len(readings)]
+        part = block.between(first, block.next_seq if stop is None else stop)
+        if len(part):
+            trimmed = (_between(readings, part.first_seq, part.next_seq) for readings in decoded)
+            yield part, [readings for readings in trimmed if len(readings)]
 
 
 def _decoded(decoder: SessionDecoder, blocks: Iterator[MessageBlock]) -> Iterator[tuple[MessageBlock, list[Readings]]]:
@@ -78,15 +89,15 @@ def _decoded(decoder: SessionDecoder, blocks: Iterator[MessageBlock]) -> Iterato
         yield from zip(together, [[decoder.follow(each) for each in one] for one in untimed], strict=True)
 
 
-def _from(readings: Readings, first: int) -> Readings:
-    start = int(readings.seq.searchsorted(first))
-    if not start:
+def _between(readings: Readings, first: int, stop: int) -> Readings:
+    start, end = readings.seq.searchsorted([first, stop]).tolist()
+    if end - start == len(readings):
         return readings
     return Readings(
         readings.session_id,
         readings.source,
-        readings.seq[start:],
-        readings.time_ns[start:],
-        readings.values[start:],
-        readings.uncertainty_ns[start:],
+        readings.seq[start:end],
+        readings.time_ns[start:end],
+        readings.values[start:end],
+        readings.uncertainty_ns[start:end],
     )

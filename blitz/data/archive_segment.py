@@ -12,7 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from blitz.data.blocks import MessageBlock
 from blitz.errors import ArchiveError
@@ -84,7 +86,8 @@ class SegmentEncoder:
                 f"Cannot archive session {self._session_id}: behind seq {self._places[-1].stop} the store gave "
                 f"messages from seq {block.first_seq} on."
             )
-        batch = pa.record_batch([pa.array(block.arrived_ns), pa.array(block.source), block.raw], schema=self._schema)
+        arrived_ns, source = _as_array(block.arrived_ns, pa.int64()), _as_array(block.source, pa.uint16())
+        batch = pa.record_batch([arrived_ns, source, block.raw], schema=self._schema)
         self._writer.write_batch(batch)
         encoded = self._sink.take()
         begin = 0 if self._places else _first_batch_offset(encoded)
@@ -145,6 +148,11 @@ def read_block(read: ReadBytes, index: SegmentIndex, place: BlockPlace) -> Messa
     batch = pa.ipc.read_record_batch(pa.ipc.read_message(pa.py_buffer(encoded)), _SCHEMA)
     arrived_ns, source = batch.column(0).to_numpy(), batch.column(1).to_numpy()
     return MessageBlock(index.session_id, place.first, arrived_ns, source, batch.column(2), index.store_id)
+
+
+def _as_array(numbers: NDArray[Any], kind: Any) -> Any:
+    """Return numbers as Arrow has them; :func:`pyarrow.array` would bring in pandas, to see whether they are its."""
+    return pa.Array.from_buffers(kind, len(numbers), [None, pa.py_buffer(np.ascontiguousarray(numbers))])
 
 
 def _checksum(content: "bytes | memoryview") -> str:

@@ -5,7 +5,6 @@ Implements :class:`blitz.data.archiving.Store`. Used by one thread; only the arc
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
 import numpy as np
@@ -19,7 +18,6 @@ from blitz.data.store_faults import translated
 from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, RESTORED_FIELD, StoreKeys
 
 _LANES = 3
-_REPLIES_AHEAD = 3
 _REPLY_BYTES = 1 << 20
 _FIRST_COUNT = 1024
 _SESSIONS_AT_ONCE = 500
@@ -69,13 +67,14 @@ class ArchiveStore:
         self._keys = keys
         self._store_id = store_id
         self._lanes = [Lane(client.connection_pool) for _ in range(_LANES)]
-        self._buffers = [bytearray(BUFFER_BYTES) for _ in range(_REPLIES_AHEAD)]
+        self._arrivals_lane = Lane(client.connection_pool)
+        self._buffer = bytearray(BUFFER_BYTES)
         self._count = _FIRST_COUNT
         self._fence = 0
 
     def close(self) -> None:
         """Close the connections. The object may be used again."""
-        for lane in self._lanes:
+        for lane in (*self._lanes, self._arrivals_lane):
             lane.close()
 
     def memory(self) -> tuple[int, int]:
@@ -110,13 +109,14 @@ class ArchiveStore:
     def blocks(self, session_id: int, first: int, stop: int) -> Iterator[MessageBlock]:
         """Yield messages, cut on the grid; fewer if they are not all there.
 
-        A thread of its own receives the next ones while the caller works on those that it has.
+        Redis sends the next ones while the caller works on those that it has.
         """
         base = int(self._execute("GET", self._keys.first(session_id)) or 0)
         started = self._execute("GET", self._keys.start(session_id))
         if started is None or first < base:
             return
-        arrivals = Arrivals(self._lanes[0].pool, self._keys.arrivals(session_id), int(started) * MILLISECOND_NS)
+        key, started_ns = self._keys.arrivals(session_id), int(started) * MILLISECOND_NS
+        arrivals = Arrivals(self._arrivals_lane, self._buffer, key, started_ns, first, stop)
         parts: list[Any] = []
         seq = first
         try:
@@ -197,25 +197,15 @@ class ArchiveStore:
     def _raw(self, key: str, base: int, first: int, stop: int) -> Iterator[Any]:
         """Yield the raw messages as Arrow arrays, each within one block of the grid."""
         replies = _Replies(self._lanes, key, base, first, stop, self._count)
-        pool = ThreadPoolExecutor(1, "archive-fetch")
-        waiting: deque[tuple[bytearray, Future[tuple[int, int] | None]]] = deque()
         try:
-            for buffer in self._buffers:
-                waiting.append((buffer, pool.submit(replies.receive, buffer)))
-            while True:
-                buffer, future = waiting.popleft()
-                received = future.result()
-                if received is None:
-                    return
+            while (received := replies.receive(self._buffer)) is not None:
                 size, count = received
-                raw = read_reply(buffer, size)
-                waiting.append((buffer, pool.submit(replies.receive, buffer)))
+                raw = read_reply(self._buffer, size)
                 if len(raw):
                     yield raw
                 if len(raw) < count:
                     return
         finally:
-            pool.shutdown(cancel_futures=True)
             replies.close()
             self._count = replies.count
 
@@ -225,7 +215,10 @@ class ArchiveStore:
 
 
 class _Replies:
-    """Receives a list's elements, a reply at a time, while Redis works on the next ones. Used by one thread."""
+    """Receives a list's elements, a reply at a time, while Redis works on the next ones.
+
+    No thread receives them meanwhile: what is sent waits in the connections, and Redis has a core to itself.
+    """
 
     def __init__(self, lanes: Sequence[Lane], key: str, base: int, first: int, stop: int, count: int) -> None:
         self._free = list(lanes)
@@ -239,13 +232,7 @@ class _Replies:
 
     def receive(self, buffer: bytearray) -> tuple[int, int] | None:
         """Receive the next reply; return its size, and how many elements it should have. None at the end."""
-        while self._seq < self._stop and self._free:
-            lane, count = self._free.pop(), self.count
-            count = min(count, self._stop - self._seq, GRID_MESSAGES - self._seq % GRID_MESSAGES)
-            begin = self._seq - self._base
-            self._waiting.append((lane, count))
-            lane.ask("LRANGE", self._key, begin, begin + count - 1)
-            self._seq += count
+        self._ask_ahead()
         if not self._waiting:
             return None
         lane, count = self._waiting[0]
@@ -253,12 +240,22 @@ class _Replies:
         self._waiting.popleft()
         self._free.append(lane)
         self.count = max(64, min(GRID_MESSAGES, _REPLY_BYTES * count // max(size, 1)))
+        self._ask_ahead()
         return size, count
 
     def close(self) -> None:
         """Close the lanes with a question under way: their replies would be taken for others'."""
         for lane, _ in self._waiting:
             lane.close()
+
+    def _ask_ahead(self) -> None:
+        while self._seq < self._stop and self._free:
+            lane, count = self._free.pop(), self.count
+            count = min(count, self._stop - self._seq, GRID_MESSAGES - self._seq % GRID_MESSAGES)
+            begin = self._seq - self._base
+            self._waiting.append((lane, count))
+            lane.ask("LRANGE", self._key, begin, begin + count - 1)
+            self._seq += count
 
 
 def _packed_arrivals(block: MessageBlock) -> list[bytes]:

@@ -26,7 +26,9 @@ ARRIVAL_DTYPE = np.dtype([("first", "<u8"), ("ns", "<i8"), ("source", "<u2"), ("
 BUFFER_BYTES = 1 << 20
 """Of a buffer for replies, to begin with."""
 
-_FIRST_COUNT = 1024
+_MESSAGES_AN_ARRIVAL = 32
+"""Of fast devices; more entries are asked for where there are more."""
+_LEAST_COUNT = 64
 _KEPT_BYTES = 8 << 20
 """A buffer that grew larger is let go of: most messages are short."""
 
@@ -133,21 +135,31 @@ def read_reply(buffer: bytearray, size: int) -> Any:
 
 
 class Arrivals:
-    """Finds the arrivals of messages that are read in order, from the beginning of the list."""
+    """Finds the arrivals of messages that are read in order, from the beginning of the list.
 
-    def __init__(self, pool: "redis.ConnectionPool", key: str, started_ns: int) -> None:
-        self._lane = Lane(pool)
-        self._buffer = bytearray(BUFFER_BYTES)
+    What will be needed is asked for ahead, from the beginning on.
+
+    :param lane: nobody else uses it meanwhile.
+    :param buffer: for replies; others may use it between the calls.
+    :param first: of the messages first <= seq < stop, which will be read.
+    """
+
+    def __init__(self, lane: Lane, buffer: bytearray, key: str, started_ns: int, first: int, stop: int) -> None:
+        self._lane = lane
+        self._buffer = buffer
         self._key = key
         self._started_ns = started_ns
+        self._stop = stop
         self._entries = np.empty(0, ARRIVAL_DTYPE)
         self._position = 0
-        self._count = _FIRST_COUNT
-        self._is_at_end = False
+        self._count = min(max((stop - first) // _MESSAGES_AN_ARRIVAL, _LEAST_COUNT), GRID_MESSAGES)
+        self._is_asked = False
+        self._ask()
 
     def close(self) -> None:
-        """Close the connection."""
-        self._lane.close()
+        """Close the connection if a question is under way: its reply would be taken for another's."""
+        if self._is_asked:
+            self._lane.close()
 
     def columns(self, first: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
         """Return when messages arrived and from which source; those without an entry were queued by programs."""
@@ -155,17 +167,25 @@ class Arrivals:
 
     def _covering(self, first: int, stop: int) -> NDArray[Any]:
         """Return the entries that messages of this range may belong to; those before it are forgotten."""
-        while not self._is_at_end and self._reaches() < stop:
-            self._lane.ask("LRANGE", self._key, self._position, self._position + self._count - 1)
-            replied = read_reply(self._buffer, self._lane.receive(self._buffer))
-            self._position += len(replied)
-            self._is_at_end = len(replied) < self._count
-            self._count = min(2 * self._count, GRID_MESSAGES)
-            self._entries = np.concatenate([self._entries, np.frombuffer(joined_bytes(replied), ARRIVAL_DTYPE)])
+        while self._is_asked and self._reaches() < stop:
+            self._receive()
         # Entries follow each other: all that end by here stand before the first one that begins behind here.
         begin = max(int(np.searchsorted(self._entries["first"], first, "right")) - 1, 0)
         self._entries = self._entries[begin:]
         return self._entries[: int(np.searchsorted(self._entries["first"], stop))]
+
+    def _ask(self) -> None:
+        self._lane.ask("LRANGE", self._key, self._position, self._position + self._count - 1)
+        self._is_asked = True
+
+    def _receive(self) -> None:
+        replied = read_reply(self._buffer, self._lane.receive(self._buffer))
+        self._is_asked = False
+        self._entries = np.concatenate([self._entries, np.frombuffer(joined_bytes(replied), ARRIVAL_DTYPE)])
+        self._position += len(replied)
+        if len(replied) == self._count and self._reaches() < self._stop:
+            self._count = min(2 * self._count, GRID_MESSAGES)
+            self._ask()
 
     def _reaches(self) -> int:
         """Return the message behind the last one of the entries."""

@@ -14,8 +14,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-_CR, _LF, _DOLLAR, _ZERO = 13, 10, 36, 48
+_CR, _LF, _DOLLAR = 13, 10, 36
 _LONGEST_NUMBER = 10
+_LONGEST_QUICK = 999
+"""Bytes of a message: with more digits its head is no number of 64 bits. So long ones need not be read quickly."""
+_LONGEST_SPAN = len(b"\r\n$999\r\n") + _LONGEST_QUICK
 _LONGEST_BYTES = 1 << 31
 """What the offsets of an Arrow binary array can tell apart."""
 
@@ -83,31 +86,44 @@ def _begin_with(rows: NDArray[np.uint8], head: bytes) -> bool:
 
 def _parse_varied(view: NDArray[np.uint8], begin: int, count: int, reply: "bytes | bytearray | memoryview") -> Any:
     marks = np.flatnonzero(view[begin + 2 :] == _DOLLAR) + begin
-    marks = marks[(view[marks + 1] == _LF) & (view[marks] == _CR)]
+    if len(marks) != count:  # messages have this character, too
+        marks = marks[(view[marks + 1] == _LF) & (view[marks] == _CR)]
     if len(marks) != count:
         return None
-    # Behind "\r\n$": digits of the length up to "\r\n", then the bytes.
-    lengths = np.zeros(count, np.int64)
-    position = marks + 3
-    is_open = np.ones(count, bool)
-    for _ in range(_LONGEST_NUMBER):
-        digits = view[position].astype(np.int64) - _ZERO
-        is_digit = is_open & (digits >= 0) & (digits <= 9)
-        if not is_digit.any():
-            break
-        lengths = np.where(is_digit, lengths * 10 + digits, lengths)
-        position = position + is_digit
-        is_open = is_digit
-    starts = position + 2
-    stops = starts + lengths
-    expected = np.append(marks[1:], len(view) - 2)
-    if not np.array_equal(stops, expected):
+    spans = np.diff(marks, append=len(view) - 2)
+    if spans.min() < 0 or spans.max() > _LONGEST_SPAN:
+        return None
+    heads, masks, sizes = _heads_by_span()
+    words = np.ndarray((len(view) - 7,), "<u8", view.data, strides=(1,))
+    if not np.array_equal(words[marks] & masks[spans], heads[spans]):
         return None
     # Heads and elements by turns, over the reply's own bytes; the elements are then taken out in one go.
     offsets = np.empty(2 * count + 1, np.int32)
-    offsets[0], offsets[1::2], offsets[2::2] = 0, starts, stops
+    offsets[0], offsets[1::2], offsets[2::2] = 0, marks + sizes[spans], marks + spans
     every = pa.Array.from_buffers(pa.binary(), 2 * count, [None, pa.py_buffer(offsets), pa.py_buffer(reply)])
-    return every.take(pa.array(np.arange(1, 2 * count, 2, dtype=np.int64)))
+    return every.take(_odd_places(count))
+
+
+@functools.lru_cache(1)
+def _heads_by_span() -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int64]]:
+    """Return what stands between an element and the one before it, by how many bytes both have together.
+
+    :returns: the eight bytes that begin there; which of them count; and how many these are.
+    """
+    heads = np.ones(_LONGEST_SPAN + 1, np.uint64)  # none, where no length fits: no masked word is equal
+    masks = np.zeros(_LONGEST_SPAN + 1, np.uint64)
+    sizes = np.zeros(_LONGEST_SPAN + 1, np.int64)
+    for length in range(_LONGEST_QUICK + 1):
+        head = b"\r\n$%d\r\n" % length
+        span = len(head) + length
+        heads[span], sizes[span] = int.from_bytes(head, "little"), len(head)
+        masks[span] = int.from_bytes(b"\xff" * len(head), "little")
+    return heads, masks, sizes
+
+
+@functools.lru_cache(4)
+def _odd_places(count: int) -> Any:
+    return pa.Array.from_buffers(pa.int64(), count, [None, pa.py_buffer(np.arange(1, 2 * count, 2, dtype=np.int64))])
 
 
 def _parse_exactly(reply: "bytes | bytearray | memoryview") -> Any:

@@ -75,9 +75,10 @@ class CacheEngine:
             raise
 
     def close(self) -> None:
-        """Release the database. A second call does nothing."""
-        self._is_closed = True
-        self._release()
+        """Release the database, behind who uses it just now. A second call does nothing."""
+        with self._turn:  # SQLite bears no connection that is closed in mid-use
+            self._is_closed = True
+            self._release()
 
     def __enter__(self) -> Self:
         return self

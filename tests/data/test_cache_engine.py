@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from blitz.data.database_client import DatabaseClient
 from blitz.data.models import Category, Config, Reading
@@ -23,7 +24,7 @@ def in_threads(count: int, work: Callable[[int], Any]) -> None:
 
     def run(number: int) -> None:
         try:
-            start.wait(10)
+            start.wait(60)
             work(number)
         except BaseException as error:  # noqa: BLE001 - raised below
             errors.append(error)
@@ -49,6 +50,18 @@ def test_several_threads_can_use_one_cache(any_cache: DatabaseClient) -> None:
     assert any_cache.all(Reading).count() == 100
     assert any_cache.all(Category).count() == 3
     assert any_cache.all(Config).count() == 1
+
+
+def test_a_cache_in_memory_is_closed_behind_who_reads_it(cache: DatabaseClient) -> None:
+    with cache._reading() as db:
+        closing = threading.Thread(target=cache.close)
+        closing.start()
+        closing.join(0.2)
+        assert closing.is_alive()
+        assert db.scalar(text("SELECT 1")) == 1
+    closing.join(60)
+    with pytest.raises(CacheError, match="is closed"):
+        cache.get_config("a")
 
 
 def test_a_reader_does_not_wait_for_a_writer(file_cache: DatabaseClient) -> None:

@@ -34,6 +34,8 @@ from blitz.errors import (
     StoreUnavailable,
     UnknownBoard,
 )
+from blitz.io import acquisition as acquisition_module
+from blitz.io import blitz_device
 from blitz.io.acquisition import Acquisition, AcquisitionOptions
 from blitz.io.devices import SCAN_S, DeviceOptions
 from blitz.io.redis_child import RedisChild, find_binary
@@ -47,6 +49,18 @@ def store(redis_url: str) -> Iterator[DatabaseServer]:
     store = DatabaseServer(redis_url)
     yield store
     store.close()
+
+
+@pytest.fixture(autouse=True)
+def quick_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No simulated board needs two seconds to boot."""
+    monkeypatch.setattr(blitz_device, "LISTEN_S", 0.2)
+
+
+@pytest.fixture
+def is_listened_to(quick_to_ask: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device has its time to say something before it is asked, on a busy machine, too."""
+    monkeypatch.setattr(blitz_device, "LISTEN_S", 20.0)
 
 
 @contextmanager
@@ -286,6 +300,7 @@ def test_a_mute_device_slows_nobody_and_is_named(store: DatabaseServer) -> None:
     os.close(slave)
 
 
+@pytest.mark.usefixtures("is_listened_to")
 def test_a_device_that_just_prints_is_left_to_print_and_its_lines_are_kept(store: DatabaseServer) -> None:
     master, slave = os.openpty()
     tty.setraw(slave)
@@ -308,6 +323,7 @@ def test_a_device_that_just_prints_is_left_to_print_and_its_lines_are_kept(store
     os.close(slave)
 
 
+@pytest.mark.usefixtures("is_listened_to")
 def test_a_streaming_board_caught_in_mid_line_is_known_by_its_second_line(store: DatabaseServer) -> None:
     master, slave = os.openpty()
     tty.setraw(slave)
@@ -387,6 +403,7 @@ def test_a_command_that_was_reported_as_not_sent_is_never_sent(
 ) -> None:
     """Never move a motor unasked: not when the board comes back later, either."""
     monkeypatch.setattr("blitz.io.sending.COMMAND_WAIT_S", 0.3)
+    monkeypatch.setattr(blitz_device, "LISTEN_S", 3.5)
     link = tmp_path / "port"
     with (
         SimulatedBoard("09", rate_hz=20, silence_s=3.0, baud=BAUD, link_path=link, own_power=False) as board,
@@ -420,7 +437,10 @@ def test_one_device_under_two_names_is_opened_once_and_a_forbidden_one_never(
     os.close(slave)
 
 
-def test_a_server_that_lost_its_lease_stands_by_until_the_other_is_gone(store: DatabaseServer, redis_url: str) -> None:
+def test_a_server_that_lost_its_lease_stands_by_until_the_other_is_gone(
+    store: DatabaseServer, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acquisition_module, "LEASE_EVERY_S", 1)
     with (
         redis.Redis.from_url(redis_url) as raw,
         SimulatedBoard("08", rate_hz=100, silence_s=0.1, baud=BAUD) as board,
@@ -434,8 +454,9 @@ def test_a_server_that_lost_its_lease_stands_by_until_the_other_is_gone(store: D
         wait_until(lambda: acquisition.boards()[0].state is LinkState.READY)
         with pytest.raises(StoreInUse):
             acquisition.start_session()
-        count = store.count_messages(session.id)
         seen = acquisition.hub.next_seq(0)
+        wait_until(lambda: acquisition.hub.next_seq(0) > seen)  # and what was on its way to the session is there
+        count = store.count_messages(session.id)
         wait_until(lambda: acquisition.hub.next_seq(0) > seen + 300)  # three seconds: it looks at the store each second
         assert store.count_messages(session.id) == count
         assert store.running_session() == session.id

@@ -13,6 +13,7 @@ from blitz.data.boards import load_definitions
 from blitz.data.database_server import DatabaseServer
 from blitz.data.disk import LocalDisk
 from blitz.errors import StoreFull
+from blitz.io import blitz_device
 from blitz.io.acquisition import Acquisition, AcquisitionOptions
 from blitz.io.devices import DeviceOptions
 from blitz.io.redis_child import running_redis
@@ -48,8 +49,9 @@ def wait_until(condition: Callable[[], object], timeout_s: float = 20.0) -> None
 
 
 def test_a_session_is_stopped_with_the_reason_when_the_disk_fills_and_nothing_is_lost(
-    store: DatabaseServer, tmp_path: Path
+    store: DatabaseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(blitz_device, "LISTEN_S", 0.2)
     disk = SmallDisk()
     options = RoomOptions(tmp_path, None, tmp_path / "spool", 0, True, 512 << 20, 1 << 30)
     with SimulatedBoard("08", rate_hz=200, ring=2000, silence_s=0.1, baud=BAUD) as board:

@@ -18,6 +18,7 @@ import uvicorn
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from blitz.io import connection_watch
 from blitz.io.certificate import private_certificate
 from blitz.io.limits import Admission, Limits
 
@@ -328,7 +329,10 @@ def test_a_viewer_that_talks_without_end_is_dropped(untimed: Bench) -> None:
 
 # asyncio leaves it to the garbage collector to close a connection that is not wanted.
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_handshakes_that_fail_or_never_end_leave_room_for_the_next(tmp_path: Path) -> None:
+def test_handshakes_that_fail_or_never_end_leave_room_for_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_watch, "_COLLECT_S", 0.2)
     made = private_certificate(tmp_path, ["localhost"])
     context = ssl.create_default_context(cafile=str(made.certificate))
     context.check_hostname = False

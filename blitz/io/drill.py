@@ -155,6 +155,7 @@ def _rounds(
         has_own_clock = any(fault.has_own_clock for fault in faults)
         with Bench(folder, rate_hz, settings, chance, has_own_clock=has_own_clock) as bench:
             bench.begin()
+            bench.wait_until_well()  # before a device's first message, gaps can only tell an estimate
             for done, fault in enumerate(faults, 1):
                 time.sleep(chance.uniform(*_PAUSE_S))
                 over_s = fault.strike(bench, chance)

@@ -78,7 +78,7 @@ class CopyReading(SessionList):
         return _in_order(session_id, blocks, first, behind)
 
     def _few_blocks(self, wanted: Mapping[str, int]) -> Iterator[MessageBlock | BlockError] | None:
-        with self._reading() as db:
+        with self._asking() as db:
             rows = db.execute(_FEW_STORED, wanted).all()
         return (_found(*row) for row in rows if row.body is not None) if rows else None
 

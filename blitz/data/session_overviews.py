@@ -72,7 +72,7 @@ class SessionOverviews(DefinitionVersions):
         :param version: of the definitions, 0 for those of the recording; None for the newest.
         :raises SessionNotFound: if the session is not downloaded, or has no such version.
         """
-        with self._reading() as db:
+        with self._asking() as db:
             copy = db.execute(_COPY, {"session": int(session_id)}).one_or_none()
             if copy is None:
                 raise SessionNotFound(f"Session {session_id} is not in the cache. Download it first.")

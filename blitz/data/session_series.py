@@ -136,7 +136,7 @@ class SessionSeries(SessionOverviews):
 
     def _row_channels(self, session_id: int) -> dict[str, WantedChannel]:
         """Return the channels of readings that were added one by one."""
-        with self._reading() as db:
+        with self._asking() as db:
             names = db.scalars(_ROW_CHANNELS, {"session": session_id})
             return {name: WantedChannel(name, "", name, "", ()) for name in names}
 

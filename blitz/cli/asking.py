@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
+from blitz.cli.ending import at_once, is_told, waking
 from blitz.cli.faults import ExitCode
 
 if TYPE_CHECKING:
@@ -25,21 +26,34 @@ def client_settings(server: str | None, token: str | None, config_file: Path | N
 
 
 def ask(settings: "ClientSettings", question: "Callable[[AsyncClient], Awaitable[_T]]") -> _T:
-    """Put a question to the server; Ctrl-C cancels it."""
+    """Put a question to the server; Ctrl-C and SIGTERM cancel it."""
 
     async def run() -> _T:
         from blitz.io.connection import AsyncClient
 
-        client = AsyncClient(settings.server, token=settings.token, fingerprint=settings.fingerprint)
-        try:
-            answer = await question(client)
-            await client.compare_versions()
-            return answer
-        finally:
-            await client.close()
+        loop, cancel = asyncio.get_running_loop(), _running_task().cancel
+        with waking(lambda: loop.call_soon_threadsafe(cancel)):
+            client = AsyncClient(settings.server, token=settings.token, fingerprint=settings.fingerprint)
+            try:
+                answer = await question(client)
+                await client.compare_versions()
+                return answer
+            finally:
+                await client.close()
 
     coroutine: Any = run()
-    return asyncio.run(coroutine)  # type: ignore[no-any-return]
+    try:
+        return asyncio.run(coroutine)  # type: ignore[no-any-return]
+    except asyncio.CancelledError:
+        if is_told():
+            raise KeyboardInterrupt from None
+        raise
+
+
+def _running_task() -> "asyncio.Task[Any]":
+    task = asyncio.current_task()
+    assert task is not None
+    return task
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -52,7 +66,8 @@ def confirm(question: str, *, yes: bool) -> None:
     if sys.stdin is None or not sys.stdin.isatty():
         raise typer.BadParameter("nobody can be asked here: say --yes if it is meant.")
     try:
-        agreed = typer.confirm(question, err=True)
+        with at_once():
+            agreed = typer.confirm(question, err=True)
     except typer.Abort:
         raise KeyboardInterrupt from None
     if not agreed:

@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -105,7 +104,7 @@ def restore(
     settings = _settings(data_dir, redis_url, redis_prefix, config_file)
     with out.progress("Restoring") as progress:
 
-        def bring_back(step: Progress | None) -> "Manifest":
+        def bring_back(step: Progress) -> "Manifest":
             with _empty_store(settings) as (store, folder):
                 budget = redis_budget_bytes(settings.redis_memory_mb, machine_memory_bytes())
                 return restore_backup(file, store, folder, step, memory_bytes=budget if settings.archive else None)
@@ -250,24 +249,12 @@ def _needs_unix() -> None:
         )
 
 
-def _patiently(work: "Callable[[Progress | None], _T]", progress: Progress | None) -> _T:
+def _patiently(work: Callable[[Progress], _T], progress: Progress) -> _T:
     """Do the work in a thread of low priority, so that a server that records beside it has the processor first."""
-    is_over = threading.Event()
-
-    def step(done: int, total: int) -> None:
-        if is_over.is_set():
-            raise KeyboardInterrupt
-        if progress is not None:
-            progress(done, total)
 
     def begin() -> None:
         if sys.platform == "linux":  # where niceness is a thread's own
             os.nice(_NICENESS)
 
     with ThreadPoolExecutor(1, thread_name_prefix="backup", initializer=begin) as pool:
-        result = pool.submit(work, step)
-        try:
-            return result.result()
-        except KeyboardInterrupt:
-            is_over.set()
-            raise
+        return pool.submit(work, progress).result()

@@ -1,18 +1,16 @@
 """Commands that record what a port says, byte by byte, and play it back."""
 
 import contextlib
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from blitz import __version__
+from blitz.cli.ending import end_if_told, is_told, waking
 from blitz.cli.options import EPILOG, JsonOption
 from blitz.cli.output import Output, printable
 from blitz.cli.programs import SERVER_PACKAGES, needing
@@ -85,7 +83,6 @@ def record(
     with (
         contextlib.closing(open_link(link_name, options)) as link,
         RecordingWriter(file, header, overwrite=force) as writer,
-        _stop_signals() as stopped,
         _shown_progress(as_json) as show,
     ):
         out.line(f"Recording {link_name} into {file}.{'' if seconds else ' Ctrl-C ends it.'}")
@@ -95,7 +92,7 @@ def record(
             writer,
             sends=[text.encode() + b"\n" for text in send or ()],
             seconds=seconds,
-            is_over=stopped.is_set,
+            is_over=is_told,
             progress=show,
         )
     out.document(
@@ -132,13 +129,12 @@ def replay(
     factor = parse_speed(speed)
     RecordingReader(file).close()
     out = Output(as_json)
-    with contextlib.closing(ReplayPort(link)) as port, _stop_signals(port.stop) as stopped:
+    with contextlib.closing(ReplayPort(link)) as port, waking(port.stop):
         out.document(path=port.path)
         out.line(f"{file} is played at {port.path} as soon as a program opens it. Ctrl-C ends it.")
         sys.stdout.flush()
         port.play(file, factor)
-    if stopped.is_set():
-        raise KeyboardInterrupt
+    end_if_told()
     out.document(played_bytes=port.played_bytes)
     out.line(f"All {port.played_bytes} bytes have been read.")
 
@@ -166,23 +162,6 @@ def _check_allowed(link: str, config_file: Path | None) -> None:
         from blitz.io.usb_ports import is_forbidden
     if is_forbidden(link, None, forbidden):
         raise LinkError(f"Cannot open {link}: it is on the list never_touch of the settings. Take it off the list.")
-
-
-@contextlib.contextmanager
-def _stop_signals(stop: Callable[[], object] = lambda: None) -> Iterator[threading.Event]:
-    """Note Ctrl-C and SIGTERM instead of ending at once, so that files and links are left in order."""
-    noted = threading.Event()
-
-    def note(_signal: int, _frame: FrameType | None) -> None:
-        noted.set()
-        stop()
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield noted
-    finally:
-        for number, action in before.items():
-            signal.signal(number, action)
 
 
 @contextlib.contextmanager

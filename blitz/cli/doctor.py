@@ -2,13 +2,13 @@
 
 import contextlib
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from blitz.cli.asking import ask, client_settings
+from blitz.cli.ending import at_once
 from blitz.cli.options import EPILOG, JsonOption, ServerOption, TokenOption
 from blitz.cli.output import Output
 from blitz.cli.programs import SERVER_PACKAGES, needing
@@ -157,7 +157,8 @@ def _diagnose_one(
     rates = (baud,) if baud else LIKELY_RATES
     with (
         contextlib.closing(open_link(place, SerialOptions(baud=rates[0]))) as link,
-        _progress(out, f"Listening to {place}") as tell,
+        at_once(),
+        out.progress(f"Listening to {place}") as tell,
     ):
         change_rate = link.change_rate if isinstance(link, PyserialLink) else None
         try:
@@ -177,12 +178,6 @@ def _check_port(port: str, settings: "ServerSettings") -> None:
         raise LinkError(f"Cannot open {port}: it is on the list never_touch of the settings. Take it off the list.")
     if is_in_use_by_others(port):
         raise LinkError(busy(port))
-
-
-@contextlib.contextmanager
-def _progress(out: Output, title: str) -> Iterator[Any]:
-    with out.progress(title) as progress:
-        yield progress or (lambda done, total: None)
 
 
 def _show(out: Output, place: str, heard: "Heard") -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blitz.cli.ending import sigterm_interrupts
+from blitz.cli.ending import at_once
 from blitz.cli.faults import ExitCode
 from blitz.cli.options import EPILOG, JsonOption
 from blitz.cli.output import Output, plural
@@ -58,7 +58,7 @@ def drill(
     chosen = only or list(FAULTS)
     if set(chosen) <= set(FAULTS):
         out.line(f"Drilling {plural(len(chosen), 'fault')} at {rate:g} messages a second; --seed {seed} repeats it.")
-    with sigterm_interrupts(), out.progress("Drilling") as progress:
+    with at_once(), out.progress("Drilling") as progress:
         drilled = run_drill(
             settings.data_dir, rounds=rounds, rate_hz=rate, only=only or (), seed=seed, progress=progress
         )

@@ -9,7 +9,7 @@ import typer
 from blitz.cli.asking import client_settings
 from blitz.cli.caches import CacheCommand, CachedSessionArgument
 from blitz.cli.copying import CacheOption, find_cache
-from blitz.cli.ending import sigterm_interrupts
+from blitz.cli.ending import end_if_told
 from blitz.cli.notes import parse_time
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, TokenOption
 from blitz.cli.output import Output
@@ -115,7 +115,6 @@ def export(
     spelling = spreadsheet_spelling() if preset is PresetChoice.SPREADSHEET else Spelling()
     warnings: list[str] = []
     with (
-        sigterm_interrupts(),
         DatabaseClient(path=str(cached)) as database,
         out.progress(f"Exporting session {session_id}") as progress,
     ):
@@ -136,6 +135,7 @@ def export(
             version=version,
             sidecar=sidecar,
             progress=progress,
+            is_cancelled=end_if_told,
             warn=warnings.append,
         )
     out.document(path=str(written), layout=layout.value, session=session, warnings=warnings)

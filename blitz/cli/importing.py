@@ -10,7 +10,7 @@ import typer
 from blitz.cli.asking import client_settings
 from blitz.cli.caches import CacheCommand, CachedSessionArgument, cache_to_fill
 from blitz.cli.copying import CacheOption, find_cache
-from blitz.cli.ending import sigterm_interrupts
+from blitz.cli.ending import end_if_told
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, TokenOption
 from blitz.cli.output import Output, local_time, plural
 
@@ -96,11 +96,10 @@ def import_file(
     path = cache_to_fill(client_settings(server, token, config_file), cache)
     plans: list[ImportPlan] = []
     with (
-        sigterm_interrupts(),
         DatabaseClient(path=str(path)) as database,
         out.progress(f"Importing {file.name}") as progress,
     ):
-        session = bring_in(database, file, options, progress=progress, tell=plans.append)
+        session = bring_in(database, file, options, progress=progress, is_cancelled=end_if_told, tell=plans.append)
     out.document(session=session, cache=str(path), left_out=list(plans[0].left_out))
     _show_left_out(out, plans[0])
     out.line(
@@ -132,11 +131,10 @@ def pack(
     holding = find_cache(client_settings(server, token, config_file), session_id, cache, out)
     target = file or Path(f"session-{session_id}{SUFFIX}")
     with (
-        sigterm_interrupts(),
         DatabaseClient(path=str(holding)) as database,
         out.progress(f"Packing session {session_id}") as progress,
     ):
-        written = pack_session(database, session_id, target, progress=progress)
+        written = pack_session(database, session_id, target, progress=progress, is_cancelled=end_if_told)
         session = database.session_record(session_id)
     out.document(path=str(written), session=session)
     out.line(str(written))
@@ -161,7 +159,7 @@ def unpack(
 
     out = Output(as_json)
     settings = client_settings(server, token, config_file)
-    with sigterm_interrupts(), out.progress(f"Unpacking {file.name}") as progress:
+    with out.progress(f"Unpacking {file.name}") as progress:
         if cache is not None:
             path = cache
         else:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
+from blitz.cli.ending import hand_over
 from blitz.cli.faults import report
 from blitz.errors import BlitzError
 
@@ -28,6 +29,7 @@ def run_with_port(program: Sequence[str], port: str, retake: Callable[[], object
         words[:1] = [sys.executable, "-m", "blitz"]
     exit_code = 1
     try:
+        hand_over()
         exit_code = _run(words, {**os.environ, PORT_VARIABLE: port}, as_json=as_json)
     finally:
         try:

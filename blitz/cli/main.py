@@ -39,6 +39,7 @@ from blitz.cli import (
     trash,
     verifying,
 )
+from blitz.cli.ending import end_if_told, is_interruption, is_told, note_signals
 from blitz.cli.faults import ExitCode, report
 from blitz.cli.options import EPILOG
 from blitz.data.optional_packages import leave_out_pandas
@@ -82,18 +83,21 @@ for part in (
 
 def run() -> None:
     """Be the `blitz` program."""
+    note_signals()
     leave_out_pandas()
     sys.exit(invoke(sys.argv[1:]))
 
 
 def run_server() -> None:
     """Be the `blitz-server` program: `blitz serve`."""
+    note_signals()
     leave_out_pandas()
     sys.exit(invoke(["serve", *sys.argv[1:]]))
 
 
 def run_client() -> None:
     """Be the `blitz-client` program: `blitz client`."""
+    note_signals()
     leave_out_pandas()
     sys.exit(invoke(["client", *sys.argv[1:]]))
 
@@ -103,6 +107,7 @@ def invoke(arguments: Sequence[str]) -> int:
     # What follows "--" belongs to the program that `blitz release` runs.
     as_json = "--json" in itertools.takewhile(lambda word: word != "--", arguments)
     try:
+        end_if_told()
         code = app(list(arguments) or ["--help"], prog_name="blitz", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -111,6 +116,8 @@ def invoke(arguments: Sequence[str]) -> int:
         _forget_output()
         return int(ExitCode.ERROR)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the outermost frame
+        if is_told() or is_interruption(error):  # libraries hear signals, too, and have errors of their own for them
+            error = KeyboardInterrupt()
         return int(report(error, as_json=as_json))
     if code == ExitCode.INTERRUPTED:
         return int(report(KeyboardInterrupt(), as_json=as_json))

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+from blitz.cli.ending import end_if_told
+
 Progress = Callable[[int, int], None]
 """Called with what is done and what there is in all."""
 
@@ -50,8 +52,23 @@ class Output:
             print("  ".join(cells).rstrip())  # noqa: T201
 
     @contextmanager
-    def progress(self, title: str) -> Iterator[Progress | None]:
-        """Show a bar on a terminal; it moves with the function that is given, called with (done, in all)."""
+    def progress(self, title: str) -> Iterator[Progress]:
+        """Show a bar on a terminal; it moves with the function that is given, called with (done, in all).
+
+        That function ends the command if it was told to end: it is called between the parts of its work.
+        """
+        end_if_told()
+        with self._bar(title) as move:
+
+            def step(done: int, total: int) -> None:
+                end_if_told()
+                if move is not None:
+                    move(done, total)
+
+            yield step
+
+    @contextmanager
+    def _bar(self, title: str) -> Iterator[Progress | None]:
         if not self._is_terminal:
             yield None
             return

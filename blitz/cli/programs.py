@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from blitz.cli.asking import client_settings
+from blitz.cli.ending import hand_over
 from blitz.cli.faults import InstallationError
 from blitz.cli.options import EPILOG, ConfigOption, JsonErrorsOption, JsonOption, ServerOption, TokenOption
 
@@ -120,6 +121,7 @@ def serve(
 
     Beyond loopback, as with --host 0.0.0.0, it needs a token, which 'blitz token create' makes, and uses TLS.
     """
+    hand_over()
     from blitz import config
 
     arguments = {
@@ -154,6 +156,7 @@ def client(
     as_json: JsonErrorsOption = False,
 ) -> None:
     """Open the desktop client's window."""
+    hand_over()
     settings = client_settings(server, token, config_file)
     from blitz.io.address import ServerAddress
 
@@ -200,6 +203,7 @@ def simulate(
     as_json: JsonOption = False,
 ) -> None:
     """Simulate boards and devices on serial ports, until Ctrl-C."""
+    hand_over()
     if boards is None:
         boards = "" if device or scanner is not None else "08,09"
     elif not boards.strip(" ,"):

@@ -11,7 +11,7 @@ import typer
 
 from blitz.cli.asking import client_settings
 from blitz.cli.copying import CacheOption
-from blitz.cli.ending import sigterm_interrupts
+from blitz.cli.ending import at_once, end_if_told
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption
 from blitz.cli.output import Output, plural
 
@@ -58,7 +58,8 @@ def query(
     if form is ResultFormat.TABLE and output is not None:
         raise typer.BadParameter("a table is for the screen: write csv, json or arrow.", param_hint="--format")
     if sql == "-":
-        sql = sys.stdin.read()
+        with at_once():
+            sql = sys.stdin.read()
     from blitz.data.database_client import DatabaseClient
     from blitz.data.query_text import WRITERS
 
@@ -67,10 +68,9 @@ def query(
     # A bar would stand in the middle of what is printed.
     shows_progress = Output(as_json=output is None and form is not ResultFormat.TABLE)
     with (
-        sigterm_interrupts(),
         DatabaseClient(path=str(path)) as database,
         shows_progress.progress("Reading") as progress,
-        database.query_batches(sql, progress=progress) as batches,
+        database.query_batches(sql, progress=progress, is_cancelled=end_if_told) as batches,
     ):
         if form is ResultFormat.TABLE:
             columns, rows, is_cut = _first_rows(batches)

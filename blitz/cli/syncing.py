@@ -11,6 +11,7 @@ import typer
 
 from blitz.cli.asking import ask, client_settings
 from blitz.cli.copying import CacheOption
+from blitz.cli.ending import is_told
 from blitz.cli.faults import ExitCode
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, TokenOption
 from blitz.cli.output import Output, Progress, local_time, plural
@@ -179,7 +180,9 @@ class _Syncing:
                 outcome = await synchronise(client, cache, self._mode, self._ids, bringing.bring)
                 exports = []
                 if self._rule is not None:
-                    exports = await export_stopped(cache, self._rule, outcome.records, bringing.bring)
+                    exports = await export_stopped(
+                        cache, self._rule, outcome.records, bringing.bring, is_cancelled=is_told
+                    )
             self._tell(outcome, bringing.counts, cache, path, exports)
         return outcome
 

@@ -9,6 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from blitz.data.database_client import DatabaseClient
@@ -126,17 +127,20 @@ async def export_stopped(
     rule: ExportRule,
     records: Iterable[SessionRecord],
     bring: Callable[[int], Awaitable[object]],
+    is_cancelled: Callable[[], bool] | None = None,
 ) -> list[Outcome]:
     """Export what has stopped and is due, for a program that looks again and again; return what came of it.
 
     :param records: the server's sessions.
     :param bring: downloads a session.
+    :param is_cancelled: asked once a part, in another thread.
     """
     exports = ExportsAtStop(cache, rule)
+    attempt = partial(exports.attempt, is_cancelled=is_cancelled)
     await run_in_thread(exports.see, records)
     outcomes = []
     for due in await run_in_thread(exports.due):
-        outcome = await run_in_thread(exports.attempt, due)
+        outcome = await run_in_thread(attempt, due)
         if outcome is not None and outcome.is_wanted:
             try:
                 await bring(due.session_id)
@@ -144,7 +148,7 @@ async def export_stopped(
                 log.info("Session %d cannot be exported yet: %s", due.session_id, error)
                 continue
             await run_in_thread(exports.retry, due.session_id)
-            outcome = await run_in_thread(exports.attempt, outcome.export.model_copy(update={"next_try_ms": 0}))
+            outcome = await run_in_thread(attempt, outcome.export.model_copy(update={"next_try_ms": 0}))
         if outcome is not None:
             outcomes.append(outcome)
     return outcomes

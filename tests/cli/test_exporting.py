@@ -1,21 +1,15 @@
 """`blitz export` of a cache without a server, and `blitz verify`."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 
 from blitz.cli.main import invoke
-from blitz.data.blocks import GRID_MESSAGES, MessageBlock, Read
+from blitz.data.blocks import MessageBlock, Read
 from blitz.data.board_definition import BoardDefinition, Channel, Format
 from blitz.data.cache_engine import cache_path
 from blitz.data.database_client import DatabaseClient
@@ -121,59 +115,3 @@ def test_a_session_that_is_not_whole_here_is_exported_with_a_warning(
     assert json.loads(Path("first.csv.json").read_text())["is_whole"] is True
     assert json.loads(run(capsys, "export", "1", "b.csv", "--to", "+9", "--json"))["warnings"] == []
     assert lack in json.loads(run(capsys, "export", "1", "c.csv", "--from", "+9", "--json"))["warnings"][0]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
-@pytest.mark.parametrize(
-    ("name", "number"),
-    [
-        ("run.csv", signal.SIGINT),
-        ("run.csv", signal.SIGTERM),
-        ("run.parquet", signal.SIGTERM),
-        ("run.h5", signal.SIGTERM),
-        ("run.xlsx", signal.SIGTERM),
-        ("run.blitz", signal.SIGTERM),
-    ],
-)
-def test_an_export_that_is_ended_leaves_nothing(
-    tmp_path: Path, long_cache: Path, name: str, number: signal.Signals
-) -> None:
-    folder = tmp_path / "out"
-    folder.mkdir()
-    command = "pack" if name.endswith(".blitz") else "export"
-    arguments = [sys.executable, "-m", "blitz.cli.main", command, "1", str(folder / name), "--cache", str(long_cache)]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
-        deadline = time.monotonic() + 30
-        while not any(folder.iterdir()) and time.monotonic() < deadline:
-            time.sleep(0.001)
-        program.send_signal(signal.SIGSTOP)
-        assert [path.suffix for path in folder.iterdir() if path.is_file()] == [".part"]
-        program.send_signal(number)
-        program.send_signal(signal.SIGCONT)
-        told = program.communicate(timeout=60)
-    assert told == ("", "Interrupted.\n")
-    assert program.returncode == 130
-    assert list(folder.iterdir()) == []
-
-
-@pytest.fixture(scope="module")
-def long_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache with a session whose export takes a while."""
-    path, count = tmp_path_factory.mktemp("long") / "long.db", 300_000
-    channels = tuple(Channel(name=f"channel {column}", column=column) for column in range(4))
-    definition = BoardDefinition(id="tank", name="Tank", format=Format.COLUMNS, channels=channels)
-    record = SessionRecord(
-        id=1,
-        started_at=datetime.fromtimestamp(STARTED_S, UTC),
-        message_count=count,
-        sources=(Source(index=0, name="tank", link="", board_id="tank", definition=definition),),
-    )
-    with DatabaseClient(path=path) as cache:
-        cache.begin_download(record)
-        for first in range(0, count, GRID_MESSAGES):
-            seq = np.arange(first, min(first + GRID_MESSAGES, count))
-            raw = pa.array([b"%d,0.1,0.2,0.3" % number for number in seq.tolist()], pa.binary())
-            arrived_ns = STARTED_S * 1_000_000_000 + seq * 1_000_000
-            cache.store_block(1, MessageBlock(1, first, arrived_ns, np.zeros(len(seq), np.uint16), raw))
-        cache.finish_download(record)
-    return path

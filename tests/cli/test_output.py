@@ -19,7 +19,7 @@ def test_json_is_one_document_and_nothing_else(capsys: pytest.CaptureFixture[str
     out.table(("ID",), [("1",)])
     out.document(sessions=[{"name": "Ä"}])
     with out.progress("work") as progress:
-        assert progress is None
+        progress(1, 2)
     assert capsys.readouterr().out == '{"sessions": [{"name": "Ä"}]}\n'
 
 

@@ -360,7 +360,7 @@ def heard_at(stream: bytes, sent_baud: int, heard_baud: int) -> bytes:
     ("sent_baud", "heard_baud"), [(9600, 57600), (115200, 57600), (9600, 115200), (57600, 9600), (115200, 250000)]
 )
 def test_the_right_rate_is_told_from_a_wrong_one(kind: str, sent_baud: int, heard_baud: int) -> None:
-    stream = stream_of(kind)
+    stream = stream_of(kind, 2.5)
     assert heard_at(stream[:500], 9600, 9600) == stream[:500]
     right, wrong = diagnose(stream, KNOWN), diagnose(heard_at(stream, sent_baud, heard_baud), KNOWN)
     assert right.is_sure

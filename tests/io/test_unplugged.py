@@ -22,7 +22,7 @@ from blitz.io.acquisition import Acquisition, AcquisitionOptions
 from blitz.io.devices import DeviceOptions
 from blitz.io.simulator import SimulatedBoard, message_number
 
-ROUNDS = 100 if os.environ.get("BLITZ_SOAK") else 12
+ROUNDS = 100 if os.environ.get("BLITZ_SOAK") else 8
 
 NUMBERED_LINES = load_definitions()["08"].model_copy(
     update={"channels": (Channel(name="number", bit=0, bits=48, counts_messages=True),)}

@@ -43,11 +43,14 @@ _PLACES = (
 )
 _BLOCKS = select(
     StoredBlock.body, StoredBlock.session_ref_id, StoredBlock.first_seq, StoredBlock.count, StoredBlock.checksum
-).order_by(StoredBlock.grid_index)
+)
+# In no order: SQLite would copy the bodies to sort them.
 _STORED = _BLOCKS.where(StoredBlock.id.in_(bindparam("rows", expanding=True)))
-_FEW_STORED = _BLOCKS.select_from(
-    outerjoin(SessionCopy, StoredBlock, and_(StoredBlock.copy_id == SessionCopy.id, *_IN_RANGE))
-).where(SessionCopy.session_ref_id == bindparam("session"), SessionCopy.is_whole)
+_FEW_STORED = (
+    _BLOCKS.select_from(outerjoin(SessionCopy, StoredBlock, and_(StoredBlock.copy_id == SessionCopy.id, *_IN_RANGE)))
+    .where(SessionCopy.session_ref_id == bindparam("session"), SessionCopy.is_whole)
+    .order_by(StoredBlock.grid_index)
+)
 """The blocks, or one row of nothing where the copy has none there."""
 
 
@@ -60,11 +63,14 @@ class _Place(NamedTuple):
 class CopyReading(SessionList):
     """The part of the cache that views read."""
 
-    def session_blocks(self, session_id: int, first: int = 0, stop: int | None = None) -> Iterator[MessageBlock]:
+    def session_blocks(
+        self, session_id: int, first: int = 0, stop: int | None = None, *, is_ahead: bool = True
+    ) -> Iterator[MessageBlock]:
         """Iterate over a downloaded session's messages from seq ``first`` up to, not including, ``stop``.
 
         A few blocks are read at once; many as they are asked for, a few ahead. No transaction stays open between.
 
+        :param is_ahead: read ahead in a thread of its own; False where the caller iterates in such a thread already.
         :raises SessionNotFound: at once, if the session is not downloaded.
         :raises BlockError: while iterating, at a block that is damaged.
         :raises CacheError: while iterating over many blocks, if the copy was replaced or deleted meanwhile.
@@ -72,7 +78,11 @@ class CopyReading(SessionList):
         behind = _LATEST_SEQ if stop is None else stop
         grid, last_grid = first // GRID_MESSAGES, (behind - 1) // GRID_MESSAGES
         wanted = {"session": int(session_id), "grid": grid, "last_grid": last_grid, "first": first, "stop": behind}
-        blocks = self._few_blocks(wanted) if last_grid - grid < _ALONE else self._many_blocks(session_id, wanted)
+        blocks = (
+            self._few_blocks(wanted)
+            if last_grid - grid < _ALONE
+            else self._many_blocks(session_id, wanted, is_ahead=is_ahead)
+        )
         if blocks is None:
             raise SessionNotFound(f"Session {session_id} is not in the cache. Download it first.")
         return _in_order(session_id, blocks, first, behind)
@@ -82,13 +92,17 @@ class CopyReading(SessionList):
             rows = db.execute(_FEW_STORED, wanted).all()
         return (_found(*row) for row in rows if row.body is not None) if rows else None
 
-    def _many_blocks(self, session_id: int, wanted: Mapping[str, int]) -> Iterator[MessageBlock | BlockError] | None:
+    def _many_blocks(
+        self, session_id: int, wanted: Mapping[str, int], *, is_ahead: bool
+    ) -> Iterator[MessageBlock | BlockError] | None:
         with self._reading() as db:
             copy_id = db.scalar(_WHOLE_COPY, wanted)
             if copy_id is None:
                 return None
             places = [_Place(*row) for row in db.execute(_PLACES, {**wanted, "copy": copy_id})]
-        return self._read_ahead(session_id, places)
+        if is_ahead:
+            return self._read_ahead(session_id, places)
+        return (block for together in _together(places) for block in self._read_together(session_id, together))
 
     def _read_ahead(self, session_id: int, places: list[_Place]) -> Iterator[MessageBlock | BlockError]:
         """Read blocks; from the third on, the next ones are read and checked while those before are used."""
@@ -109,7 +123,7 @@ class CopyReading(SessionList):
             rows = db.execute(_STORED, {"rows": [place.row_id for place in places]}).all()
         if len(rows) != len(places):
             raise CacheError(f"Session {session_id} was deleted or downloaded anew meanwhile. Open it again.")
-        return [_found(*row) for row in rows]
+        return [_found(*row) for row in sorted(rows, key=lambda row: row.first_seq)]
 
     def _read_block(self, session_id: int, row_id: int) -> MessageBlock:
         (block,) = self._read_together(session_id, [_Place(row_id, 0, 0)])

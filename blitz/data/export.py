@@ -7,7 +7,6 @@ name only when it is whole, and its sidecar beside it.
 import logging
 import math
 from collections.abc import Callable, Iterable
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -118,20 +117,24 @@ def export_session(
         order.warn(written.missing)
     if sidecar:
         check_sidecar_place(path)
+
+    def begin_sidecar() -> None:
+        if sidecar:
+            written.about = _sidecar(cache, path, contents, order, wanted, version)
+
     with replacing(path) as part:
         file = open_file(part, contents, order)
         try:
-            _write(file, contents, order, written, progress, is_cancelled)
+            _write(file, contents, order, written, progress, is_cancelled, begin_sidecar)
             file.close()
         except BaseException:
             file.abandon()
             raise
         sha256, size = file.sha256, part.stat().st_size
-    if not sidecar:
+    if written.about is None:
         drop_sidecar(path)
-        return path
-    about = _sidecar(cache, path, contents, order, written, wanted, version)
-    write_sidecar(path, about.model_copy(update={"size": size, "sha256": sha256}))
+    else:
+        write_sidecar(path, written.about.model_copy(update=written.found(order) | {"size": size, "sha256": sha256}))
     return path
 
 
@@ -167,6 +170,8 @@ class _Written:
     """What has gone into the file."""
 
     missing: str = ""
+    about: Sidecar | None = None
+    """What was known before: all but what is found."""
     rows: int = 0
     times_ns: tuple[int, int] | None = None
     raw: list[RawBlock] = field(default_factory=list)
@@ -182,6 +187,17 @@ class _Written:
         if self.times_ns is None or not order.spelling.is_local or order.format not in _LOCAL_FORMATS:
             return []
         return local_offsets(*self.times_ns, order.spelling.zone)
+
+    def found(self, order: Order) -> dict[str, Any]:
+        """Return the fields of the sidecar that are known when all has gone into the file."""
+        offsets = (LocalOffset(from_s=at, ahead_of_utc_s=ahead) for at, ahead in self.local_offsets(order))
+        return {
+            "is_whole": not self.missing,
+            "missing": self.missing or None,
+            "rows": self.rows,
+            "local_offsets": tuple(offsets) or None,
+            "raw": tuple(self.raw),
+        }
 
 
 def _step_ns(step_s: float | None, preset: Preset) -> int | None:
@@ -213,15 +229,18 @@ def _write(
     written: _Written,
     progress: Progress | None,
     is_cancelled: Callable[[], bool] | None,
+    meanwhile: Callable[[], None],
 ) -> None:
-    def prepare(part: Part) -> tuple[Any, int, RawBlock | None]:
+    def prepare(part: Part) -> tuple[Any, int]:
         rows = np.count_nonzero(~np.isnan(part.values)) if order.layout == "long" else len(part.time_ns)
-        return file.prepare(part), int(rows), _raw_block(part.block)
+        return file.prepare(part), int(rows)
 
     if progress is not None:
         progress(0, contents.total)
-    with closing(prepared_ahead(contents.parts, prepare)) as prepared:
-        for part, (lines, rows, raw) in prepared:
+    threads = 2 if order.format is FileFormat.CSV or order.layout == "long" else 1
+    prepared = prepared_ahead(contents.parts, prepare, threads=threads, meanwhile=meanwhile)
+    try:
+        for part, (lines, rows) in prepared:
             if is_cancelled is not None and is_cancelled():
                 raise DownloadCancelled(
                     f"The export of session {contents.record.id} was cancelled; no file was written."
@@ -229,10 +248,12 @@ def _write(
             file.write(lines)
             written.rows += rows
             written.take_times(part.time_ns)
-            if raw is not None:
-                written.raw.append(raw)
+            if part.block is not None:
+                written.raw.append(_raw_block(part.block))
             if progress is not None:
                 progress(part.done, max(contents.total, part.done))
+    finally:
+        prepared.close()
     if repeated := repeated_hours(written.local_offsets(order)):
         order.warn(repeated)
     if order.preset == "spreadsheet" and order.format is FileFormat.CSV and written.rows >= SHEET_ROWS:
@@ -242,9 +263,7 @@ def _write(
         )
 
 
-def _raw_block(block: MessageBlock | None) -> RawBlock | None:
-    if block is None:
-        return None
+def _raw_block(block: MessageBlock) -> RawBlock:
     return RawBlock(first=block.first_seq, count=len(block), sha256=block_sha256(block))
 
 
@@ -253,11 +272,10 @@ def _sidecar(
     path: Path,
     contents: Contents,
     order: Order,
-    written: _Written,
     wanted: Range,
     version: int | None,
 ) -> Sidecar:
-    """Return what is known of a file but its size and its SHA-256."""
+    """Return what is known of a file before it is written."""
     return Sidecar(
         program=installed_version("blitz"),
         file=path.name,
@@ -271,13 +289,7 @@ def _sidecar(
         stop_ns=wanted.stop_ns if wanted.stop_ns != Range().stop_ns else None,
         first=wanted.first,
         count=None if wanted.stop is None else wanted.stop - wanted.first,
-        local_offsets=tuple(
-            LocalOffset(from_s=second, ahead_of_utc_s=offset) for second, offset in written.local_offsets(order)
-        )
-        or None,
-        is_whole=not written.missing,
-        missing=written.missing or None,
-        rows=written.rows,
+        rows=0,
         columns=tuple(
             ExportedColumn(label=each.label, unit=each.unit, source=each.source, channel=each.channel)
             for each in contents.columns
@@ -286,7 +298,6 @@ def _sidecar(
         session=contents.record.model_copy(update={"sources": contents.sources}),
         definition_version=_version(cache, contents, version),
         definitions_sha256=definitions_sha256(contents.sources),
-        raw=tuple(written.raw),
     )
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
 from blitz.data.boards import Readings, channel_labels
 from blitz.data.database_client import DatabaseClient
-from blitz.data.reading_blocks import decoded_blocks
+from blitz.data.reading_blocks import decode_part
 from blitz.data.records import SessionRecord, Source
 from blitz.data.series_request import Range, choose_channels
 
@@ -99,7 +99,8 @@ def message_contents(
     held = opened.key.message_count
     stop = held if wanted.stop is None else min(wanted.stop, held)
     first = max(min(wanted.first, stop), _first_near(cache, record.id, wanted.start_ns, stop))
-    blocks = decoded_blocks(cache, record.id, version=version, first=first, stop=stop)
+    pyramid = cache.overviews.find(opened.key) if first else None
+    blocks = decode_part(cache, opened, pyramid, first, stop, None, is_ahead=False)
     rows = _Rows(columns, places, wanted, has_all=channels is None)
     parts = _split(rows.parts(blocks, first), len(columns))
     return Contents(record, opened.sources, columns, nanoseconds(record), parts, stop - first)

@@ -50,8 +50,13 @@ def decode_part(
     first: int,
     stop: int | None,
     only: Collection[int] | None,
+    *,
+    is_ahead: bool = True,
 ) -> Iterator[tuple[MessageBlock, list[Readings]]]:
-    """Do what :func:`decoded_blocks` does where the session and its overview have been looked up already."""
+    """Do what :func:`decoded_blocks` does where the session and its overview have been looked up already.
+
+    :param is_ahead: as for :meth:`~blitz.data.copy_reading.CopyReading.session_blocks`.
+    """
     decoder = SessionDecoder(source for source in opened.sources if only is None or source.index in only)
     begin = 0
     if pyramid is not None and first >= GRID_MESSAGES:
@@ -59,7 +64,7 @@ def decode_part(
         decoder.restore_clocks(clocks)
     # The rest of the last message's read tells its time, too; a read never goes on beyond its block.
     end = None if stop is None else -(-stop // GRID_MESSAGES) * GRID_MESSAGES
-    blocks = cache.session_blocks(opened.key.session_id, begin, end)
+    blocks = cache.session_blocks(opened.key.session_id, begin, end, is_ahead=is_ahead)
     return _wanted(decoder, blocks if stop is None else _whole_reads(blocks, stop), first, stop)
 
 

@@ -58,8 +58,8 @@ FAST = Run(10_000, 1_000.0, 921_600, ring=2_000, uart_buffer_bytes=1 << 16, wait
 """Buffers bear a busy test machine's pauses of a second: a pty holds less than half a second of what streams, so that
 the boards must hold back the rest while the server pauses."""
 
-USUAL = Run(2_000, 300.0, 115_200, ring=180, uart_buffer_bytes=UART_BUFFER_BYTES, waits_for_reader=False)
-"""A UART that loses what its reader has no room for, and the ring of a real board."""
+USUAL = Run(700, 100.0, 115_200, ring=180, uart_buffer_bytes=UART_BUFFER_BYTES, waits_for_reader=False)
+"""A UART that loses what its reader has no room for, and the ring of a real board: they bear a pause of a second."""
 
 
 def _wait(is_done: Callable[[], bool], timeout_s: float) -> None:

@@ -24,7 +24,7 @@ async def collect(client: AsyncClient, count: int, **options: Any) -> tuple[list
     """Read until `count` messages are there, and return them and the kinds of the events between."""
     messages: list[bytes] = []
     kinds: list[EventKind] = []
-    async with asyncio.timeout(30), client.live(raw=True, **options) as stream:
+    async with asyncio.timeout(60), client.live(raw=True, **options) as stream:
         async for entry in stream:
             if isinstance(entry, Event):
                 kinds.append(entry.event)
@@ -65,7 +65,7 @@ async def test_stream_survives_a_server_that_is_started_again(scripted: Any) -> 
     scripted.scripts[:] = [part]
     async with (
         AsyncClient(scripted.url, max_wait_retry=0.05) as client,
-        asyncio.timeout(30),
+        asyncio.timeout(60),
         client.live(raw=True) as stream,
     ):
         assert isinstance(await anext(stream), Event)
@@ -116,7 +116,7 @@ async def test_stream_ends_with_the_session_that_was_asked_for(scripted: Any) ->
         await wire.stopped(4)
 
     scripted.scripts[:] = [whole]
-    async with AsyncClient(scripted.url) as client, asyncio.timeout(30):
+    async with AsyncClient(scripted.url) as client, asyncio.timeout(60):
         entries = [entry async for entry in client.live(4, 0, raw=True)]
     assert [entry.event if isinstance(entry, Event) else len(entry) for entry in entries] == [
         EventKind.STATUS,
@@ -173,7 +173,7 @@ async def test_slow_consumer_holds_the_server_back_and_gets_everything(scripted:
             sent += 1
 
     scripted.scripts[:] = [flood]
-    async with AsyncClient(scripted.url) as client, asyncio.timeout(30), client.live(1, 0, raw=True) as stream:
+    async with AsyncClient(scripted.url) as client, asyncio.timeout(60), client.live(1, 0, raw=True) as stream:
         next_seq = 0
         while next_seq < 10 * block_messages:
             entry = await anext(stream)
@@ -194,7 +194,7 @@ async def test_latest_gives_a_lagging_consumer_the_newest_block_and_keeps_events
         await wire.stopped(1)
 
     scripted.scripts[:] = [burst]
-    async with AsyncClient(scripted.url) as client, asyncio.timeout(30):
+    async with AsyncClient(scripted.url) as client, asyncio.timeout(60):
         stream = client.live(1, 0, raw=True, latest=True)
         await asyncio.wait([stream._task])
         entries = [entry async for entry in stream]
@@ -212,7 +212,7 @@ async def test_silent_server_counts_as_lost(scripted: Any) -> None:
         await wire.hold()
 
     scripted.scripts[:] = [silent]
-    async with AsyncClient(scripted.url, inactive_time=0.1) as client, asyncio.timeout(30):
+    async with AsyncClient(scripted.url, inactive_time=0.1) as client, asyncio.timeout(60):
         with pytest.raises(ServerUnreachable, match=r"nothing came for 0\.1 s"):
             async for _ in client.live(reconnect=False):
                 pass
@@ -226,7 +226,7 @@ async def test_refusal_of_the_live_connection_is_raised_and_not_tried_again(
     scripted: Any, status: int, code: str, error: type[Exception]
 ) -> None:
     scripted.refuse("/live", status, code, "A sentence of the server's.")
-    async with AsyncClient(scripted.url) as client, asyncio.timeout(30):
+    async with AsyncClient(scripted.url) as client, asyncio.timeout(60):
         with pytest.raises(error, match="A sentence of the server's"):
             await anext(client.live(7))
     assert [path for path, _ in scripted.requests].count("/live") == 1
@@ -269,7 +269,7 @@ async def test_waiting_can_be_cancelled_without_loss(scripted: Any) -> None:
         await wire.hold()
 
     scripted.scripts[:] = [late]
-    async with AsyncClient(scripted.url) as client, asyncio.timeout(30), client.live(1, 0, raw=True) as stream:
+    async with AsyncClient(scripted.url) as client, asyncio.timeout(60), client.live(1, 0, raw=True) as stream:
         assert (await anext(stream)).messages() == numbers(0, 1)  # type: ignore[union-attr]
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(anext(stream), 0.05)
@@ -285,7 +285,7 @@ async def test_closing_the_client_ends_a_stream_that_waits(scripted: Any) -> Non
     scripted.scripts[:] = [silent]
     client = AsyncClient(scripted.url)
     stream = client.live(raw=True)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await anext(stream)
         waiting = asyncio.ensure_future(collect_all(stream))
         await asyncio.sleep(0)
@@ -304,7 +304,7 @@ async def test_stream_left_with_break_and_forgotten_ends_its_connection(scripted
         loop.call_soon_threadsafe(ended.set)
 
     scripted.scripts[:] = [watch]
-    async with AsyncClient(scripted.url) as client, asyncio.timeout(30):
+    async with AsyncClient(scripted.url) as client, asyncio.timeout(60):
         async for _ in client.live():
             break
         gc.collect()

@@ -50,7 +50,7 @@ async def test_a_live_view_of_a_busy_server_waits_as_long_as_it_asks(
     scripted.refuse("/live", 503, "busy", "200 live connections are open already.", {"Retry-After": "1"})
     client = AsyncClient(scripted.url)  # not even known yet: but that it is busy means that it is there
     began_s = time.monotonic()
-    async with asyncio.timeout(20), client.live() as stream:
+    async with asyncio.timeout(60), client.live() as stream:
         lost = await anext(stream)
         assert isinstance(lost, Event)
         assert lost.event is EventKind.DISCONNECTED

@@ -70,7 +70,7 @@ class Bench:
         self.whole.append(session_id)
 
     async def wait_for(self, is_so: Any) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not is_so():
                 await asyncio.sleep(0.005)
 

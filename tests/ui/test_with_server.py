@@ -470,7 +470,7 @@ def test_messages_that_are_spooled_while_redis_is_away_are_told_and_enter_the_se
         desk.wait(lambda: [record for record in window.sessions_page.sessions._records if not record.is_running])
         (record,) = window.sessions_page.sessions._records
         assert record.message_count >= seen + 10
-        assert "nothing lost" in record.verdict
+        desk.wait(lambda: "nothing lost" in desk.listed(record.id).verdict)
         server.stop()
 
 

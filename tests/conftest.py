@@ -39,6 +39,10 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(_sockets, ignore_errors=True)
 
 
+LONG_FILES = re.compile(r"^tests/faults/(?!test_faults)|/test_(simulation|crash|numbered_run|power_failure)\.py$|with_server\.py$")
+"""Few tests that take long: run first, or one process waits at the end for the other."""
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Let a run end where one of its processes crashes: pytest-xdist's own way waits for ever.
@@ -58,6 +62,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             for other in self.nodes:
                 self._reschedule(other)
             return unfinished[0] if unfinished else None
+
+        def _assign_work_unit(self, node: Any) -> None:
+            for scope in [scope for scope in self.workqueue if LONG_FILES.search(scope)]:
+                self.workqueue.move_to_end(scope, last=False)
+            super()._assign_work_unit(node)
 
         def _reschedule(self, node: Any) -> None:
             if node in self.registered_collections:

@@ -39,7 +39,9 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(_sockets, ignore_errors=True)
 
 
-LONG_FILES = re.compile(r"^tests/faults/(?!test_faults)|/test_(simulation|crash|numbered_run|power_failure)\.py$|with_server\.py$")
+LONG_FILES = re.compile(
+    r"^tests/faults/(?!test_faults)|/test_(simulation|crash|numbered_run|power_failure)\.py$|with_server\.py$"
+)
 """Few tests that take long: run first, or one process waits at the end for the other."""
 
 

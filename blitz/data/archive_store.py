@@ -4,7 +4,8 @@ Implements :class:`blitz.data.archiving.Store`. Used by one thread; only the arc
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
 import numpy as np
@@ -18,6 +19,7 @@ from blitz.data.store_faults import translated
 from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, RESTORED_FIELD, StoreKeys
 
 _LANES = 3
+_BLOCKS_AHEAD = 2
 _REPLY_BYTES = 1 << 20
 _FIRST_COUNT = 1024
 _SESSIONS_AT_ONCE = 500
@@ -109,8 +111,11 @@ class ArchiveStore:
     def blocks(self, session_id: int, first: int, stop: int) -> Iterator[MessageBlock]:
         """Yield messages, cut on the grid; fewer if they are not all there.
 
-        Redis sends the next ones while the caller works on those that it has.
+        A thread of its own reads the next ones, which Redis sends meanwhile, while the caller works on those it has.
         """
+        return _ahead(self._blocks(session_id, first, stop))
+
+    def _blocks(self, session_id: int, first: int, stop: int) -> Generator[MessageBlock]:
         base = int(self._execute("GET", self._keys.first(session_id)) or 0)
         started = self._execute("GET", self._keys.start(session_id))
         if started is None or first < base:
@@ -214,11 +219,23 @@ class ArchiveStore:
             return self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
 
 
-class _Replies:
-    """Receives a list's elements, a reply at a time, while Redis works on the next ones.
+def _ahead(blocks: Generator[MessageBlock]) -> Iterator[MessageBlock]:
+    """Yield blocks that a thread makes, a few of them ahead: most of its time, and of the caller's, is not Python's."""
+    waiting: deque[Future[MessageBlock | None]] = deque()
+    pool = ThreadPoolExecutor(1, "archive-fetch")
+    try:
+        for _ in range(_BLOCKS_AHEAD):
+            waiting.append(pool.submit(next, blocks, None))
+        while (block := waiting.popleft().result()) is not None:
+            waiting.append(pool.submit(next, blocks, None))
+            yield block
+    finally:
+        pool.shutdown(cancel_futures=True)
+        blocks.close()
 
-    No thread receives them meanwhile: what is sent waits in the connections, and Redis has a core to itself.
-    """
+
+class _Replies:
+    """Receives a list's elements, a reply at a time, while Redis works on the next ones."""
 
     def __init__(self, lanes: Sequence[Lane], key: str, base: int, first: int, stop: int, count: int) -> None:
         self._free = list(lanes)

@@ -506,7 +506,7 @@ def test_a_dead_redis_is_noticed_while_nothing_is_recorded(tmp_path: Path) -> No
             assert child._process is not None
             os.kill(child._process.pid, signal.SIGKILL)
             wait_until(lambda: not acquisition.status().store.is_up)
-            assert any("redis.log" in notice.text for notice in acquisition.notices)
+            wait_until(lambda: any("redis.log" in notice.text for notice in acquisition.notices))
             assert child.revive()
             wait_until(lambda: acquisition.status().store.is_up)
             assert not child.revive()
@@ -724,6 +724,7 @@ def test_it_is_said_why_what_is_spooled_is_not_taken(store: DatabaseServer, monk
     with acquiring(store) as acquisition:
         acquisition.start_session()
         monkeypatch.setattr(acquisition.intake, "_carry_out_first", refuse)
+        monkeypatch.setattr(acquisition.intake, "_end_spooling", lambda: None)  # before there is anything to refuse
         with acquisition.intake._lock:
             acquisition.intake._begin_spooling("Redis hung.")
         acquisition.record(TimelineKind.SERVER, "something to put into the session")
@@ -744,6 +745,7 @@ def test_messages_of_others_that_move_when_the_spool_is_put_before_them_are_not_
         wait_until(lambda: acquisition.status().session.message_count > 50)
         with monkeypatch.context() as patch:
             patch.setattr(acquisition.intake, "_carry_out_first", lambda records: 0)
+            patch.setattr(acquisition.intake, "_end_spooling", lambda: None)  # before there is a message
             with acquisition.intake._lock:
                 acquisition.intake._begin_spooling("It is as if Redis had just come back.")
             wait_until(lambda: acquisition.status().store.spooled_messages > 50)

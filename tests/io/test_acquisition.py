@@ -525,10 +525,10 @@ def test_a_private_redis_that_dies_in_mid_session_is_started_again_and_nothing_i
             for _ in range(2):
                 count = acquisition.status().session.message_count
                 wait_until(lambda: acquisition.status().session.message_count > count + 50)  # noqa: B023 - waited for
-                assert child._process is not None
-                os.kill(child._process.pid, signal.SIGKILL)
-                wait_until(lambda: not acquisition.status().store.is_up)
-                wait_until(lambda: acquisition.status().store.is_up)
+                dead = child._process
+                assert dead is not None
+                os.kill(dead.pid, signal.SIGKILL)
+                wait_until(lambda: child._process is not dead and acquisition.status().store.is_up)  # noqa: B023
             stopped = acquisition.stop_session(session.id)
             sequence = numbers(store.messages(session.id, 0, 100_000))
             assert sequence == list(range(sequence[0], sequence[0] + stopped.message_count))

@@ -343,7 +343,10 @@ def test_a_streaming_board_caught_in_mid_line_is_known_by_its_second_line(store:
     os.close(slave)
 
 
-def test_a_named_device_that_says_one_word_at_its_start_is_asked_all_the_same(store: DatabaseServer) -> None:
+def test_a_named_device_that_says_one_word_at_its_start_is_asked_all_the_same(
+    store: DatabaseServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blitz_device, "LISTEN_S", 2.0)
     master, slave = os.openpty()
     tty.setraw(slave)
     with acquiring(store, os.ttyname(slave)) as acquisition:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import uvicorn
 from pydantic import ValidationError
@@ -71,21 +71,22 @@ def run(settings: ServerSettings) -> int:
     _quieten(settings.log_level)
     with log_files.to_stderr(settings):
         try:
-            with _sigterm_raises():
-                return _run(settings, notifier)
-        except _Terminated:
+            with EarlySignals() as early:
+                return _run(settings, notifier, early)
+        except _Stopped:
             log.info("Stopped while starting")
             return 0
 
 
-def _run(settings: ServerSettings, notifier: Notifier) -> int:
+def _run(settings: ServerSettings, notifier: Notifier, early: "EarlySignals") -> int:
     definitions = load_definitions(settings.definitions_dir)
     hooks = read_hooks(settings.hooks)
     limits = Limits.from_settings(settings)
     with ExitStack() as stack:
         listener = stack.enter_context(_listen(settings))
         stack.enter_context(log_files.to_file(settings))
-        private = stack.enter_context(_locked_folder(settings) if settings.redis_url else _private_redis(settings))
+        holding = _locked_folder(settings) if settings.redis_url else _private_redis(settings, early)
+        private = stack.enter_context(holding)
         archive = ArchiverOptions.from_settings(settings)
         url = private.url if private else settings.redis_url
         store = DatabaseServer(url, settings.redis_prefix, archive.folder, timeout_s=STORE_TIMEOUT_S)
@@ -93,7 +94,9 @@ def _run(settings: ServerSettings, notifier: Notifier) -> int:
         store.ping()
         store_schema.migrate(store)
         access = stack.enter_context(Access(settings))
+        early.end_if_told()
         names = stack.enter_context(_simulated_boards(settings.simulate))
+        early.end_if_told()
         devices = DeviceOptions(
             serial=(*settings.serial, *map(SerialPort, names)),
             sources=_configured_sources(settings),
@@ -139,10 +142,9 @@ def _run(settings: ServerSettings, notifier: Notifier) -> int:
             acquisition.start()
             archiver.start()
             supervision.start()
-            serving = _serve(
-                app, acquisition, listener, settings, store, access, supervision, limits, archiver, _early_signals()
+            asyncio.run(
+                _serve(app, acquisition, listener, settings, store, access, supervision, limits, archiver, early)
             )
-            asyncio.run(serving)
         finally:
             # We are ending already; cut short, this would leave Redis behind.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -162,31 +164,43 @@ def _configured_sources(settings: ServerSettings) -> list[SourceConfig]:
     return sources
 
 
-def _early_signals() -> list[int]:
-    """Collect signals instead of raising: the loop, which is being made, must not be torn in two by one."""
-    early: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: early.append(number))
-    return early
+class _Stopped(BaseException):
+    """The server was told to stop before there was a loop to take it."""
 
 
-class _Terminated(BaseException):
-    """SIGTERM came before there was a loop to take it."""
+class EarlySignals:
+    """Notes the signals that come before the loop takes them, on which the server ends as soon as it is safe.
 
+    An exception out of a signal handler would strike between any two instructions: within a lock, or where nobody
+    hears of it, as in what Python calls when an object goes.
+    """
 
-@contextmanager
-def _sigterm_raises() -> Iterator[None]:
-    """Let SIGTERM end what was started so far, as Ctrl-C does; else it would leave Redis behind without a server."""
+    def __init__(self) -> None:
+        self.is_told = False
+        self._before: dict[int, Any] = {}
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise _Terminated
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._note)
+        return self
 
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    def __exit__(self, *_: object) -> None:
+        for number, action in self._before.items():
+            signal.signal(number, action)
+
+    def end_if_told(self) -> None:
+        """Stop the start here, if a signal has come.
+
+        :raises _Stopped: then.
+        """
+        if self.is_told:
+            raise _Stopped
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.is_told and number == signal.SIGINT:
+            raise KeyboardInterrupt  # who presses Ctrl-C twice wants it at once
+        self.is_told = True
 
 
 def _quieten(level: str) -> None:
@@ -239,13 +253,13 @@ def _locked_folder(settings: ServerSettings) -> Iterator[None]:
 
 
 @contextmanager
-def _private_redis(settings: ServerSettings) -> Iterator["RedisChild"]:
+def _private_redis(settings: ServerSettings, early: EarlySignals) -> Iterator["RedisChild"]:
     if sys.platform == "win32":
         raise ConfigError("On Windows the server needs a Redis that runs elsewhere: give its address with --redis-url.")
     from blitz.io.redis_child import RedisChild
 
     budget_bytes = redis_budget_bytes(settings.redis_memory_mb, machine_memory_bytes())
-    with RedisChild(settings.data_dir, settings.durability, budget_bytes) as child:
+    with RedisChild(settings.data_dir, settings.durability, budget_bytes, early.end_if_told) as child:
         log.info("%s Redis on %s", "Adopted the running" if child.was_adopted else "Started", child.data_dir)
         yield child
 
@@ -302,7 +316,7 @@ async def _serve(
     supervision: Supervision,
     limits: Limits,
     archiver: Archiver,
-    early_signals: list[int],
+    early: EarlySignals,
 ) -> None:
     loop = asyncio.get_running_loop()
     acquisition.hub.attach(loop)
@@ -339,7 +353,7 @@ async def _serve(
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(on_signal))
         else:
             loop.add_signal_handler(number, on_signal)
-    if early_signals:
+    if early.is_told:
         on_signal()
     host, port = listener.getsockname()[:2]
     access.announce(port)

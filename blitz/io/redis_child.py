@@ -95,11 +95,18 @@ class RedisChild:
     :param data_dir: made if missing; Redis' append-only files and log go there.
     :param durability: when Redis writes to disk. An adopted Redis is changed to it.
     :param memory_bytes: what Redis may take; 0 sets no limit. Beyond it Redis refuses to write.
+    :param look: called now and then while entering waits for Redis; what it raises ends that.
     :raises StoreInUse: on entering, if another server holds the folder.
     :raises StoreUnavailable: on entering, if Redis does not come up.
     """
 
-    def __init__(self, data_dir: Path, durability: Durability = "always", memory_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        durability: Durability = "always",
+        memory_bytes: int = 0,
+        look: Callable[[], object] = lambda: None,
+    ) -> None:
         self.data_dir = data_dir.expanduser().absolute()
         self.durability = durability
         self.memory_bytes = memory_bytes
@@ -113,6 +120,7 @@ class RedisChild:
         self._failure = ""
         self._revive_again_s = 0.0
         self._revive_wait_s = _REVIVE_AGAIN_S
+        self._look = look
 
     def tell_repairs(self, tell: Callable[[str], None]) -> None:
         """Have the operator told what was repaired, and whether messages may be missing, now and from now on.
@@ -145,6 +153,7 @@ class RedisChild:
             self._end_process()
             self._release_lock()
             raise
+        self._look = lambda: None
         return self
 
     def __exit__(
@@ -266,7 +275,7 @@ class RedisChild:
         """Take over a Redis that still runs on this folder."""
         client = self._client()
         try:
-            _wait_until_it_answers(client)
+            _wait_until_it_answers(client, self._look)
             folder = Path(str(client.config_get("dir")["dir"]))
             if folder.resolve() != self._redis_dir.resolve():
                 raise StoreInUse(f"The Redis at {self._socket} keeps its files in {folder}, not in {self._redis_dir}.")
@@ -360,8 +369,9 @@ class RedisChild:
         try:
             deadline = time.monotonic() + _START_TIMEOUT_S
             while self._process.poll() is None and time.monotonic() < deadline:
+                self._look()
                 try:
-                    _wait_until_it_answers(client)
+                    _wait_until_it_answers(client, self._look)
                     return True
                 except (redis.ConnectionError, redis.TimeoutError):
                     time.sleep(0.01)
@@ -413,9 +423,10 @@ def _connect(socket_path: Path, timeout_s: float) -> "redis.Redis":
     return redis.Redis(unix_socket_path=str(socket_path), socket_timeout=timeout_s, retry=Retry(NoBackoff(), 0))
 
 
-def _wait_until_it_answers(client: "redis.Redis") -> None:
+def _wait_until_it_answers(client: "redis.Redis", look: Callable[[], object]) -> None:
     """Wait while it loads its files, which may take minutes, and up to a minute while it says nothing at all.
 
+    :param look: called now and then; what it raises ends the waiting.
     :raises redis.ConnectionError: if nobody listens.
     :raises redis.TimeoutError: if it listens, but does not answer.
     """
@@ -435,6 +446,7 @@ def _wait_until_it_answers(client: "redis.Redis") -> None:
         except redis.TimeoutError:
             if time.monotonic() > deadline_s:
                 raise
+        look()
 
 
 def _tell_loading(client: "redis.Redis") -> None:

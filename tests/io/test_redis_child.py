@@ -107,3 +107,18 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="file/below"), RedisChild(tmp_path / "file" / "below"):
         pass
+
+
+def test_whoever_waits_for_redis_can_give_up(tmp_path: Path) -> None:
+    class GivenUpError(Exception):
+        pass
+
+    def give_up() -> None:
+        raise GivenUpError
+
+    child = RedisChild(tmp_path, look=give_up)
+    with pytest.raises(GivenUpError), child:
+        pass
+    assert child._process is None or child._process.poll() is not None
+    with RedisChild(tmp_path) as again:
+        assert not again.was_adopted

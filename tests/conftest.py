@@ -26,6 +26,8 @@ for name in [name for name in os.environ if name.startswith("BLITZ_") and name !
 os.environ["BLITZ_CONFIG"] = os.devnull
 _sockets = Path(tempfile.mkdtemp(prefix="blitz-test-"))
 os.environ["XDG_RUNTIME_DIR"] = str(_sockets)  # a server that a test kills leaves its folder behind
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a script; programs would inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _calm = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]}
 settings.register_profile("quick", max_examples=25, print_blob=True, **_calm)

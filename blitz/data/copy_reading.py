@@ -4,10 +4,11 @@ A block is checked whenever it is read. How copies come into the cache stands in
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import and_, bindparam, func, outerjoin, select
 
@@ -60,6 +61,9 @@ class _Place(NamedTuple):
     size: int
 
 
+_Found: TypeAlias = Generator[MessageBlock | BlockError, None, None]
+
+
 class CopyReading(SessionList):
     """The part of the cache that views read."""
 
@@ -87,14 +91,12 @@ class CopyReading(SessionList):
             raise SessionNotFound(f"Session {session_id} is not in the cache. Download it first.")
         return _in_order(session_id, blocks, first, behind)
 
-    def _few_blocks(self, wanted: Mapping[str, int]) -> Iterator[MessageBlock | BlockError] | None:
+    def _few_blocks(self, wanted: Mapping[str, int]) -> _Found | None:
         with self._asking() as db:
             rows = db.execute(_FEW_STORED, wanted).all()
         return (_found(*row) for row in rows if row.body is not None) if rows else None
 
-    def _many_blocks(
-        self, session_id: int, wanted: Mapping[str, int], *, is_ahead: bool
-    ) -> Iterator[MessageBlock | BlockError] | None:
+    def _many_blocks(self, session_id: int, wanted: Mapping[str, int], *, is_ahead: bool) -> _Found | None:
         with self._reading() as db:
             copy_id = db.scalar(_WHOLE_COPY, wanted)
             if copy_id is None:
@@ -104,7 +106,7 @@ class CopyReading(SessionList):
             return self._read_ahead(session_id, places)
         return (block for together in _together(places) for block in self._read_together(session_id, together))
 
-    def _read_ahead(self, session_id: int, places: list[_Place]) -> Iterator[MessageBlock | BlockError]:
+    def _read_ahead(self, session_id: int, places: list[_Place]) -> _Found:
         """Read blocks; from the third on, the next ones are read and checked while those before are used."""
         for place in places[:_ALONE]:
             yield from self._read_together(session_id, [place])
@@ -132,17 +134,16 @@ class CopyReading(SessionList):
         return block
 
 
-def _in_order(
-    session_id: int, blocks: Iterator[MessageBlock | BlockError], first: int, stop: int
-) -> Iterator[MessageBlock]:
+def _in_order(session_id: int, blocks: _Found, first: int, stop: int) -> Iterator[MessageBlock]:
     next_seq = None
-    for block in blocks:
-        if isinstance(block, BlockError):
-            raise block
-        if next_seq not in (None, block.first_seq):
-            raise BlockError(damaged(session_id, block.first_seq, f"messages from {next_seq} on are missing"))
-        next_seq = block.next_seq
-        yield block.between(first, stop)
+    with closing(blocks):  # a thread that reads ahead ends with it
+        for block in blocks:
+            if isinstance(block, BlockError):
+                raise block
+            if next_seq not in (None, block.first_seq):
+                raise BlockError(damaged(session_id, block.first_seq, f"messages from {next_seq} on are missing"))
+            next_seq = block.next_seq
+            yield block.between(first, stop)
 
 
 def _found(*row: Any) -> MessageBlock | BlockError:

@@ -3,15 +3,17 @@
 Owns the thread in which the connection lives (anyio's portal). May be used from several threads at once.
 """
 
+import _thread
 import sys
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import wait
 from contextlib import AbstractContextManager, suppress
 from functools import partial
+from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeAlias, TypeVar, overload
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
@@ -256,24 +258,43 @@ class Client(
             raise
 
 
-def _start() -> tuple[AbstractContextManager[BlockingPortal], BlockingPortal]:
-    """Start the connection's thread, from a helper: Ctrl-C amid anyio's start would wait for that thread for ever."""
+_Portal: TypeAlias = tuple[AbstractContextManager[BlockingPortal], BlockingPortal]
 
-    def enter() -> tuple[AbstractContextManager[BlockingPortal], BlockingPortal]:
-        context = start_blocking_portal(name="blitz client")
-        return context, context.__enter__()
 
-    helper = ThreadPoolExecutor(1, "blitz client starts")
-    started = helper.submit(enter)
+def _start() -> _Portal:
+    """Start the connection's thread, from a helper: Ctrl-C amid anyio's start would wait for that thread for ever.
+
+    Ctrl-C may come at any moment here, too, also while a thread is started by :mod:`threading`: so the helper is a bare
+    thread, and is told over a simple queue whether anybody takes what it has started.
+    """
+    started: SimpleQueue[_Portal | BaseException] = SimpleQueue()
+    is_taken: SimpleQueue[bool] = SimpleQueue()
+
+    def start() -> None:
+        try:
+            context = start_blocking_portal(name="blitz client")
+            portal = context.__enter__()
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            started.put(error)
+            return
+        started.put((context, portal))
+        if not is_taken.get():
+            context.__exit__(None, None, None)
+
+    found: _Portal | BaseException | None = None
     try:
-        while not wait([started], _WAKE_S).done:
-            pass
-        return started.result()
-    except BaseException:
-        started.add_done_callback(lambda _: started.exception() or started.result()[0].__exit__(None, None, None))
-        raise
+        _thread.start_new_thread(start, ())
+        while found is None:
+            with suppress(Empty):
+                found = started.get(timeout=_WAKE_S)
     finally:
-        helper.shutdown(wait=False)
+        try:
+            is_taken.put(found is not None)
+        finally:  # if the first was interrupted
+            is_taken.put(found is not None)
+    if isinstance(found, BaseException):
+        raise found
+    return found
 
 
 def _end(client: AsyncClient, context: AbstractContextManager[BlockingPortal], portal: BlockingPortal) -> None:

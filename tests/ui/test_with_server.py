@@ -241,9 +241,9 @@ def test_a_session_is_here_at_stop_without_a_download(server: Any, open_window: 
     asked: list[tuple[int, int]] = []
 
     class CountingClient(AsyncClient):
-        async def messages(self, session_id: Any, first: int = 0, count: int = 16384) -> Any:
+        async def grid_blocks(self, session_id: int, first: int, count: int) -> Any:
             asked.append((first, count))
-            return await super().messages(session_id, first, count)
+            return await super().grid_blocks(session_id, first, count)
 
     desk = open_window(server.url, CountingClient)
     session_id = desk.record("flows in", messages=60)
@@ -285,12 +285,12 @@ def test_a_session_is_kept_here_by_its_menu(desk: Desk) -> None:
 class HeldClient(AsyncClient):
     """Answers no request for messages while it is held."""
 
-    is_held = True
+    is_held = False
 
-    async def messages(self, session_id: Any, first: int = 0, count: int = 16384) -> Any:
+    async def grid_blocks(self, session_id: int, first: int, count: int) -> Any:
         while HeldClient.is_held:
             await asyncio.sleep(0.01)
-        return await super().messages(session_id, first, count)
+        return await super().grid_blocks(session_id, first, count)
 
 
 def test_a_download_is_cancelled_in_its_row_and_made_later(server: Any, open_window: Callable[..., Desk]) -> None:

@@ -131,7 +131,11 @@ def _show(out: Output, file: Path, manifest: "Manifest") -> None:
 
 
 def _spooled_bytes(data_dir: Path) -> int:
-    return sum(path.stat().st_size for path in (data_dir / "spool").rglob("*") if path.is_file())
+    size = 0
+    for path in (data_dir / "spool").rglob("*.spool"):
+        with contextlib.suppress(FileNotFoundError):  # the server has emptied it just now
+            size += path.stat().st_size
+    return size
 
 
 def _settings(

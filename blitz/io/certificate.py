@@ -109,9 +109,10 @@ def private_certificate(data_dir: Path, names: Iterable[str] = ()) -> Certificat
 def _remove_unfinished(data_dir: Path) -> None:
     """Remove what a program that ended while making a certificate left long ago: there may be a key in it."""
     for folder in data_dir.glob(f"{FOLDER}.*"):
-        if folder.is_dir() and time.time() - folder.stat().st_mtime > _UNFINISHED_S:
-            shutil.rmtree(folder, ignore_errors=True)
-            log.info("Removed %s, a certificate that had not been finished", folder)
+        with contextlib.suppress(FileNotFoundError):  # another program has finished it just now
+            if folder.is_dir() and time.time() - folder.stat().st_mtime > _UNFINISHED_S:
+                shutil.rmtree(folder, ignore_errors=True)
+                log.info("Removed %s, a certificate that had not been finished", folder)
 
 
 def _make(folder: Path, names: Iterable[str]) -> None:

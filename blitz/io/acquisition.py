@@ -254,12 +254,10 @@ class Acquisition:
         self.notice("warning", text, None)
         behind_ns = self.now_ns() - time.time_ns()
         if behind_ns >= STEP_NS:
-            text = (
+            self._tell_of_clock(
                 f"The computer's clock is {behind_ns / 1e9:.3f} s behind the session: it was set back, or began with a "
                 "wrong time. Times go on from the session's last message, as if the server had not been away."
             )
-            self.record(TimelineKind.CLOCK_STEP, text)
-            self.notice("warning", text, None)
 
     def stop(self) -> None:
         """Stop a running session in good order, close the ports, give the lease up; a second time does nothing.
@@ -737,8 +735,11 @@ class Acquisition:
     def _look_at_clock(self) -> None:
         step = self._clock_watch.look()
         if step is not None:
-            self.notice("warning", step, None)
-            self.record(TimelineKind.CLOCK_STEP, step)
+            self._tell_of_clock(step)
+
+    def _tell_of_clock(self, sentence: str) -> None:
+        self.notice("warning", sentence, None)
+        self.record(TimelineKind.CLOCK_STEP, sentence)
 
     def _look_at_room(self) -> None:
         """Measure the room, and stop the session in good order before nothing fits any more."""

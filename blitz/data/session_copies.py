@@ -119,7 +119,9 @@ class SessionCopies(CopyReading):
     def _sound_snapshot(self, session: SessionRecord) -> "_Growing | None":
         """Return a copy for a new download to begin with, and where the first block of it ends that is damaged."""
         with self._reading() as db:
-            snapshot = None if find_copy(db, session.id, is_whole=False) else _find_snapshot(db, session)
+            unfinished = find_copy(db, session.id, is_whole=False)
+            goes_on = unfinished is not None and unfinished.started_ms == session.started_ms
+            snapshot = None if goes_on else _find_snapshot(db, session)
             if snapshot is None:
                 return None
             copy_id = snapshot.id

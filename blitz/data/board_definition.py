@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from blitz.data.answer_pattern import AnswerPattern
 from blitz.data.bits import HEAD_DIGITS
+from blitz.data.command_parameter import Parameter, check_places, pattern_of, write_value
 from blitz.data.framing_rule import FramingRule
 from blitz.data.model_faults import ended, first_fault
 from blitz.errors import ConfigError
@@ -186,16 +187,47 @@ class Command(BaseModel):
     is_actuator: bool = Field(
         default=False, description="moves or heats something: never sent unasked, and asked about in the client"
     )
+    parameter: Parameter | None = Field(
+        default=None, description="a number that is given with it; `send` says by {value} where it stands"
+    )
 
     @property
     def payload(self) -> bytes:
-        """The bytes on the wire."""
+        """The bytes on the wire, of a command without a parameter."""
         return bytes.fromhex(self.send) if self.is_hex else (self.send + self.ending).encode("latin-1")
+
+    def with_value(self, value: float | None) -> "Command":
+        """Return the command that is sent for a value; itself where it takes none.
+
+        :raises ValueError: if the value is missing, not possible, or one too many.
+        """
+        if self.parameter is None:
+            if value is not None:
+                raise ValueError(f"the command {self.name!r} takes no value")
+            return self
+        if value is None:
+            raise ValueError(f"the command {self.name!r} needs a value, {self.parameter.words}")
+        send = write_value(self.send, self.parameter.checked(value))
+        return self.model_copy(update={"send": send, "parameter": None})
+
+    def is_said_by(self, payload: bytes) -> bool:
+        """Whether bytes are this command, with whatever value; white space around them does not count."""
+        if self.parameter is None:
+            return payload.strip() == self.payload.strip()
+        if self.is_hex:
+            return pattern_of("".join(self.send.split()).lower()).fullmatch(payload.hex()) is not None
+        return pattern_of(self.send.strip()).fullmatch(str(payload.strip(), "latin-1")) is not None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.parameter is not None:
+            try:
+                check_places(self.send)
+            except ValueError as error:
+                raise ValueError(f"command {self.name!r}: {error}") from None
         try:
-            _ = self.payload
+            for value in (self.parameter.min, self.parameter.max) if self.parameter else (None,):
+                _ = self.with_value(value).payload
         except ValueError:
             what = self.send if self.is_hex else self.send + self.ending
             raise ValueError(f"command {self.name!r} sends {what!r}, which cannot be bytes") from None
@@ -248,7 +280,12 @@ class BoardDefinition(BaseModel):
         if self.clock is not None:
             self._check_place(self.clock)
         for line in self.on_connect:
-            if self.command(line) is None and not is_sendable(line):
+            command = self.command(line)
+            if command is not None and command.parameter is not None:
+                raise ValueError(
+                    f"on_connect: the command {command.name!r} needs a value, so it cannot be sent unasked"
+                )
+            if command is None and not is_sendable(line):
                 raise ValueError(f"on_connect: {line!r} cannot be sent: of text, only characters of latin-1 can")
         return self
 

@@ -22,7 +22,7 @@ from blitz.data import store_keys
 from blitz.data.archive_access import ArchiveAccess
 from blitz.data.archive_store import ArchiveStore
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock, Read
-from blitz.data.records import Gap, SessionRecord, Source, TimelineEntry
+from blitz.data.records import Gap, SessionPlan, SessionRecord, Source, TimelineEntry
 from blitz.data.session_notes import SessionNotes
 from blitz.data.session_trash import Condition, SessionTrash
 from blitz.data.session_words import SessionWords, checked_fields, checked_tags, encode_fields, encode_tags
@@ -202,22 +202,17 @@ class DatabaseServer:
         *,
         tags: Sequence[str] = (),
         fields: Mapping[str, str] | None = None,
+        plan: SessionPlan | None = None,
     ) -> int:
         """Start a session and return its id.
 
+        :param plan: when the server ends it by itself.
         :raises SessionRunning: if one runs already: one bench, one running session.
         :raises ValueError: if tags or fields cannot be.
         """
         keys = self.keys
-        meta = {"kind": "session", "name": name, "notes": notes, "owner": owner}
-        if tags:
-            meta["tags"] = encode_tags(checked_tags(tags))
-        if own := {name: value for name, value in checked_fields(fields or {}).items() if value}:
-            meta["fields"] = encode_fields(own)
-        meta |= {f"source:{source.index}": source.model_dump_json() for source in sources}
-        arguments: list[Any] = [keys.prefix, _now_ms(), uuid.uuid4().hex]
-        for field, value in meta.items():
-            arguments += [field, value]
+        meta = _meta_of(name, notes, owner, sources, tags, fields or {}, plan)
+        arguments: list[Any] = [keys.prefix, _now_ms(), uuid.uuid4().hex, *_flat(meta)]
         is_new, session_id = self._script(
             store_keys.START_SCRIPT, [keys.session, keys.session_last, keys.sessions], arguments
         )
@@ -314,6 +309,43 @@ class DatabaseServer:
         ]
         stopped = self._script(store_keys.STOP_SCRIPT, [self.keys.session], arguments)
         return None if stopped is None else int(stopped)
+
+    def reserve_session(self) -> int:
+        """Give out the id of a session that will follow the running one; if it does not, nobody gets that id."""
+        return int(self._execute("INCR", self.keys.session_last))
+
+    def prepare_session(self, before_id: int, record: SessionRecord) -> None:
+        """Make ready the session that follows: it takes messages (:meth:`place`), runs not yet, and is in no list.
+
+        :param record: its reserved id, its start, its words, its plan, and its sources.
+        """
+        meta = _meta_of(
+            record.name, record.notes, record.owner, record.sources, record.tags, record.fields, record.plan
+        )
+        arguments = [self.keys.prefix, before_id, record.id, record.started_ms, *_flat(meta)]
+        self._script(store_keys.PREPARE_SCRIPT, [self.keys.session, self.keys.session_prepared], arguments)
+
+    def follow_session(self, before_id: int, next_id: int, stopped_ms: int, reason: str = "") -> bool:
+        """Stop the running session and let the one that was prepared run, in one step; False if it does not run then.
+
+        A second time it does nothing. Where another program has stopped the one before and begun a session, the one
+        that was prepared is over, with what it has.
+        """
+        arguments = [self.keys.prefix, before_id, next_id, stopped_ms, reason]
+        return bool(self._script(store_keys.FOLLOW_SCRIPT, [self.keys.session, self.keys.sessions], arguments))
+
+    def unbegun_session(self) -> int | None:
+        """Return the session that was prepared last, if it has not begun to run."""
+        prepared = self._execute("GET", self.keys.session_prepared)
+        if prepared is None or prepared == self._execute("GET", self.keys.session):
+            return None
+        start, end = self._execute("MGET", self.keys.start(int(prepared)), self.keys.end(int(prepared)))
+        return int(prepared) if start is not None and end is None else None
+
+    def session_before(self, session_id: int) -> int | None:
+        """Return the session that this one was prepared to follow; None if it was not."""
+        before = self._execute("HGET", self.keys.meta(session_id), "follows")
+        return None if before is None else int(before)
 
     def close_interrupted(self) -> int | None:
         """Close a session that a crashed server left running, at its last message; return its id."""
@@ -422,7 +454,7 @@ class DatabaseServer:
         if not fields:
             return True
         keys = [self.keys.start(session_id), self.keys.meta(session_id)]
-        pairs = [part for pair in fields.items() for part in pair]
+        pairs = _flat(fields)
         replies = [
             self._script(store_keys.META_SCRIPT, keys, pairs[begin : begin + _VALUES_A_SCRIPT])
             for begin in range(0, len(pairs), _VALUES_A_SCRIPT)
@@ -489,6 +521,30 @@ def _append_twice(writer: SessionWriter, reads: Sequence[Read]) -> int:
 
 def _texts(messages: Sequence[bytes]) -> list[str]:
     return [str(message, "latin-1") for message in messages]
+
+
+def _meta_of(
+    name: str,
+    notes: str,
+    owner: str,
+    sources: Sequence[Source],
+    tags: Sequence[str],
+    fields: Mapping[str, str],
+    plan: SessionPlan | None,
+) -> dict[str, str]:
+    """Return the fields of a new session's meta hash."""
+    meta = {"kind": "session", "name": name, "notes": notes, "owner": owner}
+    if tags:
+        meta["tags"] = encode_tags(checked_tags(tags))
+    if own := {name: value for name, value in checked_fields(fields).items() if value}:
+        meta["fields"] = encode_fields(own)
+    if plan is not None:
+        meta["plan"] = plan.model_dump_json()
+    return meta | {f"source:{source.index}": source.model_dump_json() for source in sources}
+
+
+def _flat(fields: Mapping[str, str]) -> list[str]:
+    return [part for pair in fields.items() for part in pair]
 
 
 def _now_ms() -> int:

@@ -13,6 +13,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.framing_rule import FramingRule
 
+LONGEST_RUN_S = 366 * 86400.0
+SHORTEST_PART_S = 1.0
+TIME_OVER = "The planned time was over."
+ENOUGH_MESSAGES = "The planned number of messages had come."
+FOLLOWED = "The next session of the run followed."
+
 
 class Record(BaseModel):
     """Base of all records: immutable, forgiving towards newer versions."""
@@ -174,6 +180,78 @@ class BadFrameRecord(Record):
         return "".join(c if c.isprintable() else "·" for c in str(bytes.fromhex(self.raw), "latin-1"))
 
 
+class RunWishes(Record):
+    """When a run is to end by itself, as it is wished at its start; what is absent does not end it."""
+
+    duration_s: float | None = Field(
+        default=None, gt=0, le=LONGEST_RUN_S, description="how long it lasts, all of its sessions together"
+    )
+    message_count: int | None = Field(
+        default=None, gt=0, lt=1 << 53, description="it ends when it has so many messages, or a few more"
+    )
+    repeat_every_s: float | None = Field(
+        default=None,
+        ge=SHORTEST_PART_S,
+        le=LONGEST_RUN_S,
+        description="a new session follows each time, without a message lost in between",
+    )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it goes on, in one session, until somebody stops it."""
+        return self.duration_s is None and self.message_count is None and self.repeat_every_s is None
+
+
+class SessionPlan(Record):
+    """What the server will do by itself with a running session; of one that is over, what was planned.
+
+    Times are the server's, as ``StatusRecord.now`` is.
+    """
+
+    ends_at: AwareDatetime | None = Field(default=None, description="when it is stopped")
+    duration_s: float | None = Field(default=None, description="from the run's start to its end")
+    message_count: int | None = Field(default=None, description="it is stopped when this session has so many messages")
+    next_at: AwareDatetime | None = Field(default=None, description="when the next session follows")
+    repeat_every_s: float | None = None
+    name: str = Field(default="", description="as it was given at the run's start; empty: the server's pattern")
+    part: int = Field(default=1, description="counts the sessions of the run")
+
+
+class PlannedStart(Record):
+    """A session that the server will start by itself."""
+
+    id: int
+    start_at: AwareDatetime
+    name: str = ""
+    notes: str = ""
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+    fields: dict[str, str] = Field(default_factory=dict)
+    run: RunWishes = RunWishes()
+    waits: str = Field(default="", description="why it has not begun although it is time, as a sentence; else empty")
+
+    def brief(self) -> "PlannedStart":
+        """Return it without what may be long: what everybody who looks is told again and again."""
+        return self.model_copy(update={"notes": "", "fields": {}})
+
+
+class FoundDevice(Record):
+    """A USB serial device that is no source: it is opened when somebody says so, which may reset it."""
+
+    port: str
+    maker: str = Field(description="maker and kind of its serial chip, as far as they are known")
+    usb_place: str = Field(default="", description="where it is plugged in, such as 1-2")
+    product: str = ""
+    serial_number: str = ""
+    is_known_kind: bool = Field(default=False, description="of a maker whose chips laboratories use")
+    is_ignored: bool = Field(default=False, description="the operator does not want to be asked of it")
+
+    @property
+    def words(self) -> str:
+        """What people read, such as ``QinHeng CH340 on USB 1-2``."""
+        return f"{self.maker} on USB {self.usb_place}" if self.usb_place else f"{self.maker} at {self.port}"
+
+
 class SessionRecord(Record):
     """A session as the server knows it. Lists leave out sources, gaps, accounts, time line, markers, changes."""
 
@@ -197,6 +275,7 @@ class SessionRecord(Record):
     changes: tuple[SessionChange, ...] = Field(default=(), description="what was edited, oldest first")
     revision: int = Field(default=0, description="rises with each change of its words or markers")
     verdict: str = Field(default="", description="one line: gaps, losses, and whether the account balances")
+    plan: SessionPlan | None = Field(default=None, description="when the server ends it by itself; absent: never")
     accounts: tuple[Account, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
     sources: tuple[Source, ...] = ()
@@ -207,6 +286,11 @@ class SessionRecord(Record):
         return self.model_copy(
             update={"sources": (), "gaps": (), "accounts": (), "timeline": (), "markers": (), "changes": ()}
         )
+
+    @property
+    def ended_as_planned(self) -> bool:
+        """Whether the server stopped it because that was planned: no reason to be told of it as of a fault."""
+        return self.stop_reason in (TIME_OVER, ENOUGH_MESSAGES, FOLLOWED)
 
     @property
     def started_ms(self) -> int:
@@ -306,6 +390,10 @@ class StatusRecord(Record):
     room: RoomRecord | None = None
     required_fields: tuple[str, ...] = Field(default=(), description="own fields that every new session must have")
     session_name: str = Field(default="", description="the pattern of the name that a session without one gets")
+    planned: tuple[PlannedStart, ...] = Field(
+        default=(), description="sessions that will be started, soonest first, briefly"
+    )
+    found: tuple[FoundDevice, ...] = Field(default=(), description="new devices, which nobody listens to yet")
 
 
 class Notice(Record):
@@ -336,6 +424,10 @@ class EventKind(StrEnum):
     TIMELINE = "timeline"
     MARKER = "marker"
     """A marker was written, changed or deleted: of one id the highest version counts."""
+    PLANNED = "planned"
+    """The list of planned starts has changed."""
+    FOUND = "found"
+    """The list of new devices has changed."""
     NOTICE = "notice"
     RECONNECTED = "reconnected"
     """Made by the client library, not sent: the connection was lost and is back; the cursor went on."""
@@ -356,6 +448,8 @@ class Event(Record):
     marker: Marker | None = None
     notice: Notice | None = None
     status: StatusRecord | None = None
+    planned: tuple[PlannedStart, ...] | None = None
+    found: tuple[FoundDevice, ...] | None = None
 
     def to_json(self) -> str:
         """Return the event as it goes over the wire."""

@@ -21,7 +21,7 @@ from blitz.errors import TablesError
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Kept in the file's ``user_version``."""
 
 _BUSY_TIMEOUT_S = 10
@@ -95,13 +95,35 @@ AUDIT = Table(
 )
 """What was done and what was refused."""
 
+PLANNED = Table(
+    "planned_start",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("planned", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Sessions that are to be started: a PlannedStart as JSON. A number is never used again: the audit trail names it."""
+
+IGNORED = Table(
+    "ignored_device",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("device", Text, nullable=False, unique=True),
+)
+"""New devices of which nobody wants to be asked, by what tells them from others."""
+
 
 def _to_2(connection: sqlalchemy.Connection) -> None:
     """Add tokens and the audit trail."""
     _metadata.create_all(connection, [TOKENS, AUDIT])
 
 
-_STEPS: dict[int, Callable[[sqlalchemy.Connection], None]] = {1: _to_2}
+def _to_3(connection: sqlalchemy.Connection) -> None:
+    """Add planned starts, and devices that are ignored."""
+    _metadata.create_all(connection, [PLANNED, IGNORED])
+
+
+_STEPS: dict[int, Callable[[sqlalchemy.Connection], None]] = {1: _to_2, 2: _to_3}
 """What makes the next version of each older one; a step is never changed once it was released."""
 
 

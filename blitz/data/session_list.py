@@ -139,6 +139,13 @@ class SessionList(CacheEngine):
                 states.setdefault(ref_id, CopyState.OLDER if is_whole else CopyState.PART)
         return states
 
+    def copy_bytes(self, session_id: int) -> int:
+        """Return how many bytes the messages of a session take here, as they are stored."""
+        copies = select(SessionCopy.id).where(SessionCopy.session_ref_id == session_id)
+        stored = select(func.sum(func.length(StoredBlock.body))).where(StoredBlock.copy_id.in_(copies))
+        with self._reading() as db:
+            return int(db.scalar(stored) or 0)
+
     def _replace_list(self, listed: list[ListedSession]) -> ListChanges:
         changes: list[tuple[int, Change]] = []
         with self._writing() as db:

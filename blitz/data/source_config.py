@@ -57,6 +57,10 @@ class SerialOptions(_Part):
         return value
 
 
+NAME_PATTERN = r"^[^\s/\\?#%][^/\\?#%\x00-\x1f]{0,59}$"
+"""Of names of sources."""
+
+
 class SourceConfig(_Part):
     """One configured input.
 
@@ -64,7 +68,7 @@ class SourceConfig(_Part):
     with an identity is found under whatever port name it has, ``link`` being the last one.
     """
 
-    name: str = Field(pattern=r"^[^\s/\\?#%][^/\\?#%\x00-\x1f]{0,59}$", description="unique on the server")
+    name: str = Field(pattern=NAME_PATTERN, description="unique on the server")
     link: str = Field(min_length=1)
     serial: SerialOptions = SerialOptions()
     protocol: Literal["auto", "blitz", "stream", "netscanner"] = Field(

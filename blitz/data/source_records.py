@@ -23,6 +23,7 @@ class CommandRequest(BaseModel):
 
     line: str | None = Field(default=None, max_length=4096, description="text, without its ending, or hex digits")
     command: str | None = Field(default=None, max_length=60, description="name of one of the definition's commands")
+    value: float | None = Field(default=None, description="of a command that has a parameter", allow_inf_nan=False)
     is_hex: bool = False
     ending: str = Field(default="\n", max_length=16, description="sent behind the line; with hex digits, nothing is")
     answer: str | None = Field(
@@ -37,6 +38,8 @@ class CommandRequest(BaseModel):
     def _check(self) -> Self:
         if (self.line is None) == (self.command is None):
             raise ValueError("give either a line or the name of a command")
+        if self.value is not None and self.command is None:
+            raise ValueError("a value goes with the name of a command")
         try:
             bytes.fromhex(self.line or "") if self.is_hex else f"{self.line or ''}{self.ending}".encode("latin-1")
         except ValueError:

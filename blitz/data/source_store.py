@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.model_faults import first_fault
-from blitz.data.server_tables import DEFINITIONS, HISTORY, SOURCES
+from blitz.data.server_tables import DEFINITIONS, HISTORY, IGNORED, SOURCES
 from blitz.data.source_changes import changed_source, describe_changes
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_records import DefinitionVersion
@@ -98,6 +98,18 @@ class SourceStore(TableFile):
             if _newest(db, name) is not None:
                 _insert_version(db, name, None, who, "")
             _log(db, name, who, "removed", config)
+
+    def ignored_devices(self) -> frozenset[str]:
+        """Return the devices of which nobody wants to be asked, by what tells them from others."""
+        with self.transaction() as db:
+            return frozenset(db.scalars(select(IGNORED.c.device)))
+
+    def ignore_device(self, device: str, is_ignored: bool = True) -> None:
+        """Ask no more of a new device; or again."""
+        with self.transaction() as db:
+            db.execute(delete(IGNORED).where(IGNORED.c.device == device))
+            if is_ignored:
+                db.execute(insert(IGNORED).values(device=device))
 
     def history(self, name: str) -> list[SourceChange]:
         """Return each change to the sources that had this name, oldest first."""

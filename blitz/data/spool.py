@@ -23,7 +23,7 @@ SEGMENT_BYTES = 8 << 20
 _INDEX_BYTES = 1 << 16
 """Where messages are looked up, a place is remembered at most this often."""
 
-_REMEMBERED = (ChangeKind.CLOSE, ChangeKind.GAP)
+_REMEMBERED = (ChangeKind.CLOSE, ChangeKind.PREPARE, ChangeKind.GAP)
 
 
 class _Segment:
@@ -349,22 +349,23 @@ class Spool:
         with self._lock:
             return dict(self._arrivals.get(session_id, {}))
 
-    def is_closed(self, session_id: int) -> bool:
-        """Whether the session's end is in it."""
-        return bool(self._changes(session_id, ChangeKind.CLOSE))
+    @property
+    def has_turns(self) -> bool:
+        """Whether the end or the beginning of any session is in it."""
+        return bool(self._changes((ChangeKind.CLOSE, ChangeKind.PREPARE)))
 
     def gaps(self, session_id: int, known: Iterable[Gap] = ()) -> tuple[Gap, ...]:
         """Return the gaps of a session that are known, with those that it holds."""
-        held = (Gap.model_validate_json(change.body) for change in self._changes(session_id, ChangeKind.GAP))
+        held = (Gap.model_validate_json(change.body) for change in self._changes((ChangeKind.GAP,), session_id))
         return tuple({(gap.from_ns, gap.source): gap for gap in (*known, *held)}.values())
 
-    def _changes(self, session_id: int, kind: ChangeKind) -> list[Change]:
+    def _changes(self, kinds: Sequence[ChangeKind], session_id: int | None = None) -> list[Change]:
         with self._lock:
             return [
                 change
                 for segment in self._segments
                 for offset, change in segment.changes
-                if offset >= segment.dropped and change.kind is kind and change.session_id == session_id
+                if offset >= segment.dropped and change.kind in kinds and session_id in (None, change.session_id)
             ]
 
     def messages(self, session_id: int, first: int, count: int, store_id: str = "") -> MessageBlock | None:

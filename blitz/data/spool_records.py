@@ -59,7 +59,9 @@ class ChangeKind(StrEnum):
     FIELDS = "fields"
     """Fields of the session's meta hash: an object of texts."""
     CLOSE = "close"
-    """The session's end: ``stopped_ms``, ``stop_reason``."""
+    """The session's end: ``stopped_ms``, ``stop_reason``, ``followed_by``: the session that runs from then on."""
+    PREPARE = "prepare"
+    """The session that follows it takes messages from now on: a SessionRecord."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ class StoreKeys:
         self.server = f"{prefix}server"
         self.session = f"{prefix}session"
         self.session_last = f"{prefix}session_last"
+        self.session_prepared = f"{prefix}session_prepared"
         self.sessions = f"{prefix}sessions"
         self.trash = f"{prefix}trash"
         self.archive = f"{prefix}archive"
@@ -103,6 +104,44 @@ return running
 """KEYS: session. ARGV: prefix, the id expected or '', end in ms, '1' if interrupted, why it was stopped by the server
 itself or ''. Returns the id or false. What frees memory comes first: Redis then lets a script finish even where its
 memory is full."""
+
+PREPARE_SCRIPT: Final = """
+local following = ARGV[1] .. 'session_' .. ARGV[3]
+if redis.call('GET', KEYS[1]) == ARGV[3] or redis.call('EXISTS', following .. '_end') == 1 then return 0 end
+local last = tonumber(redis.call('GET', KEYS[2]) or 0)
+if last >= tonumber(ARGV[3]) and redis.call('EXISTS', following .. '_start') == 0 then return 0 end
+redis.call('SET', KEYS[2], ARGV[3])
+redis.call('SET', following .. '_start', ARGV[4])
+redis.call('HSET', following .. '_meta', 'follows', ARGV[2], unpack(ARGV, 5))
+return 1
+"""
+"""KEYS: session, session_prepared. ARGV: prefix, id of the session before, id of the one that follows, its start in ms,
+its meta fields and values. Prepares a session, which takes messages and is in no list before it runs. One that runs,
+ran, or was deleted since stays as it is: this may come a second time, and late."""
+
+FOLLOW_SCRIPT: Final = """
+local running = redis.call('GET', KEYS[1])
+local base = ARGV[1] .. 'session_'
+local before, following = base .. ARGV[2], base .. ARGV[3]
+local has_begun = running == ARGV[3] or redis.call('EXISTS', following .. '_end') == 1
+if running == ARGV[2] then
+  redis.call('DEL', KEYS[1])
+  redis.call('SET', before .. '_end', ARGV[4])
+  if ARGV[5] ~= '' then redis.call('HSET', before .. '_meta', 'stop_reason', ARGV[5]) end
+  running = false
+end
+if has_begun or redis.call('EXISTS', following .. '_start') == 0 then return 0 end
+redis.call('LPUSH', KEYS[2], ARGV[3])
+if running then
+  redis.call('SET', following .. '_end', ARGV[4])
+  return 0
+end
+redis.call('SET', KEYS[1], ARGV[3])
+return 1
+"""
+"""KEYS: session, sessions. ARGV: prefix, id of the session before, id of the one that follows, end in ms, why or ''.
+Stops the one and lets the other run, in one step; where another program has begun a third, the other is over at once.
+A second time it does nothing. Returns 1 if the other began to run."""
 
 DELETE_SCRIPT: Final = (
     _DROP

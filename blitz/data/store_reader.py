@@ -16,7 +16,7 @@ from redis.client import Pipeline
 from blitz.data.blocks import MessageBlock
 from blitz.data.bulk_reading import ARRIVAL_DTYPE, BulkReader, arrival_columns, joined_bytes
 from blitz.data.markers import present_markers, split_entries
-from blitz.data.records import Account, Gap, SessionRecord, Source
+from blitz.data.records import Account, Gap, SessionPlan, SessionRecord, Source
 from blitz.data.session_words import decode_fields, decode_tags
 from blitz.data.store_faults import translated
 from blitz.data.store_keys import MILLISECOND_NS, RESTORED_FIELD, StoreKeys
@@ -50,6 +50,7 @@ _BRIEF: Final = (
     "tags",
     "fields",
     "revision",
+    "plan",
 )
 """Fields of a session's meta hash that lists of sessions show."""
 
@@ -153,6 +154,7 @@ class StoreReader:
                     tags=decode_tags(meta_texts.get("tags")),
                     fields=decode_fields(meta_texts.get("fields")),
                     revision=int(meta_texts.get("revision", 0)),
+                    plan=SessionPlan.model_validate_json(meta_texts["plan"]) if meta_texts.get("plan") else None,
                     timeline=entries.timeline,
                     markers=present_markers(entries.versions),
                     changes=entries.changes,

@@ -12,10 +12,10 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, Self, TypeVar
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
 from blitz.errors import ConfigError
 
@@ -26,6 +26,16 @@ DEFAULT_PORT = 8999
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 Durability = Literal["always", "everysec", "none"]
+ScanUsb = Literal["known", "ask", "off"]
+_SCAN_WORDS: dict[object, ScanUsb] = {
+    True: "known",
+    "true": "known",
+    "1": "known",
+    False: "off",
+    "false": "off",
+    "0": "off",
+}
+"""What the setting could be before there was a third way."""
 
 
 class SerialPort(NamedTuple):
@@ -87,6 +97,16 @@ def _wrong_port(text: str) -> str:
 
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    def origin(self, name: str) -> str:
+        """Say where a setting stands, such as ``BLITZ_SYNC``; empty where it is the default, or chosen elsewhere."""
+        return self._origins.get(name, "")
+
+    def told_by(self, other: Self) -> Self:
+        """Take over where other settings stand, and return these."""
+        self._origins = dict(other._origins)
+        return self
 
 
 class ServerSettings(_Settings):
@@ -102,7 +122,9 @@ class ServerSettings(_Settings):
     redis_prefix: str = Field("", description="put before every key, so that several benches can share one Redis")
     serial: tuple[SerialPort, ...] = Field((), description="ports to open: PORT[:BAUD][=DEFINITION], or an address")
     sources: tuple[dict[str, Any], ...] = Field((), description="further inputs, tables [[server.sources]]")
-    scan_usb: bool = Field(True, description="also open USB serial ports of known kinds")
+    scan_usb: ScanUsb = Field(
+        "ask", description="new USB devices: known opens those of known makers, ask waits for a word, off ignores them"
+    )
     never_touch: tuple[str, ...] = Field((), description="ports that are never opened")
     simulate: int = Field(0, ge=0, le=64, description="number of simulated boards")
     definitions_dir: Path | None = Field(None, description="folder of your own board definitions, *.toml")
@@ -113,6 +135,9 @@ class ServerSettings(_Settings):
     preview: bool = Field(True, description="start and poll boards while nothing is recorded, to show their values")
     token: str | None = Field(None, min_length=16, repr=False, description="one more token, with the role admin")
     allowed_hosts: tuple[str, ...] = Field((), description="further names of this server")
+    announce: bool = Field(True, description="announce a server beyond loopback on the network (multicast DNS)")
+    announce_name: str = Field("", max_length=60, description="under which name; absent: this machine's")
+    announce_on: tuple[str, ...] = Field((), description="addresses of the interfaces; absent: where it listens")
     tls_certificate: Path | None = Field(None, description="your own certificate, PEM; else one is made when needed")
     tls_key: Path | None = Field(None, description="the private key of your certificate, PEM")
     insecure: bool = Field(False, description="no TLS beyond loopback: tokens and messages can be read on the network")
@@ -143,6 +168,11 @@ class ServerSettings(_Settings):
     request_timeout_s: float = Field(30.0, gt=0, description="time in which a request must arrive")
     viewer_timeout_s: float = Field(600.0, gt=0, description="a viewer that has taken nothing for so long is dropped")
     hooks: tuple[dict[str, Any], ...] = Field((), description="whom to tell what, tables [[server.hooks]]")
+    exit_when_idle_s: float | None = Field(
+        None,
+        gt=0,
+        description="end by itself when nobody has looked and nothing was recorded for so long; absent: never",
+    )
     log_file: Path | None = Field(None, description="log file; absent: blitz.log in the data folder")
     log_file_mb: int = Field(10, ge=1, description="size at which the log file is rotated")
     log_files: int = Field(5, ge=1, description="how many older log files are kept")
@@ -153,7 +183,13 @@ class ServerSettings(_Settings):
     def _parse_serial(cls, value: Any) -> Any:
         return tuple(SerialPort.parse(part) if isinstance(part, str) else part for part in _listed(value))
 
-    @field_validator("never_touch", "allowed_hosts", "required_fields", mode="before")
+    @field_validator("scan_usb", mode="before")
+    @classmethod
+    def _parse_scan(cls, value: Any) -> Any:
+        word = value.strip().lower() if isinstance(value, str) else value
+        return _SCAN_WORDS.get(word, word) if isinstance(word, str | bool) else word
+
+    @field_validator("never_touch", "allowed_hosts", "announce_on", "required_fields", mode="before")
     @classmethod
     def _parse_list(cls, value: Any) -> Any:
         return tuple(_listed(value))
@@ -191,6 +227,8 @@ class ClientSettings(_Settings):
     )
     export_format: Literal["csv", "parquet", "feather", "hdf5", "xlsx"] = Field("csv", description="of such files")
     export_preset: Literal["analysis", "spreadsheet"] = Field("analysis", description="of such files")
+    console_messages: int = Field(50_000, ge=1000, le=1_000_000, description="raw messages that the console keeps")
+    keep_awake: bool = Field(True, description="this computer does not go to sleep while a server on it records")
 
 
 _S = TypeVar("_S", bound=_Settings)
@@ -216,18 +254,21 @@ def load(kind: type[_S], arguments: dict[str, Any] | None = None, config_file: P
         if os.environ.get(f"BLITZ_{name.upper()}")
     }
     merged = from_file | from_environment | given
+
+    def origin_of(name: str) -> str:
+        if name in given:
+            return f"--{name.replace('_', '-')}"
+        return f"BLITZ_{name.upper()}" if name in from_environment else f"'{name}' in [{table}] of {path}"
+
     try:
-        return kind.model_validate(merged)
+        settings = kind.model_validate(merged)
+        settings._origins = {name: origin_of(name) for name in merged}
+        return settings
     except ValidationError as error:
         sentences = []
         for problem in error.errors():
             name = str(problem["loc"][0])
-            if name in given:
-                origin = f"--{name.replace('_', '-')}"
-            elif name in from_environment:
-                origin = f"BLITZ_{name.upper()}"
-            else:
-                origin = f"'{name}' in [{table}] of {path}"
+            origin = origin_of(name)
             if problem["type"] == "extra_forbidden":
                 allowed = ", ".join(sorted(kind.model_fields))
                 sentences.append(f"{origin} is not a setting. Allowed are: {allowed}.")

@@ -14,7 +14,8 @@
     │   ├── SessionRunning (RuntimeError)     a session runs already, or a running one was to be deleted
     │   ├── NoSession (RuntimeError)          no session runs
     │   ├── SessionNotFound (LookupError)     there is no session with that id
-    │   └── FieldsMissing (ValueError)        a field that every session must have was left empty
+    │   ├── FieldsMissing (ValueError)        a field that every session must have was left empty
+    │   └── PlanNotFound (LookupError)        no start of a session is planned under that number
     ├── SourceError
     │   ├── UnknownSource (LookupError)       no source of that name is configured
     │   └── SourceExists (RuntimeError)       there is a source of that name already
@@ -134,6 +135,12 @@ class FieldsMissing(SessionError, ValueError):  # noqa: N818
     """A field that every session must have on that server was left empty."""
 
     code = "fields_missing"
+
+
+class PlanNotFound(SessionError, LookupError):  # noqa: N818
+    """No start of a session is planned under that number."""
+
+    code = "plan_not_found"
 
 
 class SourceError(BlitzError):

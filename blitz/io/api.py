@@ -15,7 +15,7 @@ from fastapi import APIRouter, FastAPI, Header, Path, Query, Request, Response, 
 from fastapi.exceptions import RequestValidationError, ValidationException, WebSocketRequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 import blitz
@@ -38,6 +38,7 @@ from blitz.errors import (
     LinkError,
     MarkerNotFound,
     NoSession,
+    PlanNotFound,
     SeriesError,
     ServerBusy,
     SessionNotFound,
@@ -57,11 +58,14 @@ from blitz.io.acquisition import Acquisition
 from blitz.io.archive_api import archive_calls
 from blitz.io.archiver import Archiver
 from blitz.io.askers import NoteSubject, TokenName
+from blitz.io.examine_api import examine_calls
+from blitz.io.found_api import found_calls
 from blitz.io.guard import problem
 from blitz.io.lanes import RETRY_AFTER_S, Answers, Lanes
 from blitz.io.link import check_link
 from blitz.io.live import as_json_lines
-from blitz.io.notes_api import Fields, Search, Tags, find_sessions, notes_calls
+from blitz.io.notes_api import Search, find_sessions, notes_calls
+from blitz.io.plan_api import SessionWishes, plan_calls
 from blitz.io.readings_api import readings_calls
 from blitz.io.session_keeper import SessionKeeper
 from blitz.io.source_api import Owner, device_calls, source_calls
@@ -96,25 +100,15 @@ _STATUS: dict[type[BlitzError], int] = {
     StoreFull: 507,
     FieldsMissing: 422,
     MarkerNotFound: 404,
+    PlanNotFound: 404,
     EditConflict: 409,
     SeriesError: 422,
 }
 
 
-class _Request(BaseModel):
-    """A mistyped field is an error, not ignored."""
+class StartRequest(SessionWishes):
+    """What a new session is called, by whom it is started, and when the server ends it by itself."""
 
-    model_config = ConfigDict(extra="forbid")
-
-
-class StartRequest(_Request):
-    """What a new session is called, and by whom it is started."""
-
-    name: str = Field("", max_length=200)
-    notes: str = Field("", max_length=100_000)
-    owner: str = Field("", max_length=200)
-    tags: Tags = []
-    fields: Fields = {}
     join: bool = Field(False, description="a session that runs already is no error but the answer")
 
 
@@ -151,10 +145,14 @@ def create_app(
     )
     app.include_router(_system_calls(acquisition, lanes), prefix="/api/v1")
     app.include_router(device_calls(acquisition.devices, lanes), prefix="/api/v1")
+    app.include_router(found_calls(acquisition.devices, lanes), prefix="/api/v1")
     check = access.check_link if access else check_link
     app.include_router(source_calls(acquisition.devices, lanes, check), prefix="/api/v1")
+    examining = examine_calls(acquisition.devices, lanes, check, lambda: acquisition.housekeeping.is_stopping)
+    app.include_router(examining, prefix="/api/v1")
     app.include_router(_session_calls(acquisition, store, keeper, lanes), prefix="/api/v1")
     app.include_router(notes_calls(acquisition, store), prefix="/api/v1")
+    app.include_router(plan_calls(acquisition.planner), prefix="/api/v1")
     app.include_router(store_calls(keeper), prefix="/api/v1")
     app.include_router(archive_calls(archiver), prefix="/api/v1")
     app.include_router(_message_calls(acquisition, store, lanes.answers), prefix="/api/v1")
@@ -198,7 +196,12 @@ def _session_calls(acquisition: Acquisition, store: DatabaseServer, keeper: Sess
         """Start recording; 409 with the running session if one runs already, or 200 with it if `join` is set."""
         try:
             record = acquisition.start_session(
-                request.name, request.notes, token or request.owner, tags=request.tags, fields=request.fields
+                request.name,
+                request.notes,
+                token or request.owner,
+                tags=request.tags,
+                fields=request.fields,
+                run=request.run,
             )
             note_subject(record.id)
             return StartAnswer(session=record, created=True)

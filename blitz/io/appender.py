@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from blitz.data.blocks import PREVIEW_ID, Read
 from blitz.data.records import Gap, SessionRecord, Source, TimelineEntry
@@ -79,6 +80,7 @@ class _GapItem:
 class _CloseItem:
     session_id: int
     reason: str
+    followed_by: int | None = None
     closed: "Future[SessionRecord]" = field(default_factory=Future)
 
 
@@ -95,7 +97,12 @@ class _EntryItem:
     entry: TimelineEntry
 
 
-_Item = _ReadItem | _GapItem | _EntryItem | _CloseItem
+@dataclass
+class _ShowItem:
+    session_id: int
+
+
+_Item = _ReadItem | _GapItem | _EntryItem | _CloseItem | _ShowItem
 
 
 class Appender:
@@ -120,13 +127,15 @@ class Appender:
         self._taken: list[_Item] = []
         self._has_ended = False
         self._waiting_bytes = 0
+        self._unseen: dict[int, list[Callable[[], None]]] = {}
+        """Of each session that follows, while viewers look at one before: what they are shown of it in its time."""
         self._changed = threading.Condition()
         self._is_urgent = threading.Event()
         self._is_stopping = False
         self._known_sources: dict[int, set[int]] = {PREVIEW_ID: set()}
         self._last_ns: dict[int, int] = {}
         self._preview_seq = 0
-        self._gap_seqs: dict[tuple[int, int], int] = {}
+        self._gap_seqs: dict[tuple[int, int, int], int] = {}
         self._interval_s = 0.0
         self._thread = threading.Thread(target=self._run, name="appender", daemon=True)
 
@@ -152,19 +161,37 @@ class Appender:
 
         :param last_ns: when its last message came, if it has any.
         """
+        self._unseen.clear()
         self._known_sources[session.id] = {source.index for source in session.sources}
         self._last_ns[session.id] = last_ns
         self._intake.open_session(session.id, session.message_count)
         self._last_ns.pop(PREVIEW_ID, None)  # the clock has been anchored anew, and may have been set back
 
+    def prepare_session(self, before_id: int, session: SessionRecord) -> None:
+        """Prepare for the session that follows the running one; called before anything is put for it.
+
+        What comes for it is made safe as ever, and shown when :meth:`show` is called.
+
+        :raises SpoolError: if neither store nor spool takes that it begins; the running session goes on.
+        """
+        self._intake.prepare(before_id, session)
+        self._known_sources[session.id] = {source.index for source in session.sources}
+        self._last_ns[session.id] = 0
+        with self._changed:
+            self._unseen[session.id] = []
+
+    def show(self, session_id: int) -> None:
+        """Viewers look at the session that follows: show them what is safe of it, and what comes."""
+        self._put_item(_ShowItem(session_id))
+
     def put(self, session_id: int, read: Read) -> bool:
         """Queue one read; False if the queue stayed full for a second and the messages were dropped."""
-        weight = len(read.messages) * (len(read.messages[0]) + 64)
+        weight = _weight(read)
         with self._changed:
             if self._has_ended:
                 return False
-            if self._waiting_bytes > WAITING_LIMIT_BYTES and not self._changed.wait_for(
-                lambda: self._waiting_bytes <= WAITING_LIMIT_BYTES or self._is_stopping, PUT_WAIT_S
+            if self._is_full() and not self._changed.wait_for(
+                lambda: not self._is_full() or self._is_stopping, PUT_WAIT_S
             ):
                 return False
             self._items.append(_ReadItem(session_id, read, time.monotonic()))
@@ -175,6 +202,9 @@ class Appender:
             self._changed.notify_all()
         return True
 
+    def _is_full(self) -> bool:
+        return self._waiting_bytes > WAITING_LIMIT_BYTES
+
     def put_gap(self, session_id: int, gap: Gap) -> None:
         """Queue a gap; its ``seq`` is set when its turn comes."""
         self._put_item(_GapItem(session_id, gap))
@@ -183,12 +213,15 @@ class Appender:
         """Queue an entry of the session's time line; its ``seq`` is set when its turn comes."""
         self._put_item(_EntryItem(session_id, entry))
 
-    def close_session(self, session_id: int, reason: str = "") -> "Future[SessionRecord]":
+    def close_session(
+        self, session_id: int, reason: str = "", followed_by: int | None = None
+    ) -> "Future[SessionRecord]":
         """Stop the session behind all that is queued; the future gives its final record.
 
         :param reason: why the server stops it by itself, as a sentence.
+        :param followed_by: the session that was prepared, and runs from then on.
         """
-        item = _CloseItem(session_id, reason)
+        item = _CloseItem(session_id, reason, followed_by)
         self._put_item(item)
         if self._has_ended:
             self._refuse_the_rest()
@@ -253,6 +286,8 @@ class Appender:
             time.sleep(self._interval_s)
 
     def _work(self, items: list[_Item]) -> None:
+        if unseen := set(self._unseen):  # links change over one by one: each append is for one session
+            items = sorted(items, key=lambda item: item.session_id if item.session_id in unseen else 0)
         reads: list[Read] = []
         count, put_s = 0, 0.0
         session_id = PREVIEW_ID
@@ -270,8 +305,10 @@ class Appender:
                 self._record_gap(item)
             elif isinstance(item, _EntryItem):
                 self._record_entry(item)
-            else:
+            elif isinstance(item, _CloseItem):
                 self._close(item)
+            else:
+                self._show_all(item.session_id)
         if reads:
             self._append(session_id, reads, count, put_s)
 
@@ -288,7 +325,19 @@ class Appender:
         with self._changed:
             self.waiting_messages -= count
         if first_seq is not None:
-            self._publisher.publish(session_id, first_seq, reads, count)
+            self._tell(session_id, partial(self._publisher.publish, session_id, first_seq, reads, count))
+
+    def _tell(self, session_id: int, tell: Callable[[], None]) -> None:
+        """Show what is safe, or keep it until viewers look at its session."""
+        unseen = self._unseen.get(session_id)
+        if unseen is None:
+            tell()
+        else:
+            unseen.append(tell)
+
+    def _show_all(self, session_id: int) -> None:
+        for tell in self._unseen.pop(session_id, []):
+            tell()
 
     def _in_order(self, session_id: int, reads: list[Read]) -> list[Read]:
         """Two links stamp on their own and queue in another order: arrivals must not fall within a session."""
@@ -305,7 +354,7 @@ class Appender:
         if session_id != PREVIEW_ID:
             self._put(Change(session_id, ChangeKind.SOURCE, source.model_dump_json()))
         self._known_sources[session_id].add(source.index)
-        self._publisher.add_source(session_id, source)
+        self._tell(session_id, partial(self._publisher.add_source, session_id, source))
 
     def _make_safe(self, session_id: int, reads: list[Read]) -> int | None:
         """Append, however long it takes; None if the session is not running any more."""
@@ -357,21 +406,23 @@ class Appender:
         if item.gap.source not in self._known_sources.setdefault(item.session_id, set()):
             self._announce(item.session_id, self._find_source(item.gap.source))  # it begins with being away
         # A gap that is told of again, with more of it known, stays where it was.
-        key = (item.gap.source, item.gap.from_ns)
+        key = (item.session_id, item.gap.source, item.gap.from_ns)
         seq = self._gap_seqs.setdefault(key, self._intake.next_seq(item.session_id) or 0)
         gap = item.gap.model_copy(update={"seq": seq})
         self._put(Change(item.session_id, ChangeKind.GAP, gap.model_dump_json()))
-        self._publisher.gap_recorded(item.session_id, gap)
+        self._tell(item.session_id, partial(self._publisher.gap_recorded, item.session_id, gap))
 
     def _record_entry(self, item: _EntryItem) -> None:
         seq = self._intake.next_seq(item.session_id)
         entry = item.entry if seq is None else item.entry.model_copy(update={"seq": seq})
         self._put(Change(item.session_id, ChangeKind.ENTRY, entry.model_dump_json(exclude_defaults=True)))
-        self._publisher.entry_recorded(item.session_id, entry)
+        self._tell(item.session_id, partial(self._publisher.entry_recorded, item.session_id, entry))
 
     def _close(self, item: _CloseItem) -> None:
         session_id = item.session_id
-        end = {"stopped_ms": time.time_ns() // MILLISECOND_NS, "stop_reason": item.reason}
+        end: dict[str, Any] = {"stopped_ms": time.time_ns() // MILLISECOND_NS, "stop_reason": item.reason}
+        if item.followed_by is not None:
+            end["followed_by"] = item.followed_by
         try:
             self._put(Change(session_id, ChangeKind.CLOSE, json.dumps(end)))
         except SpoolError as error:
@@ -380,5 +431,11 @@ class Appender:
         message_count = self._intake.next_seq(session_id) or 0
         self._known_sources.pop(session_id, None)
         self._last_ns.pop(session_id, None)
-        self._gap_seqs.clear()
+        self._gap_seqs = {key: seq for key, seq in self._gap_seqs.items() if key[0] != session_id}
+        if item.followed_by is not None:
+            self._intake.follow()
         self._publisher.session_closed(session_id, message_count, item.closed)
+
+
+def _weight(read: Read) -> int:
+    return len(read.messages) * (len(read.messages[0]) + 64)

@@ -26,6 +26,7 @@ from blitz.io.blocking_archive_calls import BlockingArchiveCalls
 from blitz.io.blocking_calls import BlockingDeviceCalls
 from blitz.io.blocking_hook_calls import BlockingHookCalls
 from blitz.io.blocking_notes_calls import BlockingNotesCalls
+from blitz.io.blocking_plan_calls import BlockingPlanCalls
 from blitz.io.blocking_readings_calls import BlockingReadingsCalls
 from blitz.io.blocking_retention_calls import BlockingRetentionCalls
 from blitz.io.blocking_trash_calls import BlockingTrashCalls
@@ -45,6 +46,7 @@ _WAKE_S = 0.5 if sys.platform == "win32" else None
 
 
 class Client(
+    BlockingPlanCalls,
     BlockingDeviceCalls,
     BlockingTrashCalls,
     BlockingRetentionCalls,
@@ -155,9 +157,15 @@ class Client(
         *,
         tags: Sequence[str] = (),
         fields: Mapping[str, str] | None = None,
+        duration_s: float | None = None,
+        message_count: int | None = None,
+        repeat_every_s: float | None = None,
     ) -> SessionRecord:
         """Start a session; with `join`, return the one that runs already."""
-        return self._call(partial(self._client.start, name, notes, owner, join, tags=tags, fields=fields))
+        start = partial(self._client.start, name, notes, owner, join, tags=tags, fields=fields)
+        return self._call(
+            partial(start, duration_s=duration_s, message_count=message_count, repeat_every_s=repeat_every_s)
+        )
 
     def stop(self, session_id: int | None = None) -> SessionRecord:
         """Stop the running session, or the one named if it is the one that runs, and return it."""

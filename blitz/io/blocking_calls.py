@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from blitz.data.board_definition import BoardDefinition
-from blitz.data.records import BadFrameRecord, BoardRecord
+from blitz.data.format_proposal import FormatProposal
+from blitz.data.records import BadFrameRecord, BoardRecord, FoundDevice
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_records import DefinitionVersion
 from blitz.io.device_calls import DeviceCalls
@@ -43,13 +44,14 @@ class BlockingDeviceCalls:
         line: str | None = None,
         *,
         command: str | None = None,
+        value: float | None = None,
         is_hex: bool = False,
         ending: str = "\n",
         answer: str | None = None,
         timeout_s: float = 2.0,
     ) -> str | None:
         """Send a line, or a named command, to a board and return the board's answer, where one is waited for."""
-        send = partial(self._calls.command, board, line, command=command, is_hex=is_hex)
+        send = partial(self._calls.command, board, line, command=command, value=value, is_hex=is_hex)
         return self._call(partial(send, ending=ending, answer=answer, timeout_s=timeout_s))
 
     def release(self, board: str, for_s: float = 300.0) -> BoardRecord:
@@ -68,9 +70,31 @@ class BlockingDeviceCalls:
         """Return the last frames of a board that meant nothing, oldest first, at most 100."""
         return self._call(partial(self._calls.bad_frames, board))
 
+    def found(self, ignored: bool = False) -> list[FoundDevice]:
+        """Return the USB serial devices that nobody listens to."""
+        return self._call(partial(self._calls.found, ignored))
+
+    def listen(self, port: str, name: str | None = None, baud: int | None = None) -> SourceConfig:
+        """Make a source of a new device; its port is opened, which resets most boards."""
+        return self._call(partial(self._calls.listen, port, name, baud))
+
+    def ignore(self, port: str) -> None:
+        """Let nobody be asked about a new device any more; it can be listened to all the same."""
+        self._call(partial(self._calls.ignore, port))
+
     def sources(self) -> list[SourceConfig]:
         """Return the sources that are configured on the server, in the order in which they were added."""
         return self._call(self._calls.sources)
+
+    def examine(
+        self, link: str, baud: int | None = None, seconds: float = 3.0, *, keep_s: float = 0.0
+    ) -> FormatProposal:
+        """Let the server listen to a device that is no source yet, and propose how it is to be read."""
+        return self._call(partial(self._calls.examine, link, baud, seconds, keep_s=keep_s))
+
+    def end_examining(self, link: str) -> None:
+        """Let the server close a port that was kept open."""
+        self._call(partial(self._calls.end_examining, link))
 
     def add_source(self, config: SourceConfig) -> SourceConfig:
         """Configure a source, which the server keeps over restarts."""

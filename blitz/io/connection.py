@@ -25,6 +25,7 @@ from blitz.io.live_mailbox import LiveMailbox
 from blitz.io.live_reader import LiveOptions, LiveReader
 from blitz.io.live_stream import Decoding, LiveStream, Translation, Untranslated
 from blitz.io.notes_calls import NotesCalls
+from blitz.io.plan_calls import PlanCalls
 from blitz.io.readings_calls import ReadingsCalls
 from blitz.io.retention_calls import RetentionCalls
 from blitz.io.session_calls import SessionCalls
@@ -40,7 +41,15 @@ _BUSY_WAIT_S = 2.0
 
 
 class AsyncClient(
-    SessionCalls, DeviceCalls, TrashCalls, RetentionCalls, ArchiveCalls, HookCalls, NotesCalls, ReadingsCalls
+    SessionCalls,
+    PlanCalls,
+    DeviceCalls,
+    TrashCalls,
+    RetentionCalls,
+    ArchiveCalls,
+    HookCalls,
+    NotesCalls,
+    ReadingsCalls,
 ):
     """A connection to one Blitz server.
 
@@ -90,6 +99,13 @@ class AsyncClient(
         self._max_wait_s = float(max_wait_retry)
         self._streams: weakref.WeakSet[LiveStream[Any]] = weakref.WeakSet()
         self._live_tasks: set[asyncio.Task[None]] = set()
+        self.next_try_s: float | None = None
+        """While a live connection is lost: when it is tried again, by ``time.monotonic``; None: just now."""
+
+    def try_now(self) -> None:
+        """Try live connections that were lost again at once, instead of waiting."""
+        for stream in list(self._streams):
+            stream.try_now()
 
     async def connect(self, timeout: float | None = None) -> list[StatusRecord]:
         """Ask the server for its status, to see that it is there; calls connect by themselves, too.
@@ -179,6 +195,7 @@ class AsyncClient(
             max_wait_s=self._max_wait_s,
             reconnect=reconnect,
             is_known=self._is_known,
+            tell_wait=self._note_next_try,
         )
         mailbox = LiveMailbox(latest=latest)
         cursor = LiveCursor(session, first)
@@ -225,6 +242,9 @@ class AsyncClient(
         async with ReadAhead(fetch, session.message_count) as read_ahead:
             await download(session, read_ahead.fetch, cache, progress, watch=watch, run=run_in_thread)
         return session
+
+    def _note_next_try(self, at_s: float | None) -> None:
+        self.next_try_s = at_s
 
     async def _newer_sessions(self, session_id: int) -> list[SessionRecord]:
         return sorted((s for s in await self.sessions() if s.id > session_id), key=lambda s: s.id)

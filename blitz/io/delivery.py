@@ -66,8 +66,8 @@ class Delivery:
     """
 
     def __init__(self, sink: Sink, ledger: Ledger) -> None:
-        self.wanted = PREVIEW_ID
-        """The session to deliver to, as other threads want it."""
+        self._order: tuple[int, int | None] = (PREVIEW_ID, None)
+        """The session that is wanted, and the one that follows the active one without a break; changed together."""
         self.active: int | None = None
         """The session that is delivered to. Changed by the link's thread only."""
         self.source: int | None = None
@@ -86,12 +86,39 @@ class Delivery:
         self._last_gap: tuple[int, int, str] | None = None
         self._gap_count = 0
         self._dropping_since_ns: int | None = None
+        self._is_settled = True
+        """Whether nothing was delivered since the ledger was settled."""
         self._changed = threading.Condition()
+
+    @property
+    def wanted(self) -> int:
+        """The session to deliver to, as other threads want it."""
+        return self._order[0]
+
+    @wanted.setter
+    def wanted(self, session_id: int) -> None:
+        with self._changed:
+            self._order = (session_id, self._order[1])
 
     @property
     def is_current(self) -> bool:
         """Whether what is active is what is wanted."""
-        return self.wanted == self.active
+        wanted, following = self._order
+        return following is None and wanted == self.active
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether another session follows the active one without a break: the device is not told anything."""
+        return self._order[1] is not None
+
+    def follow_on(self, before_id: int, session_id: int) -> None:
+        """From the next message on, deliver to the session that follows the one before; for any thread.
+
+        A device that delivers to another one changes over as usual.
+        """
+        with self._changed:
+            delivers = before_id in (self.active, self._order[1])
+            self._order = (session_id, session_id if delivers else None)
 
     @property
     def is_recording(self) -> bool:
@@ -131,6 +158,9 @@ class Delivery:
     def settle(self, tally: Tally) -> None:
         """Every byte so far has its place."""
         self.tally = tally
+        self._is_settled = True
+        if self.is_followed:
+            self.activate()
 
     def become(self, source: int) -> None:
         """The device is known, or is known better, as that row of source tables."""
@@ -148,8 +178,12 @@ class Delivery:
         """
         self.release()
         with self._changed:
-            self.active = self.wanted
+            wanted, following = self._order
+            self._order = (wanted, None)
+            self.active = wanted if following is None else following
             self._changed.notify_all()
+        if following is not None:
+            self._last_gap = None
         self._begun = self.tally
         self._gap_count = 0
         self._since_ns = self._sink.now_ns()
@@ -167,6 +201,9 @@ class Delivery:
 
     def deliver(self, messages: Sequence[bytes], arrived_ns: int) -> bool:
         """Hand messages on; False if they had to be dropped."""
+        if self.is_followed and self._is_settled:
+            self.activate()
+        self._is_settled = False
         arrived_ns = max(arrived_ns, self._since_ns)  # it may have been heard before the device was known
         before_ns, self.last_arrival_ns = self.last_arrival_ns, arrived_ns
         if self.active is None or self.source is None:

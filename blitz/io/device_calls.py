@@ -5,14 +5,16 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from blitz.data.board_definition import BoardDefinition
+from blitz.data.format_proposal import FormatProposal
 from blitz.data.model_faults import first_fault
-from blitz.data.records import BadFrameRecord, BoardRecord
+from blitz.data.records import BadFrameRecord, BoardRecord, FoundDevice
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_records import CommandAnswer, CommandRequest, DefinitionVersion
 from blitz.errors import ConfigError
 from blitz.io.calls import NOTHING, Calls, quoted
 
 _LONGEST_WAIT_S = 60.0
+_MOST_RATES = 10
 
 _BAD_FRAMES = TypeAdapter(list[BadFrameRecord])
 _BOARD = TypeAdapter(BoardRecord)
@@ -22,6 +24,8 @@ _DEFINITION = TypeAdapter(BoardDefinition)
 _DEFINITIONS = TypeAdapter(list[BoardDefinition])
 _SOURCE = TypeAdapter(SourceConfig)
 _SOURCES = TypeAdapter(list[SourceConfig])
+_FOUND = TypeAdapter(list[FoundDevice])
+_PROPOSAL = TypeAdapter(FormatProposal)
 _VERSIONS = TypeAdapter(list[DefinitionVersion])
 
 
@@ -42,6 +46,7 @@ class DeviceCalls(Calls):
         line: str | None = None,
         *,
         command: str | None = None,
+        value: float | None = None,
         is_hex: bool = False,
         ending: str = "\n",
         answer: str | None = None,
@@ -53,6 +58,7 @@ class DeviceCalls(Calls):
         :param line: text, or hex digits if `is_hex`. A board of the Blitz protocol gets it with its own ending, and its
             answer is always awaited.
         :param command: the name of one of the commands of the board's definition, instead of a line.
+        :param value: of a command that has a parameter, such as a motor's set point.
         :param ending: sent behind a line of text.
         :param answer: regular expression: wait for the first line that it matches. Without one, nothing is waited for,
             and the answer is None.
@@ -64,7 +70,13 @@ class DeviceCalls(Calls):
         """
         try:
             request = CommandRequest(
-                line=line, command=command, is_hex=is_hex, ending=ending, answer=answer, timeout_s=timeout_s
+                line=line,
+                command=command,
+                value=value,
+                is_hex=is_hex,
+                ending=ending,
+                answer=answer,
+                timeout_s=timeout_s,
             )
         except ValidationError as error:
             raise ConfigError(f"Cannot send this to {board}: {first_fault(error)}.") from error
@@ -104,9 +116,52 @@ class DeviceCalls(Calls):
         """
         return await self._ask(_BAD_FRAMES, "GET", f"{_board(board)}/bad-frames")
 
+    async def found(self, ignored: bool = False) -> list[FoundDevice]:
+        """Return the USB serial devices that nobody listens to.
+
+        :param ignored: those that are ignored, too.
+        """
+        return await self._ask(_FOUND, "GET", "/found?ignored=true" if ignored else "/found")
+
+    async def listen(self, port: str, name: str | None = None, baud: int | None = None) -> SourceConfig:
+        """Make a source of a new device; its port is opened, which resets most boards.
+
+        :param name: as its port is called, where none is given.
+        :raises SourceExists: if it is a source already, or there is one of that name.
+        """
+        wishes = {"port": port, "name": name, "baud": baud}
+        body = {key: wish for key, wish in wishes.items() if wish is not None}
+        return await self._ask(_SOURCE, "POST", "/found/listen", body, self._slow_s())
+
+    async def ignore(self, port: str) -> None:
+        """Let nobody be asked about a new device any more; it can be listened to all the same."""
+        await self._ask(NOTHING, "POST", "/found/ignore", {"port": port}, self._slow_s())
+
     async def sources(self) -> list[SourceConfig]:
         """Return the sources that are configured on the server, in the order in which they were added."""
         return await self._ask(_SOURCES, "GET", "/sources")
+
+    async def examine(
+        self, link: str, baud: int | None = None, seconds: float = 3.0, *, keep_s: float = 0.0
+    ) -> FormatProposal:
+        """Let the server listen to a device that is no source yet, and propose how it is to be read.
+
+        It opens the port, which resets some devices; it records and configures nothing. A silent device is asked for
+        its id, as boards of the Blitz protocol understand it.
+
+        :param baud: the rate to listen at; None tries the likely ones, which takes up to half a minute.
+        :param seconds: at most, at each rate.
+        :param keep_s: the port stays open for so long: the next call with the rate that was found resets nothing, and
+            tells all that came since.
+        :raises SourceExists: if it is a source's.
+        """
+        body = {"link": link, "seconds": seconds, "keep_s": keep_s} | ({"baud": baud} if baud else {})
+        timeout_s = self._slow_s() + _MOST_RATES * seconds
+        return await self._ask(_PROPOSAL, "POST", "/sources/examine", body, timeout_s)
+
+    async def end_examining(self, link: str) -> None:
+        """Let the server close a port that :meth:`examine` has kept open, before it becomes a source."""
+        await self._ask(NOTHING, "POST", "/sources/examine/end", {"link": link}, self._slow_s())
 
     async def add_source(self, config: SourceConfig) -> SourceConfig:
         """Configure a source, which the server keeps over restarts.

@@ -204,6 +204,11 @@ class DeviceLink:
         self.delivery.wanted = session_id
         self._wake()
 
+    def follow_on(self, before_id: int, session_id: int) -> None:
+        """Deliver to the session that follows another one without a break: the device goes on as it does."""
+        self.delivery.follow_on(before_id, session_id)
+        self._wake()
+
     @property
     def is_stopping(self) -> bool:
         """Whether the thread was told to end."""
@@ -490,6 +495,8 @@ class DeviceLink:
         self._device.begin(talk)
         while not self.is_leaving:
             self._changes.make()
+            if self.delivery.is_followed:
+                self.delivery.activate()
             if not self.delivery.is_current:
                 self._device.settle(talk)
                 self.delivery.activate()

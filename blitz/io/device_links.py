@@ -8,10 +8,10 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from blitz.config import SerialPort
+from blitz.config import ScanUsb, SerialPort
 from blitz.data.blocks import PREVIEW_ID
 from blitz.data.board_definition import BoardDefinition, Format
-from blitz.data.records import Source, TimelineKind
+from blitz.data.records import FoundDevice, Source, TimelineKind
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_store import SourceStore
 from blitz.errors import BlitzError
@@ -24,6 +24,7 @@ from blitz.io.device_link import DeviceLink, LinkOptions
 from blitz.io.doctor import guess_definition
 from blitz.io.link_watch import Fault, LinkWatch
 from blitz.io.netscanner import NetScanner
+from blitz.io.new_devices import new_device
 from blitz.io.places import Places
 from blitz.io.source_naming import free_name, named_source, overridden
 from blitz.io.source_rows import SourceRows
@@ -43,7 +44,7 @@ class DeviceOptions:
     sources: Sequence[SourceConfig] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     """Source names for ports, where the port's own name would say less."""
-    scan_usb: bool = True
+    scan_usb: ScanUsb = "known"
     never_touch: Sequence[str] = ()
     poll_interval_s: float = 0.1
     preview: bool = True
@@ -62,6 +63,7 @@ class DeviceLinks:
     :param store: what is kept over restarts.
     :param sink: where links deliver.
     :param record: puts what happens on the session's time line.
+    :param tell_found: told the new devices that nobody listens to, when these are others.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class DeviceLinks:
         options: DeviceOptions,
         sink: Sink,
         record: Record,
+        tell_found: Callable[[tuple[FoundDevice, ...]], None] = lambda found: None,
     ) -> None:
         self._definitions = definitions
         self._store = store
@@ -87,6 +90,10 @@ class DeviceLinks:
         self._session_id = PREVIEW_ID
         self._rows = SourceRows()
         self._guesses: dict[str, BoardDefinition] = {}
+        self._new: tuple[FoundDevice, ...] = ()
+        """USB devices that no source is for."""
+        self._ignored = store.ignored_devices()
+        self._tell_found = tell_found
         self._dismissed: set[str] = set()
         """Ports whose source was deleted: left alone until they are plugged in anew."""
         self._places = Places(self._configs, options.never_touch, options.find_ports)
@@ -129,26 +136,51 @@ class DeviceLinks:
             for link in self._links.values():
                 link.deliver_to(session_id)
 
+    def follow_on(self, before_id: int, session_id: int) -> None:
+        """Let devices that deliver to a session deliver to the one that follows it, without a break."""
+        with self._lock:
+            self._session_id = session_id
+            for link in self._links.values():
+                link.follow_on(before_id, session_id)
+
     def links(self) -> list[DeviceLink]:
         """Return the links of all sources."""
         with self._lock:
             return list(self._links.values())
 
     def find_new(self) -> None:
-        """Open USB ports of known kinds that no source is for."""
-        if not self._options.scan_usb or not self._change.acquire(blocking=False):
+        """Look for USB ports that no source is for: open those of known kinds, or tell of them."""
+        scan = self._options.scan_usb
+        if scan == "off" or not self._change.acquire(blocking=False):
             return  # somebody changes sources: the next look is a second away
         try:
             ports = self._places.ports()
             self._dismissed &= {port.port for port in ports}
             with self._lock:
                 fresh = set(self._places.match().fresh) - self._dismissed
-                for port in ports:
-                    if port.port in fresh and port.is_known_kind:
+                new = [port for port in ports if port.port in fresh and port.identity is not None]
+                for port in new:
+                    if port.is_known_kind and scan == "known":
                         name = free_name(port.port, self._links)
                         self._add(SourceConfig(name=name, link=port.port, identity=port.identity), is_named=False)
+                before = self._new
+                self._new = tuple(
+                    new_device(port, self._ignored) for port in new if not (port.is_known_kind and scan == "known")
+                )
         finally:
             self._change.release()
+        if self._new != before:
+            asked = [device for device in self._new if device not in before and not device.is_ignored]
+            for device in asked:
+                log.info("%s is new, at %s: nobody listens to it yet", device.words, device.port)
+            self._tell_found(self.found())
+
+    def found(self, *, ignored: bool = False) -> tuple[FoundDevice, ...]:
+        """Return the new devices that nobody listens to.
+
+        :param ignored: those that are ignored, too.
+        """
+        return tuple(device for device in self._new if ignored or not device.is_ignored)
 
     def revive_dead(self) -> None:
         """Start links anew whose thread has ended by a fault, or shows no sign of life; called once a second.

@@ -11,8 +11,8 @@ from typing import Any
 from blitz.data.board_definition import BoardDefinition, Format
 from blitz.data.board_plugins import check_plugin
 from blitz.data.boards import layout_of
-from blitz.data.records import Account, BadFrameRecord, BoardRecord, LinkState, TimelineKind
-from blitz.data.source_config import SourceConfig
+from blitz.data.records import Account, BadFrameRecord, BoardRecord, FoundDevice, LinkState, TimelineKind
+from blitz.data.source_config import SerialOptions, SourceConfig
 from blitz.data.source_records import CommandAnswer, CommandRequest, DefinitionVersion
 from blitz.data.source_store import SourceStore, changed_source
 from blitz.errors import BlitzError, ConfigError, LinkError, SourceExists, UnknownBoard, UnknownSource
@@ -20,7 +20,10 @@ from blitz.io import identity
 from blitz.io.delivery import Sink
 from blitz.io.device_link import DeviceLink
 from blitz.io.device_links import DeviceLinks, DeviceOptions, Record, device_for
+from blitz.io.new_devices import device_key
 from blitz.io.sending import make_sending, send
+from blitz.io.source_naming import free_name
+from blitz.io.usb_ports import FoundPort
 
 __all__ = ["DeviceOptions", "Devices", "device_for"]
 
@@ -45,8 +48,9 @@ class Devices(DeviceLinks):
         sink: Sink,
         record: Record,
         account: Callable[[DeviceLink], Account | None] = lambda link: None,
+        tell_found: Callable[[tuple[FoundDevice, ...]], None] = lambda found: None,
     ) -> None:
-        super().__init__(definitions, store, options, sink, record)
+        super().__init__(definitions, store, options, sink, record, tell_found)
         self._account = account
 
     # ---- devices ----------------------------------------------------------------------------------------------
@@ -145,11 +149,66 @@ class Devices(DeviceLinks):
         """Return the last frames of a device that mean nothing."""
         return self._link(name).bad_frames()
 
+    # ---- new devices --------------------------------------------------------------------------------------------
+
+    def listen(self, port: str, name: str | None, baud: int | None, who: str) -> SourceConfig:
+        """Make a source of a new device, and open it, which may reset it.
+
+        :param name: None: one is made from the port's.
+        :raises ConfigError: if there is no USB device at that port, or it must not be touched.
+        :raises SourceExists: if it is a source already, or there is one of that name.
+        """
+        found = self._new_port(port)
+        config = SourceConfig(
+            name=name or free_name(found.port, self._links),
+            link=found.port,
+            serial=SerialOptions(baud=baud) if baud else SerialOptions(),
+            identity=found.identity,
+        )
+        self._ask_again(found, is_asked=True)
+        config = self.add_source(config, who)
+        self.find_new()
+        return config
+
+    def ignore(self, port: str, who: str) -> None:
+        """Ask no more of a new device, over restarts, too; :meth:`listen` is possible all the same.
+
+        :raises ConfigError: if there is no USB device at that port, or it must not be touched.
+        """
+        found = self._new_port(port)
+        self._ask_again(found, is_asked=False)
+        log.info("%s at %s is ignored from now on, says %s", found.description, port, who or "an unnamed client")
+        self.find_new()
+
+    def _new_port(self, port: str) -> FoundPort:
+        self._places.check_allowed(port)
+        found = self._places.port(port)
+        if found is None or found.identity is None:
+            there = ", ".join(device.port for device in self.found(ignored=True)) or "none"
+            raise ConfigError(f"There is no new USB device at {port}. New ones are: {there}.")
+        return found
+
+    def _ask_again(self, found: FoundPort, *, is_asked: bool) -> None:
+        assert found.identity is not None
+        self._store.ignore_device(device_key(found.identity), not is_asked)
+        self._ignored = self._store.ignored_devices()
+
     # ---- sources ----------------------------------------------------------------------------------------------
 
     def sources(self) -> list[SourceConfig]:
         """Return all sources, those that were found included."""
         return self._configs()
+
+    def check_free(self, link: str) -> None:
+        """Check that a link may be opened, and is no source's.
+
+        :raises ConfigError: if it must never be.
+        :raises SourceExists: if it is a source's.
+        """
+        self._places.check_allowed(link)
+        holder = self._places.holder(link)
+        if holder is not None:
+            raise SourceExists(f"{link} is the source {holder!r} already.")
 
     def add_source(self, config: SourceConfig, who: str) -> SourceConfig:
         """Configure a source, keep it over restarts, and open it.

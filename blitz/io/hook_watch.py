@@ -102,8 +102,8 @@ class HookWatch:
 
 
 def stopped_by_itself(session: SessionRecord) -> list[Telling]:
-    """Return what to tell of a session that is over; nothing if somebody stopped it."""
-    if not session.stop_reason and not session.interrupted:
+    """Return what to tell of a session that is over; nothing if somebody stopped it, or planned to."""
+    if session.ended_as_planned or not (session.stop_reason or session.interrupted):
         return []
     name = f" ({session.name!r})" if session.name else ""
     reason = session.stop_reason or "The server ended unexpectedly while it was recorded."

@@ -12,14 +12,16 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
 from blitz.data.blocks import MessageBlock, Read
-from blitz.data.records import Gap, Source, TimelineEntry
+from blitz.data.records import Gap, SessionRecord, Source, TimelineEntry
 from blitz.data.spool import Spool
 from blitz.data.spool_records import Batch, Change, ChangeKind, SpoolRecord
 from blitz.errors import BlitzError, NoSession, SessionNotFound, StoreChanged, StoreUnavailable
+from blitz.io.placing_writer import PlacingWriter
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ class Writer(Protocol):
     def next_seq(self) -> int:
         """Where the list ended when the writer last looked."""
 
-    def append(self, reads: Sequence[Read], number: int | None = None) -> int:
+    def append(self, reads: Sequence[Read], number: int) -> int:
         """Append, once for each number, and return the first message's sequence number."""
 
     def close(self) -> None:
@@ -83,6 +85,12 @@ class IntakeStore(Protocol):
     ) -> int | None:
         """Stop the session, if it is the running one."""
 
+    def prepare_session(self, before_id: int, record: SessionRecord) -> None:
+        """Make ready the session that follows: it takes messages, and runs not yet."""
+
+    def follow_session(self, before_id: int, next_id: int, stopped_ms: int, reason: str = "") -> bool:
+        """Stop the running session and let the one that was prepared run."""
+
 
 class Listener(Protocol):
     """Who is told how it goes; may be called from any thread."""
@@ -121,8 +129,10 @@ class Intake:
         """Held while messages are on their way to the store."""
         self._is_spooling = False
         self._has_more = threading.Condition(self._lock)
-        self._writer: Writer | None = None
-        self._number = 0
+        self._writers: dict[int, _Numbered] = {}
+        """Of the running session, and of the one that is about to follow it."""
+        self._prepared: int | None = None
+        """The session that is about to follow."""
         self._next_seqs: dict[int, int] = {}
         self._lost: dict[int, int] = {}
         self._is_stopping = False
@@ -158,7 +168,7 @@ class Intake:
         while self._thread.is_alive() and time.monotonic() < until_s and not self._store_hangs():
             self._thread.join(0.05)
         with self._direct:
-            self._close_writer()
+            self._close_writers()
         self.spool.close()
         if not self.spool.is_empty:
             log.warning(
@@ -195,12 +205,33 @@ class Intake:
     def open_session(self, session_id: int, next_seq: int) -> None:
         """Prepare for a session of which the store has that many messages; the spool may have more."""
         with self._direct, self._lock:
-            self._close_writer()
+            self._prepared = None
+            self._close_writers()
             # That of a session before stays: messages of it may still come, and must not begin at 0.
             self._next_seqs.pop(session_id, None)
             self._next_seqs[session_id] = max(next_seq, self.spool.next_seq(session_id) or 0)
-            if len(self._next_seqs) > _SESSIONS_KEPT:
-                del self._next_seqs[next(iter(self._next_seqs))]
+            self._keep_few()
+
+    def prepare(self, before_id: int, record: SessionRecord) -> None:
+        """Prepare the session that follows the running one: what comes for it is safe, whatever becomes of the store.
+
+        :raises SpoolError: if neither store nor spool takes that; the running session goes on.
+        """
+        self.put(Change(before_id, ChangeKind.PREPARE, record.model_dump_json()))
+        with self._direct, self._lock:
+            self._prepared = record.id
+            self._next_seqs[record.id] = 0
+            self._keep_few()
+
+    def follow(self) -> None:
+        """The session that was prepared runs, or will when the spool is in the store: append as to any other."""
+        with self._direct:
+            self._prepared = None
+            self._close_writers()
+
+    def _keep_few(self) -> None:
+        if len(self._next_seqs) > _SESSIONS_KEPT:
+            del self._next_seqs[next(iter(self._next_seqs))]
 
     def append(self, session_id: int, reads: Sequence[Read]) -> int | None:
         """Make messages safe; return the first one's sequence number, or None if the session is over.
@@ -208,7 +239,8 @@ class Intake:
         :raises SpoolError: if neither store nor spool takes them; the same messages may be given again.
         """
         with self._direct:
-            writer, number = self._writer_of(session_id), self._number + 1
+            numbered = self._writer_of(session_id)
+            writer, number = numbered.writer, numbered.number + 1
             while True:
                 failure: StoreUnavailable | None = None
                 if not self._is_spooling:
@@ -222,7 +254,7 @@ class Intake:
                         failure = error
                         self._reach(session_id, writer.next_seq)
                     else:
-                        self._number = number
+                        numbered.number = number
                         self._notice_loss(session_id, first_seq)
                         self._next_seqs[session_id] = first_seq + _count(reads)
                         return first_seq
@@ -230,9 +262,10 @@ class Intake:
                     if failure is not None:
                         self._begin_spooling(str(failure))
                     if self._is_spooling:  # else it has become empty in this very moment
-                        return self._spool(
-                            Batch(session_id, self._next_seqs.get(session_id, 0), writer.name, number, reads)
-                        )
+                        batch = Batch(session_id, self._next_seqs.get(session_id, 0), writer.name, number, reads)
+                        self._spool(batch)
+                        numbered.number = number
+                        return batch.first_seq
 
     def _changed_store(self) -> StoreChanged | None:
         """Return why it means nothing that the session does not run: the store is not the one in which it did."""
@@ -244,12 +277,10 @@ class Intake:
             return None
         return None
 
-    def _spool(self, batch: Batch) -> int:
+    def _spool(self, batch: Batch) -> None:
         self.spool.append(batch)
-        self._number = batch.number
         self._next_seqs[batch.session_id] = batch.next_seq
         self._has_more.notify_all()
-        return batch.first_seq
 
     def put(self, change: Change) -> bool:
         """Make a change safe; return whether the store has it already.
@@ -354,9 +385,15 @@ class Intake:
             store.add_entry(session_id, TimelineEntry.model_validate_json(body))
         elif change.kind is ChangeKind.FIELDS:
             store.set_fields(session_id, json.loads(body))
+        elif change.kind is ChangeKind.PREPARE:
+            store.prepare_session(session_id, SessionRecord.model_validate_json(body))
         else:
             end = json.loads(body)
-            store.close_session(session_id, end["stopped_ms"], reason=end["stop_reason"])
+            stopped_ms, reason, followed_by = end["stopped_ms"], end["stop_reason"], end.get("followed_by")
+            if followed_by is None:
+                store.close_session(session_id, stopped_ms, reason=reason)
+            else:
+                store.follow_session(session_id, followed_by, stopped_ms, reason)
 
     def _run(self) -> None:
         attempt = 0
@@ -412,17 +449,20 @@ class Intake:
             self._lost.clear()
             self._listener.store_changed(None)
 
-    def _writer_of(self, session_id: int) -> Writer:
-        if self._writer is None or self._writer.session_id != session_id:
-            self._close_writer()
-            self._writer = self._store.writer(session_id, self._name_writer())
-            self._number = 0
-        return self._writer
+    def _writer_of(self, session_id: int) -> "_Numbered":
+        if session_id not in self._writers:
+            name = self._name_writer()
+            if session_id == self._prepared:
+                writer: Writer = PlacingWriter(self._store, session_id, name, lambda: self._next_seqs[session_id])
+            else:
+                self._close_writers(but=self._prepared)
+                writer = self._store.writer(session_id, name)
+            self._writers[session_id] = _Numbered(writer)
+        return self._writers[session_id]
 
-    def _close_writer(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+    def _close_writers(self, but: int | None = None) -> None:
+        for session_id in self._writers.keys() - {but}:
+            self._writers.pop(session_id).writer.close()
 
     def _reach(self, session_id: int, seq: int) -> None:
         self._next_seqs[session_id] = max(self._next_seqs.get(session_id, 0), seq)
@@ -436,6 +476,14 @@ class Intake:
     def _tell_loss(self, session_id: int, seq: int, count: int) -> None:
         why = f"{count} messages that had been safe were lost by Redis or by the disk"
         self._listener.messages_lost(session_id, seq, count, why)
+
+
+@dataclass
+class _Numbered:
+    """A writer and the number of its last batch."""
+
+    writer: Writer
+    number: int = 0
 
 
 def _count(reads: Sequence[Read]) -> int:

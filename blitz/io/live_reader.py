@@ -5,8 +5,10 @@ what messages mean the consumer's (:mod:`.live_stream`).
 """
 
 import asyncio
+import contextlib
 import logging
 import ssl
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -75,6 +77,8 @@ class LiveOptions:
     reconnect: bool
     is_known: bool
     """The server has answered before: its absence is a fault that passes, not a wrong address."""
+    tell_wait: Callable[[float | None], object] = lambda _: None
+    """Told, while a connection is lost, when it is tried again (`time.monotonic`), and None when that is so."""
 
 
 class LiveReader:
@@ -103,6 +107,11 @@ class LiveReader:
         self._store_id: str | None = None
         self._announced_id: int | None = None
         self._caught_up: SessionRecord | None = None
+        self._hurry = asyncio.Event()
+
+    def try_now(self) -> None:
+        """Go on at once with a connection that is waited for."""
+        self._hurry.set()
 
     async def run(self) -> None:
         """Read until the end; then, or on an error that waiting does not mend, finish the mailbox."""
@@ -297,5 +306,11 @@ class LiveReader:
             notice = Notice(severity="warning", text=text, time=datetime.now(UTC))
             await self._mailbox.put(Event(event=EventKind.DISCONNECTED, notice=notice))
         asked_s = error.retry_after_s if isinstance(error, ServerBusy) else None
-        await asyncio.sleep(max(self._wait_s, asked_s or 0.0))
+        wait_s = max(self._wait_s, asked_s or 0.0)
+        self._options.tell_wait(time.monotonic() + wait_s)
+        self._hurry.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._hurry.wait()
+        self._options.tell_wait(None)
         self._wait_s = min(2 * self._wait_s, self._options.max_wait_s)

@@ -83,6 +83,7 @@ class LiveStream(Generic[_T]):
         translation: Translation[_T],
         tasks: "set[asyncio.Task[None]]",
     ) -> None:
+        self._reader = reader
         self._mailbox = mailbox
         self._translation = translation
         self._ready: deque[_T] = deque()
@@ -104,6 +105,10 @@ class LiveStream(Generic[_T]):
                 return entry
             self._ready.extend(self._translation.translate(entry))
         return self._ready.popleft()
+
+    def try_now(self) -> None:
+        """Try a lost connection again at once, instead of waiting."""
+        self._reader.try_now()
 
     async def aclose(self) -> None:
         """End the connection and the iteration, also one that waits in another task; a second time is allowed."""

@@ -113,6 +113,10 @@ class Observer:
             self._closing.append((record, done))
             self._changed.notify_all()
 
+    def finish_now(self, record: SessionRecord) -> None:
+        """The same, for a session of an earlier server, before this one's thread has begun."""
+        self._finish(record)
+
     def _run(self) -> None:
         while True:
             with self._changed:

@@ -33,9 +33,14 @@ ROLES: dict[tuple[str, str], Role | None] = {
     ("POST", "/api/v1/boards/{name}/release"): Role.OPERATOR,
     ("POST", "/api/v1/boards/{name}/retake"): Role.OPERATOR,
     ("POST", "/api/v1/boards/{name}/attach"): Role.OPERATOR,
+    ("GET", "/api/v1/found"): Role.VIEWER,
+    ("POST", "/api/v1/found/listen"): Role.OPERATOR,
+    ("POST", "/api/v1/found/ignore"): Role.OPERATOR,
     # sources and definitions
     ("GET", "/api/v1/sources"): Role.VIEWER,
     ("POST", "/api/v1/sources"): Role.OPERATOR,
+    ("POST", "/api/v1/sources/examine"): Role.OPERATOR,
+    ("POST", "/api/v1/sources/examine/end"): Role.OPERATOR,
     ("PATCH", "/api/v1/sources/{name}"): Role.OPERATOR,
     ("DELETE", "/api/v1/sources/{name}"): Role.OPERATOR,
     ("GET", "/api/v1/definitions"): Role.VIEWER,
@@ -56,6 +61,11 @@ ROLES: dict[tuple[str, str], Role | None] = {
     ("POST", "/api/v1/sessions/{session_id}/markers"): Role.OPERATOR,
     ("PATCH", "/api/v1/sessions/{session_id}/markers/{marker_id}"): Role.OPERATOR,
     ("DELETE", "/api/v1/sessions/{session_id}/markers/{marker_id}"): Role.OPERATOR,  # and back by an edit
+    # timed runs
+    ("GET", "/api/v1/planned"): Role.VIEWER,
+    ("POST", "/api/v1/planned"): Role.OPERATOR,
+    ("DELETE", "/api/v1/planned/{plan_id}"): Role.OPERATOR,
+    ("PATCH", "/api/v1/sessions/{session_id}/plan"): Role.OPERATOR,
     # room: trash, retention, archive
     ("GET", "/api/v1/trash"): Role.VIEWER,
     ("POST", "/api/v1/trash/{session_id}/restore"): Role.OPERATOR,

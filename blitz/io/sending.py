@@ -25,7 +25,7 @@ class Sending(NamedTuple):
 def make_sending(link: DeviceLink, request: CommandRequest) -> Sending:
     """Return what goes over the wire.
 
-    :raises CommandRefused: if there is no command of that name.
+    :raises CommandRefused: if there is no command of that name, or its value is not possible.
     :raises ValueError: if it must not be sent: boards take an empty line for START.
     """
     if request.command is not None:
@@ -65,8 +65,13 @@ def _named(link: DeviceLink, request: CommandRequest, name: str) -> Sending:
     if command is None:
         known = ", ".join(c.name for c in link.definition.commands) if link.definition else ""
         raise CommandRefused(f"{link.name} has no command {name!r}. It has: {known or 'none'}.")
-    wire = WireCommand(command.payload, _pattern(request.answer or command.answer), command.timeout_s)
-    return Sending(wire, command.send, f"{command.name} ({command.send})")
+    try:
+        filled = command.with_value(request.value)
+    except ValueError as error:
+        raise CommandRefused(f"{link.name} was sent nothing: {error}.") from error
+    wire = WireCommand(filled.payload, _pattern(request.answer or command.answer), command.timeout_s)
+    words = command.name if request.value is None else f"{command.name} {request.value:g}"
+    return Sending(wire, filled.send, f"{words} ({filled.send})")
 
 
 def _pattern(text: str | None) -> AnswerPattern | None:

@@ -74,6 +74,9 @@ class SessionCalls(Calls):
         *,
         tags: Sequence[str] = (),
         fields: Mapping[str, str] | None = None,
+        duration_s: float | None = None,
+        message_count: int | None = None,
+        repeat_every_s: float | None = None,
     ) -> SessionRecord:
         """Start a session.
 
@@ -81,10 +84,25 @@ class SessionCalls(Calls):
         :param owner: who starts it; user and machine when not given.
         :param join: where a session runs already, return that one.
         :param fields: the laboratory's own; the server may demand some (``status().required_fields``).
+        :param duration_s: the server stops it after so long, also where nobody is connected.
+        :param message_count: the server stops it at so many messages of all boards, or a few more.
+        :param repeat_every_s: a new session follows each time, without a message lost in between; duration and number
+            of messages are of all of them together.
         :raises SessionRunning: if a session runs already, and `join` is False.
         :raises FieldsMissing: if one is empty that the server demands.
         """
-        return (await self.start_or_join(name, notes, owner, join=join, tags=tags, fields=fields))[0]
+        started = await self.start_or_join(
+            name,
+            notes,
+            owner,
+            join=join,
+            tags=tags,
+            fields=fields,
+            duration_s=duration_s,
+            message_count=message_count,
+            repeat_every_s=repeat_every_s,
+        )
+        return started[0]
 
     async def start_or_join(
         self,
@@ -95,6 +113,9 @@ class SessionCalls(Calls):
         join: bool = True,
         tags: Sequence[str] = (),
         fields: Mapping[str, str] | None = None,
+        duration_s: float | None = None,
+        message_count: int | None = None,
+        repeat_every_s: float | None = None,
     ) -> tuple[SessionRecord, bool]:
         """Do as :meth:`start` and tell, too, whether the session is a new one."""
         body: dict[str, Any] = {
@@ -103,7 +124,8 @@ class SessionCalls(Calls):
             "owner": default_owner() if owner is None else owner,
             "join": join,
         }
-        body |= _told(tags, fields)
+        body |= told(tags, fields)
+        body |= told_run(duration_s, message_count, repeat_every_s)
         answer = await self._ask(_ANSWER, "POST", "/sessions", body)
         session = self._read(_SESSION, answer.get("session"), "POST /sessions", 200)
         return session, bool(answer.get("created", True))
@@ -196,6 +218,12 @@ class SessionCalls(Calls):
         return status
 
 
-def _told(tags: Sequence[str], fields: Mapping[str, str] | None) -> dict[str, Any]:
+def told_run(duration_s: float | None, message_count: int | None, repeat_every_s: float | None) -> dict[str, Any]:
+    """Return what is sent of a run's end."""
+    wishes = {"duration_s": duration_s, "message_count": message_count, "repeat_every_s": repeat_every_s}
+    return {name: wish for name, wish in wishes.items() if wish is not None}
+
+
+def told(tags: Sequence[str], fields: Mapping[str, str] | None) -> dict[str, Any]:
     """Return what is sent of tags and fields: nothing where there are none, which an older server does not know."""
     return ({"tags": list(tags)} if tags else {}) | ({"fields": dict(fields)} if fields else {})

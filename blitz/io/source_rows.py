@@ -8,6 +8,9 @@ from blitz.data.framing_rule import LINES
 from blitz.data.records import Source
 from blitz.data.source_config import SourceConfig
 
+MOST_ROWS = 100
+"""From so many rows of a device on, rows are used again."""
+
 
 class SourceRows:
     """Rows are made once and stay as long as the server runs. May be used from any thread."""
@@ -54,12 +57,17 @@ class SourceRows:
         *,
         is_polled: bool = False,
     ) -> Source:
-        """Return the row of a device whose messages mean this; one is made if there is none."""
+        """Return the row of a device whose messages mean this; one is made if its newest row does not.
+
+        Of a device's rows the newest is what is in force: a definition that comes back gets a new row, too. Where rows
+        have become many, as by a device whose messages change their meaning all the time, an older one serves.
+        """
         framing = None if config.rule == LINES else config.rule
         with self._lock:
             rows = [row for row in self._rows.values() if row.name.partition(" (board")[0] == config.name]
-            for row in rows:
-                if (row.board_id, row.definition, row.framing) == (board_id, definition, framing):
+            own = sorted((row for row in rows if row.board_id == board_id), key=lambda row: row.index, reverse=True)
+            for row in own if len(own) >= MOST_ROWS else own[:1]:
+                if (row.definition, row.framing) == (definition, framing):
                     return row
             name = config.name
             if rows and rows[0].board_id != board_id:  # another board at the same port is another device

@@ -139,7 +139,9 @@ def send_to_stream(talk: Conversation, request: WireCommand) -> str | None:
 def send_on_connecting(owner: "DeviceLink", talk: Conversation) -> None:
     """Send what the source is configured to be sent whenever its link is opened, but nothing that moves or heats."""
     for line, payload in _connection_lines(owner):
-        if _is_forbidden(owner, payload):
+        if payload is None:
+            owner.notice("warning", f"{owner.name} is not sent {line!r} on connecting: it needs a value.")
+        elif _is_forbidden(owner, payload):
             owner.notice("warning", f"{owner.name} is not sent {line!r} on connecting: it moves or heats something.")
         elif (owner.board_id is not None or owner.mode == "unknown") and not payload.strip():
             owner.notice("warning", f"{owner.name} is not sent an empty line on connecting: boards take it for START.")
@@ -160,21 +162,26 @@ def _send(owner: "DeviceLink", talk: Conversation, payload: bytes) -> None:
     talk.settle()
 
 
-def _connection_lines(owner: "DeviceLink") -> Iterator[tuple[str, bytes]]:
+def _connection_lines(owner: "DeviceLink") -> Iterator[tuple[str, bytes | None]]:
+    """Yield what is to be sent; None for a command that cannot be sent without a value."""
     definition = owner.definition
     for line in (*(definition.on_connect if definition else ()), *owner.config.on_connect):
         command = definition.command(line) if definition else None
-        yield line, (line + "\n").encode("latin-1", "replace") if command is None else command.payload
+        if command is None:
+            yield line, (line + "\n").encode("latin-1", "replace")
+        else:
+            yield line, None if command.parameter is not None else command.payload
 
 
 def _is_forbidden(owner: "DeviceLink", payload: bytes) -> bool:
     """Whether it, or a line of it, is a command of an actuator, by its name or in the device's own words."""
     definition = owner.definition
-    actuators = {known.payload.strip() for known in definition.commands if known.is_actuator} if definition else set()
+    actuators = [known for known in definition.commands if known.is_actuator] if definition else []
     is_board = definition is not None and definition.format is Format.BLITZ
     is_board = is_board or owner.board_id is not None or owner.mode == "unknown"
     lines = [payload.strip(), *(line.strip() for line in payload.splitlines())]
-    return any(line in actuators or (is_board and protocol.moves_something(line)) for line in lines)
+    moves = any(known.is_said_by(line) for known in actuators for line in lines)
+    return moves or (is_board and any(protocol.moves_something(line) for line in lines))
 
 
 def _shown(payload: bytes) -> str:

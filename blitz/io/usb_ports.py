@@ -52,8 +52,16 @@ class FoundPort(NamedTuple):
 
     @property
     def is_known_kind(self) -> bool:
-        """Whether it is of a maker whose devices are opened unasked."""
+        """Whether it is of a maker whose devices laboratories use."""
         return self.identity is not None and self.identity.vendor_id in KNOWN_USB_VENDORS
+
+    @property
+    def maker(self) -> str:
+        """Maker and kind of the serial chip, as far as they are known."""
+        if self.identity is None:
+            return self.description or "serial port"
+        known = KNOWN_USB_VENDORS.get(self.identity.vendor_id) or self.identity.product
+        return known or f"USB device {self.identity.vendor_id:04x}:{self.identity.product_id:04x}"
 
 
 def real_port(port: str) -> str:
@@ -145,5 +153,5 @@ def _describe(port: ListedPort) -> FoundPort:
         usb_path=port.location or "",
         product=port.product or "",
     )
-    maker = KNOWN_USB_VENDORS.get(port.vid) or port.product or f"USB device {port.vid:04x}:{port.pid:04x}"
+    maker = FoundPort(port.device, "", identity).maker
     return FoundPort(port.device, f"{maker} {identity.serial_number}".strip(), identity)

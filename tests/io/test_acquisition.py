@@ -67,7 +67,7 @@ def is_listened_to(quick_to_ask: None, monkeypatch: pytest.MonkeyPatch) -> None:
 def acquiring(store: DatabaseServer, *ports: str, **options: object) -> Iterator[Acquisition]:
     of_devices = {name: options.pop(name) for name in list(options) if name in DeviceOptions.__dataclass_fields__}
     serial = [SerialPort(port, BAUD) for port in ports]
-    devices = DeviceOptions(serial, **{"scan_usb": False} | of_devices)
+    devices = DeviceOptions(serial, **{"scan_usb": "off"} | of_devices)
     acquisition = Acquisition(store, load_definitions(), AcquisitionOptions(devices, **options))
     acquisition.start()
     try:

@@ -168,3 +168,65 @@ def test_a_preview_without_a_pause_is_a_sign_of_life(redis_url: str, tmp_path: P
     appender.beat_s = 0.0
     appender._take()
     assert appender.beat_s > 0
+
+
+def test_what_comes_for_a_session_that_follows_is_safe_at_once_and_shown_in_its_time(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GATHER_S", 0.0)
+    store, appender = recording.store, recording.appender
+    recording.put(3)
+    next_id = store.reserve_session()
+    following = SessionRecord(id=next_id, name="next", started_at=datetime.now(UTC), is_running=True, message_count=0)
+    appender.prepare_session(recording.session_id, following)
+    now_ns = time.time_ns()
+    for number in range(4):
+        assert appender.put(next_id, Read(now_ns + number, 0, [b"%08d" % number]))
+        recording.put(1)
+    wait_until(lambda: store.count_messages(next_id) == 4)
+    wait_until(lambda: store.count_messages(recording.session_id) == 7)
+    assert store.running_session() == recording.session_id
+    assert store.available_sessions() == [recording.session_id]
+    assert appender.waiting_messages == 0
+    assert sum(recording.viewer.batches) == 7
+    appender.close_session(recording.session_id, "", next_id).result(DEADLINE_S)
+    assert store.running_session() == next_id
+    assert store.available_sessions() == [next_id, recording.session_id]
+    assert appender.put(next_id, Read(now_ns + 9, 0, [b"later"]))
+    wait_until(lambda: store.count_messages(next_id) == 5)
+    assert sum(recording.viewer.batches) == 7
+    recording.viewer.batches.clear()
+    appender.show(next_id)
+    wait_until(lambda: sum(recording.viewer.batches) == 5)
+    appender.close_session(next_id).result(DEADLINE_S)
+    block = store.messages(next_id, 0, 10)
+    assert block.messages() == [*(b"%08d" % number for number in range(4)), b"later"]
+    assert (block.arrived_ns - now_ns).tolist() == [0, 1, 2, 3, 9]
+
+
+def test_a_session_is_shown_in_its_time_where_the_one_before_was_shown_late(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GATHER_S", 0.0)
+    store, appender, first_id = recording.store, recording.appender, recording.session_id
+    second_id, third_id = store.reserve_session(), store.reserve_session()
+    now_ns = time.time_ns()
+
+    def prepare(before_id: int, next_id: int) -> None:
+        following = SessionRecord(id=next_id, started_at=datetime.now(UTC), is_running=True, message_count=0)
+        appender.prepare_session(before_id, following)
+
+    prepare(first_id, second_id)
+    assert appender.put(second_id, Read(now_ns, 0, [b"1", b"2"]))
+    appender.close_session(first_id, "", second_id).result(DEADLINE_S)
+    prepare(second_id, third_id)  # the store was slow: the appender comes to show the second one only now
+    appender.show(second_id)
+    assert appender.put(third_id, Read(now_ns + 2, 0, [b"4", b"5", b"6", b"7"]))
+    assert appender.put(second_id, Read(now_ns + 1, 0, [b"3"]))
+    wait_until(lambda: store.count_messages(third_id) == 4)
+    appender.close_session(second_id, "", third_id).result(DEADLINE_S)
+    assert sum(recording.viewer.batches) == 3
+    recording.viewer.batches.clear()
+    appender.show(third_id)
+    wait_until(lambda: sum(recording.viewer.batches) == 4)
+    appender.close_session(third_id).result(DEADLINE_S)

@@ -83,7 +83,7 @@ def test_being_held_up_between_two_clocks_is_no_step(clocks: Clocks) -> None:
 @pytest.fixture
 def acquisition(redis_url: str) -> Iterator[Acquisition]:
     store = DatabaseServer(redis_url)
-    acquisition = Acquisition(store, load_definitions(), AcquisitionOptions(DeviceOptions(scan_usb=False)))
+    acquisition = Acquisition(store, load_definitions(), AcquisitionOptions(DeviceOptions(scan_usb="off")))
     acquisition.start()
     yield acquisition
     acquisition.stop()

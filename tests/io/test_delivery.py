@@ -106,3 +106,53 @@ def test_gaps_of_a_port_that_comes_and_goes_are_joined_when_they_are_too_many(de
     *_, (_, _, from_ns, to_ns, reason) = sink.gaps
     assert (from_ns, to_ns) == (max(begins), sink.clock_ns)
     assert reason == AGAIN_AND_AGAIN
+
+
+# ---- sessions that follow one another --------------------------------------------------------------------------------
+
+
+def test_the_session_that_follows_begins_with_the_next_message(delivery: Delivery, sink: Sink) -> None:
+    hand_over(delivery, sink, 1, b"a")
+    delivery.settle(delivery._ledger.tally(()))
+    delivery.follow_on(7, 8)
+    assert (delivery.active, delivery.is_current, delivery.is_followed) == (7, False, True)
+    hand_over(delivery, sink, 2, b"b")
+    assert (delivery.active, delivery.is_current, delivery.is_followed) == (8, True, False)
+    delivery.settle(delivery._ledger.tally(()))
+    delivery.release()
+    assert [(account.messages_read, account.is_balanced) for account in sink.accounts] == [(1, False), (1, False)]
+    assert sink.taken == [b"a", b"b"]
+
+
+def test_a_read_that_is_being_delivered_stays_in_its_session(delivery: Delivery, sink: Sink) -> None:
+    hand_over(delivery, sink, 1, b"a")
+    delivery.follow_on(7, 8)
+    hand_over(delivery, sink, 1, b"b")
+    assert delivery.active == 7
+    delivery.settle(delivery._ledger.tally(()))
+    assert delivery.active == 8
+    assert sink.accounts[0].messages_read == 2
+
+
+def test_a_stop_behind_a_step_that_is_not_done_yet_comes_second(delivery: Delivery) -> None:
+    delivery.follow_on(7, 8)
+    delivery.wanted = PREVIEW_ID
+    assert not delivery.is_current
+    delivery.activate()
+    assert (delivery.active, delivery.is_followed, delivery.is_current) == (8, False, False)
+    delivery.activate()
+    assert (delivery.active, delivery.is_current) == (PREVIEW_ID, True)
+
+
+def test_of_two_steps_that_are_not_done_yet_the_last_counts(delivery: Delivery) -> None:
+    delivery.follow_on(7, 8)
+    delivery.follow_on(8, 9)
+    delivery.activate()
+    assert (delivery.active, delivery.is_current) == (9, True)
+
+
+def test_a_device_of_the_preview_changes_over_as_usual(delivery: Delivery) -> None:
+    delivery.wanted = PREVIEW_ID
+    delivery.activate()
+    delivery.follow_on(7, 8)
+    assert (delivery.is_followed, delivery.is_current, delivery.wanted) == (False, False, 8)

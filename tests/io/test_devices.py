@@ -47,7 +47,7 @@ def quick_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def acquiring(store: DatabaseServer, *ports: str, kept: Path | None = None, **options: object) -> Iterator[Acquisition]:
     serial = [SerialPort(port, BAUD) for port in ports]
-    devices = DeviceOptions(serial, **{"scan_usb": False} | options)  # type: ignore[arg-type]
+    devices = DeviceOptions(serial, **{"scan_usb": "off"} | options)  # type: ignore[arg-type]
     with SourceStore(kept or ":memory:") as sources:
         acquisition = Acquisition(store, load_definitions(), AcquisitionOptions(devices), sources)
         acquisition.start()
@@ -228,7 +228,7 @@ def test_a_board_that_is_renamed_while_it_is_away_comes_back_with_its_new_channe
     with (
         SimulatedBoard("08", rate_hz=50, silence_s=0.05, baud=BAUD, own_power=True) as one,
         SimulatedDevice("plain", rate_hz=50, silence_s=0) as other,
-        acquiring(store, scan_usb=True, find_ports=usb.find) as acquisition,
+        acquiring(store, scan_usb="known", find_ports=usb.find) as acquisition,
     ):
         usb.plug(one, "ttyUSB0", "1-1", "S-1")
         wait_until(lambda: is_working(acquisition, "ttyUSB0"))
@@ -263,7 +263,7 @@ def test_a_usb_device_keeps_its_source_and_definition_under_another_port_name_an
         SimulatedDevice("csv", rate_hz=100, silence_s=0) as two,
     ):
         usb.plug(one, "ttyUSB0", "1-1", "SERIAL-1")
-        with acquiring(store, kept=kept, scan_usb=True, find_ports=usb.find) as acquisition:
+        with acquiring(store, kept=kept, scan_usb="known", find_ports=usb.find) as acquisition:
             wait_until(lambda: is_working(acquisition, "ttyUSB0"))
             guess = board(acquisition, "ttyUSB0").definition
             assert guess is not None
@@ -284,7 +284,7 @@ def test_a_usb_device_keeps_its_source_and_definition_under_another_port_name_an
             assert (other.link.rpartition("/")[2], other.definition == mine) == ("ttyUSB0", False)
             wait_until(lambda: board(acquisition, "ttyUSB0").state is LinkState.AWAY)
         usb.plug(one, "ttyUSB7", "4-4", "SERIAL-1")
-        with acquiring(store, kept=kept, scan_usb=True, find_ports=usb.find) as acquisition:
+        with acquiring(store, kept=kept, scan_usb="known", find_ports=usb.find) as acquisition:
             wait_until(lambda: is_working(acquisition, "ttyUSB0") and is_working(acquisition, "ttyUSB0-2"))
             assert names(acquisition) == {"ttyUSB0", "ttyUSB0-2"}
             assert board(acquisition, "ttyUSB0").link.endswith("ttyUSB7")
@@ -302,7 +302,7 @@ def test_of_clones_that_were_moved_none_is_attached_until_the_operator_says_whic
     ):
         usb.plug(one, "ttyUSB0", "1-1")
         usb.plug(two, "ttyUSB1", "1-2")
-        with acquiring(store, kept=kept, scan_usb=True, find_ports=usb.find) as acquisition:
+        with acquiring(store, kept=kept, scan_usb="known", find_ports=usb.find) as acquisition:
             wait_until(lambda: is_working(acquisition, "ttyUSB0") and is_working(acquisition, "ttyUSB1"))
             usb.pull("ttyUSB0")
             usb.pull("ttyUSB1")
@@ -328,7 +328,7 @@ def test_of_clones_that_were_moved_none_is_attached_until_the_operator_says_whic
             acquisition.devices.attach("ttyUSB1", first, "ann")
             wait_until(lambda: is_working(acquisition, "ttyUSB1"))
             assert board(acquisition, "ttyUSB1").candidates == ()
-        with acquiring(store, kept=kept, scan_usb=True, find_ports=usb.find) as acquisition:
+        with acquiring(store, kept=kept, scan_usb="known", find_ports=usb.find) as acquisition:
             wait_until(lambda: is_working(acquisition, "ttyUSB0") and is_working(acquisition, "ttyUSB1"))
             assert [board(acquisition, name).link for name in ("ttyUSB0", "ttyUSB1")] == [second, first]
 
@@ -341,7 +341,7 @@ def test_boards_that_look_alike_are_told_apart_by_asking_them(store: DatabaseSer
     ):
         usb.plug(one, "ttyUSB0", "1-1")
         usb.plug(two, "ttyUSB1", "1-2")
-        with acquiring(store, kept=kept, scan_usb=True, find_ports=usb.find) as acquisition:
+        with acquiring(store, kept=kept, scan_usb="known", find_ports=usb.find) as acquisition:
             wait_until(lambda: is_working(acquisition, "ttyUSB0") and is_working(acquisition, "ttyUSB1"))
             usb.pull("ttyUSB0")
             usb.pull("ttyUSB1")
@@ -362,7 +362,7 @@ def test_a_board_with_another_id_never_takes_the_place_of_one_without_a_serial_n
     with (
         SimulatedBoard("08", rate_hz=50, silence_s=0.05, baud=BAUD) as one,
         SimulatedBoard("09", rate_hz=50, silence_s=0.05, baud=BAUD) as two,
-        acquiring(store, scan_usb=True, find_ports=usb.find) as acquisition,
+        acquiring(store, scan_usb="known", find_ports=usb.find) as acquisition,
     ):
         usb.plug(one, "ttyUSB0", "1-1")
         wait_until(lambda: is_working(acquisition, "ttyUSB0"))
@@ -382,7 +382,7 @@ def test_a_device_with_a_serial_number_may_be_given_another_sketch(store: Databa
     with (
         SimulatedBoard("08", rate_hz=50, silence_s=0.05, baud=BAUD) as before,
         SimulatedBoard("09", rate_hz=50, silence_s=0.05, baud=BAUD) as after,
-        acquiring(store, scan_usb=True, find_ports=usb.find) as acquisition,
+        acquiring(store, scan_usb="known", find_ports=usb.find) as acquisition,
     ):
         usb.plug(before, "ttyUSB0", "1-1", "SERIAL-1")
         wait_until(lambda: is_working(acquisition, "ttyUSB0"))
@@ -398,7 +398,7 @@ def test_a_port_on_the_never_touch_list_is_opened_by_nobody(store: DatabaseServe
         SimulatedDevice("plain", silence_s=0, link_path=tmp_path / "oven") as oven,
         acquiring(
             store,
-            scan_usb=True,
+            scan_usb="known",
             find_ports=usb.find,
             never_touch=["usb:1a86:7523:HEATER", oven.path],
         ) as acquisition,
@@ -424,7 +424,7 @@ def test_two_sources_never_share_a_device(store: DatabaseServer, tmp_path: Path,
     with (
         SimulatedDevice("plain", rate_hz=50, silence_s=0, link_path=tmp_path / "bench") as device,
         SimulatedDevice("plain", rate_hz=50, silence_s=0) as found,
-        acquiring(store, device.path, scan_usb=True, find_ports=usb.find) as acquisition,
+        acquiring(store, device.path, scan_usb="known", find_ports=usb.find) as acquisition,
     ):
         port = usb.plug(found, "ttyUSB0", "1-1", "S")
         wait_until(lambda: is_working(acquisition, "bench") and is_working(acquisition, "ttyUSB0"))
@@ -443,7 +443,7 @@ def test_a_found_device_that_was_deleted_stays_away_until_it_is_plugged_in_anew(
 ) -> None:
     with (
         SimulatedDevice("plain", rate_hz=50, silence_s=0) as device,
-        acquiring(store, scan_usb=True, find_ports=usb.find) as acquisition,
+        acquiring(store, scan_usb="known", find_ports=usb.find) as acquisition,
     ):
         usb.plug(device, "ttyUSB0", "1-1", "S")
         wait_until(lambda: is_working(acquisition, "ttyUSB0"))

@@ -55,7 +55,7 @@ def test_a_session_is_stopped_with_the_reason_when_the_disk_fills_and_nothing_is
     disk = SmallDisk()
     options = RoomOptions(tmp_path, None, tmp_path / "spool", 0, True, 512 << 20, 1 << 30)
     with SimulatedBoard("08", rate_hz=200, ring=2000, silence_s=0.1, baud=BAUD) as board:
-        devices = DeviceOptions([SerialPort(board.path, BAUD)], scan_usb=False)
+        devices = DeviceOptions([SerialPort(board.path, BAUD)], scan_usb="off")
         acquisition = Acquisition(store, load_definitions(), AcquisitionOptions(devices))
         acquisition.room = RoomWatch(store.sizes, options, acquisition.notice, disk=disk, total_bytes=lambda _: 99 * GB)
         acquisition.start()

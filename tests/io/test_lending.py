@@ -55,7 +55,7 @@ def quick_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def acquiring(store: DatabaseServer, *sources: SourceConfig) -> Iterator[Acquisition]:
-    devices = DeviceOptions(sources=sources, scan_usb=False)
+    devices = DeviceOptions(sources=sources, scan_usb="off")
     acquisition = Acquisition(store, load_definitions(), AcquisitionOptions(devices))
     acquisition.start()
     try:
@@ -382,7 +382,7 @@ def board(acquisition: Acquisition) -> BoardRecord:
 
 
 def test_an_older_serial_option_names_the_definition(store: DatabaseServer, tmp_path: Path) -> None:
-    devices = DeviceOptions([SerialPort(str(tmp_path / "bench"), BAUD, "printer")], scan_usb=False)
+    devices = DeviceOptions([SerialPort(str(tmp_path / "bench"), BAUD, "printer")], scan_usb="off")
     definitions = load_definitions() | {"printer": PRINTER}
     acquisition = Acquisition(store, definitions, AcquisitionOptions(devices))
     with SimulatedDevice("csv", rate_hz=100, silence_s=0, link_path=tmp_path / "bench"):

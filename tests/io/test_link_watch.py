@@ -154,7 +154,7 @@ def port() -> Iterator[tuple[int, str]]:
 def bench(port: tuple[int, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setattr(device_links, "device_for", FaultyDevice)
     bench = Bench()
-    options = DeviceOptions(serial=[SerialPort(port[1])], names={port[1]: "bench"}, scan_usb=False)
+    options = DeviceOptions(serial=[SerialPort(port[1])], names={port[1]: "bench"}, scan_usb="off")
     with SourceStore(":memory:") as store:
         bench.links = DeviceLinks({}, store, options, bench, bench.record)
         FaultyDevice.release.clear()

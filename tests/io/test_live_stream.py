@@ -1,5 +1,6 @@
 import asyncio
 import gc
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -85,6 +86,34 @@ async def test_stream_survives_a_server_that_is_started_again(scripted: Any) -> 
             entry = await anext(stream)
             messages = [] if isinstance(entry, Event) else entry.messages()
         assert messages == numbers(5, 10)
+
+
+async def test_a_connection_that_is_waited_for_can_be_tried_at_once(
+    scripted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def part(wire: Any, query: dict[str, str]) -> None:
+        await wire.status()
+        await wire.block(1, int(query.get("first", 0)), int(query.get("first", 0)) + 5)
+        if "first" not in query:
+            await wire.cut()
+        await wire.hold()
+
+    scripted.scripts[:] = [part]
+    monkeypatch.setattr(live_reader, "FIRST_WAIT_S", 600.0)
+    async with AsyncClient(scripted.url, max_wait_retry=600) as client, asyncio.timeout(60):
+        assert client.next_try_s is None
+        async with client.live(raw=True) as stream:
+            async for entry in stream:
+                if not isinstance(entry, Event):
+                    continue
+                if entry.event is EventKind.DISCONNECTED:
+                    while client.next_try_s is None:
+                        await asyncio.sleep(0.01)
+                    assert client.next_try_s > time.monotonic() + 500
+                    client.try_now()
+                if entry.event is EventKind.RECONNECTED:
+                    break
+        assert client.next_try_s is None
 
 
 async def test_stream_asks_again_after_a_damaged_block_and_after_a_hole(scripted: Any) -> None:

@@ -28,7 +28,7 @@ def store(redis_url: str) -> Iterator[DatabaseServer]:
 
 @contextmanager
 def acquiring(store: DatabaseServer, scanner: SimulatedScanner) -> Iterator[Acquisition]:
-    devices = DeviceOptions([SerialPort(f"netscanner://{scanner.address}")], scan_usb=False, poll_interval_s=0.02)
+    devices = DeviceOptions([SerialPort(f"netscanner://{scanner.address}")], scan_usb="off", poll_interval_s=0.02)
     acquisition = Acquisition(store, load_definitions(), AcquisitionOptions(devices))
     acquisition.start()
     try:

@@ -38,7 +38,7 @@ def kept() -> Iterator[SourceStore]:
 
 @pytest.fixture
 def acquisition(store: DatabaseServer, kept: SourceStore) -> Iterator[Acquisition]:
-    acquisition = Acquisition(store, load_definitions(), AcquisitionOptions(DeviceOptions(scan_usb=False)), kept)
+    acquisition = Acquisition(store, load_definitions(), AcquisitionOptions(DeviceOptions(scan_usb="off")), kept)
     acquisition.start()
     yield acquisition
     acquisition.stop()

@@ -60,7 +60,7 @@ def store(redis_url: str) -> Iterator[DatabaseServer]:
 def acquiring(
     store: DatabaseServer, *sources: SourceConfig, serial: tuple[SerialPort, ...] = ()
 ) -> Iterator[Acquisition]:
-    devices = DeviceOptions(serial, sources, scan_usb=False)
+    devices = DeviceOptions(serial, sources, scan_usb="off")
     acquisition = Acquisition(store, load_definitions(), AcquisitionOptions(devices))
     acquisition.start()
     try:

@@ -92,7 +92,7 @@ def wait_until(condition: object, timeout_s: float = 20.0) -> None:
 def make_acquisition(store: DatabaseServer, port: str, definition: BoardDefinition) -> Acquisition:
     definitions = load_definitions() | {definition.id: definition}
     name = "" if definition.format is Format.BLITZ else definition.id
-    devices = DeviceOptions([SerialPort(port, 921_600, name)], scan_usb=False)
+    devices = DeviceOptions([SerialPort(port, 921_600, name)], scan_usb="off")
     return Acquisition(store, definitions, AcquisitionOptions(devices))
 
 

@@ -11,6 +11,7 @@ from PyQt5.QtWidgets import QApplication
 
 from blitz.config import ClientSettings
 from blitz.data.export_at_stop import rule_of
+from blitz.data.kept_settings import FILE_NAME, KeptSettings
 from blitz.io.address import ServerAddress
 from blitz.ui.export_at_stop import ExportAtStop
 from blitz.ui.garbage import GarbageCollection
@@ -19,6 +20,7 @@ from blitz.ui.main_window import MainWindow
 from blitz.ui.overview_maker import OverviewMaker
 from blitz.ui.preferences import Preferences
 from blitz.ui.server_link import ServerLink
+from blitz.ui.sleep import SleepInhibitor
 from blitz.ui.theme import Appearance, build_font
 
 log = logging.getLogger(__name__)
@@ -27,19 +29,31 @@ _ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def run(settings: ClientSettings) -> int:
-    """Open the window, connected to the server of the settings, until it is closed.
+    """Open the window, until it is closed: connected to the server of the settings, else to the last one, or asking.
 
     :returns: the exit code.
     """
     application = make_application()
     collection = GarbageCollection()
     preferences = Preferences(QSettings(QSettings.IniFormat, QSettings.UserScope, "blitz", "client"))
+    kept = KeptSettings(settings.cache_dir / FILE_NAME)
+    told, settings = settings, kept.applied_to(settings)
     feed = ServerLink(settings.cache_dir, sync_mode=settings.sync, sync_period_s=settings.sync_period_s)
     window = MainWindow(feed, preferences, Appearance(application))
     exports = ExportAtStop(feed, window.notices, rule_of(settings), window)
+    sleep = SleepInhibitor(feed, parent=window)
     overviews = OverviewMaker(feed, settings.overview_mb, window)
-    window.connect_to(ServerAddress.parse(settings.server, token=settings.token, fingerprint=settings.fingerprint))
+
+    def put_in_force(chosen: ClientSettings) -> None:
+        feed.synchronise_by(chosen.sync, chosen.sync_period_s)
+        exports.follow(rule_of(chosen))
+        overviews.keep_to(chosen.overview_mb)
+        sleep.allow(chosen.keep_awake)
+
+    window.settings_actions.client_changed.connect(put_in_force)
+    window.settings_actions.use(told, kept)
     window.show()
+    window.first.begin(_named_server(settings))
     hook_before = sys.excepthook
     sys.excepthook = partial(_apologise, window)
     before = {number: signal.signal(number, lambda *_: application.quit()) for number in _ENDING_SIGNALS}
@@ -49,13 +63,23 @@ def run(settings: ClientSettings) -> int:
         for number, action in before.items():
             signal.signal(number, action)
         sys.excepthook = hook_before
+        window.first.found.stop()
         window.jobs.close()
         feed.close()
         exports.close()
         overviews.close()
+        sleep.close()
+        kept.close()
         window.deleteLater()  # by Qt, while Python still has what belongs to it
         QCoreApplication.sendPostedEvents(None, QEvent.DeferredDelete)
         collection.stop()
+
+
+def _named_server(settings: ClientSettings) -> ServerAddress | None:
+    """Return the server that somebody has named; None where the default stands."""
+    if not settings.model_fields_set & {"server", "token", "fingerprint"}:
+        return None
+    return ServerAddress.parse(settings.server, token=settings.token, fingerprint=settings.fingerprint)
 
 
 def _apologise(

@@ -14,8 +14,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Self
 import uvicorn
 from pydantic import ValidationError
 
+import blitz
 from blitz.config import SerialPort, ServerSettings
 from blitz.data import store_schema
 from blitz.data.boards import load_definitions
@@ -30,6 +32,7 @@ from blitz.data.database_server import DatabaseServer
 from blitz.data.hook_config import read_hooks
 from blitz.data.machine import machine_memory_bytes
 from blitz.data.model_faults import ended, first_fault
+from blitz.data.plan_store import PlanStore
 from blitz.data.room import redis_budget_bytes
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_store import SourceStore
@@ -40,7 +43,9 @@ from blitz.io.acquisition import Acquisition, AcquisitionOptions
 from blitz.io.api import create_app
 from blitz.io.archiver import Archiver, ArchiverOptions
 from blitz.io.devices import DeviceOptions
+from blitz.io.discovery import Announcement, Announcer
 from blitz.io.guard import Guard
+from blitz.io.idle_end import wait_until_idle
 from blitz.io.limits import Admission, Limits
 from blitz.io.room_options import RoomOptions
 from blitz.io.session_keeper import SessionKeeper, folders_of, rule_of
@@ -54,6 +59,7 @@ log = logging.getLogger("blitz.server")
 
 _SIMULATOR_START_S = 20.0
 _HTTP_STOP_S = 2
+_STARTED_ROUND_S = 0.05
 STORE_TIMEOUT_S = 5.0
 """Less than clients wait for an answer: they are told that the store does not answer."""
 ARCHIVE_TIMEOUT_S = 2.0
@@ -120,7 +126,8 @@ def _run(settings: ServerSettings, notifier: Notifier, early: "EarlySignals") ->
             required_fields=settings.required_fields,
         )
         kept = stack.enter_context(SourceStore(settings.data_dir / "server.db"))
-        acquisition = Acquisition(store, definitions, options, kept)
+        plans = stack.enter_context(PlanStore(settings.data_dir / "server.db"))
+        acquisition = Acquisition(store, definitions, options, kept, plans)
         if private is not None:
             private.tell_repairs(lambda text: acquisition.notice("warning", text, None))
         archiver = Archiver(
@@ -142,8 +149,13 @@ def _run(settings: ServerSettings, notifier: Notifier, early: "EarlySignals") ->
             acquisition.start()
             archiver.start()
             supervision.start()
+            announcer = _announcer(settings, listener, access, store)
             asyncio.run(
-                _serve(app, acquisition, listener, settings, store, access, supervision, limits, archiver, early)
+                _serve(
+                    *(app, acquisition, listener, settings, store, access, supervision, limits, archiver),
+                    announcer,
+                    early,
+                )
             )
         finally:
             # We are ending already; cut short, this would leave Redis behind.
@@ -316,6 +328,7 @@ async def _serve(
     supervision: Supervision,
     limits: Limits,
     archiver: Archiver,
+    announcer: Announcer | None,
     early: EarlySignals,
 ) -> None:
     loop = asyncio.get_running_loop()
@@ -338,7 +351,8 @@ async def _serve(
         supervision.supervisor.stopping()
         try:
             # Each may wait for a Redis that hangs, and all of it must be over in five seconds.
-            await asyncio.gather(asyncio.to_thread(acquisition.stop), asyncio.to_thread(archiver.stop))
+            ends = [acquisition.stop, archiver.stop, *([announcer.stop] if announcer is not None else [])]
+            await asyncio.gather(*map(asyncio.to_thread, ends))
         finally:
             server.should_exit = True
 
@@ -363,8 +377,53 @@ async def _serve(
     if settings.redis_url:  # may carry a password
         where = f"the Redis at {store.address} (durability as it is configured there)"
     log.info("Blitz serves %s://%s:%s, storing in %s", scheme, shown_host, port, where)
-    watching = loop.create_task(supervision.supervisor.run())
+    watching = [loop.create_task(supervision.supervisor.run())]
+    if announcer is not None:
+        watching.append(loop.create_task(_announce(server, announcer)))
+    if settings.exit_when_idle_s is not None:
+        watching.append(loop.create_task(_end_when_idle(server, acquisition, settings.exit_when_idle_s, on_signal)))
     try:
         await server.serve(sockets=[listener])
     finally:
-        watching.cancel()
+        for task in watching:
+            task.cancel()
+
+
+def _announcer(
+    settings: ServerSettings, listener: socket.socket, access: Access, store: DatabaseServer
+) -> Announcer | None:
+    """Return what announces the server on the network; None for one that is of this machine alone."""
+    host, port = listener.getsockname()[:2]
+    if not settings.announce or (ip_address(host).is_loopback and not settings.announce_on):
+        return None
+    announcement = Announcement(
+        settings.announce_name or socket.gethostname(),
+        host,
+        port,
+        uses_tls=access.certificate is not None,
+        needs_fingerprint=access.certificate is not None and settings.tls_certificate is None,
+        version=blitz.__version__,
+        store_id=store.store_id,
+    )
+    return Announcer(announcement, settings.announce_on or None)
+
+
+async def _announce(server: _Server, announcer: Announcer) -> None:
+    while not server.started:
+        await asyncio.sleep(_STARTED_ROUND_S)
+    announcer.start()
+
+
+async def _end_when_idle(server: _Server, acquisition: Acquisition, idle_s: float, end: Callable[[], None]) -> None:
+    answered = 0
+
+    def is_needed() -> bool:
+        nonlocal answered
+        before, answered = answered, server.server_state.total_requests
+        is_asked = answered != before or bool(server.server_state.tasks)  # viewers are among them
+        status = acquisition.status()
+        is_busy = status.session is not None or bool(status.planned) or acquisition.intake.is_spooling
+        return is_asked or is_busy
+
+    await wait_until_idle(is_needed, idle_s)
+    end()

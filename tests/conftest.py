@@ -42,7 +42,7 @@ def pytest_unconfigure() -> None:
 
 
 LONG_FILES = re.compile(
-    r"^tests/faults/(?!test_faults)|/test_(simulation|crash|numbered_run|power_failure)\.py$|with_server\.py$"
+    r"^tests/(faults|ui/days)/(?!test_faults)|/test_(simulation|crash|numbered_run|power_failure)\.py$|with_server\.py$"
 )
 """Few tests that take long: run first, or one process waits at the end for the other."""
 
@@ -263,7 +263,18 @@ class ServerProcess:
 
 @pytest.fixture
 def steady_port() -> int:
-    """A port for a server that is started again: none of those that the system gives to connections meanwhile."""
+    """A port for a server that is started again."""
+    return find_steady_port()
+
+
+@pytest.fixture(scope="module")
+def module_port() -> int:
+    """A port for a server that is started again, one a test module."""
+    return find_steady_port()
+
+
+def find_steady_port() -> int:
+    """Return none of the ports that the system gives to connections meanwhile."""
     while True:
         port = secrets.choice(range(20_000, 32_000))
         with socket.socket() as sock, contextlib.suppress(OSError):

@@ -13,8 +13,13 @@ from PyQt5.QtWidgets import QApplication
 
 from blitz import client
 from blitz.config import ClientSettings
+from blitz.io.address import ServerAddress
+from blitz.io.own_server import ServerPlan
+from blitz.ui import found_servers, local_servers
 from blitz.ui.icon import build_icon
+from blitz.ui.local_servers import LocalKind
 from blitz.ui.main_window import MainWindow
+from blitz.ui.preferences import Preferences
 
 
 @pytest.mark.qt_log_level_fail("WARNING")
@@ -38,6 +43,44 @@ def test_the_program_opens_a_window_and_ends_with_it(qapp: QApplication, tmp_pat
     assert seen == ["Connecting…"]
     assert signal.getsignal(signal.SIGINT) is before
     assert (tmp_path / "blitz" / "client.ini").exists()
+
+
+class NoNetwork:
+    """Finds nothing; tests do not look at the network that they run in."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def start(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_without_a_named_server_the_window_asks_or_takes_the_last_one(
+    qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_known: bool
+) -> None:
+    QSettings.setPath(QSettings.IniFormat, QSettings.UserScope, str(tmp_path))
+    monkeypatch.setattr(found_servers, "ServerBrowser", NoNetwork)
+    monkeypatch.setitem(local_servers.PLANS, LocalKind.COMPUTER, lambda: ServerPlan(tmp_path / "none", 0))
+    if is_known:
+        settings = QSettings(QSettings.IniFormat, QSettings.UserScope, "blitz", "client")
+        preferences = Preferences(settings)
+        preferences.remember_server(ServerAddress.parse("http://lab-pi.invalid:9"))
+        preferences.last_place = "server"
+        settings.sync()
+    seen: list[tuple[bool, bool]] = []
+
+    def look_and_close() -> None:
+        window = next(w for w in QApplication.topLevelWidgets() if isinstance(w, MainWindow) and w.isVisible())
+        seen.append((window.first.page.isVisible(), window.tabs.isVisible()))
+        window.close()
+
+    QTimer.singleShot(100, look_and_close)
+    assert client.run(ClientSettings.model_validate({"cache_dir": tmp_path / "caches"})) == 0
+    assert seen == [(not is_known, is_known)]
 
 
 def test_a_fault_in_a_slot_is_logged_and_told_and_the_window_goes_on(

@@ -41,7 +41,7 @@ def list_sources(
         headers = ("Name", "Link", "Baud", "Protocol", "Definition", "On connect", "USB")
         out.table(headers, [_source_row(record) for record in records])
     else:
-        out.line("No sources. Ports of known kinds are found by themselves; add others with 'blitz sources add LINK'.")
+        out.line("No sources. 'blitz found' lists new USB devices; add others with 'blitz sources add LINK'.")
 
 
 list_by_default(sources, list_sources)

@@ -10,6 +10,7 @@ from blitz.cli.asking import ask, client_settings, confirm
 from blitz.cli.lending import run_with_port
 from blitz.cli.options import EPILOG, BoardArgument, ConfigOption, JsonOption, ServerOption, TokenOption, YesOption
 from blitz.cli.output import Output, local_time
+from blitz.errors import ConfigError
 
 if TYPE_CHECKING:
     from blitz.data.board_definition import BoardDefinition, Command
@@ -52,6 +53,10 @@ def command(
             show_default=False,
         ),
     ] = None,
+    value: Annotated[
+        float | None,
+        typer.Option(metavar="NUMBER", help="With a command that takes one, such as a set point.", show_default=False),
+    ] = None,
     is_hex: Annotated[
         bool, typer.Option("--hex", help="LINE is hex digits: send these bytes, without an end.")
     ] = False,
@@ -84,12 +89,16 @@ def command(
         _list_commands(out, board, definition)
         return
     named = definition.command(line) if definition is not None else None
+    if value is not None and named is None:
+        raise ConfigError(
+            f"{board} has no command {line!r} that takes a value. Without a line, its commands are listed."
+        )
     if named is not None and named.is_actuator:
         confirm(f"{named.name} moves or heats something. Send it to {board}?", yes=yes)
 
     async def send(client: "AsyncClient") -> str | None:
         if named is not None:
-            return await client.command(board, command=named.name)
+            return await client.command(board, command=named.name, value=value)
         end = (ending or Ending.LF).text
         return await client.command(board, line, is_hex=is_hex, ending=end, answer=answer, timeout_s=timeout)
 
@@ -191,11 +200,12 @@ def _list_commands(out: Output, board: str, definition: "BoardDefinition | None"
     if not commands:
         out.line(f"No commands of {board} are known. Send it a line with 'blitz command {board} LINE'.")
         return
-    out.table(("Command", "Sends", "Answer", "Moves something"), [_command_row(part) for part in commands])
+    out.table(("Command", "Sends", "Value", "Answer", "Moves something"), [_command_row(part) for part in commands])
 
 
 def _command_row(part: "Command") -> tuple[str, ...]:
-    return part.name, part.send, part.answer or "", "yes" if part.is_actuator else ""
+    value = part.parameter.words if part.parameter else ""
+    return part.name, part.send, value, part.answer or "", "yes" if part.is_actuator else ""
 
 
 def _print_state(out: Output, record: "BoardRecord") -> None:

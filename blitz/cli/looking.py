@@ -12,6 +12,7 @@ from blitz.cli.asking import ask, client_settings
 from blitz.cli.kinds import print_types
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, SessionArgument, TokenOption
 from blitz.cli.output import Output, duration, local_time, plural
+from blitz.cli.planned import describe_plans
 from blitz.cli.room import describe_room, describe_store
 from blitz.cli.syncing import CopiesHere, copies_here
 
@@ -69,6 +70,8 @@ def status(
     if who.role != "admin":
         out.line(f"You are {who.name or 'somebody'} with the role {who.role.value}.")
     out.line(_describe_session(record))
+    for sentence in describe_plans(record):
+        out.line(sentence)
     for sentence in describe_store(record.store):
         out.line(sentence)
     for sentence in describe_room(record.room):

@@ -52,6 +52,14 @@ class Durability(StrEnum):
     NONE = "none"
 
 
+class ScanUsb(StrEnum):
+    """What becomes of USB devices that are no sources."""
+
+    KNOWN = "known"
+    ASK = "ask"
+    OFF = "off"
+
+
 class LogLevel(StrEnum):
     """How much the log says."""
 
@@ -92,9 +100,13 @@ def serve(
         typer.Option("--preview/--no-preview", help="Poll boards while nothing is recorded. [default: preview]"),
     ] = None,
     scan_usb: Annotated[
-        bool | None,
-        typer.Option("--scan-usb/--no-scan-usb", help="Open USB serial ports of known kinds. [default: scan-usb]"),
+        ScanUsb | None,
+        typer.Option(
+            help="New USB devices: open those of known makers, wait for 'blitz listen', or ignore them. [default: ask]",
+            show_default=False,
+        ),
     ] = None,
+    no_scan_usb: Annotated[bool, typer.Option("--no-scan-usb", help="The same as --scan-usb off.")] = False,
     token: Annotated[
         str | None, typer.Option(help="One more token, of an admin; better 'blitz token create', or BLITZ_TOKEN.")
     ] = None,
@@ -109,6 +121,12 @@ def serve(
             help="No TLS beyond loopback: whoever can listen on the network reads all tokens and messages.",
         ),
     ] = False,
+    exit_when_idle: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", help="End by itself when nobody has looked and nothing was recorded for so long."
+        ),
+    ] = None,
     log_level: Annotated[
         LogLevel | None, typer.Option(help="How much the log says. [default: info]", show_default=False)
     ] = None,
@@ -135,11 +153,12 @@ def serve(
         "definitions_dir": definitions_dir,
         "durability": durability and durability.value,
         "preview": preview,
-        "scan_usb": scan_usb,
+        "scan_usb": "off" if no_scan_usb else scan_usb and scan_usb.value,
         "token": token,
         "tls_certificate": tls_certificate,
         "tls_key": tls_key,
         "insecure": insecure or None,
+        "exit_when_idle_s": exit_when_idle,
         "log_level": log_level and log_level.value,
     }
     settings = config.load(config.ServerSettings, arguments, config_file)

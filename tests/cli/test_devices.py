@@ -75,6 +75,7 @@ def taring(shell: Shell, tmp_path: Path) -> None:
         with path.open("a") as file:
             file.write('\n[[commands]]\nname = "TARE"\nsend = "t"\nanswer = "^tared$"\n')
             file.write('\n[[commands]]\nname = "MOVE"\nsend = "m"\nis_actuator = true\n')
+            file.write('\n[[commands]]\nname = "RATE"\nsend = "rate {value}"\nparameter = { min = 0, max = 20 }\n')
         shell("definition", "printer", "--set", str(path))
 
 
@@ -102,8 +103,8 @@ def test_channels_are_renamed_by_a_file_while_a_session_runs(shell: Shell, tmp_p
 @pytest.mark.usefixtures("taring")
 def test_commands_are_sent_by_name_as_text_and_as_bytes(shell: Shell) -> None:
     listed = shell("command", "printer").splitlines()
-    assert [line.split()[0] for line in listed] == ["Command", "TARE", "MOVE"]
-    assert [part["name"] for part in shell.json("command", "printer")["commands"]] == ["TARE", "MOVE"]
+    assert [line.split()[0] for line in listed] == ["Command", "TARE", "MOVE", "RATE"]
+    assert [part["name"] for part in shell.json("command", "printer")["commands"]] == ["TARE", "MOVE", "RATE"]
     assert shell("command", "printer", "tare") == "tared\n"
     assert shell("command", "printer", "t", "--answer", "^tar", "--timeout", "20", "--ending", "crlf") == "tared\n"
     assert shell("command", "printer", "74 0a", "--hex", "--answer", "tared", "--timeout", "20") == "tared\n"
@@ -113,6 +114,18 @@ def test_commands_are_sent_by_name_as_text_and_as_bytes(shell: Shell) -> None:
     late = shell.json("command", "printer", "t", "--answer", "never", "--timeout", "0.2", expect=1)["error"]
     assert late["code"] == "board_timeout"
     assert "no board 'nobody'" in shell("command", "nobody", "t", expect=1)
+
+
+@pytest.mark.usefixtures("taring")
+def test_a_command_is_given_a_number_within_its_range(shell: Shell) -> None:
+    assert "0 to 20" in shell("command", "printer")
+    assert shell("command", "printer", "rate", "--value", "5") == "Sent to printer.\n"
+    for value, words in ((["--value", "21"], "it must be 0 to 20"), ([], "needs a value, 0 to 20")):
+        error = shell.json("command", "printer", "rate", *value, expect=4)["error"]
+        assert error["code"] == "command_refused"
+        assert words in error["message"]
+    error = shell.json("command", "printer", "speed", "--value", "5", expect=2)["error"]
+    assert "printer has no command 'speed'" in error["message"]
 
 
 @pytest.mark.usefixtures("taring")

@@ -40,7 +40,8 @@ def test_formats_types_and_plug_ins_are_listed_with_their_origin(capsys: pytest.
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["json", "a", "JSON", "object", "a", "message"] in rows
     assert ["scale", "Scale", "columns", "the", "server's", "weight", "[g]"] in rows
-    assert ["09", "Motor", "blitz", "built", "in", "raw_adc", "[count],", "motor_value,", "set_point", "[deg]"] in rows
+    motor = ["09", "Motor", "blitz", "built", "in", "raw_adc", "[count],", "motor_value,", "set_point", "[deg]"]
+    assert [*motor, "Set", "point"] in rows
     assert any(row[:4] == ["broken", "broken-board", "1.2", "(nowhere_at_all:Board)"] for row in rows)
 
 

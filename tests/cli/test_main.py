@@ -16,6 +16,7 @@ COMMANDS = [
     *("status", "boards", "sessions"),
     *("start", "stop", "download", "export", "verify", "sync", "import", "pack", "unpack", "reread", "query"),
     *("command", "release", "retake", "attach", "bad-frames"),
+    *("found", "listen", "discover"),
     "definition",
     *("record", "replay"),
     *("doctor", "drill"),
@@ -26,6 +27,7 @@ COMMANDS = [
 ]
 GROUPS = {
     "sources": ["list", "add", "change", "remove"],
+    "planned": ["list", "cancel"],
     "archive": ["list", "verify", "restore"],
     "trash": ["list", "restore", "empty"],
     "token": ["create", "list", "revoke"],
@@ -38,6 +40,9 @@ ALONE = [[group] for group in GROUPS if group not in ("marker", "session")]
 EVERY_COMMAND = [[name] for name in COMMANDS] + [[group, name] for group, names in GROUPS.items() for name in names]
 ASKING = [
     *(["status"], ["boards"], ["sessions"], ["session", "1"], ["start"], ["stop"], ["download", "1"], ["export", "1"]),
+    *(["start", "--for", "10m", "--readings", "9", "--every", "4h"], ["start", "--at", "14:00"]),
+    *(["planned"], ["planned", "list"], ["planned", "cancel", "1"]),
+    *(["found"], ["found", "--ignore", "COM3"], ["listen", "COM3", "--baud", "9600"]),
     *(["sync", "--all"], ["sync", "1"]),
     *(["command", "b"], ["command", "b", "t"], ["release", "b"], ["retake", "b"], ["attach", "b", "p"]),
     *(["bad-frames", "b"], ["definition", "b"], ["definition", "b", "--versions"], ["definition", "b", "-o", "a.toml"]),
@@ -68,7 +73,7 @@ def test_help_names_each_command_and_the_exit_codes_on_one_screen(capsys: pytest
     assert all(f"  {command} " in text for command in [*COMMANDS, *GROUPS])
     assert "Exit codes: 0 done; 1 error; 2 wrong usage" in text
     assert "..." not in text.replace("[ARGS]...", "")
-    assert len(text.splitlines()) <= 56
+    assert len(text.splitlines()) <= 58
     assert max(map(len, text.splitlines())) <= 80
 
 
@@ -119,7 +124,11 @@ def test_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "sentence"),
     [
         (["xyz"], "No such command 'xyz'. See 'blitz --help'.\n"),
-        (["start", "--color"], "No such option: --color. See 'blitz start --help'.\n"),
+        (["start", "--xyz"], "No such option: --xyz. See 'blitz start --help'.\n"),
+        (["start", "--for", "soon"], "Invalid value for --for: 'soon' is no duration such as 90 (seconds), 10m"),
+        (["start", "--at", "25:00"], "Invalid value for --at: '25:00' is no moment such as 14:00"),
+        (["start", "--at", "+10m", "--join"], "Invalid value for --at: --join is for a session that starts now."),
+        (["serve", "--scan-usb", "yes"], "Invalid value for '--scan-usb': 'yes' is not one of 'known', 'ask', 'off'"),
         (["download"], "Missing argument 'SESSION'. See 'blitz download --help'.\n"),
         (["serve", "--port", "99999"], "--port is 99999: input should be less than or equal to 65535.\n"),
         (["serve", "--serial", "x:y"], "--serial: 'x:y' is not PORT, PORT:BAUD or PORT:BAUD=DEFINITION"),

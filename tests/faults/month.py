@@ -22,6 +22,7 @@ import blitz
 from blitz.data.audit import AuditEntry, AuditStore, Outcome
 from blitz.data.database import DatabaseServer
 from blitz.data.records import LinkState
+from blitz.data.server_tables import SCHEMA_VERSION
 from blitz.io.simulator import SimulatedBoard
 
 ENDINGS = ("keep", "kill", "close", "keep", "kill both", "close")
@@ -131,7 +132,7 @@ class Month:
         if day in (0, self.plan.turned_back):
             assert "Migrated the store: version 2 of the store" in said
         if day == self.plan.turned_back:
-            assert "from version 1 to 2" in said
+            assert f"from version 1 to {SCHEMA_VERSION}" in said
         with blitz.Client(self.server.url, timeout=60) as client:
             self._go_on(client)
             session = client.start(f"day {day}")

@@ -261,7 +261,7 @@ def test_a_server_with_hostile_devices_records_the_good_one_without_loss(redis_u
         tty.setraw(slave)
     store = DatabaseServer(redis_url)
     ports = tuple(SerialPort(os.ttyname(slave)) for _, slave in ends)
-    acquisition = Acquisition(store, load_definitions(), AcquisitionOptions(DeviceOptions(ports, scan_usb=False)))
+    acquisition = Acquisition(store, load_definitions(), AcquisitionOptions(DeviceOptions(ports, scan_usb="off")))
     acquisition.start()
     good, *bad = [master for master, _ in ends]
     for master in bad:

@@ -138,6 +138,18 @@ MUTATIONS = (
         "redis.call('LTRIM', KEYS[3], stop - first + 1, -1)",
     ),
     Mutation(
+        "a session that was about to follow when the server was killed does not begin",
+        "blitz/io/taking_up.py",
+        "        store.follow_session(before or 0, following, store.session(following).started_ms, FOLLOWED)\n",
+        "",
+    ),
+    Mutation(
+        "a server that is started takes no heed of what the spool holds of the session that follows",
+        "blitz/io/taking_up.py",
+        " or spool.first_seq(following) is not None",
+        "",
+    ),
+    Mutation(
         "the archive goes past what the server knows of",
         "blitz/data/archive_reach.py",
         "            if end >= extent.stop:\n",

@@ -126,6 +126,9 @@ class Promise:
         :raises Broken: if something is missing that was safe.
         """
         keys = redis.keys
+        for session_id, shown in self.published.items():
+            if shown and _exists(redis, session_id) and b"%d" % session_id not in keys.get(KEYS.sessions.encode(), []):
+                raise Broken(f"session {session_id} is in no list")
         for message, session_id in self.queued_safely.items():
             archived, listed = self.archived.get(session_id, []), keys.get(KEYS.messages(session_id).encode(), [])
             if _exists(redis, session_id) and message not in listed and message not in archived:

@@ -7,6 +7,7 @@ other programs do, is in :mod:`sim_world`.
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
@@ -27,6 +28,7 @@ from blitz.data.spool import Spool
 from blitz.io.appender import Appender
 from blitz.io.archive_reach import archive_reach
 from blitz.io.intake import Intake
+from blitz.io.taking_up import begun_session
 
 SOURCES = 3
 
@@ -65,6 +67,10 @@ class SimServer:
         """What the server is doing: where its other thread may come in between."""
         self.session: int | None = None
         """What the server records, as it knows."""
+        self.following: int | None = None
+        """What is about to follow that."""
+        self._changed_over: set[int] = set()
+        """Sources that deliver to it already."""
         self.store: DatabaseServer
         self.intake: Intake
         self.appender: Appender
@@ -98,11 +104,10 @@ class SimServer:
         spool = Spool(self.disk, SPOOL, limit_bytes, segment_bytes=self.random.choice((200, 1000, 8 << 20)))
         self.intake = Intake(self.store, spool, self)
         self.appender = Appender(self.intake, self, _source)
+        self.appender._tell = _tell_at_once  # type: ignore[method-assign]
         self.intake.recover()
-        running = self.store.running_session()
-        if running is not None and self.intake.spool.is_closed(running):
-            self._empty_spool()
-            running = None
+        self.following = None
+        running = begun_session(self.store, self.intake.spool, self._empty_spool)
         if running is not None and self.resumes:
             self._take_up(running)
         elif running is not None:
@@ -124,7 +129,7 @@ class SimServer:
     def _server_is_gone(self) -> None:
         self.faults.is_dead = True
         self.is_up = False
-        self.session = None
+        self.session = self.following = None
 
     def kill_server(self) -> None:
         if self.is_up:
@@ -150,7 +155,8 @@ class SimServer:
             message = b"%d:%d" % (source, self._numbers[source])
             self.promise.sent[message] = (source, self._numbers[source])
             messages.append(message)
-        self.appender.put(self.session, Read(self.clock.time_ns(), source, messages))
+        to = self.following if self.following is not None and source in self._changed_over else self.session
+        self.appender.put(to, Read(self.clock.time_ns(), source, messages))
 
     def append(self) -> None:
         self._sleeps = 0
@@ -212,7 +218,7 @@ class SimServer:
 
     def look(self) -> None:
         """Housekeeping: follow what other programs did."""
-        if self.intake.is_spooling:
+        if self.intake.is_spooling or self.following is not None:
             return
         running = self.store.running_session()
         if any(not end.done() for end in self._ends.values()):
@@ -229,8 +235,33 @@ class SimServer:
             with contextlib.suppress(RuntimeError):
                 self._take_up(self.store.start_session("", "", "", [_source(0)]))
 
+    def follow_on(self) -> None:
+        """A session follows the running one: it is prepared, sources change over one by one, and then it runs."""
+        if self.session is None or any(not end.done() for end in self._ends.values()):
+            return
+        if self.following is None:
+            self._prepare_next(self.session)
+        elif len(self._changed_over) < SOURCES:
+            self._changed_over.add(self.random.randrange(SOURCES))
+        else:
+            self._ends[self.session] = self.appender.close_session(self.session, "", self.following)
+            self.appender.show(self.following)
+            self.session, self.following = self.following, None
+
+    def _prepare_next(self, session_id: int) -> None:
+        if self.intake.is_spooling:
+            return
+        self.store.ping()
+        next_id = self.store.reserve_session()
+        started_at = datetime.fromtimestamp(self.clock.time_ns() / 1e9, UTC)
+        record = SessionRecord(id=next_id, started_at=started_at, is_running=True, message_count=0)
+        self.appender.prepare_session(session_id, record)
+        self.note("  session", next_id, "follows session", session_id)
+        self._changed_over = set()
+        self.following = next_id
+
     def stop_session(self) -> None:
-        if self.session is not None:
+        if self.session is not None and self.following is None:
             self._ends[self.session] = self.appender.close_session(self.session)
             self.session = None
 
@@ -276,7 +307,7 @@ class SimServer:
         closed.set_result(None)  # type: ignore[arg-type]
 
     def session_lost(self, session_id: int) -> None:
-        if self.session == session_id:
+        if self.session == session_id and self.following is None:  # else the next one runs in a moment
             self.session = None
 
     def intake_changed(self, error: str | None) -> None:
@@ -293,6 +324,11 @@ class SimServer:
             self.promise.renumbered.add(session_id)  # what follows moves up, and that is told
         elif session_id not in self.promise.renumbered:
             raise Broken(f"the intake missed {count} messages of session {session_id} at seq {seq}: {why}")
+
+
+def _tell_at_once(session_id: int, tell: Callable[[], None]) -> None:
+    """What is safe is promised, although viewers are shown it later."""
+    tell()
 
 
 def _source(index: int) -> Source:

@@ -27,6 +27,7 @@ _OF_THE_SERVER = (
     "look",
     "start_session",
     "stop_session",
+    "follow_on",
     "archive",
     "tell_archive",
 )
@@ -60,6 +61,7 @@ class World(SimServer):
             (self.drain, 3 if spools else 8 if hangs else 20),
             (self.start_session, 6),
             (self.stop_session, 2),
+            (self.follow_on, 9),
             (self.report, 4),
             (self.look, 4),
             (self.wait, 3),
@@ -115,6 +117,8 @@ class World(SimServer):
         self.catch_up()
         if not self.is_up:
             self.boot()
+        while self.following is not None:
+            self.follow_on()
         self.append()
         for _ in range(200):
             if not self.intake.drain():

@@ -1,369 +1,538 @@
-"""Pictures of the client for the README and the docs: a live session, a device that prints being named, the boards
-with an account, the sessions during a download, a historic session with markers, a gap and corrected definitions, a
-live session while Redis is away.
+"""Pictures of the client for the documents, and of every state that an operator may see, to be looked at.
 
-    python scripts/screenshots.py [--out docs/images] [--size 1280x800] [--theme light] [--seconds 32]
+    python scripts/screenshots.py FOLDER [--all] [--scenes day trouble ...]
 
-Everything in them is real: a server with two simulated boards and a printing device, a store filled with sessions
-beforehand, and the client's window. Without a screen, run it under Xvfb, with the usual 96 dots an inch:
+Everything in them is real: servers with simulated boards and a printing device, a store filled with sessions
+beforehand, and the client's window. Without `--all` each state is taken once, 1280x800 and light; with it also
+1920x1080 and dark. Without a screen run it under Xvfb with the usual 96 dots an inch,
 ``xvfb-run -s "-screen 0 1920x1080x24 -dpi 96"``; Qt's offscreen platform works, with other fonts.
 """
 
 import argparse
-import asyncio
-import math
 import os
-import random
-import re
-import signal
-import socket
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import redis
-from PyQt5.QtCore import QSettings
-from PyQt5.QtWidgets import QApplication, QWidget
+from picture_bench import (
+    RECORDED,
+    Server,
+    SlowClient,
+    correct_definition,
+    fill_store,
+    hanging_redis,
+    write_notes,
+)
+from picture_camera import Camera, Look
+from PyQt5.QtCore import QEvent, QPoint, QSettings, Qt
+from PyQt5.QtGui import QHelpEvent, QMouseEvent
+from PyQt5.QtWidgets import QApplication, QDialog, QToolTip, QWidget
 
 from blitz import Client
 from blitz.client import make_application
-from blitz.config import DEFAULT_HOST, DEFAULT_PORT
-from blitz.data.blocks import MessageBlock, Read
-from blitz.data.boards import load_definitions
-from blitz.data.database_client import DatabaseClient
-from blitz.data.database_server import DatabaseServer
-from blitz.data.records import Account, Gap, Source
+from blitz.config import ClientSettings
+from blitz.data.kept_settings import KeptSettings
+from blitz.data.records import FoundDevice
 from blitz.io.address import ServerAddress
-from blitz.io.connection import AsyncClient
+from blitz.io.discovery import FoundServer
 from blitz.io.protocol import set_point
-from blitz.io.redis_child import RedisChild, running_redis
 from blitz.io.simulated_device import SimulatedDevice
-from blitz.ui.dialogs.channels import ChannelsDialog
-from blitz.ui.dialogs.marker import MarkerWords
-from blitz.ui.feed import BoardCommand
+from blitz.ui import found_servers
+from blitz.ui.dialogs.add_device import AddDeviceDialog
+from blitz.ui.dialogs.export import ExportDialog
+from blitz.ui.dialogs.marker import MarkerDialog, MarkerWords
+from blitz.ui.dialogs.new_device import NewDeviceDialog
+from blitz.ui.dialogs.red_checks import RedChecksDialog
+from blitz.ui.dialogs.session_details import SessionDetailsDialog
+from blitz.ui.dialogs.settings import SettingsDialog
+from blitz.ui.dialogs.start import StartDialog
+from blitz.ui.feed import BoardCommand, Connection
 from blitz.ui.main_window import MainWindow
 from blitz.ui.pages.history_page import HistoryPage
+from blitz.ui.plots.panels import PlotPanels
 from blitz.ui.preferences import Preferences
 from blitz.ui.server_link import ServerLink
 from blitz.ui.theme import Appearance, ThemeChoice
 
-RATE_HZ = 50
-AWAY = (0.62, 0.66)
-"""Where in a long session the board was away, as shares of its length."""
-OWNER = "ada@bench"
 MOTOR = "sim2"
-PRINTER = "ttyUSB0"
-KEPT = 4
-"""Of this session the last copy is the client's."""
-RECORDED = (
-    ("Blower, first try", 4),
-    ("Pump, cold start", 12),
-    ("Leak test, valve closed", 6),
-    ("Leak test, valve open", 6),
-    ("Pump, warm-up at 40 %", 45),
-)
-"""Names and minutes of the sessions that the store is filled with."""
-
-
-class SlowClient(AsyncClient):
-    """Downloads slowly enough to be pictured."""
-
-    pause_s = 0.0
-    _turn = asyncio.Lock()
-
-    async def start(
-        self, name: str = "", notes: str = "", owner: str | None = None, join: bool = False, **words: Any
-    ) -> Any:
-        """Start a session as someone else."""
-        return await super().start(name, notes, OWNER, join, **words)
-
-    async def grid_blocks(self, session_id: int, first: int, count: int) -> Sequence[MessageBlock]:
-        """Wait, then fetch."""
-        async with SlowClient._turn:
-            await asyncio.sleep(SlowClient.pause_s)
-        return await super().grid_blocks(session_id, first, count)
+PRINTER = "pump"
+SHOWN = {"intake", "outlet", "adc_channel_one", "adc_channel_three", "set_point"}
+"""Of the channels, on a good day: more hide each other in a picture."""
+Dialog = TypeVar("Dialog", bound=QDialog)
 
 
 def main() -> int:
     """Make the pictures."""
-    parser = argparse.ArgumentParser(description="Make the README's pictures.")
-    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent.parent / "docs" / "images")
-    parser.add_argument("--size", default="1280x800")
-    parser.add_argument("--theme", choices=[choice.name.lower() for choice in ThemeChoice], default="light")
-    parser.add_argument("--seconds", type=float, default=32, help="how long the live session runs before its picture")
+    parser = argparse.ArgumentParser(description="Make pictures of the client's window.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--all", action="store_true", help="both sizes, both themes")
+    parser.add_argument("--scenes", nargs="*", default=list(SCENES), choices=list(SCENES))
+    parser.add_argument("--seconds", type=float, default=40, help="how long the live session runs before its picture")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
+    os.environ["LOGNAME"] = "ada"  # whom sessions and events name
+    found_servers.ServerBrowser = NoNetwork  # type: ignore[attr-defined, assignment]
+    light = Look(1280, 800, ThemeChoice.LIGHT)
+    looks = [
+        Look(*size, choice) for size in ((1280, 800), (1920, 1080)) for choice in (ThemeChoice.LIGHT, ThemeChoice.DARK)
+    ]
+    if len(options.scenes) > 1:  # each in a process of its own: nothing of one is in the pictures of another
+        rest = ["--seconds", str(options.seconds), *(["--all"] if options.all else [])]
+        command = [sys.executable, __file__, str(options.folder), *rest, "--scenes"]
+        return max(subprocess.run([*command, name], check=False).returncode for name in options.scenes)
     # A short name: a socket's path has less than 108 characters.
-    with tempfile.TemporaryDirectory(prefix="blitz-shots-") as folder:
-        fill_store(Path(folder) / "data")
-        place = Path(folder) / PRINTER
-        with SimulatedDevice("plain", silence_s=0, link_path=place), running_server(Path(folder), place) as url:
-            picture(url, Path(folder), options)
+    with tempfile.TemporaryDirectory(prefix="blitz-") as folder:
+        scene = Scene(Path(folder), options.folder, looks if options.all else [light], options.seconds)
+        SCENES[options.scenes[0]](scene)
+        scene.close()
     return 0
 
 
-def picture(url: str, folder: Path, options: argparse.Namespace) -> None:
-    """Open the window, do what an operator does, and save what it shows."""
-    application = make_application()
-    settings = QSettings(str(folder / "client.ini"), QSettings.IniFormat)
-    feed = ServerLink(folder / "caches", SlowClient)
-    window = MainWindow(feed, Preferences(settings), Appearance(application))
-    window.choose_theme(ThemeChoice[options.theme.upper()])
-    width, _, height = options.size.partition("x")
-    window.resize(int(width), int(height))
-    window.show()
+class NoNetwork:
+    """Finds no servers: those of the network that this runs in are nobody's business."""
 
-    def save(name: str, widget: QWidget = window) -> None:
-        run_for(application, 0.5)
-        widget.grab().save(str(options.out / f"{name}.png"))
-        print(options.out / f"{name}.png")
+    def __init__(self, *_: object) -> None:
+        pass
 
-    write_notes(url)
-    window.connect_to(ServerAddress.parse(url))
-    wait(application, window.header.start.isEnabled)
-    name_channels(window, application, save)
-    window.recording_actions.start("Pump, endurance run")
-    wait(application, lambda: window.header.is_recording)
-    for angle, share in ((38, 0.3), (12, 0.35), (25, 0.35)):
-        if window.store.session_id and angle != 38:  # that one would leave the picture just then
-            feed.add_marker(window.store.session_id, MarkerWords(f"set point {angle}°", time.time_ns()))
-        feed.send_command(MOTOR, BoardCommand(set_point("09", angle).decode().strip()))
-        run_for(application, options.seconds * share)
-    save("live")
-    window.menus["boards"].trigger()
-    window.boards_page.table.selectRow(0)
-    save("boards")
+    def start(self) -> None:
+        """Look at nothing."""
 
-    window.menus["sessions"].trigger()
-    page = window.sessions_page
-    keep_last_copy(url, KEPT, window, application)
-    SlowClient.pause_s = 2.0
-    page.select(len(RECORDED))
-    page.actions_by_name["download"].trigger()
-    wait(application, lambda: progress(window) > 0.5)
-    save("sessions")
-    SlowClient.pause_s = 0.0
-    wait(application, lambda: page.sessions.is_local(len(RECORDED)))
-
-    assert feed.cache_path is not None
-    correct_definition(feed.cache_path, len(RECORDED))
-    page.actions_by_name["view"].trigger()
-    wait(application, lambda: isinstance(window.tabs.currentWidget(), HistoryPage))
-    window.histories.pages[0].versions.compare.click()
-    run_for(application, 1)
-    save("history")
-    window.menus["live"].trigger()
-    with hanging_redis(folder / "data"):
-        wait(application, lambda: "safe on disk" in window.status_line.store.text())
-        run_for(application, 8)
-        save("spooling")
-    wait(application, lambda: "is up" in window.status_line.store.text())
-    window.header.stop.click()
-    wait(application, lambda: not window.header.is_recording)
-    window.close()
+    def close(self) -> None:
+        """End."""
 
 
-def write_notes(url: str) -> None:
-    """Write of the recorded sessions what operators write."""
-    with Client(url) as client:
-        longest = client.update_session(
-            len(RECORDED), tags=["rig 2", "warm-up"], fields={"sample": "brass 4"}, notes="new seal", starred=True
-        )
-        client.update_session(3, tags=["leak"])
-        began = longest.started_at
-        for minute, text in ((8, "valve opened"), (38, "cooling")):
-            client.add_marker(longest.id, text, at=began + timedelta(minutes=minute))
-        noise = (began + timedelta(minutes=15), began + timedelta(minutes=22))
-        client.add_marker(longest.id, "noise from the bearing", at=noise[0], until=noise[1])
+class Scene:
+    """A window of its own, and what an operator does with it."""
+
+    def __init__(self, folder: Path, pictures: Path, looks: list[Look], seconds: float) -> None:
+        self.folder = folder
+        self.seconds = seconds
+        self.application = make_application()
+        self.settings = QSettings(str(folder / "client.ini"), QSettings.IniFormat)
+        self.feed = ServerLink(folder / "caches", SlowClient)
+        self.window = MainWindow(self.feed, Preferences(self.settings), Appearance(self.application))
+        self.window.settings_actions.use(ClientSettings.model_validate({}), KeptSettings(folder / "client.settings"))
+        self.camera = Camera(self.application, self.window, pictures, looks)
+        self.camera.dress(looks[0])
+        self.window.show()
+        self.application.setActiveWindow(self.window)
+
+    def take(self, name: str, **options: Any) -> None:
+        """Take the pictures of a state."""
+        self.camera.take(name, **options)
+
+    def wait(self, is_so: Callable[[], Any], seconds: float = 60) -> None:
+        """Let the window live until something is so."""
+        end_s = time.monotonic() + seconds
+        while not is_so():
+            if time.monotonic() > end_s:
+                self.camera.take("given_up")
+                raise SystemExit("The window did not come to where its picture was to be taken.")
+            self.camera.run_for(0.02)
+
+    def connect(self, url: str, token: str | None = None) -> None:
+        """Connect the window to a server."""
+        self.window.connect_to(ServerAddress.parse(url, token=token))
+
+    def show(self, page: str) -> None:
+        """Show a page by the name of its action."""
+        self.window.menus[page].trigger()
+        self.camera.run_for(0.4)
+
+    def find(self, kind: type[Dialog]) -> Dialog:
+        """Return the dialog of a kind that is open."""
+        self.wait(lambda: any(dialog.isVisible() for dialog in self.window.findChildren(kind)))
+        return next(dialog for dialog in self.window.findChildren(kind) if dialog.isVisible())
+
+    def close(self) -> None:
+        """End the window."""
+        self.window.hide()
+        self.window.jobs.close()
+        self.feed.close()
+        self.settings.sync()  # else it is written into the folder when that is gone
 
 
-def keep_last_copy(url: str, session_id: int, window: MainWindow, application: QApplication) -> None:
-    """Download a session, then delete it on the server."""
-    page = window.sessions_page
-    page.select(session_id)
-    page.actions_by_name["download"].trigger()
-    wait(application, lambda: page.sessions.is_local(session_id))
-    with Client(url) as client:
-        client.delete(session_id)
-        client.delete_for_good(session_id)
-    wait(application, lambda: page.sessions.is_last(session_id))
+def first(scene: Scene) -> None:
+    """Before there is any server."""
+    first = scene.window.first
+    first.show_servers()
+    first.found._add(FoundServer("lab-pi", ("192.168.1.20",), 8999))
+    scene.take("first_start")
+    first.page.entry.setText("blitz://lab-pi:8999/#token=abc")
+    scene.take("first_start_link")
 
 
-def correct_definition(cache_path: Path, session_id: int) -> None:
-    """Give a session a version of its definitions in which one channel has another zero."""
-    with DatabaseClient(path=str(cache_path)) as cache:
-        (source,) = cache.session_sources(session_id)
-        assert source.definition is not None
-        first, *others = source.definition.channels
-        channels = (first.model_copy(update={"zero": 400.0}), *others)
-        corrected = source.definition.model_copy(update={"channels": channels})
-        cache.add_definition_version(session_id, {source.name: corrected}, reason="reference 400 too high", who="ada")
+def newcomer(scene: Scene) -> None:
+    """An empty server, and a device that nobody knows."""
+    window = scene.window
+    with Server(scene.folder / "data") as server:
+        scene.connect(server.url)
+        scene.wait(window.boards_page.add.isEnabled)
+        for page in ("live", "numbers", "boards", "sessions", "console", "events"):
+            scene.show(page)
+            scene.take(f"empty_{page}")
+        scene.show("live")
+        window.recording_actions.ask()
+        scene.find(StartDialog)
+        scene.take("start_without_boards")
+        scene.find(StartDialog).reject()
+        device = FoundDevice(port="/dev/ttyUSB0", maker="QinHeng CH340", usb_place="1-2")
+        found = (device, device.model_copy(update={"port": "/dev/ttyUSB1", "usb_place": "1-3"}))
+
+        def offer() -> None:
+            status = window._status
+            assert status is not None
+            window.new_devices._take_status(status.model_copy(update={"found": found}))
+            scene.camera.run_for(0.05)
+
+        scene.take("device_found", before=offer)
+        with SimulatedDevice("plain", rate_hz=50, silence_s=0.1, link_path=scene.folder / "ttyUSB0") as port:
+            window.boards_page.new_device_requested.emit()
+            scene.take("add_device")
+            place = scene.find(AddDeviceDialog)
+            place.port.setEditText(port.path)
+            place.accept()
+            dialog = scene.find(NewDeviceDialog)
+            dialog.setWindowTitle("New device: QinHeng CH340 on USB 1-2")
+            scene.take("new_device_listening")
+            scene.wait(dialog.accept_button.isEnabled)
+            fill_channels(dialog)
+            dialog.name.setText(PRINTER)
+            scene.camera.run_for(4)
+            scene.take("new_device")
+            dialog.accept_button.click()
+            scene.wait(lambda: "cycles" in window.live_page.variables.labels)
+            scene.camera.run_for(8)
+            scene.take("preview")
+        scene.wait(lambda: "unplugged" in str(window.first) or True)
 
 
-def name_channels(window: MainWindow, application: QApplication, save: Callable[[str, QWidget], None]) -> None:
+def fill_channels(dialog: QWidget) -> None:
     """Name what the printing device prints."""
-    wait(application, window.live_page.offers.isVisible)
-    window.live_page.offers.buttons[0].click()
-    dialog = next(iter(window.findChildren(ChannelsDialog)))
+    grid = dialog.grid  # type: ignore[attr-defined]
     for row, (name, unit) in enumerate((("intake", "hPa"), ("outlet", "hPa"), ("cycles", ""))):
         for field, text in (("name", name), ("unit", unit)):
-            entry = dialog.grid.field(row, field)
-            assert entry is not None
+            entry = grid.field(row, field)
             entry.selectAll()
             entry.insert(text)
             entry.textEdited.emit(text)
-    save("channels", dialog)
+
+
+def day(scene: Scene) -> None:
+    """What an operator sees on a good day."""
+    window, feed = scene.window, scene.feed
+    fill_store(scene.folder / "data")
+    device = SimulatedDevice("plain", rate_hz=50, silence_s=0, link_path=scene.folder / "pump")
+    with device, Server(scene.folder / "data", "--simulate", "2", "--serial", str(scene.folder / "pump")) as server:
+        write_notes(server.url)
+        scene.connect(server.url)
+        scene.wait(window.header.start.isEnabled)
+        name_channels(scene)
+        scene.camera.run_for(3)
+        scene.take("preview_of_boards")
+        scene.take("checklist", before=lambda: open_checklist(scene), after=close_popups)
+        window.recording_actions.ask()
+        start = scene.find(StartDialog)
+        scene.take("start_dialog")
+        start.timed.starts.setChecked(True)
+        scene.take("start_dialog_planned")
+        start.reject()
+        window.recording_actions.start("Pump, endurance run")
+        scene.wait(lambda: window.header.is_recording)
+        scene.camera.run_for(scene.seconds * 0.3)
+        device.unplug()
+        for angle, share in ((38, 0.2), (12, 0.25), (25, 0.25)):
+            if angle != 38:
+                feed.add_marker(window.store.session_id or 0, MarkerWords(f"set point {angle}°", time.time_ns()))
+            feed.send_command(MOTOR, BoardCommand(set_point("09", angle).decode().strip()))
+            if angle == 12:
+                device.replug()
+            scene.camera.run_for(scene.seconds * share)
+        take_live(scene)
+        take_tables(scene)
+        take_dialogs(scene)
+        take_sessions(scene, server.url)
+        window.header.stop.click()
+        scene.camera.run_for(0.5)
+        scene.take("stop_of_another")
+
+
+def name_channels(scene: Scene) -> None:
+    """Name what the printing device prints, and show of all boards only some channels."""
+    window = scene.window
+    scene.wait(window.live_page.offers.isVisible)
+    scene.take("names_offered")
+    window.live_page.offers.buttons[0].click()
+    dialog = next(iter(window.findChildren(QDialog)))
+    fill_channels(dialog)
+    scene.take("channels")
     dialog.accept()
-    wait(application, lambda: "cycles" in window.live_page.variables.labels)
-    # The picture is of the boards; their channels would hide each other.
-    window.live_page.variables.show_only(
-        {channel.label for channel in window.store.channels if channel.channel.shown and channel.source.name != PRINTER}
-    )
+    scene.wait(lambda: "cycles" in window.live_page.variables.labels)
+
+
+def take_live(scene: Scene) -> None:
+    """The plot."""
+    window = scene.window
+    live = window.live_page
+    live.variables.show_only(SHOWN)
+    window.notices.dismiss_all()
+    scene.show("live")
+    scene.take("live")
+    live.plot.turn_pause()
+    scene.take("paused_crosshair", before=lambda: point_at(live.drawing, 0.45, 0.4))
+    live.set_stacked(True)
+    scene.take("stacked", before=lambda: point_at(live.drawing, 0.45, 0.4))
+    live.set_stacked(False)
+    scene.take("gap_tooltip", before=lambda: hover_gap(scene, live.drawing), after=close_popups)
+    QApplication.sendEvent(live.drawing, QEvent(QEvent.Leave))
+    live.plot.follow()
+    live.side.tabs.setCurrentIndex(1)
+    scene.take("live_last_ten")
+    live.side.tabs.setCurrentIndex(0)
+
+
+def take_tables(scene: Scene) -> None:
+    """The other pages."""
+    window = scene.window
+    scene.show("numbers")
+    scene.take("numbers")
+    scene.show("boards")
+    for row, name in ((0, "boards"), (1, "boards_motor")):
+        window.boards_page.table.selectRow(row)
+        scene.camera.run_for(0.5)
+        scene.take(name)
+    scene.show("console")
+    scene.take("console")
+    scene.show("events")
+    scene.take("events")
+    page = window.definition_actions.open(MOTOR)
+    scene.camera.run_for(1.5)
+    scene.take("definition_editor")
+    page.text.setPlainText(page.text.toPlainText().replace("name = ", "nmae = ", 1))
+    scene.camera.run_for(0.6)
+    scene.take("definition_editor_wrong")
+    page.revert()
+    window.menus["close_tab"].trigger()
+
+
+def take_dialogs(scene: Scene) -> None:
+    """What is asked."""
+    window = scene.window
+    scene.show("live")
+    window.settings_actions.ask()
+    settings = scene.find(SettingsDialog)
+    for place in range(settings.tabs.count()):
+        settings.tabs.setCurrentIndex(place)
+        scene.take(f"settings_{settings.tabs.tabText(place).replace('&', '').lower().split()[0]}")
+    settings.reject()
+    window.menus["shortcuts"].trigger()
+    scene.take("shortcuts")
+    for dialog in window.findChildren(QDialog):
+        dialog.close()
+    window.menus["marker"].trigger()
+    scene.find(MarkerDialog)
+    scene.take("marker")
+    scene.find(MarkerDialog).reject()
+    window.recording_actions.change_plan()
+    scene.take("plan_change")
+    for dialog in window.findChildren(QDialog):
+        dialog.close()
+
+
+def take_sessions(scene: Scene, url: str) -> None:
+    """Sessions, and one of them plotted."""
+    window = scene.window
+    page = window.sessions_page
+    keep_last_copy(scene, url, 4)
+    scene.show("sessions")
+    SlowClient.pause_s = 2.0
+    longest = len(RECORDED)
+    page.select(longest)
+    page.actions_by_name["download"].trigger()
+    scene.wait(lambda: progress(window) > 0.35)
+    scene.take("sessions")
+    SlowClient.pause_s = 0.0
+    scene.wait(lambda: page.sessions.is_local(longest))
+    page.actions_by_name["details"].trigger()
+    scene.find(SessionDetailsDialog)
+    scene.take("session_details")
+    scene.find(SessionDetailsDialog).reject()
+    page.actions_by_name["export"].trigger()
+    scene.wait(lambda: any(dialog.isVisible() for dialog in window.findChildren(ExportDialog)))
+    scene.take("export")
+    scene.find(ExportDialog).reject()
+    page.actions_by_name["delete"].trigger()
+    scene.take("delete")
+    for dialog in window.findChildren(QDialog):
+        dialog.close()
+    with Client(url) as client:
+        client.delete(1)
+    assert scene.feed.cache_path is not None
+    correct_definition(scene.feed.cache_path, longest)
+    page.select(longest)
+    page.actions_by_name["view"].trigger()
+    scene.wait(lambda: isinstance(window.tabs.currentWidget(), HistoryPage))
+    history = window.histories.pages[0]
+    history.versions.compare.click()
+    scene.camera.run_for(1)
+    scene.take("history")
+    scene.take("history_crosshair", before=lambda: point_at(history.drawing, 0.3, 0.4))
+    scene.take("history_gap", before=lambda: hover_gap(scene, history.drawing), after=close_popups)
+    window.menus["trash"].trigger()
+    scene.camera.run_for(1)
+    scene.take("trash")
+    scene.show("live")
+
+
+def trouble(scene: Scene) -> None:
+    """What goes wrong on a bad day."""
+    window = scene.window
+    device = SimulatedDevice("csv-header", rate_hz=20, silence_s=0, link_path=scene.folder / "pump")
+    with device, Server(scene.folder / "data", "--simulate", "2", "--serial", str(scene.folder / "pump")) as server:
+        scene.connect(server.url)
+        scene.wait(window.header.start.isEnabled)
+        scene.wait(lambda: len(window.live_page.variables.labels) > 10)
+        with Client(server.url) as client:
+            client.stop(client.start("Leak test").id)
+        scene.camera.run_for(2)
+        device.unplug()
+        scene.camera.run_for(8)
+        scene.take("red_source")
+        scene.take("checklist_red", before=lambda: open_checklist(scene), after=close_popups)
+        window.header.start.click()
+        scene.find(RedChecksDialog)
+        scene.take("start_with_red")
+        scene.find(RedChecksDialog).reject()
+        scene.show("boards")
+        window.boards_page.table.selectRow(0)
+        scene.camera.run_for(1)
+        scene.take("boards_red")
+        window.boards_page.table.selectRow(window.boards_page.boards.rowCount() - 1)
+        scene.take("boards_red_last")
+        scene.show("events")
+        scene.take("events_red")
+        device.replug()
+        scene.show("live")
+        window.recording_actions.start("Leak test, again")
+        scene.wait(lambda: window.header.is_recording)
+        scene.camera.run_for(6)
+        device.unplug()
+        scene.camera.run_for(8)
+        scene.take("red_source_recording")
+        device.replug()
+        window.live_page.offers.buttons[-1].click()
+        scene.camera.run_for(8)
+        window.notices.dismiss_all()
+        with hanging_redis(scene.folder / "data"):
+            scene.wait(lambda: "safe on disk" in window.status_line.store.text())
+            scene.camera.run_for(6)
+            scene.take("spooling")
+            scene.show("numbers")
+            scene.take("numbers_spooling")
+            scene.show("live")
+        scene.wait(lambda: "is up" in window.status_line.store.text())
+        window.notices.dismiss_all()
+        server.kill()
+        scene.wait(lambda: window._connection.connection is Connection.WAITING)
+        scene.camera.run_for(4)
+        scene.take("no_connection")
+        for page in ("numbers", "boards", "sessions"):
+            scene.show(page)
+            scene.take(f"no_connection_{page}")
+
+
+def access(scene: Scene) -> None:
+    """What is refused."""
+    window = scene.window
+    free_mb = shutil.disk_usage(scene.folder).free >> 20
+    settings = {"BLITZ_DISK_RESERVE_MB": str(free_mb + 4096)}
+    with Server(scene.folder / "data", "--simulate", "1", settings=settings) as server:
+        scene.connect(server.url)
+        scene.wait(window.header.start.isEnabled)
+        scene.wait(lambda: window.live_page.variables.labels)
+        scene.camera.run_for(4)
+        scene.take("disk_full")
+        window.recording_actions.start("Leak test")
+        scene.camera.run_for(2)
+        scene.take("disk_full_refused")
+        window.notices.dismiss_all()
+        viewer = server.make_token("viewer")
+        scene.connect(server.url, viewer)
+        scene.wait(lambda: not window.header.start.isEnabled())
+        scene.camera.run_for(3)
+        scene.take("viewer")
+        scene.show("boards")
+        scene.take("viewer_boards")
+        scene.connect(server.url, "b" * 43)
+        scene.wait(lambda: window.first.page.isVisible())
+        scene.camera.run_for(1)
+        scene.take("token_refused")
+    scene.connect("http://lab-pi.invalid:8999")
+    scene.camera.run_for(5)
+    scene.take("unknown_server")
+
+
+def open_checklist(scene: Scene) -> None:
+    """Open the checklist below its button."""
+    scene.window.header.ready.open_list()
+    scene.camera.run_for(0.2)
+
+
+def close_popups() -> None:
+    """Close what floats."""
+    QToolTip.hideText()
+    popup = QApplication.activePopupWidget()
+    if popup is not None:
+        popup.close()
+
+
+def point_at(plot: PlotPanels, across: float, down: float) -> QPoint:
+    """Move the mouse over a plot, to shares of its width and height."""
+    place = QPoint(round(plot.width() * across), round(plot.height() * down))
+    move = QMouseEvent(QEvent.MouseMove, place, plot.mapToGlobal(place), Qt.NoButton, Qt.MouseButtons(), Qt.NoModifier)
+    QApplication.sendEvent(plot, move)
+    return place
+
+
+def hover_gap(scene: Scene, plot: PlotPanels) -> None:
+    """Let the mouse rest over the last gap."""
+    gap = plot.gaps[-1]
+    at_s = (gap.from_ns + (gap.to_ns or gap.from_ns)) / 2e9
+    place = point_at(plot, plot.x_of(at_s) / plot.width(), 0.35)
+    QApplication.sendEvent(plot, QHelpEvent(QEvent.ToolTip, place, plot.mapToGlobal(place)))
+    scene.camera.run_for(0.4)
+
+
+def keep_last_copy(scene: Scene, url: str, session_id: int) -> None:
+    """Download a session, then delete it on the server: the last copy is the client's."""
+    page = scene.window.sessions_page
+    page.select(session_id)
+    page.actions_by_name["download"].trigger()
+    scene.wait(lambda: page.sessions.is_local(session_id))
+    with Client(url) as client:
+        client.delete(session_id)
+        client.delete_for_good(session_id)
+    scene.wait(lambda: page.sessions.is_last(session_id))
 
 
 def progress(window: MainWindow) -> float:
     """Return how much of the running download is done."""
-    sessions = window.sessions_page.sessions
-    return max((download.share for download in sessions._downloads.values()), default=0.0)
+    return max((download.share for download in window.sessions_page.sessions._downloads.values()), default=0.0)
 
 
-def fill_store(data_dir: Path) -> None:
-    """Record sessions into the store that the server will adopt, as if a board had sent them these last days."""
-    source = Source(index=0, name="ttyUSB0", link="/dev/ttyUSB0", board_id="08", definition=load_definitions()["08"])
-    with RedisChild(data_dir, "none") as child:
-        store = DatabaseServer(child.url)
-        raw_redis = redis.Redis.from_url(child.url)
-        began = datetime.now().astimezone().replace(hour=9, minute=2) - timedelta(days=2)
-        for name, minutes in RECORDED:
-            session_id = store.start_session(name, owner=OWNER, sources=[source])
-            start_ns = round(began.timestamp() * 1e9)
-            writer = store.writer(session_id)
-            for reads in recorded(start_ns, minutes):
-                writer.append(reads)
-            writer.close()
-            if minutes > 10:
-                store.add_gap(session_id, gap := away(start_ns, minutes))
-                account = Account(source=0, name=source.name, lost=gap.lost or 0, gaps=1)
-                verdict = f"1 gap, about {gap.lost} lost, account balances"
-            else:
-                account, verdict = Account(source=0, name=source.name), "no gaps, nothing lost, account balances"
-            store.set_fields(session_id, {"account:0": account.model_dump_json(exclude_none=True), "verdict": verdict})
-            raw_redis.set(store.keys.start(session_id), start_ns // 1_000_000)
-            store.close_session(session_id, start_ns // 1_000_000 + minutes * 60_000)
-            began += timedelta(hours=7, minutes=13)
-        raw_redis.close()
-        store.close()
-
-
-def away(start_ns: int, minutes: int) -> Gap:
-    """Return the gap of a long session: the board was unplugged for a while."""
-    length_ns = minutes * 60e9
-    return Gap(
-        source=0,
-        seq=round(minutes * 60 * RATE_HZ * AWAY[0]),
-        from_ns=start_ns + round(length_ns * AWAY[0]),
-        to_ns=start_ns + round(length_ns * AWAY[1]),
-        reason="unplugged",
-        lost=round(minutes * 60 * RATE_HZ * (AWAY[1] - AWAY[0])),
-    )
-
-
-def recorded(start_ns: int, minutes: int) -> Iterator[list[Read]]:
-    """Yield what a board sent: a warm-up, a pump's pulses, noise; it was away for a while in a long session."""
-    chance = random.Random(minutes)
-    total = minutes * 60 * RATE_HZ
-    reads: list[Read] = []
-    for number in range(total):
-        at_s = number / RATE_HZ
-        share = number / total
-        if minutes > 10 and AWAY[0] < share < AWAY[1]:
-            continue
-        warm = 600 + 2400 * (1 - math.exp(-4 * share))
-        values = (
-            warm + 8 * chance.gauss(0, 1),
-            0.55 * warm + 500 + 40 * math.sin(at_s / 21) + 10 * chance.gauss(0, 1),
-            900 + 380 * math.sin(at_s / 37) * math.exp(-2 * share) + 12 * chance.gauss(0, 1),
-            3300 - 700 * share + 90 * math.sin(at_s / 90) + 6 * chance.gauss(0, 1),
-            150 + 60 * (int(at_s / 97) % 3),
-        )
-        digits = "".join(f"{min(max(int(value), 0), 4095):03x}" for value in values)
-        line = f"08a0{round(at_s * 1000):08x}{digits}0".encode()
-        reads.append(Read(start_ns + round(at_s * 1e9), 0, [line]))
-        if len(reads) == 5000:
-            yield reads
-            reads = []
-    yield reads
-
-
-@contextmanager
-def hanging_redis(data_dir: Path) -> Iterator[None]:
-    """Let the Redis of a data folder answer nobody."""
-    url = running_redis(data_dir)
-    assert url is not None
-    with redis.Redis.from_url(url) as client:
-        process_id = client.info("server")["process_id"]
-    os.kill(process_id, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(process_id, signal.SIGCONT)
-
-
-@contextmanager
-def running_server(folder: Path, port_path: Path) -> Iterator[str]:
-    """Run a server with two simulated boards and a device on the filled store; yields its address."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("BLITZ_")}
-    command = [sys.executable, "-m", "blitz", "serve", "--port", str(port()), "--data-dir", str(folder / "data")]
-    with (folder / "server.log").open("wb") as log:
-        server = subprocess.Popen(
-            [*command, "--simulate", "2", "--no-scan-usb", "--serial", str(port_path)],
-            stdout=log,
-            stderr=log,
-            env=environment,
-        )
-    try:
-        deadline_s = time.monotonic() + 30
-        while (found := re.search(r"serves (http://\S+),", (folder / "server.log").read_text())) is None:
-            if server.poll() is not None or time.monotonic() > deadline_s:
-                raise SystemExit((folder / "server.log").read_text())
-            time.sleep(0.1)
-        yield found[1]
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def port() -> int:
-    """Return the usual port where it is free, else 0, for any other."""
-    with socket.socket() as probe:
-        try:
-            probe.bind((DEFAULT_HOST, DEFAULT_PORT))
-        except OSError:
-            return 0
-    return DEFAULT_PORT
-
-
-def run_for(application: QApplication, seconds: float) -> None:
-    """Let the window live."""
-    end_s = time.monotonic() + seconds
-    while time.monotonic() < end_s:
-        application.processEvents()
-        time.sleep(0.005)
-
-
-def wait(application: QApplication, is_so: Callable[[], Any], seconds: float = 30) -> None:
-    """Let the window live until something is so."""
-    end_s = time.monotonic() + seconds
-    while not is_so():
-        if time.monotonic() > end_s:
-            raise SystemExit("The window did not come to where its picture was to be taken.")
-        run_for(application, 0.02)
+SCENES: dict[str, Callable[[Scene], None]] = {
+    "first": first,
+    "newcomer": newcomer,
+    "day": day,
+    "trouble": trouble,
+    "access": access,
+}
 
 
 if __name__ == "__main__":

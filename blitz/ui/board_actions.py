@@ -5,8 +5,8 @@ Asks the operator and the feed.
 
 from collections.abc import Callable
 
-from PyQt5.QtCore import QObject
-from PyQt5.QtWidgets import QMessageBox, QWidget
+from PyQt5.QtCore import QObject, pyqtSignal
+from PyQt5.QtWidgets import QInputDialog, QMessageBox, QWidget
 
 from blitz.data.board_definition import BoardDefinition, Command
 from blitz.data.records import BoardRecord, StatusRecord
@@ -15,11 +15,14 @@ from blitz.ui.dialogs.channels import ChannelsDialog, Sample
 from blitz.ui.feed import BoardCommand, Feed
 from blitz.ui.live_store import LiveStore
 from blitz.ui.pages.boards_page import BoardsPage
-from blitz.ui.widgets.command_panel import fixed_font
+from blitz.ui.widgets.send_line import fixed_font
 
 
 class BoardActions(QObject):
     """Knows the boards as the server's status told them last."""
+
+    definition_requested = pyqtSignal(str, object)
+    """board, and BoardDefinition as it was typed elsewhere; None: as it is in force"""
 
     def __init__(self, feed: Feed, store: LiveStore, window: QWidget) -> None:
         super().__init__(window)
@@ -38,6 +41,14 @@ class BoardActions(QObject):
         page.channels_requested.connect(self.name_channels)
         page.bad_frames_requested.connect(self.show_bad_frames)
         page.release_requested.connect(self.release)
+        page.value_requested.connect(self.send_value)
+        page.definition_requested.connect(lambda board: self.definition_requested.emit(board, None))
+        page.look_requested.connect(self._feed.look_for_boards)
+        page.rename_requested.connect(self.rename)
+        page.deletion_requested.connect(self.delete)
+        self._feed.command_settled.connect(page.take_outcome)
+        self._feed.notice_received.connect(page.boards.take_notice)
+        self._feed.timeline_received.connect(page.take_entry)
 
     def find(self, board: str) -> BoardRecord | None:
         """Return a board by its name."""
@@ -61,6 +72,7 @@ class BoardActions(QObject):
         # Accepted, it waits out of sight for the server's answer: what was typed must not be lost with a refusal.
         self._feed.definition_answered.connect(dialog.take_answer)
         dialog.rejected.connect(dialog.deleteLater)
+        dialog.definition_requested.connect(lambda typed: self.definition_requested.emit(board, typed))
         dialog.open()
 
     def run_command(self, board: str, command: Command) -> None:
@@ -74,6 +86,41 @@ class BoardActions(QObject):
             f"“{command.name}” goes to {board} as soon as you press Send.",
             "Send",
             lambda: self._feed.send_command(board, BoardCommand(command=command.name)),
+        )
+
+    def send_value(self, board: str, command: Command, value: float) -> None:
+        """Send what a command's value was turned to: turning it was the decision, also for an actuator."""
+        self._feed.send_command(board, BoardCommand(command=command.name, value=value))
+
+    def rename(self, board: str) -> None:
+        """Ask for another name of a source."""
+        dialog = QInputDialog(self._window)
+        dialog.setWindowTitle(f"Rename {board}")
+        dialog.setLabelText("Its readings go on under the new name; what was recorded keeps the old one.")
+        dialog.setTextValue(board)
+        dialog.setOkButtonText("Rename")
+
+        def take(name: str) -> None:
+            if name.strip() and name.strip() != board:
+                self._feed.rename_source(board, name.strip())
+
+        dialog.textValueSelected.connect(take)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def delete(self, board: str) -> None:
+        """Let the server forget a source, after a question that says what is lost."""
+        record = self.find(board)
+        link = f" at {record.link}" if record else ""
+        is_recorded = self._status is not None and self._status.session is not None
+        running = " The running session goes on without it." if is_recorded else ""
+        self._ask(
+            f"Delete {board}",
+            f"Delete the source {board}{link}?",
+            f"Its settings are forgotten, and the names and units of its channels with them. What was recorded of it "
+            f"stays.{running}",
+            "Delete",
+            lambda: self._feed.delete_source(board),
         )
 
     def release(self, board: str) -> None:

@@ -3,21 +3,21 @@
 from collections.abc import Awaitable, Callable
 
 from blitz.data.board_definition import BoardDefinition
-from blitz.data.records import StatusRecord
 from blitz.errors import BlitzError
 from blitz.io.connection import AsyncClient
-from blitz.ui.feed import BoardCommand, Feed
+from blitz.ui.feed import BoardCommand, CommandOutcome, Feed
 
 
 class BoardDesk:
     """Asks the client of the server that the window is connected to.
 
     :param client: gives it, or raises a sentence where there is none.
-    :param ask_status: asks for the status anew, so that the window shows at once what came of a request.
+    :param ask_status: asks for the status anew, so that the window shows at once what came of a request;
+        it raises nothing.
     """
 
     def __init__(
-        self, feed: Feed, client: Callable[[], AsyncClient], ask_status: Callable[[], Awaitable[StatusRecord]]
+        self, feed: Feed, client: Callable[[], AsyncClient], ask_status: Callable[[], Awaitable[None]]
     ) -> None:
         self._feed = feed
         self._client = client
@@ -25,13 +25,20 @@ class BoardDesk:
 
     async def command(self, board: str, command: BoardCommand) -> None:
         """Send something to a board; the answer, or why there is none, is told."""
+        has_failed = False
         try:
             answer = await self._client().command(
-                board, command.line, command=command.command, is_hex=command.is_hex, ending=command.ending
+                board,
+                command.line,
+                command=command.command,
+                value=command.value,
+                is_hex=command.is_hex,
+                ending=command.ending,
             )
         except BlitzError as error:
-            answer = str(error)
+            answer, has_failed = str(error), True
         self._feed.command_answered.emit(board, command.words, "sent" if answer is None else answer)
+        self._feed.command_settled.emit(CommandOutcome(board, command, answer or "", has_failed))
 
     async def define(self, board: str, definition: BoardDefinition) -> None:
         """Let the server read a board's messages by another definition."""
@@ -62,6 +69,24 @@ class BoardDesk:
         await self._ask_status()
 
     async def list_bad_frames(self, board: str) -> None:
-        """Tell a board's last bad frames."""
-        frames = await self._client().bad_frames(board)
-        self._feed.bad_frames_received.emit(board, tuple(frames))
+        """Tell a board's last bad frames, or that they could not be fetched."""
+        frames = None
+        try:
+            frames = tuple(await self._client().bad_frames(board))
+        finally:
+            self._feed.bad_frames_received.emit(board, frames)
+
+    async def scan(self) -> None:
+        """Let the server look for devices anew."""
+        await self._client().scan()
+        await self._ask_status()
+
+    async def rename(self, source: str, name: str) -> None:
+        """Give a source another name."""
+        await self._client().update_source(source, name=name)
+        await self._ask_status()
+
+    async def delete(self, source: str) -> None:
+        """Let the server forget a source."""
+        await self._client().delete_source(source)
+        await self._ask_status()

@@ -1,13 +1,15 @@
 """The window's side of exports at Stop: what the feed tells goes to the thread, what came of it to the notices."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-from PyQt5.QtCore import QObject, QUrl, pyqtSignal
+from PyQt5.QtCore import QObject, QUrl
 from PyQt5.QtGui import QDesktopServices
 
 from blitz.data.export_at_stop import ExportRule, Outcome
 from blitz.data.records import StatusRecord
 from blitz.io.export_at_stop import ExportThread
+from blitz.ui.courier import Courier
 from blitz.ui.feed import Feed, SessionList
 from blitz.ui.models.sessions import session_title
 from blitz.ui.widgets.notices import NoticeAction, NoticesArea
@@ -19,9 +21,6 @@ class ExportAtStop(QObject):
     :param rule: None: nothing is exported by itself.
     """
 
-    _attempted = pyqtSignal(object)
-    _wanted = pyqtSignal(int)
-
     def __init__(
         self, feed: Feed, notices: NoticesArea, rule: ExportRule | None, parent: QObject | None = None
     ) -> None:
@@ -29,36 +28,51 @@ class ExportAtStop(QObject):
         self._notices = notices
         self._told: dict[int, str] = {}
         self._running: int | None = None
+        self._feed = feed
+        self._rule: ExportRule | None = None
         self._thread: ExportThread | None = None
-        if rule is None:
-            return
-        # The thread's calls become signals, which arrive in the window's own thread.
-        self._attempted.connect(self._show)
-        self._wanted.connect(feed.download)
-        self._thread = thread = ExportThread(rule, self._attempted.emit, self._wanted.emit)
-        feed.cache_opened.connect(thread.use_cache)
-        feed.session_started.connect(lambda record: thread.see([record]))
-        feed.session_stopped.connect(thread.stopped)
+        self._courier = Courier(self)
+        feed.cache_opened.connect(lambda path: self._order(lambda thread: thread.use_cache(path)))
+        feed.session_started.connect(lambda record: self._order(lambda thread: thread.see([record])))
+        feed.session_stopped.connect(lambda record: self._order(lambda thread: thread.stopped(record)))
         feed.status_received.connect(self._see_running)
         feed.sessions_listed.connect(self._see_list)
-        feed.download_finished.connect(thread.retry)
-        if feed.cache_path is not None:
-            thread.use_cache(feed.cache_path)
+        feed.download_finished.connect(lambda session_id: self._order(lambda thread: thread.retry(session_id)))
+        self.follow(rule)
+
+    def follow(self, rule: ExportRule | None) -> None:
+        """Export by another rule from now on; None: nothing is exported by itself."""
+        if rule == self._rule:
+            return
+        self.close()
+        self._rule, self._thread = rule, None
+        if rule is not None:
+            bring, fetch = self._courier.bring, self._feed.download
+            self._thread = ExportThread(
+                rule,
+                lambda outcome: bring(lambda: self._show(outcome)),
+                lambda session_id: bring(lambda: fetch(session_id)),
+            )
+            if self._feed.cache_path is not None:
+                self._thread.use_cache(self._feed.cache_path)
 
     def close(self) -> None:
         """End the thread."""
         if self._thread is not None:
             self._thread.close()
 
+    def _order(self, order: Callable[[ExportThread], None]) -> None:
+        if self._thread is not None:
+            order(self._thread)
+
     def _see_running(self, status: StatusRecord) -> None:
         running = status.session
-        if running is not None and running.id != self._running and self._thread is not None:
-            self._thread.see([running])
+        if running is not None and running.id != self._running:
+            self._order(lambda thread: thread.see([running]))
         self._running = running.id if running is not None else None
 
     def _see_list(self, listed: SessionList) -> None:
-        if self._thread is not None:
-            self._thread.see(listed.records)
+        self._order(lambda thread: thread.see(listed.records))
 
     def _show(self, outcome: Outcome) -> None:
         session_id = outcome.export.session_id
@@ -73,12 +87,11 @@ class ExportAtStop(QObject):
             again = NoticeAction("Try again", lambda: self._retry(session_id), is_final=True)
             later = " It is tried again by itself." if outcome.retry_s is not None else ""
             text = f"“{title}” was not exported: {outcome.error}{later}"
-            self._notices.tell("warning", text, again if outcome.retry_s is not None else None)
+            self._notices.tell("warning", text, *([again] if outcome.retry_s is not None else []))
 
     def _retry(self, session_id: int) -> None:
         self._told.pop(session_id, None)
-        if self._thread is not None:
-            self._thread.retry(session_id)
+        self._order(lambda thread: thread.retry(session_id))
 
 
 def _open_folder(folder: str) -> None:

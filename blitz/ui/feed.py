@@ -5,6 +5,7 @@ values, and call its requests, which return at once. :class:`blitz.ui.server_lin
 have one without a server. Errors are values: a request that fails ends in ``request_failed``.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -13,8 +14,9 @@ from pathlib import Path
 from PyQt5.QtCore import QObject, pyqtSignal
 
 from blitz.data.board_definition import BoardDefinition
-from blitz.data.records import Marker, SessionRecord
+from blitz.data.records import Marker, RunWishes, SessionRecord
 from blitz.data.session_words import SessionWords
+from blitz.data.source_config import SourceConfig
 from blitz.io.address import ServerAddress
 from blitz.ui.dialogs.marker import MarkerWords
 
@@ -62,6 +64,8 @@ class RequestFailure:
     session_id: int | None = None
     is_of_recording: bool = False
     """Whether a session was to be started or stopped."""
+    address: str = ""
+    """Of a server that is not tried any more; empty where the request was of something else."""
 
     @property
     def sentence(self) -> str:
@@ -77,11 +81,24 @@ class BoardCommand:
     command: str | None = None
     is_hex: bool = False
     ending: str = "\n"
+    value: float | None = None
 
     @property
     def words(self) -> str:
         """What people read."""
-        return self.command or self.line or ""
+        value = "" if self.value is None else f" {self.value:g}"
+        return f"{self.command}{value}" if self.command else self.line or ""
+
+
+@dataclass(frozen=True)
+class CommandOutcome:
+    """What became of a command."""
+
+    board: str
+    command: BoardCommand
+    answer: str = ""
+    """What the board said; empty where none was waited for; why there is none, where it failed."""
+    has_failed: bool = False
 
 
 class Feed(QObject):
@@ -111,6 +128,8 @@ class Feed(QObject):
     """Notice"""
     sessions_listed = pyqtSignal(object)
     """SessionList"""
+    sizes_measured = pyqtSignal(object)
+    """dict[int, int]: by session id how many bytes its copy here takes, of those that are known"""
     sessions_found = pyqtSignal(str, object)
     """the words that were looked for, and frozenset[int], the ids of the sessions that have them"""
     download_progressed = pyqtSignal(int, int, int)
@@ -124,7 +143,7 @@ class Feed(QObject):
     definition_answered = pyqtSignal(str, str)
     """board, and why its definition is as before; nothing where the server has taken over the new one"""
     bad_frames_received = pyqtSignal(str, object)
-    """board and tuple[BadFrameRecord, ...], oldest first"""
+    """board and tuple[BadFrameRecord, ...], oldest first; None where they could not be fetched"""
     request_failed = pyqtSignal(object)
     """RequestFailure"""
     identity_received = pyqtSignal(object)
@@ -135,6 +154,24 @@ class Feed(QObject):
     """SessionRecord: what was asked to be deleted lies in the trash now"""
     cache_opened = pyqtSignal(object)
     """Path of the cache that belongs to the server"""
+
+    raw_received = pyqtSignal(object)
+    """MessageBlock, of the running session or the preview, as it came"""
+    link_changed = pyqtSignal(object)
+    """BoardRecord of a source whose link is in another state now"""
+    timeline_received = pyqtSignal(int, object)
+    """session id (0 without one) and TimelineEntry: what somebody sent to a board, a step of the clock, and so on"""
+
+    command_settled = pyqtSignal(object)
+    """CommandOutcome, beside ``command_answered``"""
+
+    expected_told = pyqtSignal(object)
+    """frozenset[str]: names of the sources that should be there when a session is started"""
+
+    device_examined = pyqtSignal(str, object, str)
+    """link, FormatProposal or None, and why there is none"""
+    source_answered = pyqtSignal(str, str)
+    """name of a source that was to be added, and why it was not; nothing where it was"""
 
     @property
     def cache_path(self) -> Path | None:
@@ -152,8 +189,13 @@ class Feed(QObject):
     def close(self) -> None:
         """Leave the server and end the feed's threads; waits for them."""
 
-    def start_session(self, name: str, notes: str = "", words: SessionWords | None = None) -> None:
-        """Ask the server to begin a session; of ``words``, tags and fields count."""
+    def start_session(
+        self, name: str, notes: str = "", words: SessionWords | None = None, run: RunWishes | None = None
+    ) -> None:
+        """Ask the server to begin a session; of ``words``, tags and fields count.
+
+        :param run: when it is to end by itself; None: when somebody stops it.
+        """
         raise NotImplementedError
 
     def stop_session(self, session_id: int | None = None) -> None:
@@ -249,4 +291,64 @@ class Feed(QObject):
 
     def ask_bad_frames(self, board: str) -> None:
         """Ask for a board's last bad frames; they come as ``bad_frames_received``."""
+        raise NotImplementedError
+
+    def look_for_boards(self) -> None:
+        """Let the server look for devices anew, and ask silent ones again."""
+        raise NotImplementedError
+
+    def rename_source(self, source: str, name: str) -> None:
+        """Give a source another name."""
+        raise NotImplementedError
+
+    def delete_source(self, source: str) -> None:
+        """Let the server forget a source; what was recorded of it stays."""
+        raise NotImplementedError
+
+    def examine_device(self, link: str, baud: int | None = None) -> None:
+        """Let the server listen to a device that is no source yet; the proposal comes as ``device_examined``."""
+        raise NotImplementedError
+
+    def listen_on(self, link: str, baud: int | None) -> None:
+        """Go on listening to a device that was examined; what has come since comes as ``device_examined``, too."""
+
+    def end_examining(self, link: str) -> None:
+        """Listen to it no longer."""
+
+    def add_source(self, source: SourceConfig) -> None:
+        """Configure a source; whether that was done comes as ``source_answered``."""
+        raise NotImplementedError
+
+    def ignore_found(self, port: str) -> None:
+        """Ask no more about a new device."""
+        raise NotImplementedError
+
+    @property
+    def next_try_s(self) -> float | None:
+        """While there is no connection: when it is tried again, by ``time.monotonic``; None: just now."""
+        return None
+
+    def retry_now(self) -> None:
+        """Try a connection that is waited for again at once."""
+
+    def plan_session(
+        self,
+        start_at: datetime,
+        name: str,
+        notes: str = "",
+        words: SessionWords | None = None,
+        run: RunWishes | None = None,
+    ) -> None:
+        """Let the server start a session at a time."""
+        raise NotImplementedError
+
+    def cancel_planned(self, plan_id: int) -> None:
+        """Do not start a planned session."""
+        raise NotImplementedError
+
+    def change_plan(self, session_id: int, changes: Mapping[str, float | int | None]) -> None:
+        """Change when the running session stops by itself.
+
+        :param changes: ``left_s``, ``message_count``, ``repeat_every_s``; None takes one away.
+        """
         raise NotImplementedError

@@ -91,6 +91,15 @@ def format_count(count: int) -> str:
     return f"{count:,}".replace(",", "\u202f")
 
 
+def message_words(count: int) -> str:
+    """Write how many messages.
+
+    >>> message_words(1), message_words(20)
+    ('1 message', '20 messages')
+    """
+    return f"{format_count(count)} message{'' if count == 1 else 's'}"
+
+
 def format_rate(rate_hz: float) -> str:
     """Write a rate of messages."""
     return f"{rate_hz:.1f}/s" if rate_hz < 100 else f"{format_count(round(rate_hz))}/s"
@@ -138,8 +147,20 @@ def format_moment(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def gap_words(gap: Gap) -> str:
-    """Say what is known of a gap.
+def format_start(moment: datetime, now: datetime) -> str:
+    """Write when something began, as people say it, to the minute; both in the operator's time zone.
+
+    >>> noon = datetime(2026, 3, 1, 12, 0)
+    >>> [format_start(noon, noon.replace(day=day)) for day in (1, 2, 3)]
+    ['today 12:00', 'yesterday 12:00', '2026-03-01 12:00']
+    """
+    days = (now.date() - moment.date()).days
+    day = {0: "today", 1: "yesterday"}.get(days, f"{moment:%Y-%m-%d}")
+    return f"{day} {moment:%H:%M}"
+
+
+def gap_words(gap: Gap, missing: str = "messages") -> str:
+    """Say what is known of a gap, and what is missing there: in a plot, a channel's readings.
 
     >>> gap_words(Gap(source=0, seq=9, from_ns=0, to_ns=47 * 10**9, reason="unplugged", lost=470, recovered=60))
     '47 s, unplugged, about 470 messages missing, 60 recovered'
@@ -147,7 +168,7 @@ def gap_words(gap: Gap) -> str:
     seconds = (gap.to_ns - gap.from_ns) / 1e9
     words = [format_age(seconds), gap.reason] if seconds > 0 else [gap.reason]
     if gap.lost is not None:
-        words.append(f"{'' if gap.is_exact else 'about '}{format_count(gap.lost)} messages missing")
+        words.append(f"{'' if gap.is_exact else 'about '}{format_count(gap.lost)} {missing} missing")
     if gap.recovered:
         words.append(f"{format_count(gap.recovered)} recovered")
     return ", ".join(words)

@@ -17,7 +17,7 @@ from blitz.data.definition_versions import DefinitionVersionRecord
 from blitz.data.reading_blocks import decoded_blocks
 from blitz.data.records import Gap, SessionRecord
 from blitz.errors import DownloadCancelled
-from blitz.ui.live_rings import Series, gap_places, with_breaks
+from blitz.ui.lines import Series, gap_places, with_breaks
 from blitz.ui.live_store import LiveChannel, list_channels
 from blitz.ui.source_rows import ShownAs, name_order, shown_rows
 

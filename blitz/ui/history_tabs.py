@@ -35,6 +35,7 @@ class HistoryTabs(QObject):
         self._versions = versions
         self._notes = notes
         feed.marker_received.connect(self._show_marker)
+        notes.marked.connect(self._tell_marked)
         sessions.history_loaded.connect(self.show)
         versions.history_loaded.connect(self.show)
 
@@ -49,7 +50,7 @@ class HistoryTabs(QObject):
         for old in self.pages:
             if old.session_id == history.record.id:
                 if old.history.version != history.version:
-                    page.plot.setXRange(*old.plot.time_range, padding=0)
+                    page.plot.show_times(*old.plot.time_range)
                 for marker in old.markers.told:
                     page.markers.take_marker(marker)
                 self._tabs.close_page(old)
@@ -60,16 +61,22 @@ class HistoryTabs(QObject):
         names, number = tuple(dict.fromkeys(source.name for source in history.record.sources)), page.session_id
         page.markers.add_requested.connect(lambda at_s: self._notes.add_marker(number, at_s, names))
         page.markers.chosen.connect(lambda marker: self._notes.edit_marker(number, marker, names))
-        page.markers.show_rights(self._notes.refusal(page.session_id))
+        page.mark_requested.connect(lambda at_s: self._notes.mark(number, at_s, page.markers.markers))
+        page.show_rights(self._notes.refusal(page.session_id))
         self._tabs.open(page, session_title(history.record))
         page.plot.setFocus()
 
     def show_rights(self) -> None:
         """Grey what may not be written."""
         for page in self.pages:
-            page.markers.show_rights(self._notes.refusal(page.session_id))
+            page.show_rights(self._notes.refusal(page.session_id))
 
     def _show_marker(self, session_id: int, marker: Marker) -> None:
         for page in self.pages:
             if page.session_id == session_id:
                 page.markers.take_marker(marker)
+
+    def _tell_marked(self, session_id: int, marker: Marker) -> None:
+        for page in self.pages:
+            if page.session_id == session_id:
+                page.tell_marked(marker)

@@ -3,11 +3,13 @@
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from PyQt5.QtCore import QObject, QRunnable, QThreadPool, QTimer, pyqtSignal
+from PyQt5.QtCore import QObject, QRunnable, QThreadPool, pyqtSignal
 
 from blitz.errors import BlitzError
+from blitz.ui.courier import Bring, Courier
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +18,7 @@ Work = Callable[[Callable[[int, int], None], Callable[[], bool]], Any]
 
 
 class Job(QObject):
-    """One piece of work; lives in the GUI thread."""
+    """One piece of work; lives in the GUI thread, where its signals are emitted."""
 
     progressed = pyqtSignal(object, object)  # a signal's int ends at 2 GB
     succeeded = pyqtSignal(object)
@@ -52,6 +54,7 @@ class Jobs(QObject):
         super().__init__(parent)
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(2)
+        self._courier = Courier(self)
         self._running: list[Job] = []
 
     @property
@@ -65,8 +68,8 @@ class Jobs(QObject):
         self._running.append(job)
         job.progressed.connect(lambda done, total: self._note(job, done, total))
         job.ended.connect(lambda: self._forget(job))
-        # Not before the caller has connected to the job's signals.
-        QTimer.singleShot(0, lambda: self._pool.start(_Runnable(job, work)))
+        running, bring = self._running, self._courier.bring
+        self._pool.start(_Runnable(job, work, lambda tell: bring(lambda: job in running and tell())))
         self.changed.emit()
         return job
 
@@ -74,8 +77,6 @@ class Jobs(QObject):
         """Cancel everything and wait for it; nobody hears of it any more."""
         for job in self._running:
             job.cancel()
-            job.blockSignals(True)
-            job.progressed.disconnect()
         self._running.clear()
         self._pool.waitForDone(5000)
 
@@ -90,19 +91,22 @@ class Jobs(QObject):
 
 
 class _Runnable(QRunnable):
-    def __init__(self, job: Job, work: Work) -> None:
+    def __init__(self, job: Job, work: Work, bring: Bring) -> None:
         super().__init__()
         self._job = job
         self._work = work
+        self._bring = bring
 
     def run(self) -> None:
         """In the pool's thread: nothing may escape, Qt would end the program."""
-        job = self._job
+        job, bring = self._job, self._bring
         try:
-            result = self._work(job.progressed.emit, lambda: job.is_cancelled)
+            result = self._work(
+                lambda done, total: bring(partial(job.progressed.emit, done, total)), lambda: job.is_cancelled
+            )
         except Exception as error:
             log.log(logging.DEBUG if isinstance(error, BlitzError) else logging.ERROR, "%s", job.title, exc_info=True)
-            job.failed.emit(error)
+            bring(partial(job.failed.emit, error))
         else:
-            job.succeeded.emit(result)
-        job.ended.emit()
+            bring(partial(job.succeeded.emit, result))
+        bring(job.ended.emit)

@@ -37,7 +37,8 @@ class LiveFollower(QObject):
         return self._wanted == PREVIEW_ID
 
     def _take_connection(self, state: ConnectionState) -> None:
-        if state.connection is Connection.OFFLINE:
+        # What connects anew may be another server; a connection that was lost comes back otherwise.
+        if state.connection in (Connection.OFFLINE, Connection.CONNECTING):
             self._sources.clear()
             self._store.clear()
             self._want(PREVIEW_ID)

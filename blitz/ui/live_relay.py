@@ -53,6 +53,7 @@ async def _follow(
     async with client.live(session, first, raw=True) as stream:
         async for entry in stream:
             if isinstance(entry, MessageBlock):
+                feed.raw_received.emit(entry)
                 for readings in decoding.translate(entry):
                     feed.readings_received.emit(readings)
                 if keep is not None:

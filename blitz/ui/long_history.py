@@ -17,7 +17,7 @@ from blitz.data.records import Gap
 from blitz.data.series_request import Range
 from blitz.data.session_overviews import OpenedSession
 from blitz.ui.history import History, join_readings
-from blitz.ui.live_rings import SHORTEST_BREAK_S, Series, gap_places
+from blitz.ui.lines import SHORTEST_BREAK_S, Series, gap_places
 
 _MOST_MESSAGES = 1 << 16
 """With few runs in view, up to so many messages are decoded for it, in a few hundredths of a second."""

@@ -1,43 +1,50 @@
 """The window: header, notices, the pages as tabs, status bar; and who hears whom."""
 
-from collections.abc import Callable
+import time
 
 from PyQt5.QtCore import QSize, QTimer
 from PyQt5.QtGui import QCloseEvent, QGuiApplication
 from PyQt5.QtWidgets import QMainWindow, QVBoxLayout, QWidget
 
 from blitz.data.access_records import WhoRecord
-from blitz.data.blocks import PREVIEW_ID
 from blitz.data.records import Role, StatusRecord
 from blitz.io.address import ServerAddress
 from blitz.ui.board_actions import BoardActions
-from blitz.ui.dialogs.closing import confirm_close
-from blitz.ui.dialogs.connect import ConnectDialog
+from blitz.ui.channel_pages import ChannelPages
+from blitz.ui.closing import Closing
+from blitz.ui.console_actions import ConsoleActions
+from blitz.ui.definition_actions import DefinitionActions
+from blitz.ui.event_actions import EventActions
 from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure
+from blitz.ui.finished_sessions import FinishedSessions
+from blitz.ui.first_minute import FirstMinute
 from blitz.ui.history_tabs import HistoryTabs
 from blitz.ui.import_actions import ImportActions
 from blitz.ui.jobs import Jobs
 from blitz.ui.live_follower import LiveFollower
 from blitz.ui.live_store import LiveStore
 from blitz.ui.menus import build_menus
+from blitz.ui.new_devices import NewDevices
 from blitz.ui.note_actions import NoteActions
 from blitz.ui.page_tabs import PageTabs
 from blitz.ui.pages.boards_page import BoardsPage
 from blitz.ui.pages.history_page import HistoryPage
 from blitz.ui.pages.live_page import LivePage
 from blitz.ui.pages.sessions_page import SessionsPage
+from blitz.ui.plot_actions import PlotActions
 from blitz.ui.preferences import Preferences
 from blitz.ui.recording_actions import RecordingActions
 from blitz.ui.rights import Rights
 from blitz.ui.session_actions import SessionActions
-from blitz.ui.theme import Appearance, ThemeChoice
+from blitz.ui.settings_actions import SettingsActions
+from blitz.ui.theme import SPACE, Appearance, ThemeChoice
 from blitz.ui.trash_actions import TrashActions
 from blitz.ui.version_actions import VersionActions
 from blitz.ui.widgets.condition_bar import ConditionBar
 from blitz.ui.widgets.header import Header
 from blitz.ui.widgets.notices import NoticesArea
 from blitz.ui.widgets.status_line import StatusLine
-from blitz.ui.windows import PlotWindow
+from blitz.ui.window_layout import WindowLayout
 
 CLOCK_MS = 250
 
@@ -70,21 +77,33 @@ class MainWindow(QMainWindow):
         self.session_actions = SessionActions(
             feed, self.sessions_page.sessions, self.jobs, self.notices, preferences, self
         )
+        self.finished_sessions = FinishedSessions(feed, self.sessions_page.sessions, self.session_actions, self.notices)
         self.import_actions = ImportActions(feed, self.jobs, self.notices, self.session_actions.files.bring_in, self)
         self.trash_actions = TrashActions(feed, self.notices, self)
-        self.note_actions = NoteActions(feed, self.sessions_page.sessions.is_gone, self)
+        self.note_actions = NoteActions(feed, self.sessions_page.sessions.is_gone, preferences, self)
         self.board_actions = BoardActions(feed, self.store, self)
+        self.definition_actions = DefinitionActions(feed, self.tabs, appearance, self)
+        self.board_actions.definition_requested.connect(self.definition_actions.open_with)
+        self.console = ConsoleActions(feed, self.jobs, self.notices, preferences, appearance, self)
+        self.events = EventActions(feed, self.notices, self.tabs, appearance, self)
+        self.settings_actions = SettingsActions(self)
         self._connection = ConnectionState(Connection.OFFLINE)
         self._status: StatusRecord | None = None
-        self.recording_actions = RecordingActions(feed, self.header, self._session_names, self)
+        self.recording_actions = RecordingActions(feed, self.header, lambda: self.sessions_page.sessions.records, self)
         self.histories = HistoryTabs(
             feed, self.tabs, appearance, self.session_actions, self.version_actions, self.note_actions, self
         )
-        self._servers: dict[str, ServerAddress] = {}
+        self.new_devices = NewDevices(feed, appearance, self.notices, self.boards_page, self)
+        self.first = FirstMinute(feed, preferences, appearance, self.jobs, self.notices, self.tabs, self.header, self)
+        self.closing = Closing(feed, self.header, self.first.local.owns, self)
         self._lay_out()
+        self.channel_pages = ChannelPages(self)
         self.menus = build_menus(self)
-        self._listen_to_feed()
+        self.plot_actions = PlotActions(self)
         self._listen_to_widgets()
+        self._listen_to_feed()
+        tables = {"boards": self.boards_page.table, "sessions": self.sessions_page.table}
+        self._places = WindowLayout(preferences, self, self.tabs, self.live_page.splitter, tables)
         self._restore()
         self._clock = QTimer(self)
         self._clock.timeout.connect(self._tick)
@@ -92,26 +111,14 @@ class MainWindow(QMainWindow):
         self._tick()
 
     def connect_to(self, server: ServerAddress) -> None:
-        """Connect to a server and remember its address; its token only until the window is closed."""
-        known = self._servers.get(str(server))
-        if not server.token and known is not None and known.fingerprint == server.fingerprint:
-            server = known
-        self._servers[str(server)] = server
-        self.preferences.remember_server(server)
-        self.feed.connect_to(server)
-
-    def ask_for_server(self) -> None:
-        """Let the operator choose a server."""
-        dialog = ConnectDialog(self.preferences.servers, self.preferences.fingerprint, self)
-        dialog.accepted.connect(lambda: self.connect_to(dialog.server))
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
+        """Connect to a server and remember it."""
+        self.first.servers.connect_to(server)
 
     def ask_for_marker(self) -> None:
         """Let the operator write a marker: at this moment of the running session, or in the page shown."""
         page = self.tabs.currentWidget()
         if isinstance(page, HistoryPage):
-            page.markers.add_in_the_middle()
+            page.ask_for_marker()
         else:
             self.live_page.ask_for_marker()
 
@@ -119,11 +126,6 @@ class MainWindow(QMainWindow):
         """Change the theme and remember it."""
         self.preferences.theme = choice
         self.appearance.choose(choice)
-
-    def choose_window(self, window: PlotWindow) -> None:
-        """Change how much the live plot shows, and remember it."""
-        self.live_page.show_window(window)
-        self.preferences.plot_window = window
 
     def show_trash(self) -> None:
         """Open a tab with what was deleted."""
@@ -134,12 +136,10 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Say that recording goes on; remember places; end the threads."""
-        session = self.header.session
-        if session is not None and not confirm_close(self, session, is_recording=self.header.is_recording):
+        if not self.closing.may_close():
             event.ignore()
             return
-        self.preferences.remember_place("window", self.saveGeometry())
-        self.preferences.remember_place("live", self.live_page.splitter.saveState())
+        self._places.remember()
         self._clock.stop()
         self.jobs.close()
         self.feed.close()
@@ -154,56 +154,28 @@ class MainWindow(QMainWindow):
         feed.connection_changed.connect(self._show_connection)
         feed.status_received.connect(self._show_status)
         feed.notice_received.connect(self.notices.add)
-        feed.sessions_listed.connect(self.sessions_page.show_sessions)
         feed.sessions_listed.connect(self.histories.show_rights)  # a session may be gone, or back
-        feed.sessions_found.connect(self.sessions_page.take_found)
-        feed.trash_listed.connect(self.sessions_page.show_trash)
         feed.identity_received.connect(self._show_identity)
         feed.command_answered.connect(self.boards_page.show_answer)
         feed.request_failed.connect(self._show_failure)
         self.follower.followed_changed.connect(lambda _: self._show_live_words())
 
     def _listen_to_widgets(self) -> None:
-        page, actions = self.sessions_page, self.session_actions
-        self._listen_to_notes()
+        live, actions = self.live_page, self.session_actions
         self.board_actions.serve(self.boards_page)
-        self.live_page.channels_requested.connect(self.board_actions.name_channels)
-        self.live_page.boards_requested.connect(lambda: self.tabs.setCurrentWidget(self.boards_page))
-        page.view_requested.connect(actions.view)
-        page.download_requested.connect(actions.download)
-        page.cancel_requested.connect(actions.cancel)
-        page.export_requested.connect(actions.export)
-        page.pack_requested.connect(actions.pack)
-        page.keep_requested.connect(actions.keep)
-        page.rename_requested.connect(actions.rename)
-        page.star_requested.connect(actions.star)
-        page.delete_requested.connect(actions.delete)
-        page.search_requested.connect(self.feed.find_sessions)
-        page.trash_requested.connect(self.show_trash)
+        self.events.serve(self.boards_page, self.live_page)
+        live.channels_requested.connect(self.board_actions.name_channels)
+        live.boards_requested.connect(lambda: self.tabs.setCurrentWidget(self.boards_page))
+        actions.serve(self.sessions_page)
+        actions.files.view_requested.connect(actions.view)
+        self.sessions_page.details_requested.connect(self.note_actions.show_details)
+        self.sessions_page.trash_requested.connect(self.show_trash)
         self.tabs.page_closed.connect(self.trash_actions.forget_page)
         self.import_actions.view_requested.connect(actions.view)
-        actions.files.view_requested.connect(actions.view)
-        for window, button in self.live_page.window_buttons.items():
-            button.clicked.connect(_later(self.choose_window, window))
         self.status_line.activity.cancelled.connect(self._cancel_jobs)
         self.jobs.changed.connect(self._show_jobs)
         self.appearance.changed.connect(self.header.set_theme)
-
-    def _listen_to_notes(self) -> None:
-        live, actions = self.live_page, self.note_actions
-        live.marker_requested.connect(lambda at_s: actions.add_marker(self._followed(), at_s, self._sources()))
-        live.marker_chosen.connect(lambda marker: actions.edit_marker(self._followed(), marker, self._sources()))
-        self.sessions_page.details_requested.connect(actions.show_details)
-        self.feed.marker_received.connect(self.sessions_page.search_again)
-
-    def _session_names(self) -> list[str]:
-        return [record.name for record in self.sessions_page.sessions.records]
-
-    def _followed(self) -> int:
-        return self.store.session_id or PREVIEW_ID
-
-    def _sources(self) -> tuple[str, ...]:
-        return tuple(source.name for source in self.store.sources)
+        self.recording_actions.boards_requested.connect(lambda: self.tabs.setCurrentWidget(self.boards_page))
 
     def _show_connection(self, state: ConnectionState) -> None:
         self._connection = state
@@ -217,7 +189,7 @@ class MainWindow(QMainWindow):
         self.sessions_page.show_connection(state)
         is_offline = state.connection is Connection.OFFLINE
         # Qt puts the program's name behind a title that does not end with it.
-        self.setWindowTitle("Blitz" if is_offline else f"{state.address.partition('://')[2] or state.address} – Blitz")
+        self.setWindowTitle("Blitz" if is_offline else f"{self.first.servers.title(state.address)} – Blitz")
         self._show_live_words()
 
     def _show_status(self, status: StatusRecord) -> None:
@@ -248,7 +220,8 @@ class MainWindow(QMainWindow):
     def _show_failure(self, failure: RequestFailure) -> None:
         if failure.is_of_recording:
             self.header.stop_waiting()
-        self.notices.tell("error", failure.sentence)
+        if not self.first.take_failure(failure):
+            self.notices.tell("error", failure.sentence)
 
     def _show_live_words(self) -> None:
         self.live_page.show_words(self._connection, self._status, self.follower.is_preview)
@@ -266,6 +239,7 @@ class MainWindow(QMainWindow):
 
     def _tick(self) -> None:
         self.header.show_elapsed(self.live_page.server_now_s)
+        self.status_line.show_next_try(self.feed.next_try_s, time.monotonic())
         self.header.show_default_name(self.recording_actions.default_name())
         self._show_live_words()
 
@@ -273,27 +247,27 @@ class MainWindow(QMainWindow):
         self.appearance.choose(self.preferences.theme)
         self.live_page.set_theme(self.appearance.theme)
         self.boards_page.set_theme(self.appearance.theme)
-        self.live_page.show_window(self.preferences.plot_window)
-        geometry, live = self.preferences.place("window"), self.preferences.place("live")
-        if geometry is not None:
-            self.restoreGeometry(geometry)
-        if live is not None:
-            self.live_page.splitter.restoreState(live)
+        self._places.restore()
 
     def _lay_out(self) -> None:
+        # Each gets an entry in the menu View, and Ctrl with its number.
         for page, title in ((self.live_page, "Live"), (self.boards_page, "Boards"), (self.sessions_page, "Sessions")):
             self.tabs.addTab(page, title)
+        self.tabs.addTab(self.console.page, "Console")
+        self.tabs.addTab(self.events.page, "Events")
+        for bar in (self.first.bar, self.first.offer, self.new_devices.offers):  # from edge to edge, words as below
+            bar.layout().setContentsMargins(2 * SPACE, SPACE // 2, 2 * SPACE, SPACE // 2)
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.header)
+        column.addWidget(self.first.bar)
+        column.addWidget(self.first.offer)
+        column.addWidget(self.new_devices.offers)
         column.addWidget(self.conditions)
         column.addWidget(self.notices)
+        column.addWidget(self.first.page, 1)
         column.addWidget(self.tabs, 1)
         self.setCentralWidget(content)
         self.setStatusBar(self.status_line)
-
-
-def _later(act: Callable[[PlotWindow], None], window: PlotWindow) -> Callable[[], None]:
-    return lambda: act(window)

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PyQt5.QtGui import QKeySequence
-from PyQt5.QtWidgets import QAction, QActionGroup, QMenu, QMessageBox
+from PyQt5.QtWidgets import QAction, QActionGroup, QMenu, QMessageBox, QWidget
 
 from blitz import __version__
+from blitz.ui.dialogs.shortcuts import ShortcutsDialog
+from blitz.ui.shortcuts import list_shortcuts
 from blitz.ui.theme import ThemeChoice
 
 if TYPE_CHECKING:
@@ -33,31 +35,41 @@ def build_menus(window: "MainWindow") -> dict[str, QAction]:
 
     bar = window.menuBar()
     server = bar.addMenu("&Server")
-    add(server, "connect", "&Connect…", "Ctrl+K", window.ask_for_server)
+    add(server, "servers", "&Servers…", "Ctrl+K", window.first.show_servers)
     add(server, "disconnect", "&Disconnect", "Ctrl+Shift+K", window.feed.disconnect_from)
+    server.addSeparator()
+    add(server, "add_device", "&Add a device…", "", window.new_devices.ask)
+    server.addSeparator()
+    add(server, "settings", "S&ettings…", "Ctrl+,", window.settings_actions.ask)
     server.addSeparator()
     add(server, "quit", "&Quit", "Ctrl+Q", window.close)
 
-    session = bar.addMenu("Se&ssion")
+    session = bar.addMenu("Sessi&on")
     add(session, "start", "&Start", "F5", window.header.start.click)
-    add(session, "start_notes", "Start with &notes…", "Ctrl+F5", window.recording_actions.ask)
-    add(session, "stop", "S&top", "Shift+F5", window.header.stop.click)
+    add(session, "start_notes", "Start &with…", "Ctrl+F5", window.recording_actions.ask)
+    add(session, "stop", "S&top", "Shift+F5", window.recording_actions.stop)
     session.addSeparator()
     add(session, "marker", "Add a &marker…", "Ctrl+M", window.ask_for_marker)
+    add(session, "view_last", "&View the last session", "Ctrl+L", window.finished_sessions.view_last)
+    add(session, "export_last", "&Export the last session…", "Ctrl+Shift+E", window.finished_sessions.export_last)
+    session.addSeparator()
     add(session, "import", "&Import a file…", "Ctrl+Shift+I", window.import_actions.ask_for_file)
     add(session, "open", "&Open a session file…", "Ctrl+O", window.session_actions.files.ask_for_file)
     add(session, "refresh", "&Refresh the list", "Ctrl+R", window.feed.refresh_sessions)
 
     view = bar.addMenu("&View")
-    for place, name in enumerate(("live", "boards", "sessions")):
-        add(view, name, f"&{name.capitalize()}", f"Ctrl+{place + 1}", _show_tab(window, place))
+    for place, page in enumerate(window.tabs.pages()):
+        title = window.tabs.tabText(place)
+        add(view, title.lower(), f"&{title}", f"Ctrl+{place + 1}", _show_page(window, page))
     add(view, "trash", "T&rash", "Ctrl+T", window.show_trash)
-    add(view, "close_tab", "&Close the page shown", "Ctrl+W", window.close_tab)
+    add(view, "close_tab", "Close the &page shown", "Ctrl+W", window.close_tab)
+    view.addAction(window.channel_pages.full_screen)
     view.addSeparator()
     _add_themes(view.addMenu("&Theme"), window, actions)
     add(view, "dismiss", "&Dismiss all notices", "Ctrl+Shift+D", window.notices.dismiss_all)
 
     about = bar.addMenu("&Help")
+    add(about, "shortcuts", "&Keyboard shortcuts", "F1", lambda: _show_shortcuts(window))
     add(about, "about", "&About Blitz", "", lambda: _show_about(window))
     return actions
 
@@ -65,7 +77,7 @@ def build_menus(window: "MainWindow") -> dict[str, QAction]:
 def _add_themes(menu: QMenu, window: "MainWindow", actions: dict[str, QAction]) -> None:
     group = QActionGroup(menu)
     for choice in ThemeChoice:
-        action = QAction(choice.value, menu)
+        action = QAction(f"&{choice.value}", menu)
         action.setCheckable(True)
         action.setChecked(window.preferences.theme is choice)
         action.triggered.connect(lambda _=False, choice=choice: window.choose_theme(choice))
@@ -74,8 +86,14 @@ def _add_themes(menu: QMenu, window: "MainWindow", actions: dict[str, QAction]) 
         actions[f"theme_{choice.name.lower()}"] = action
 
 
-def _show_tab(window: "MainWindow", place: int) -> Callable[[], None]:
-    return lambda: window.tabs.setCurrentIndex(place)
+def _show_page(window: "MainWindow", page: QWidget) -> Callable[[], None]:
+    return lambda: window.tabs.setCurrentWidget(page)
+
+
+def _show_shortcuts(window: "MainWindow") -> None:
+    dialog = ShortcutsDialog(list_shortcuts(window, window.tabs), window)
+    dialog.finished.connect(dialog.deleteLater)
+    dialog.show()
 
 
 def _show_about(window: "MainWindow") -> None:

@@ -35,6 +35,10 @@ class OverviewMaker(QObject):
         if path is not None and not self._stop.is_set():
             self._pool.start(_Making(path, session_id, self._limit_bytes, self._stop))
 
+    def keep_to(self, limit_mb: int) -> None:
+        """Keep to another limit from the next overview on."""
+        self._limit_bytes = limit_mb << 20
+
     def wait(self, timeout_ms: int) -> bool:
         """Wait until nothing is to be made; tell whether that came to pass."""
         return self._pool.waitForDone(timeout_ms)

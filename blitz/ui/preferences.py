@@ -1,5 +1,10 @@
 """What the window remembers from one start to the next: places, theme, window of the plot, servers."""
 
+import contextlib
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+
 from PyQt5.QtCore import QByteArray, QSettings
 
 from blitz.io.address import ServerAddress
@@ -7,6 +12,33 @@ from blitz.ui.theme import ThemeChoice
 from blitz.ui.windows import DEFAULT_WINDOW, PlotWindow
 
 MOST_SERVERS = 8
+MOST_MARKER_TEXTS = 12
+
+
+@dataclass(frozen=True)
+class KnownServer:
+    """A server that the window was connected to, as it is remembered."""
+
+    address: str
+    name: str = ""
+    fingerprint: str = ""
+    used_at: datetime | None = None
+    is_token_kept: bool | None = None
+    """Whether its token is in the key ring; None: nobody was asked."""
+
+    @classmethod
+    def read(cls, line: str) -> "KnownServer | None":
+        """Read what :attr:`line` wrote; None if it cannot be read."""
+        with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
+            fields = json.loads(line)
+            used_at = datetime.fromisoformat(fields["used_at"]) if fields["used_at"] else None
+            return cls(**(fields | {"used_at": used_at}))
+        return None
+
+    @property
+    def line(self) -> str:
+        """All of it in a line of text."""
+        return json.dumps(asdict(self) | {"used_at": self.used_at.isoformat() if self.used_at else ""})
 
 
 class Preferences:
@@ -36,23 +68,105 @@ class Preferences:
         self._settings.setValue("plot_window", window.name)
 
     @property
+    def is_plot_stacked(self) -> bool:
+        """Whether each channel has a panel of its own."""
+        return self._text("plot_stacked") == "yes"
+
+    @is_plot_stacked.setter
+    def is_plot_stacked(self, is_stacked: bool) -> None:
+        self._settings.setValue("plot_stacked", "yes" if is_stacked else "no")
+
+    @property
+    def is_plot_relative(self) -> bool:
+        """Whether the live plot counts time from the session's start."""
+        return self._text("plot_relative") == "yes"
+
+    @is_plot_relative.setter
+    def is_plot_relative(self, is_relative: bool) -> None:
+        self._settings.setValue("plot_relative", "yes" if is_relative else "no")
+
+    @property
+    def curve_width(self) -> int:
+        """How wide the curves of plots are, in pixels."""
+        width = self._text("curve_width")
+        return int(width) if width.isdecimal() and width != "0" else 1
+
+    @curve_width.setter
+    def curve_width(self, width: int) -> None:
+        self._settings.setValue("curve_width", str(width))
+
+    @property
+    def marker_texts(self) -> tuple[str, ...]:
+        """What markers said before, the last one first."""
+        return tuple(text for text in self._text("marker_texts").split("\n") if text)
+
+    @marker_texts.setter
+    def marker_texts(self, texts: tuple[str, ...]) -> None:
+        self._settings.setValue("marker_texts", "\n".join(texts))
+
+    def remember_marker_text(self, text: str) -> None:
+        """Put a text at the head of :attr:`marker_texts`, on one line."""
+        line = " ".join(text.split())
+        if line:
+            kept = [line, *(known for known in self.marker_texts if known != line)][:MOST_MARKER_TEXTS]
+            self._settings.setValue("marker_texts", "\n".join(kept))
+
+    @property
+    def known_servers(self) -> tuple[KnownServer, ...]:
+        """Servers connected to before, the last one first."""
+        lines = (line for line in self._text("servers").split("\n") if line)
+        return tuple(known for known in map(KnownServer.read, lines) if known is not None)
+
+    @property
     def servers(self) -> tuple[str, ...]:
         """Addresses connected to before, the last one first."""
-        return tuple(part for part in self._text("servers").split("\n") if part)
+        return tuple(known.address for known in self.known_servers)
 
-    def remember_server(self, server: ServerAddress) -> None:
-        """Put an address at the head of :attr:`servers`, and keep its certificate's fingerprint; never a token."""
+    def remember_server(self, server: ServerAddress, name: str = "", now: datetime | None = None) -> None:
+        """Put a server at the head of :attr:`known_servers`, with its certificate's fingerprint; never a token."""
         address = str(server)
-        kept = [address, *(known for known in self.servers if known != address)][:MOST_SERVERS]
-        self._settings.setValue("servers", "\n".join(kept))
-        fingerprints = {known: self.fingerprint(known) for known in kept} | {address: server.fingerprint}
-        lines = (f"{known} {fingerprint}" for known, fingerprint in fingerprints.items() if fingerprint)
-        self._settings.setValue("fingerprints", "\n".join(lines))
+        before = self.known_server(address) or KnownServer(address)
+        known = replace(
+            before,
+            name=name or before.name or server.host,
+            fingerprint=server.fingerprint,
+            used_at=now or datetime.now(UTC),
+        )
+        self._keep_servers([known, *(other for other in self.known_servers if other.address != address)])
+
+    def forget_server(self, address: str) -> None:
+        """Remember a server no longer."""
+        self._keep_servers([known for known in self.known_servers if known.address != address])
+
+    def remember_token_choice(self, address: str, is_kept: bool) -> None:
+        """Keep what the operator chose about a server's token: that it is in the key ring, or nowhere."""
+        self._keep_servers(
+            [
+                replace(known, is_token_kept=is_kept) if known.address == address else known
+                for known in self.known_servers
+            ]
+        )
+
+    def known_server(self, address: str) -> KnownServer | None:
+        """Return what is known of a server; None if it was never connected to."""
+        return next((known for known in self.known_servers if known.address == address), None)
 
     def fingerprint(self, address: str) -> str:
         """Return by which fingerprint a server's certificate was known last; empty where none was needed."""
-        known = (line.partition(" ") for line in self._text("fingerprints").split("\n"))
-        return next((fingerprint for server, _, fingerprint in known if server == address), "")
+        known = self.known_server(address)
+        return known.fingerprint if known is not None else ""
+
+    @property
+    def last_place(self) -> str:
+        """What was chosen last on the start page: ``server``, ``computer`` or ``demo``; empty before the first time."""
+        return self._text("last_place")
+
+    @last_place.setter
+    def last_place(self, place: str) -> None:
+        self._settings.setValue("last_place", place)
+
+    def _keep_servers(self, servers: list[KnownServer]) -> None:
+        self._settings.setValue("servers", "\n".join(known.line for known in servers[:MOST_SERVERS]))
 
     @property
     def export_folder(self) -> str:
@@ -62,6 +176,15 @@ class Preferences:
     @export_folder.setter
     def export_folder(self, folder: str) -> None:
         self._settings.setValue("export_folder", folder)
+
+    @property
+    def export_choice(self) -> str:
+        """What was chosen at the last export, in the words of whoever sets it; empty before the first."""
+        return self._text("export_choice")
+
+    @export_choice.setter
+    def export_choice(self, choice: str) -> None:
+        self._settings.setValue("export_choice", choice)
 
     def place(self, name: str) -> QByteArray | None:
         """Return what ``saveGeometry`` or ``saveState`` gave for this name."""

@@ -7,25 +7,28 @@ emitted from any thread.
 import asyncio
 import contextlib
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from blitz.data.blocks import PREVIEW_ID
 from blitz.data.cache_engine import cache_path
 from blitz.data.database_client import DatabaseClient
 from blitz.data.records import Event, EventKind, Notice, StatusRecord
-from blitz.data.session_words import SessionWords
 from blitz.errors import AuthenticationError, BlitzError, CertificateMismatch, ConfigError, Forbidden, ServerBusy
 from blitz.io.address import ServerAddress
 from blitz.io.connection import AsyncClient
 from blitz.io.sync_live import LiveCopy
 from blitz.io.sync_rounds import SyncMode, synchronise
 from blitz.ui.board_desk import BoardDesk
+from blitz.ui.device_desk import DeviceDesk
 from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure
 from blitz.ui.live_relay import relay
 from blitz.ui.notes_desk import NotesDesk
+from blitz.ui.recording_desk import RecordingDesk
 from blitz.ui.report import report
 from blitz.ui.session_desk import SessionDesk
 from blitz.ui.trash_desk import TrashDesk
@@ -62,6 +65,7 @@ class ServerDesk:
         self._feed = feed
         self._sync_mode: SyncMode = sync_mode
         self._sync_period_s = sync_period_s
+        self._sync_changed = asyncio.Event()
         self._live_copy: LiveCopy | None = None
         self._cache_dir = cache_dir
         self._make_client = make_client
@@ -69,17 +73,22 @@ class ServerDesk:
         self._cache: DatabaseClient | None = None
         self._serving: asyncio.Task[None] | None = None
         self._switching = asyncio.Lock()
-        self._recording = asyncio.Lock()
         self._told: deque[Notice] = deque(maxlen=_MOST_TOLD)
         self._version_words = ""
         self.cache_path: Path | None = None
-        self.boards = BoardDesk(feed, self._known_client, self._ask_status)
+        self._hurry = asyncio.Event()
+        self._first_try_s: float | None = None
+        self.boards = BoardDesk(feed, self._known_client, self._tell_status)
         """What is asked of boards."""
+        self.devices = DeviceDesk(feed, self._known_client, self._tell_status)
+        """What is asked about devices that are no sources yet."""
+        self.recording = RecordingDesk(feed, self._known_client, self._tell_status)
+        """What is asked of recording."""
         self.sessions = SessionDesk(feed, self._known_client, lambda: self._cache)
         """What is asked about sessions and their copies here."""
-        self.trash = TrashDesk(feed, self._known_client, self.sessions.tell)
+        self.trash = TrashDesk(feed, self._known_client, self.sessions.tell_again)
         """What is asked about the trash, and stars."""
-        self.notes = NotesDesk(feed, self._known_client, lambda: self._cache, self.sessions.tell)
+        self.notes = NotesDesk(feed, self._known_client, lambda: self._cache, self.sessions.tell_again)
         """What is asked about markers and words."""
 
     async def connect(self, server: ServerAddress) -> None:
@@ -100,18 +109,17 @@ class ServerDesk:
             await self._leave()
             self._close_cache()
 
-    async def start(self, name: str, notes: str, words: SessionWords | None = None) -> None:
-        """Begin a session, after what was asked before of starting and stopping."""
-        words = words or SessionWords()
-        async with self._recording:
-            await self._known_client().start(name, notes, tags=words.tags or (), fields=words.fields)
-            await self._ask_status()
+    @property
+    def next_try_s(self) -> float | None:
+        """When a connection is tried again that is waited for; may be asked from any thread."""
+        client = self._client
+        return self._first_try_s or (client.next_try_s if client is not None else None)
 
-    async def stop(self, session_id: int | None) -> None:
-        """End the session, after what was asked before of starting and stopping."""
-        async with self._recording:
-            await self._known_client().stop(session_id)
-            await self._ask_status()
+    async def retry_now(self) -> None:
+        """Try a connection that is waited for again at once."""
+        self._hurry.set()
+        if self._client is not None:
+            self._client.try_now()
 
     async def delete(self, session_id: int) -> None:
         """Move a session to the server's trash, then delete it here."""
@@ -140,6 +148,7 @@ class ServerDesk:
                 self._tell(Connection.ONLINE, address)
                 self._feed.identity_received.emit(who)
                 self._feed.status_received.emit(status)
+                await self.recording.tell_expected(status)
                 wait_s = 1.0
                 await self._follow_all(client, address)
                 return
@@ -150,12 +159,18 @@ class ServerDesk:
                 reason, asked_s = str(error), error.retry_after_s or 0.0
             except BlitzError as error:
                 reason, asked_s = str(error), 0.0
-            await asyncio.sleep(max(wait_s, asked_s))
+            self._tell(Connection.CONNECTING, address, reason)
+            self._first_try_s = time.monotonic() + max(wait_s, asked_s)
+            self._hurry.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(wait_s, asked_s)):
+                    await self._hurry.wait()
+            self._first_try_s = None
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
     def _give_up(self, address: str, error: BlitzError) -> None:
         self._tell(Connection.OFFLINE, address)
-        self._feed.request_failed.emit(RequestFailure(f"Not connected to {address}", error))
+        self._feed.request_failed.emit(RequestFailure(f"Not connected to {address}", error, address=address))
 
     async def _follow_all(self, client: AsyncClient, address: str) -> None:
         self._tell_version(client)
@@ -164,8 +179,7 @@ class ServerDesk:
         await self.trash.tell()
         live_copy = LiveCopy(client, lambda: self._cache, self._tell_whole)
         background = [asyncio.create_task(live_copy.run(), name="blitz live copy")]
-        if self._sync_mode != "off":
-            background.append(asyncio.create_task(self._synchronise(client, self._sync_mode), name="blitz sync"))
+        background.append(asyncio.create_task(self._synchronise(client), name="blitz sync"))
         self._live_copy = live_copy
         try:
             await relay(self._feed, client, partial(self._pass_on, address), live_copy.take)
@@ -179,13 +193,19 @@ class ServerDesk:
         """The running session has ended, and is here."""
         await self.sessions.tell_again()
 
-    async def _synchronise(self, client: AsyncClient, mode: SyncMode) -> None:
+    def synchronise_by(self, mode: SyncMode, period_s: float) -> None:
+        """Bring other sessions from now on, or at other times."""
+        if (mode, period_s) != (self._sync_mode, self._sync_period_s):
+            self._sync_mode, self._sync_period_s = mode, period_s
+            self._sync_changed.set()
+
+    async def _synchronise(self, client: AsyncClient) -> None:
         """Bring what is wanted, again and again; a server that is away is asked the next time."""
         bring = partial(self.sessions.downloads.fetch, is_asked=False)
         while True:
             try:
-                if self._cache is not None:
-                    outcome = await synchronise(client, self._cache, mode, bring=bring)
+                if self._cache is not None and self._sync_mode != "off":
+                    outcome = await synchronise(client, self._cache, self._sync_mode, bring=bring)
                     for session_id, error in outcome.failed:
                         log.warning("Session %d was not synchronised: %s", session_id, error)
                     self.sessions.tell_replaced(outcome.changes)
@@ -194,12 +214,16 @@ class ServerDesk:
                         self._feed.download_finished.emit(session_id)
             except BlitzError as error:
                 log.info("Not synchronised: %s", error)
-            await asyncio.sleep(self._sync_period_s)
+            self._sync_changed.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._sync_period_s):
+                    await self._sync_changed.wait()
 
     async def _pass_on(self, address: str, event: Event) -> None:
         feed = self._feed
         if event.event is EventKind.STATUS and event.status is not None:
             feed.status_received.emit(event.status)
+            await self.recording.tell_expected(event.status)
             running = event.status.session.id if event.status.session else None
             if running != self.sessions.listed_running:
                 # It began or ended between the list and the live view.
@@ -208,6 +232,10 @@ class ServerDesk:
             feed.gap_received.emit(event.session_id, event.gap)
         elif event.event is EventKind.MARKER and event.marker is not None and event.session_id is not None:
             await self.notes.take(event.session_id, event.marker)
+        elif event.event is EventKind.LINK_CHANGED and event.board is not None:
+            feed.link_changed.emit(event.board)
+        elif event.event is EventKind.TIMELINE and event.entry is not None:
+            feed.timeline_received.emit(event.session_id or PREVIEW_ID, event.entry)
         elif event.event is EventKind.NOTICE and event.notice is not None:
             self._told.append(event.notice)
             feed.notice_received.emit(event.notice)
@@ -261,7 +289,15 @@ class ServerDesk:
         self._feed.status_received.emit(status)
         return status
 
+    async def _tell_status(self) -> None:
+        """Show what came of a request: that one is done, also where this fails, and the status comes by itself."""
+        try:
+            await self._ask_status()
+        except BlitzError as error:
+            log.info("The status was not asked: %s", error)
+
     async def _leave(self) -> None:
+        self._first_try_s = None
         await self.sessions.downloads.cancel_all()
         if self._serving is not None:
             self._serving.cancel()

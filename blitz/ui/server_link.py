@@ -3,14 +3,16 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 
 from PyQt5.QtCore import QObject
 
 from blitz.data.board_definition import BoardDefinition
-from blitz.data.records import Marker
+from blitz.data.records import Marker, RunWishes
 from blitz.data.session_words import SessionWords
+from blitz.data.source_config import SourceConfig
 from blitz.io.address import ServerAddress
 from blitz.io.connection import AsyncClient
 from blitz.io.sync_rounds import SyncMode
@@ -67,13 +69,19 @@ class ServerLink(Feed):
         """Leave the server."""
         self._ask("Not disconnected", lambda desk: desk.disconnect())
 
-    def start_session(self, name: str, notes: str = "", words: SessionWords | None = None) -> None:
+    def start_session(
+        self, name: str, notes: str = "", words: SessionWords | None = None, run: RunWishes | None = None
+    ) -> None:
         """Ask the server to begin a session."""
-        self._ask("The session was not started", lambda desk: desk.start(name, notes, words), is_of_recording=True)
+        self._ask(
+            "The session was not started",
+            lambda desk: desk.recording.start(name, notes, words, run),
+            is_of_recording=True,
+        )
 
     def stop_session(self, session_id: int | None = None) -> None:
         """Ask the server to end the session."""
-        self._ask("The session was not stopped", lambda desk: desk.stop(session_id), is_of_recording=True)
+        self._ask("The session was not stopped", lambda desk: desk.recording.stop(session_id), is_of_recording=True)
 
     def refresh_sessions(self) -> None:
         """Ask for the list of sessions."""
@@ -172,6 +180,78 @@ class ServerLink(Feed):
     def ask_bad_frames(self, board: str) -> None:
         """Ask for a board's last bad frames."""
         self._ask(f"The bad frames of {board} were not fetched", lambda desk: desk.boards.list_bad_frames(board))
+
+    def look_for_boards(self) -> None:
+        """Let the server look for devices anew."""
+        self._ask("Devices were not looked for", lambda desk: desk.boards.scan())
+
+    def rename_source(self, source: str, name: str) -> None:
+        """Give a source another name."""
+        self._ask(f"{source} was not renamed", lambda desk: desk.boards.rename(source, name))
+
+    def delete_source(self, source: str) -> None:
+        """Let the server forget a source."""
+        self._ask(f"{source} was not deleted", lambda desk: desk.boards.delete(source))
+
+    def examine_device(self, link: str, baud: int | None = None) -> None:
+        """Let the server listen to a device that is no source yet."""
+        self._ask(f"{link} was not listened to", lambda desk: desk.devices.examine(link, baud))
+
+    def listen_on(self, link: str, baud: int | None) -> None:
+        """Go on listening to a device that was examined."""
+        self._ask(f"{link} was not listened to", lambda desk: desk.devices.listen_on(link, baud))
+
+    def end_examining(self, link: str) -> None:
+        """Listen to it no longer."""
+        self._ask(f"{link} is still listened to", lambda desk: desk.devices.end_examining(link))
+
+    def add_source(self, source: SourceConfig) -> None:
+        """Configure a source."""
+        self._ask(f"{source.name} was not added", lambda desk: desk.devices.add(source))
+
+    def ignore_found(self, port: str) -> None:
+        """Ask no more about a new device."""
+        self._ask(f"The device at {port} is asked about as before", lambda desk: desk.devices.ignore(port))
+
+    @property
+    def next_try_s(self) -> float | None:
+        """When a connection is tried again that is waited for."""
+        return self._desk.next_try_s if self._desk else None
+
+    def retry_now(self) -> None:
+        """Try a connection that is waited for again at once."""
+        self._ask("Not tried again", lambda desk: desk.retry_now())
+
+    def plan_session(
+        self,
+        start_at: datetime,
+        name: str,
+        notes: str = "",
+        words: SessionWords | None = None,
+        run: RunWishes | None = None,
+    ) -> None:
+        """Let the server start a session at a time."""
+        self._ask(
+            "The session was not planned",
+            lambda desk: desk.recording.plan(start_at, name, notes, words, run),
+            is_of_recording=True,
+        )
+
+    def cancel_planned(self, plan_id: int) -> None:
+        """Do not start a planned session."""
+        self._ask("The session is planned as before", lambda desk: desk.recording.cancel_planned(plan_id))
+
+    def change_plan(self, session_id: int, changes: Mapping[str, float | int | None]) -> None:
+        """Change when the running session stops by itself."""
+        self._ask("The session stops as before", lambda desk: desk.recording.change_plan(session_id, changes))
+
+    def synchronise_by(self, mode: SyncMode, period_s: float) -> None:
+        """Bring other sessions from now on, or at other times."""
+
+        async def change(desk: ServerDesk) -> None:
+            desk.synchronise_by(mode, period_s)
+
+        self._ask("Synchronisation is as before", change)
 
     def close(self) -> None:
         """Leave the server and end the thread."""

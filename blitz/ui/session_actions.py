@@ -9,26 +9,29 @@ from typing import NamedTuple
 
 from PyQt5.QtCore import QLocale, QObject, QUrl, pyqtSignal
 from PyQt5.QtGui import QDesktopServices
-from PyQt5.QtWidgets import QMessageBox, QWidget
+from PyQt5.QtWidgets import QWidget
 
 from blitz.data.boards import channel_labels
 from blitz.data.database_client import DatabaseClient
 from blitz.data.export import export_session
 from blitz.data.export_spelling import Spelling, spreadsheet_spelling
-from blitz.data.records import SessionRecord
 from blitz.errors import DownloadCancelled, SessionNotFound
 from blitz.ui.dialogs.export import ExportDialog, ExportWish
 from blitz.ui.dialogs.session_words import SessionWordsDialog
 from blitz.ui.feed import Feed, RequestFailure
-from blitz.ui.formats import file_stem, format_count, format_moment
+from blitz.ui.formats import file_stem, format_count
 from blitz.ui.history import load_history
 from blitz.ui.jobs import Jobs
 from blitz.ui.models.sessions import SessionsModel, session_title
+from blitz.ui.pages.sessions_page import SessionsPage
 from blitz.ui.preferences import Preferences
+from blitz.ui.session_deletion import SessionDeletion
 from blitz.ui.session_file_actions import SessionFileActions
 from blitz.ui.widgets.notices import NoticeAction, NoticesArea
 
-_IN_TRASH = "The server has it in its trash, from which it can be restored. This deletes the copy on this computer."
+_UNTOUCHED = ("csv", "analysis")
+"""The settings where nobody has changed them: of files that are exported when a session stops."""
+_FOR_A_SPREADSHEET = ("xlsx", "spreadsheet")
 
 
 class SessionActions(QObject):
@@ -52,16 +55,36 @@ class SessionActions(QObject):
         self._jobs = jobs
         self._notices = notices
         self._preferences = preferences
+        self.export_defaults = _UNTOUCHED
+        """Format and preset by the settings."""
         self._window = window
         self.files = SessionFileActions(feed, jobs, notices, preferences, window)
         """Packing and unpacking."""
+        self.deletion = SessionDeletion(feed, sessions, window)
         self._wishes: dict[int, Callable[[int], None]] = {}
-        self._has_trash = False
         feed.download_progressed.connect(sessions.set_progress)
         feed.download_measured.connect(sessions.measure)
         feed.download_finished.connect(self._after_download)
         feed.download_cancelled.connect(self._after_cancel)
-        feed.trash_listed.connect(self._take_trash)
+
+    def serve(self, page: SessionsPage) -> None:
+        """Show the list on its page, and do what the page asks for."""
+        feed = self._feed
+        feed.sessions_listed.connect(page.show_sessions)
+        feed.sessions_found.connect(page.take_found)
+        feed.trash_listed.connect(page.show_trash)
+        feed.sizes_measured.connect(page.sessions.show_sizes)
+        feed.marker_received.connect(page.search_again)
+        page.search_requested.connect(feed.find_sessions)
+        page.view_requested.connect(self.view)
+        page.download_requested.connect(self.download)
+        page.cancel_requested.connect(self.cancel)
+        page.export_requested.connect(self.export)
+        page.pack_requested.connect(self.pack)
+        page.keep_requested.connect(self.keep)
+        page.rename_requested.connect(self.rename)
+        page.star_requested.connect(self.star)
+        page.delete_requested.connect(self.deletion.ask)
 
     def view(self, session_id: int) -> None:
         """Plot a session."""
@@ -108,9 +131,25 @@ class SessionActions(QObject):
         dialog = ExportDialog(
             title, folder, file_stem(title), seen.labels, shown_s, version, self._window, caution=seen.caution
         )
-        dialog.accepted.connect(lambda: self.export_to(session_id, dialog.wish))
+        dialog.prefer(*self._usual_export())
+
+        def write() -> None:
+            self._preferences.export_choice = " ".join((*self.export_defaults, dialog.wish.format, dialog.wish.preset))
+            self.export_to(session_id, dialog.wish)
+
+        dialog.accepted.connect(write)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
+
+    def _usual_export(self) -> tuple[str, str]:
+        """What was chosen last, as long as the settings are as they were then; else what they say.
+
+        Where nobody has chosen anything, a file that a spreadsheet opens without a question, wherever in the world.
+        """
+        before = self._preferences.export_choice.split()
+        if len(before) == 4 and tuple(before[:2]) == self.export_defaults:
+            return before[2], before[3]
+        return _FOR_A_SPREADSHEET if self.export_defaults == _UNTOUCHED else self.export_defaults
 
     def export_to(self, session_id: int, wish: ExportWish) -> None:
         """Write what is wanted of a session that is here."""
@@ -162,45 +201,6 @@ class SessionActions(QObject):
         if record is not None:
             self._feed.star_session(session_id, not record.starred)
 
-    def delete(self, session_id: int) -> None:
-        """Ask, naming the session and what will be gone, then delete it."""
-        record = self._sessions.find(session_id)
-        if record is None:
-            return
-        is_local, is_gone = self._sessions.is_local(session_id), self._sessions.is_gone(session_id)
-        box = QMessageBox(self._window)
-        box.setIcon(QMessageBox.Warning)
-        box.setWindowTitle("Delete a session")
-        box.setText(f"Delete “{session_title(record)}”?")
-        is_trashed = self._sessions.is_trashed(session_id)
-        words = _IN_TRASH if is_trashed else _what_goes(record, is_local, is_gone, self._has_trash)
-        box.setInformativeText(words)
-        everywhere = local = None
-        if not is_gone:
-            words = "Delete on server and here" if is_local else "Delete on the server"
-            everywhere = box.addButton("Move to the trash" if self._has_trash else words, QMessageBox.DestructiveRole)
-        if is_local:
-            local = box.addButton("Delete only the copy here", QMessageBox.DestructiveRole)
-        cancel = box.addButton(QMessageBox.Cancel)
-        box.setDefaultButton(cancel)
-        box.setEscapeButton(cancel)
-
-        def answer() -> None:
-            clicked = box.clickedButton()
-            if clicked is not None and clicked is everywhere:
-                self._feed.delete_session(session_id)
-            elif clicked is not None and clicked is local:
-                self._feed.delete_local_copy(session_id)
-            box.deleteLater()
-
-        box.finished.connect(answer)
-        box.open()
-        # A default button alone does not have the focus: Enter would press the first one.
-        cancel.setFocus()
-
-    def _take_trash(self, records: tuple[SessionRecord, ...] | None) -> None:
-        self._has_trash = records is not None
-
     def when_here(self, session_id: int, act: Callable[[int], None]) -> None:
         """Do something with a session as soon as it can be read; it is fetched if need be."""
         if self._sessions.is_local(session_id) and self._feed.cache_path is not None:
@@ -244,22 +244,6 @@ class SessionActions(QObject):
     def _title(self, session_id: int) -> str:
         record = self._sessions.find(session_id)
         return session_title(record) if record else f"Session {session_id}"
-
-
-def _what_goes(record: SessionRecord, is_local: bool, is_gone: bool, has_trash: bool) -> str:
-    what = (
-        f"Session {record.id} of {format_moment(record.started_at)} has {format_count(record.message_count)} messages."
-    )
-    if is_gone:
-        whose = "The server no longer has it" if record.id > 0 else "No server has it"  # such as an imported one
-        return f"{what} {whose}: the copy on this computer is the last one."
-    if has_trash:
-        star = " It is starred." if record.starred else ""
-        here = " The copy on this computer is deleted; it can be deleted alone, too." if is_local else ""
-        return f"{what}{star} It goes to the server's trash, from which it can be restored.{here}"
-    if is_local:
-        return f"{what} Deleted on the server, it is gone for everyone; the copy here can be deleted alone."
-    return f"{what} There is no copy on this computer: deleted on the server, it is gone for everyone."
 
 
 class _Seen(NamedTuple):

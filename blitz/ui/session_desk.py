@@ -12,6 +12,7 @@ from blitz.errors import BlitzError, ConfigError
 from blitz.io.connection import AsyncClient
 from blitz.io.sync_rounds import chosen_sessions, last_success, refresh_list, wanted_sessions
 from blitz.io.sync_threads import run_in_thread
+from blitz.ui.copy_sizes import CopySizes
 from blitz.ui.downloads import Downloads, Watch
 from blitz.ui.feed import Feed, RequestFailure, SessionList
 
@@ -32,9 +33,13 @@ class SessionDesk:
         self._client = client
         self._cache = cache
         self._listing = asyncio.Lock()
+        self._showing = asyncio.Lock()
+        self._records: tuple[SessionRecord, ...] | None = None
+        """What the server listed last."""
         self.downloads = Downloads(feed, self._copy)
         self.listed_running: int | None = None
         """The running session of the last list."""
+        self._sizes = CopySizes(feed)
 
     async def tell(self) -> None:
         """Tell the server's sessions, and those that only the cache has left."""
@@ -44,8 +49,15 @@ class SessionDesk:
                 return
             records, changes = await refresh_list(client, cache)
             self.listed_running = next((record.id for record in records if record.is_running), None)
-            self._feed.sessions_listed.emit(await run_in_thread(_list_all, cache, records))
+            listed = await self._show(cache, records)
             self.tell_replaced(changes)
+        await self._sizes.tell(cache, listed)
+
+    async def tell_here(self) -> None:
+        """Tell what is here by now, beside what the server listed last: it is not asked, and may be away."""
+        cache, records = self._cache(), self._records
+        if cache is not None and records is not None:
+            await self._sizes.tell(cache, await self._show(cache, records))
 
     async def tell_again(self) -> None:
         """Tell the sessions, or that they are not up to date."""
@@ -77,7 +89,7 @@ class SessionDesk:
     async def rename(self, session_id: int, name: str, notes: str | None) -> None:
         """Change a session's name and notes."""
         await self._client().update_session(session_id, name=name, notes=notes)
-        await self.tell()
+        await self.tell_again()
 
     async def delete(self, session_id: int) -> None:
         """Move a session to the server's trash, then delete it here."""
@@ -86,13 +98,13 @@ class SessionDesk:
             await self._client().delete(session_id)
             if (cache := self._cache()) is not None:
                 cache.delete_session(session_id)
-        await self.tell()
+        await self.tell_again()
 
     async def delete_local(self, session_id: int) -> None:
         """Delete what is cached of a session."""
         if (cache := self._cache()) is not None:
             cache.clear_session_data(session_id)
-        await self.tell()
+        await self.tell_here()
 
     async def download(self, session_id: int) -> None:
         """Bring a session into the cache, when its turn comes."""
@@ -100,9 +112,9 @@ class SessionDesk:
             return
         try:
             await self.tell()
-        except BlitzError:
-            self._feed.download_cancelled.emit(session_id)
-            raise
+        except BlitzError as error:  # it is here, whatever became of the server since
+            log.info("The sessions are not listed anew: %s", error)
+            await self.tell_here()
         self._feed.download_finished.emit(session_id)
 
     async def choose(self, session_id: int, is_chosen: bool) -> None:
@@ -111,13 +123,20 @@ class SessionDesk:
         if cache is None:
             return
         await run_in_thread(cache.choose_session, session_id, is_chosen)
-        await self.tell()
+        await self.tell_here()
         if is_chosen and session_id in await run_in_thread(wanted_sessions, cache, "chosen"):
             await self.download(session_id)
 
     async def cancel_download(self, session_id: int) -> None:
         """Stop a download; what has come stays for going on later."""
         self.downloads.cancel(session_id)
+
+    async def _show(self, cache: DatabaseClient, records: tuple[SessionRecord, ...]) -> SessionList:
+        async with self._showing:  # or an older list could come after a newer one
+            listed = await run_in_thread(_list_all, cache, records)
+            self._records = records
+            self._feed.sessions_listed.emit(listed)
+        return listed
 
     async def _copy(self, session_id: int, watch: Watch) -> None:
         client, cache = self._client(), self._cache()

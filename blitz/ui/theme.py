@@ -5,7 +5,7 @@ can tell apart, in the order (and, where one would vanish on the background, the
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from PyQt5.QtCore import QObject, QSettings, pyqtSignal
@@ -49,6 +49,8 @@ class Theme:
     grid: str
     selection: str
     channels: tuple[str, ...]
+    curve_width: int = 1
+    """Of a curve, in pixels; a wider one takes several times as long to draw."""
 
     def channel_colour(self, index: int) -> str:
         """Return the colour of the n-th channel; they repeat after eight."""
@@ -95,7 +97,7 @@ DARK = Theme(
     okay="#52cf96",
     grid="#77828f",
     selection="#21435a",
-    channels=("#56b4e9", "#e69f00", "#1fbf94", "#e08fbd", "#f0e442", "#f07a2b", "#3f95d6", "#e8e8e8"),
+    channels=("#56b4e9", "#e69f00", "#1fbf94", "#e08fbd", "#f0e442", "#f07a2b", "#5277ee", "#e8e8e8"),
 )
 
 
@@ -117,14 +119,23 @@ class Appearance(QObject):
             application.setStyle(PlainStyle())
         self.choice = ThemeChoice.SYSTEM
         self.theme = LIGHT
+        self._curve_width = 1
+
+    def set_curve_width(self, width: int) -> None:
+        """Draw curves so many pixels wide from the next choice of a theme on."""
+        self._curve_width = width
 
     def choose(self, choice: ThemeChoice) -> None:
         """Apply a theme to every window."""
         self.choice = choice
         is_dark = choice is ThemeChoice.DARK or (choice is ThemeChoice.SYSTEM and self._system_is_dark)
         self.theme = DARK if is_dark else LIGHT
+        if self._curve_width != self.theme.curve_width:
+            self.theme = replace(self.theme, curve_width=self._curve_width)
         self._application.setPalette(build_palette(self.theme))
-        self._application.setStyleSheet(build_stylesheet(self.theme))
+        stylesheet = build_stylesheet(self.theme)
+        if self._application.styleSheet() != stylesheet:  # Qt would style every widget anew
+            self._application.setStyleSheet(stylesheet)
         self.changed.emit(self.theme)
 
 
@@ -194,6 +205,9 @@ def build_stylesheet(theme: Theme) -> str:
     QPushButton:pressed {{ background: {theme.window}; }}
     QPushButton:focus, QLineEdit:focus, QComboBox:focus, QPlainTextEdit:focus, QSpinBox:focus, QDateTimeEdit:focus,
     QTableView:focus {{ border-color: {theme.accent}; }}
+    QDialog QPushButton:default:enabled {{ background: {theme.accent}; color: {theme.on_accent};
+                   border-color: {theme.accent}; }}
+    QDialog QPushButton:default:focus {{ border-color: {theme.text}; }}
     QPushButton:disabled {{ background: transparent; }}
     QPushButton:checked {{ background: {theme.accent}; color: {theme.on_accent}; border-color: {theme.accent}; }}
     QPushButton[kind="start"] {{ background: {theme.accent}; color: {theme.on_accent}; border-color: {theme.accent};
@@ -205,25 +219,63 @@ def build_stylesheet(theme: Theme) -> str:
                    padding: 7px 17px; }}
     QPushButton[kind="start"]:disabled, QPushButton[kind="stop"]:disabled {{ background: transparent;
                    color: {theme.muted}; border-color: {theme.border}; }}
+    QPushButton[kind="start"][joined="true"] {{ border-top-right-radius: 0; border-bottom-right-radius: 0; }}
+    QPushButton[kind="start-more"] {{ background: {theme.accent}; color: {theme.on_accent};
+                   border: 1px solid {theme.accent}; border-left-color: {theme.on_accent}; padding: 8px 8px;
+                   border-top-left-radius: 0; border-bottom-left-radius: 0; }}
+    QPushButton[kind="start-more"]:hover, QPushButton[kind="start-more"]:focus {{ border-color: {theme.text}; }}
+    QPushButton[kind="start-more"]:disabled {{ background: transparent; color: {theme.muted};
+                   border-color: {theme.border}; }}
+    QPushButton[kind="ready"] {{ border-color: transparent; background: transparent; padding: 4px 8px; }}
+    QPushButton[kind="ready"]:hover, QPushButton[kind="ready"]:focus {{ border-color: {theme.border}; }}
+    QPushButton[kind="ready"][state="red"] {{ color: {theme.recording}; font-weight: bold; }}
+    QPushButton[kind="ready"][state="amber"] {{ color: {theme.warning}; }}
+    QPushButton[kind="inline"] {{ border: none; background: transparent; color: {theme.accent}; padding: 0 4px;
+                   min-height: 0; }}
+    QPushButton[kind="inline"]:hover, QPushButton[kind="inline"]:focus {{ text-decoration: underline; }}
+    QPushButton[kind="inline"]:disabled {{ color: {theme.muted}; }}
+    QFrame#popover {{ background: {theme.raised}; border: 1px solid {theme.border}; }}
     QPushButton[kind="segment"] {{ border-radius: 0; margin-left: -1px; padding: 4px 11px; }}
+    QPushButton[kind="switch"] {{ padding: 4px 11px; }}
+    QPushButton[kind="segment"][place="first"] {{ margin-left: 0; border-top-left-radius: 4px;
+                   border-bottom-left-radius: 4px; }}
+    QPushButton[kind="segment"][place="last"] {{ border-top-right-radius: 4px; border-bottom-right-radius: 4px; }}
     QPushButton[kind="quiet"] {{ border-color: transparent; background: transparent; padding: 2px 8px; }}
     QPushButton[kind="close"] {{ border-color: transparent; background: transparent; padding: 0;
                    color: {theme.muted}; font-size: 13pt; min-height: 16px; max-height: 16px; min-width: 20px; }}
     QPushButton[kind="close"]:hover, QPushButton[kind="close"]:focus {{ color: {theme.text}; }}
     QPushButton[kind="quiet"]:hover, QPushButton[kind="quiet"]:focus {{ border-color: {theme.border}; }}
-    QLineEdit, QComboBox, QSpinBox, QDateTimeEdit, QPlainTextEdit {{ background: {theme.base};
+    QFrame[kind="card"] {{ background: {theme.raised}; border: 1px solid {theme.border}; border-radius: 8px; }}
+    QPushButton[kind="row"] {{ text-align: left; padding: 6px 10px; }}
+    QPushButton[kind="segment"]::menu-indicator {{ image: none; width: 0; }}
+    QPushButton[kind="small"] {{ padding: 1px 12px; }}
+    QPushButton[kind="follow"] {{ background: {theme.accent}; color: {theme.on_accent}; border-color: {theme.accent};
+                   padding: 1px 12px; font-weight: bold; }}
+    QPushButton[kind="follow"]:focus {{ border-color: {theme.text}; }}
+    QToolButton[kind="tool"] {{ border: 1px solid transparent; border-radius: 4px; padding: 4px 5px; }}
+    QToolButton[kind="tool"]:hover, QToolButton[kind="tool"]:focus {{ border-color: {theme.border};
+                   background: {theme.raised}; }}
+    QToolButton[kind="tool"]:checked {{ background: {theme.selection}; }}
+    QToolButton[kind="tool"][popupMode="1"] {{ padding-right: 22px; border-color: {theme.border};
+                   background: {theme.raised}; }}
+    QToolButton[kind="tool"][popupMode="2"] {{ padding-right: 15px; }}
+    QToolButton[kind="tool"][popupMode="2"]::menu-indicator {{ subcontrol-origin: padding;
+                   subcontrol-position: center right; right: 3px; }}
+    QToolButton[kind="tool"]::menu-button {{ border: none; width: 18px; }}
+    QLineEdit, QComboBox, QSpinBox, QDoubleSpinBox, QDateTimeEdit, QPlainTextEdit {{ background: {theme.base};
                    border: 1px solid {theme.border};
                    border-radius: 4px; padding: 5px 8px; min-height: 18px; }}
+    QLineEdit[state="bad"], QComboBox[state="bad"] {{ border-color: {theme.recording}; }}
     QComboBox::drop-down {{ border: none; width: 24px; }}
     QCheckBox {{ spacing: 6px; }}
-    QCheckBox::indicator {{ width: 12px; height: 12px; border: 2px solid {theme.muted}; border-radius: 4px; }}
-    QCheckBox::indicator:checked {{ background: {theme.accent}; border-color: {theme.accent}; }}
-    QCheckBox::indicator:focus {{ border-color: {theme.text}; }}
+    QRadioButton {{ spacing: 6px; }}
     QFrame#header {{ background: {theme.raised}; border-bottom: 1px solid {theme.border}; }}
     QFrame#header QLabel[kind="caption"], QLabel[kind="muted"] {{ color: {theme.muted}; }}
     QLabel[kind="title"] {{ font-weight: bold; }}
     QLabel[state="recording"] {{ color: {theme.recording}; font-weight: bold; }}
-    QLabel[state="preview"] {{ color: {theme.warning}; font-weight: bold; }}
+    QLabel[state="preview"] {{ color: {theme.accent}; font-weight: bold; }}
+    QLabel[state="spooling"], QLabel[state="connecting"] {{ color: {theme.warning}; font-weight: bold; }}
+    QLabel[state="stopped"] {{ color: {theme.muted}; font-weight: bold; }}
     QLabel[state="offline"] {{ color: {theme.muted}; font-weight: bold; }}
     QLabel[kind="badge"] {{ background: {theme.warning_back}; color: {theme.warning}; border-radius: 4px;
                    padding: 4px 10px; font-weight: bold; }}
@@ -231,10 +283,14 @@ def build_stylesheet(theme: Theme) -> str:
     QLabel[state="good"] {{ color: {theme.okay}; }}
     QFrame[severity="error"] {{ background: {theme.error_back}; border-left: 4px solid {theme.recording}; }}
     QFrame[severity="warning"] {{ background: {theme.warning_back}; border-left: 4px solid {theme.warning}; }}
+    QFrame[severity="fine"] {{ background: {theme.raised}; border-left: 4px solid {theme.okay}; }}
     QFrame[severity="info"] {{ background: {theme.raised}; border-left: 4px solid {theme.accent}; }}
     QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
     QProgressBar {{ background: {theme.border}; border: none; border-radius: 3px; }}
     QProgressBar::chunk {{ background: {theme.accent}; border-radius: 3px; }}
+    QProgressBar[kind="thin"] {{ border-radius: 0; }}
+    QProgressBar[kind="thin"]::chunk {{ border-radius: 0; }}
+    QProgressBar[kind="thin"][state="empty"] {{ background: transparent; }}
     QScrollBar {{ background: transparent; border: none; margin: 0; }}
     QScrollBar:vertical {{ width: 11px; }}
     QScrollBar:horizontal {{ height: 11px; }}

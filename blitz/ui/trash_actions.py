@@ -61,7 +61,7 @@ class TrashActions(QObject):
 
     def _offer_undo(self, record: SessionRecord) -> None:
         undo = NoticeAction("Undo", lambda: self._feed.restore_session(record.id), is_final=True)
-        self._notices.tell("info", f"“{session_title(record)}” was moved to the trash.", undo, UNDO_MS)
+        self._notices.tell("info", f"“{session_title(record)}” was moved to the trash.", undo, for_ms=UNDO_MS)
 
     def _ask_for_good(self, record: SessionRecord) -> None:
         box = QMessageBox(self._window)

@@ -2,9 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 
-from blitz.errors import ServerError
+from blitz.errors import BlitzError, ServerError
 from blitz.io.connection import AsyncClient
-from blitz.ui.feed import Feed
+from blitz.ui.feed import Feed, RequestFailure
 
 _NO_SUCH_CALL = (404, 405)
 
@@ -34,11 +34,18 @@ class TrashDesk:
             return
         self._feed.trash_listed.emit(tuple(records))
 
+    async def tell_again(self) -> None:
+        """Tell what is in the trash, or that the list is not up to date."""
+        try:
+            await self.tell()
+        except BlitzError as error:
+            self._feed.request_failed.emit(RequestFailure("The list of the trash is not up to date", error))
+
     async def tell_deleted(self, session_id: int) -> None:
         """Tell the trash, and that a session lies in it now; it may be gone for good, on an older server."""
         try:
             records = await self._client().trash()
-        except ServerError:
+        except BlitzError:
             return
         self._feed.trash_listed.emit(tuple(records))
         for record in records:
@@ -54,9 +61,9 @@ class TrashDesk:
         """Take a session out of the trash."""
         await self._client().restore(session_id)
         await self._list_sessions()
-        await self.tell()
+        await self.tell_again()
 
     async def delete_for_good(self, session_id: int) -> None:
         """Delete a session that is in the trash."""
         await self._client().delete_for_good(session_id)
-        await self.tell()
+        await self.tell_again()

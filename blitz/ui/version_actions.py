@@ -3,7 +3,9 @@
 Asks the operator, the cache and the pool.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +15,20 @@ from PyQt5.QtWidgets import QMessageBox, QWidget
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.database_client import DatabaseClient
 from blitz.data.records import Source
-from blitz.errors import DownloadCancelled
+from blitz.errors import BlitzError, DownloadCancelled
 from blitz.io.calls import default_owner
+from blitz.ui.definition_preview import RawMessage
 from blitz.ui.dialogs.reread import RereadDialog
 from blitz.ui.feed import Feed, RequestFailure
 from blitz.ui.history import History, load_history
 from blitz.ui.jobs import Job, Jobs
 from blitz.ui.models.sessions import session_title
 from blitz.ui.pages.history_page import HistoryPage
+from blitz.ui.raw_tail import RawTail
 from blitz.ui.widgets.notices import NoticesArea
+
+_LOOKED_AT = 20_000
+"""So many of the session's last messages are looked through for those of one source."""
 
 
 class VersionActions(QObject):
@@ -50,6 +57,7 @@ class VersionActions(QObject):
             session_title(history.record),
             history.record.sources,
             lambda source: _last_values(history, source),
+            lambda source: _last_messages(self._feed.cache_path, history, source),
             self._window,
         )
 
@@ -140,6 +148,20 @@ class VersionActions(QObject):
             self._notices.tell("info", str(error))
         else:
             self._notices.tell("error", RequestFailure(action, error).sentence)
+
+
+def _last_messages(path: Path | None, history: History, source: Source) -> tuple[RawMessage, ...]:
+    """Return the last messages of a source, out of the session's last blocks."""
+    if path is None:
+        return ()
+    tail = RawTail(source.name)
+    tail.learn(history.record.id, history.record.sources)
+    count = history.record.message_count
+    # Damaged blocks are told of where the session is read; an editor can do without them.
+    with contextlib.suppress(BlitzError), DatabaseClient(path=str(path)) as cache:
+        for block in cache.session_blocks(history.record.id, max(0, count - _LOOKED_AT), count):
+            tail.take(block)
+    return tail.messages
 
 
 def _last_values(history: History, source: Source) -> NDArray[np.float64] | None:

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from PyQt5.QtCore import QObject, QRunnable, QThreadPool, pyqtSignal
 
 from blitz.errors import BlitzError
+from blitz.ui.courier import Bring, Courier
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +30,7 @@ class ViewLoader(QObject):
         super().__init__(parent)
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(1)
-        self._answer = _Answer()
-        self._answer.given.connect(self._take)
+        self._courier = Courier(self)
         self._next: Work | None = None
         self._is_busy = False
 
@@ -41,7 +42,7 @@ class ViewLoader(QObject):
     def _start(self) -> None:
         if not self._is_busy and self._next is not None:
             self._is_busy = True
-            self._pool.start(_Runnable(self._next, self._answer))
+            self._pool.start(_Runnable(self._next, self._take, self._courier.bring))
             self._next = None
 
     def _take(self, result: object) -> None:
@@ -53,17 +54,12 @@ class ViewLoader(QObject):
             self.loaded.emit(result)
 
 
-class _Answer(QObject):
-    """Has no parent, so that a thread can still answer when the plot has gone."""
-
-    given = pyqtSignal(object)
-
-
 class _Runnable(QRunnable):
-    def __init__(self, work: Work, answer: _Answer) -> None:
+    def __init__(self, work: Work, take: Callable[[object], None], bring: Bring) -> None:
         super().__init__()
         self._work = work
-        self._answer = answer
+        self._take = take
+        self._bring = bring
 
     def run(self) -> None:
         """In the pool's thread: nothing may escape, Qt would end the program."""
@@ -72,4 +68,4 @@ class _Runnable(QRunnable):
         except Exception as error:
             log.log(logging.DEBUG if isinstance(error, BlitzError) else logging.ERROR, "Loading a view", exc_info=True)
             result = error
-        self._answer.given.emit(result)
+        self._bring(partial(self._take, result))

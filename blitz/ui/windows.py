@@ -11,6 +11,8 @@ class PlotWindow(Enum):
     SECONDS_10 = ("10 s", None, 10.0)
     SECONDS_30 = ("30 s", None, 30.0)
     MINUTE_1 = ("1 min", None, 60.0)
+    MINUTES_5 = ("5 min", None, 300.0)
+    HOUR_1 = ("1 h", None, 3600.0)
     ALL = ("All", None, None)
 
     def __init__(self, label: str, count: int | None, seconds: float | None) -> None:
@@ -18,5 +20,16 @@ class PlotWindow(Enum):
         self.count = count
         self.seconds = seconds
 
+    @property
+    def words(self) -> str:
+        """What it shows, as people read it: "the last 10 readings", "the last 30 s", "all there is"."""
+        if self.count is not None:
+            return f"the last {self.count} readings"
+        if self.seconds is None:
+            return "all there is"
+        return {60.0: "the last minute", 3600.0: "the last hour"}.get(self.seconds, f"the last {self.label}")
+
 
 DEFAULT_WINDOW = PlotWindow.SECONDS_30
+USUAL_WINDOWS = (PlotWindow.SECONDS_10, PlotWindow.SECONDS_30, PlotWindow.MINUTE_1, PlotWindow.MINUTES_5)
+"""Those that a bar offers by one click; the others are one click further."""

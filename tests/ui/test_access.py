@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from PyQt5.QtCore import Qt
 from PyQt5.QtTest import QTest
-from PyQt5.QtWidgets import QDialog, QMessageBox, QPushButton
+from PyQt5.QtWidgets import QApplication, QDialog, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from blitz.data.access_records import WhoRecord
@@ -30,49 +30,67 @@ def press(box: QMessageBox, words: str) -> None:
     QTest.mouseClick(next(button for button in box.buttons() if words in button.text()), Qt.LeftButton)
 
 
-def test_a_pasted_link_is_taken_apart_and_its_token_is_shown_and_kept_nowhere(window: MainWindow, feed: Any) -> None:
-    window.menus["connect"].trigger()
+@pytest.mark.parametrize("how", ["on the page", "into the field"])
+def test_a_pasted_link_is_followed_and_its_token_is_shown_and_kept_nowhere(
+    window: MainWindow, feed: Any, how: str
+) -> None:
+    window.menus["servers"].trigger()
+    page = window.first.page
+    QApplication.clipboard().setText(f" {LINK}\n")
+    field = page.computer.button if how == "on the page" else page.entry
+    field.setFocus()
+    QTest.keyClick(field, Qt.Key_V, Qt.ControlModifier)
+    assert feed.requests[-1] == ("connect", "https://lab-pi:9000", TOKEN, FINGERPRINT)
+    assert page.entry.text() == ""
+    assert window.tabs.isVisible()
+    feed.connection_changed.emit(ConnectionState(Connection.ONLINE, "https://lab-pi:9000"))
+    assert TOKEN not in window.windowTitle()
+    settings = window.preferences._settings
+    assert TOKEN not in "".join(str(settings.value(key)) for key in settings.allKeys())
+
+    window.menus["servers"].trigger()
+    assert page.recent[0].text() == "lab-pi"
+    page.recent[0].click()
+    assert feed.requests[-1] == ("connect", "https://lab-pi:9000", TOKEN, FINGERPRINT)
+
+
+def test_a_link_typed_letter_by_letter_is_followed_when_it_is_whole(window: MainWindow, feed: Any) -> None:
+    window.menus["servers"].trigger()
+    QTest.keyClicks(window.first.page.entry, LINK)
+    assert feed.requests == []
+    QTest.keyClick(window.first.page.entry, Qt.Key_Return)
+    assert feed.requests[-1] == ("connect", "https://lab-pi:9000", TOKEN, FINGERPRINT)
+
+
+@pytest.mark.parametrize("wrong", ["http://:0", LINK[:-1], f"ftp://lab/#{TOKEN}"])
+def test_a_wrong_address_is_said_on_the_page_without_its_token(window: MainWindow, feed: Any, wrong: str) -> None:
+    window.menus["servers"].trigger()
+    page = window.first.page
+    page.entry.setText(wrong)
+    page.go.click()
+    assert page.isVisible()
+    assert page.message.isVisible()
+    assert TOKEN not in page.message.text
+    assert feed.requests == []
+
+
+def test_the_dialog_for_a_token_takes_links_apart_and_says_what_is_wrong(window: MainWindow, feed: Any) -> None:
+    window.first.ask_for_token("http://lab-pi:9000")
     dialog = open_dialog(window, QDialog)
     dialog._address.lineEdit().selectAll()
     dialog._address.lineEdit().insert(LINK)
     assert dialog._address.currentText() == "https://lab-pi:9000"
     assert TOKEN not in dialog._token.displayText()
     assert dialog._fingerprint.text() == FINGERPRINT
-    dialog.accept()
-    assert feed.requests[-1] == ("connect", "https://lab-pi:9000", TOKEN, FINGERPRINT)
-    feed.connection_changed.emit(ConnectionState(Connection.ONLINE, "https://lab-pi:9000"))
-    assert TOKEN not in window.windowTitle()
-    settings = window.preferences._settings
-    assert TOKEN not in "".join(str(settings.value(key)) for key in settings.allKeys())
-
-    window.menus["connect"].trigger()
-    again = open_dialog(window, QDialog)
-    assert again._address.currentText() == "https://lab-pi:9000"
-    assert again._fingerprint.text() == FINGERPRINT
-    assert again._token.text() == ""
-    again.accept()
-    assert feed.requests[-1] == ("connect", "https://lab-pi:9000", TOKEN, FINGERPRINT)
-
-
-def test_a_link_typed_letter_by_letter_is_understood_when_it_is_whole(window: MainWindow, feed: Any) -> None:
-    window.menus["connect"].trigger()
-    dialog = open_dialog(window, QDialog)
-    dialog._address.lineEdit().clear()
-    QTest.keyClicks(dialog._address.lineEdit(), LINK)
-    dialog.accept()
-    assert feed.requests[-1] == ("connect", "https://lab-pi:9000", TOKEN, FINGERPRINT)
-
-
-@pytest.mark.parametrize("wrong", ["http://:0", LINK[:-1], f"ftp://lab/#{TOKEN}"])
-def test_a_wrong_address_is_said_in_the_dialog_without_its_token(window: MainWindow, feed: Any, wrong: str) -> None:
-    window.menus["connect"].trigger()
-    dialog = open_dialog(window, QDialog)
-    dialog._address.setEditText(wrong)
+    dialog._address.setEditText("http://:0")
     dialog.accept()
     assert dialog.isVisible()
     assert dialog.wrong.isVisible()
-    assert TOKEN not in dialog.wrong.text()
-    assert feed.requests == []
+    dialog._address.setEditText("https://lab-pi:9000")
+    dialog._fingerprint.setText(FINGERPRINT)
+    dialog._token.setText(TOKEN)
+    dialog.accept()
+    assert feed.requests[-1] == ("connect", "https://lab-pi:9000", TOKEN, FINGERPRINT)
 
 
 def test_a_viewer_sees_greyed_buttons_that_say_why(window: MainWindow, feed: Any, make: Any) -> None:
@@ -234,9 +252,9 @@ def test_a_copy_here_of_what_is_in_the_trash_is_said_to_be_one(window: MainWindo
     feed.go_online()
     feed.sessions_listed.emit(SessionList((make.session(9),), frozenset({9}), frozenset({9})))
     model = window.sessions_page.sessions
-    assert model.index(0, sessions.COPY).data() == "only on this computer"
+    assert model.index(0, sessions.COPY).data() == "only here"
     feed.trash_listed.emit((make.session(9),))
-    assert model.index(0, sessions.COPY).data() == "here, in the trash"
+    assert model.index(0, sessions.COPY).data() == "in the trash"
     assert model.index(0, sessions.NAME).data(Qt.FontRole) is None  # not the last one
     window.sessions_page.select(9)
     window.sessions_page.actions_by_name["delete"].trigger()
@@ -278,9 +296,9 @@ def test_the_trash_is_a_page_that_restores_and_asks_before_it_deletes_for_good(
     feed.trash_listed.emit((deleted[1],))
     assert [record.id for record in page.trash.records] == [5]
     window.show_trash()
-    assert window.tabs.count() == 4
+    assert window.tabs.pages().count(page) == 1
     window.menus["close_tab"].trigger()
-    assert window.tabs.count() == 3
+    assert page not in window.tabs.pages()
     feed.trash_listed.emit(())
     window.show_trash()
-    assert window.tabs.count() == 4
+    assert window.tabs.pages().count(window.trash_actions.page) == 1

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PyQt5.QtCore import Qt
 from PyQt5.QtTest import QTest
-from PyQt5.QtWidgets import QLineEdit, QMessageBox, QPushButton
+from PyQt5.QtWidgets import QInputDialog, QLineEdit, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from blitz.data.board_definition import BoardDefinition
@@ -223,7 +223,7 @@ def test_a_command_is_sent_at_once_and_an_actuators_only_after_a_question(printe
     press(printed, "Send")
     assert feed.requests[-1] == ("command", "ttyUSB0", BoardCommand(command="HEAT"))
     feed.command_answered.emit("ttyUSB0", "HEAT", "sent")
-    assert printed.boards_page.answers.toPlainText() == "ttyUSB0  HEAT  →  sent"
+    assert printed.boards_page.answers.toPlainText().endswith("  ttyUSB0  HEAT  →  sent")
 
 
 def test_a_line_goes_with_the_ending_chosen_or_as_hex(printed: MainWindow, feed: Any) -> None:
@@ -239,6 +239,65 @@ def test_a_line_goes_with_the_ending_chosen_or_as_hex(printed: MainWindow, feed:
     assert feed.requests[-1][2].is_hex
 
 
+def test_a_red_source_is_selected_with_its_cause_and_buttons(window: MainWindow, feed: Any, make: Any) -> None:
+    feed.go_online()
+    window.menus["boards"].trigger()
+    error = "Lost /dev/ttyUSB0: no such device"
+    feed.status_received.emit(with_boards(make.status(), make.board("sim1"), printing(state="away", error=error)))
+    page = window.boards_page
+    assert page.selected_board == "ttyUSB0"
+    assert page.cause.property("severity") == "error"
+    assert page.cause.words.text().startswith(f"Away: {error}. Plug it in")
+    (retry,) = page.cause.buttons.values()
+    retry.click()
+    assert feed.requests == [("look",)]
+    page.table.selectRow(0)
+    assert page.cause.words.text() == "It delivers. Faults: none."
+    assert page.cause.buttons == {}
+    page.look.click()
+    assert feed.requests == [("look",), ("look",)]
+
+
+def test_the_page_opens_on_what_went_wrong_meanwhile(window: MainWindow, feed: Any, make: Any) -> None:
+    feed.go_online()
+    page = window.boards_page
+
+    def show(**fields: Any) -> None:
+        boards = (make.board("sim1"), make.board("sim2"), printing(**fields))
+        feed.status_received.emit(with_boards(make.status(), *boards))
+
+    show()
+    window.menus["boards"].trigger()
+    page.select("sim2")
+    window.menus["live"].trigger()
+    show(state="silent")
+    assert page.selected_board == "sim2"
+    window.menus["boards"].trigger()
+    assert page.selected_board == "ttyUSB0"
+    page.select("sim2")
+    window.menus["live"].trigger()
+    window.menus["boards"].trigger()
+    assert page.selected_board == "sim2"
+
+
+def test_a_source_is_renamed_and_deleted_after_a_question(printed: MainWindow, feed: Any) -> None:
+    printed.menus["boards"].trigger()
+    printed.boards_page.rename.click()
+    dialog = visible(printed, QInputDialog)
+    dialog.setTextValue(" scale ")
+    dialog.accept()
+    assert feed.requests == [("rename source", "ttyUSB0", "scale")]
+    printed.boards_page.delete.click()
+    box = visible(printed, QMessageBox)
+    assert box.text() == "Delete the source ttyUSB0 at /dev/ttyUSB0?"
+    assert "What was recorded of it stays." in box.informativeText()
+    press(printed, "Cancel")
+    assert len(feed.requests) == 1
+    printed.boards_page.delete.click()
+    press(printed, "Delete")
+    assert feed.requests[-1] == ("delete source", "ttyUSB0")
+
+
 def test_a_port_is_lent_and_taken_again(printed: MainWindow, feed: Any, make: Any) -> None:
     printed.menus["boards"].trigger()
     page = printed.boards_page
@@ -248,7 +307,7 @@ def test_a_port_is_lent_and_taken_again(printed: MainWindow, feed: Any, make: An
     until = datetime(2026, 3, 1, 12, 5, tzinfo=UTC)
     feed.status_received.emit(with_boards(make.status(), printing(state=LinkState.RELEASED, retake_at=until)))
     assert not page.release.isVisible()
-    assert until.astimezone().strftime("until %H:%M:%S") in page.port_words.text()
+    assert until.astimezone().strftime("until %H:%M:%S") in page.cause.words.text()
     page.retake.click()
     assert feed.requests[-1] == ("retake", "ttyUSB0")
 
@@ -284,7 +343,7 @@ def test_the_account_shows_what_became_of_every_byte(printed: MainWindow, feed: 
         messages_read=100, messages_appended=98, messages_waiting=2, lost=3, gaps=1, bad_frames=1, drift_ppm=-3.25,
     )  # fmt: skip
     page = printed.boards_page
-    assert "No account" in page.account.balance.text()
+    assert "Nothing is counted yet" in page.account.balance.text()
     feed.status_received.emit(with_boards(make.status(), printing(account=account)))
     texts = page.account.texts
     assert (texts["Lost"], texts["discarded"], texts["Drift"], texts["Overruns"]) == ("≈ 3", "30", "−3.2 ppm", "–")
@@ -300,13 +359,16 @@ def test_the_status_line_says_what_was_lost_while_recording(printed: MainWindow,
     assert not words.isVisible()
     session = make.session(running=True, count=12340)
     feed.status_received.emit(with_boards(make.status(session), printing(account=account)))
-    assert words.text().replace("\u202f", " ") == "│  12 340 messages, nothing lost"
+    assert words.text() == "│  nothing lost"
     feed.status_received.emit(with_boards(make.status(session), printing(account=account, state="away")))
-    assert words.text().endswith("messages, ttyUSB0 away")
+    assert words.text().endswith("ttyUSB0 away")
     assert words.property("state") == "bad"
     lost = account.model_copy(update={"lost": 3, "is_lost_exact": True})
     feed.status_received.emit(with_boards(make.status(session), printing(account=lost)))
-    assert words.text().endswith("messages, 3 lost, account balances")
+    assert words.text().endswith("3 lost")
+    assert words.property("state") == "bad"
+    feed.status_received.emit(with_boards(make.status(session), printing(account=lost, state="away")))
+    assert words.text().endswith("ttyUSB0 away, 3 lost")
     assert words.property("state") == "bad"
     feed.status_received.emit(make.status())
     assert not words.isVisible()
@@ -337,3 +399,10 @@ def test_the_table_says_how_messages_are_laid_out_and_cut(printed: MainWindow, f
     model = printed.boards_page.boards
     assert model.index(0, FORMAT).data() == "columns, guessed"
     assert model.index(1, FORMAT).data() == "struct, cobs + CRC-16/MODBUS"
+
+
+def test_bad_frames_that_cannot_be_fetched_are_told_in_their_place(printed: MainWindow, feed: Any) -> None:
+    printed.boards_page.bad_frames.click()
+    dialog = visible(printed, BadFramesDialog)
+    feed.bad_frames_received.emit(dialog.board, None)
+    assert dialog.table._hint == "They could not be fetched. Press Refresh when the server is back."

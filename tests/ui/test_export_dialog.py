@@ -9,6 +9,7 @@ from typing import Any
 import openpyxl
 import pytest
 from PyQt5.QtCore import Qt
+from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
@@ -133,6 +134,44 @@ def test_what_is_chosen_is_written_and_told(
         rows = list(csv.reader(file))
     assert [row[1:] for row in rows] == [["seconds", "flow [l/min]"], *([f"{n}.000000", str(n)] for n in (2, 3, 4))]
     assert verify_file(tmp_path / "pump.csv").rows == 3
+
+
+def test_a_spreadsheet_takes_two_clicks_and_what_was_chosen_last_comes_first(
+    window: MainWindow, feed: Any, preferences: Any, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed.path = tmp_path / "cache.db"
+    fill(feed.path)
+    monkeypatch.setattr(window.sessions_page.sessions, "is_local", lambda session_id: True)
+    preferences.export_folder = str(tmp_path)
+
+    def opened() -> ExportDialog:
+        window.session_actions.export(1)
+        qtbot.waitUntil(lambda: bool(window.findChildren(ExportDialog)), timeout=20_000)
+        return window.findChildren(ExportDialog)[0]
+
+    def closed() -> bool:
+        return not window.findChildren(ExportDialog)
+
+    dialog = opened()
+    assert (dialog.wish.format, dialog.wish.preset) == (FileFormat.XLSX, "spreadsheet")
+    path = dialog.wish.path
+    QTest.mouseClick(dialog.accept_button, Qt.LeftButton)
+    qtbot.waitUntil(lambda: any(f"Exported to {path}" in text for text in window.notices.texts), timeout=20_000)
+    sheet = openpyxl.load_workbook(path).worksheets[0]
+    assert sheet.max_row > 1
+    qtbot.waitUntil(closed, timeout=20_000)
+
+    dialog = opened()
+    dialog.file.setText(str(tmp_path / "pump.parquet"))  # the format follows
+    assert dialog.wish.format is FileFormat.PARQUET
+    dialog.accept()
+    qtbot.waitUntil(closed, timeout=20_000)
+    dialog = opened()
+    assert dialog.wish.format is FileFormat.PARQUET
+    dialog.reject()
+    qtbot.waitUntil(closed, timeout=20_000)
+    window.session_actions.export_defaults = ("hdf5", "analysis")  # chosen in the settings since
+    assert opened().wish.format is FileFormat.HDF5
 
 
 def test_the_dialog_says_where_not_all_of_a_session_is_here(

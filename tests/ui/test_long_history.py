@@ -129,20 +129,17 @@ def test_a_page_shows_a_long_session_without_waiting(long: History, appearance: 
     qtbot.addWidget(page)
     page.resize(900, 500)
     page.show()
-    qtbot.waitUntil(lambda: len(page.plot._drawn) == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: len(page.plot.strokes) == 2, timeout=20_000)
     begin, _ = long.time_limits or (0.0, 0.0)
-    page.plot.setXRange(begin + 10, begin + 10.2, padding=0)
+    page.plot.show_times(begin + 10, begin + 10.2)
 
     def shows_every_reading() -> bool:
-        curve, _ = next(iter(page.plot._drawn.values()))
-        times, _ = curve.getData()
-        return times is not None and 20 <= len(times) < 200
+        return 20 <= len(next(iter(page.plot.strokes.values())).times) < 200
 
     qtbot.waitUntil(shows_every_reading, timeout=20_000)
     long.close()
-    page.plot.setXRange(begin + 20, begin + 20.2, padding=0)
-    title = page.plot.getPlotItem().titleLabel
-    qtbot.waitUntil(lambda: "is closed" in title.text, timeout=20_000)
+    page.plot.show_times(begin + 20, begin + 20.2)
+    qtbot.waitUntil(lambda: "is closed" in page.plot.sentence, timeout=20_000)
 
 
 def test_only_the_newest_wish_is_loaded(qtbot: QtBot, qapp: Any) -> None:

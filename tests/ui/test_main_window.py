@@ -59,8 +59,8 @@ def test_start_with_notes_asks_for_them(window: MainWindow, feed: Any, make: Any
     feed.status_received.emit(make.status())
     window.menus["start_notes"].trigger()
     dialog = open_dialog(window, QDialog)
-    dialog._name.setText("leak")
-    dialog._notes.setPlainText("valve open")
+    dialog.name.setText("leak")
+    dialog.notes.setPlainText("valve open")
     dialog.accept()
     assert feed.requests[-1] == ("start", "leak", "valve open")
 
@@ -109,15 +109,15 @@ def test_preview_is_labelled_as_not_recorded(window: MainWindow, feed: Any, make
     feed.status_received.emit(make.status())
     feed.sources_received.emit(0, (make.source(0),))
     feed.readings_received.emit(make.readings(make.source(0), 50))
-    qtbot.waitUntil(lambda: plot._badge.isVisible(), timeout=20_000)
-    qtbot.waitUntil(lambda: len(plot.plot._drawn) > 0, timeout=20_000)
-    assert "NOT RECORDED" in plot._badge.text()
+    qtbot.waitUntil(lambda: plot.strip.badge.isVisible(), timeout=20_000)
+    qtbot.waitUntil(lambda: len(plot.plot.strokes) > 0, timeout=20_000)
+    assert "NOT RECORDED" in plot.strip.badge.text()
     session = make.session(running=True)
     feed.session_started.emit(session)
     feed.status_received.emit(make.status(session))
     feed.sources_received.emit(7, (make.source(0),))
     feed.readings_received.emit(make.readings(make.source(0), 30, session_id=7))
-    qtbot.waitUntil(lambda: not plot._badge.isVisible(), timeout=20_000)
+    qtbot.waitUntil(lambda: not plot.strip.badge.isVisible(), timeout=20_000)
     assert window.store.session_id == 7
     feed.session_stopped.emit(make.session())
     feed.status_received.emit(make.status())
@@ -158,6 +158,18 @@ def test_notices_of_the_server_stay_until_dismissed(window: MainWindow, feed: An
     assert len(window.notices.texts) == 1
 
 
+def test_long_notices_do_not_make_the_window_higher(window: MainWindow, feed: Any, qtbot: QtBot) -> None:
+    window.resize(1280, 800)
+    feed.go_online()
+    long = "Lost /dev/ttyUSB{}: the device was unplugged. It is opened again when it is back. " * 2
+    for number in range(4):
+        feed.notice_received.emit(Notice(severity="warning", text=long.format(number, number), time=datetime.now(UTC)))
+    assert window.notices.isVisible()
+    qtbot.wait(1)
+    assert window.minimumSizeHint().height() <= 800
+    assert window.height() == 800
+
+
 def test_a_warning_of_a_board_that_is_back_is_a_note(window: MainWindow, feed: Any, make: Any) -> None:
     def show(state: str) -> str:
         status = make.status()
@@ -173,7 +185,9 @@ def test_a_warning_of_a_board_that_is_back_is_a_note(window: MainWindow, feed: A
     assert show("away") == "warning"
     assert show("identifying") == "warning"
     assert show("recording") == "info"
-    assert any(", back " in label.text() for label in window.notices.findChildren(QLabel))
+    labels = [label.text() for label in window.notices.findChildren(QLabel)]
+    assert any(", back " in text for text in labels)
+    assert any(" It is back, at /dev/" in text for text in labels)
     feed.notice_received.emit(lost)
     assert show("recording") == "warning"
 
@@ -255,82 +269,24 @@ def test_theme_and_window_of_the_plot_are_remembered(window: MainWindow, feed: A
     assert window.preferences.theme is ThemeChoice.DARK
     window.menus["theme_light"].trigger()
     assert window.appearance.theme is LIGHT
-    window.live_page.window_buttons[PlotWindow.LAST_10].click()
+    window.menus["window_last_10"].trigger()
     assert window.preferences.plot_window is PlotWindow.LAST_10
     feed.sources_received.emit(0, (make.source(0),))
     feed.readings_received.emit(make.readings(make.source(0), 600))
     window.live_page.refresh()
     window.live_page.plot.draw()
-    start, stop = window.live_page.plot.plot.getPlotItem().viewRange()[0]
+    start, stop = window.live_page.shown_times
     assert stop - start == pytest.approx(0.9, rel=0.1)
 
 
 def test_connecting_asks_for_an_address_and_remembers_it(window: MainWindow, feed: Any) -> None:
-    window.menus["connect"].trigger()
-    dialog = open_dialog(window, QDialog)
-    dialog._address.setEditText("lab-pi")
-    dialog.accept()
+    window.menus["servers"].trigger()
+    window.first.page.entry.setText("lab-pi")
+    QTest.keyClick(window.first.page.entry, Qt.Key_Return)
     assert feed.requests[-1] == ("connect", "http://lab-pi:8999", "", "")
     assert window.preferences.servers == ("http://lab-pi:8999",)
     window.menus["disconnect"].trigger()
     assert feed.requests[-1] == ("disconnect",)
-
-
-def test_closing_while_recording_says_that_recording_goes_on(
-    window: MainWindow, feed: Any, make: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    feed.go_online()
-    feed.status_received.emit(make.status(make.session(running=True)))
-    seen: list[str] = []
-
-    def answer(words: str) -> Any:
-        def run(box: QMessageBox) -> int:
-            seen.append(box.text())
-            press(box, words)
-            return 0
-
-        return run
-
-    monkeypatch.setattr(QMessageBox, "exec_", answer("Cancel"))
-    assert not window.close()
-    assert ("close",) not in feed.requests
-    monkeypatch.setattr(QMessageBox, "exec_", answer("Close"))
-    assert window.close()
-    assert ("close",) in feed.requests
-    assert seen == ["Recording goes on on the server."] * 2
-
-
-@pytest.mark.parametrize("connection", [Connection.WAITING, Connection.CONNECTING, Connection.OFFLINE])
-def test_closing_without_a_connection_says_that_recording_probably_goes_on(
-    window: MainWindow, feed: Any, make: Any, monkeypatch: pytest.MonkeyPatch, connection: Connection
-) -> None:
-    feed.go_online()
-    feed.status_received.emit(make.status(make.session(running=True)))
-    feed.connection_changed.emit(ConnectionState(connection, "http://127.0.0.1:8999"))
-    seen: list[str] = []
-
-    def cancel(box: QMessageBox) -> int:
-        seen.extend((box.text(), box.informativeText()))
-        press(box, "Cancel")
-        return 0
-
-    monkeypatch.setattr(QMessageBox, "exec_", cancel)
-    assert not window.close()
-    assert seen[0] == "Recording probably goes on on the server."
-    assert "“warm-up” was recording when the connection ended" in seen[1]
-
-
-def test_another_servers_session_is_no_question_on_closing(
-    window: MainWindow, feed: Any, make: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    feed.go_online()
-    feed.status_received.emit(make.status(make.session(running=True)))
-    feed.connection_changed.emit(ConnectionState(Connection.CONNECTING, "http://lab-pi:8999"))
-    assert window.header.session is None
-    asked: list[QMessageBox] = []
-    monkeypatch.setattr(QMessageBox, "exec_", asked.append)
-    assert window.close()
-    assert asked == []
 
 
 def test_of_two_jobs_the_last_is_shown_and_the_other_when_that_has_ended(

@@ -33,11 +33,11 @@ def test_variables_show_the_latest_value_unit_source_and_age(store: LiveStore, m
     model = variables.VariablesModel(store, lambda index: "#112233")
     tester = QAbstractItemModelTester(model)
     model.refresh(0.0)
-    assert texts(model, 0) == ["adc_channel_one", "–", "count", "sim1", "–"]
+    assert texts(model, 0) == ["adc_channel_one", "–", "count", "–", "–", "", "", "sim1", "–"]
     readings = make.readings(make.source(0), 3)
     store.add(readings)
     model.refresh(readings.time_ns[-1] / 1e9 + 4)
-    assert texts(model, 0) == ["adc_channel_one", "20", "count", "sim1", "4.0 s"]
+    assert texts(model, 0) == ["adc_channel_one", "20", "count", "0", "20", "", "", "sim1", "4.0 s"]
     assert model.rowCount(model.index(0, 0)) == 0
     assert tester is not None
 
@@ -81,14 +81,19 @@ def test_the_last_ten_readings_stand_newest_first(store: LiveStore, make: Any) -
 def test_boards_show_state_rate_and_error(make: Any, qtbot: QtBot) -> None:
     model = boards.BoardsModel()
     tester = QAbstractItemModelTester(model)
-    model.show((make.board("sim1"), make.board("sim2", error="It does not answer.")))
-    assert texts(model, 0)[:5] == ["sim1", "Blitz Basic (08)", "/dev/pts/1 · 57600", "ready", "polled"]
-    assert model.index(1, boards.ERROR).data() == "It does not answer."
+
+    def show(*shown: Any) -> None:
+        model.show_status(make.status().model_copy(update={"boards": shown}))
+
+    show(make.board("sim1"), make.board("sim2", error="It does not answer."))
+    assert texts(model, 0)[:5] == ["sim1", "Blitz Basic (08)", "/dev/pts/1 · 57600", "ready", "10.0/s"]
+    assert model.index(0, boards.FORMAT).data() == "polled"
+    assert model.index(1, boards.FAULTS).data() == "It does not answer."
     assert model.index(1, boards.STATE).data(Qt.ForegroundRole).name() == model.theme.recording
     with qtbot.waitSignal(model.dataChanged):
-        model.show((make.board("sim1", recording=True), make.board("sim2")))
+        show(make.board("sim1", recording=True), make.board("sim2"))
     with qtbot.waitSignal(model.modelReset):
-        model.show(())
+        model.clear()
     assert tester is not None
 
 
@@ -99,8 +104,8 @@ def test_sessions_show_where_they_are_and_how_far_a_download_is(make: Any) -> No
     model.show(SessionList(records, frozenset({8, 7}), frozenset({7})))
     assert [model.index(row, sessions.COPY).data() for row in range(3)] == [
         "on the server",
-        "on this computer",
-        "only on this computer",
+        "here",
+        "only here",
     ]
     model.set_progress(9, 0, 0)
     assert model.index(0, sessions.COPY).data() == "waiting"
@@ -114,7 +119,7 @@ def test_sessions_show_where_they_are_and_how_far_a_download_is(make: Any) -> No
     assert model.index(0, sessions.COPY).data(sessions.PROGRESS_ROLE) is None
     assert model.is_gone(7)
     model.show(SessionList(records, frozenset({7}), frozenset({7}), frozenset({8})))
-    assert model.index(1, sessions.COPY).data() == "here, an older state"
+    assert model.index(1, sessions.COPY).data() == "a part is here"
     assert tester is not None
 
 
@@ -155,15 +160,15 @@ def test_a_session_that_only_this_computer_has_leans_and_says_so(make: Any) -> N
     assert [leans(row) for row in range(4)] == [False, True, True, True]
     copies = [model.index(row, sessions.COPY) for row in range(4)]
     assert [index.data() for index in copies[1:]] == [
-        "only on this computer",
-        "only here, not whole",
-        "only on this computer",
+        "only here",
+        "only here, a part",
+        "only here",
     ]
     assert copies[1].data(Qt.ToolTipRole) == (
-        "Only on this computer. The server no longer has this session: what is here is the last of it."
+        "Only here. The server no longer has this session: what is here is the last of it."
     )
     assert copies[2].data(Qt.ToolTipRole) == (
-        "Only here, not whole. The server no longer has this session, and not all of it came: "
+        "Only here, a part. The server no longer has this session, and not all of it came: "
         "what is here is the last of it."
     )
     assert "No server has this session" in copies[3].data(Qt.ToolTipRole)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyqtgraph as pg
 import pytest
 from PyQt5.QtCore import QPoint
 from PyQt5.QtTest import QTest
@@ -21,14 +20,15 @@ from blitz.data.session_words import SessionWords
 from blitz.io.address import ServerAddress
 from blitz.ui.dialogs.marker import MarkerDialog, MarkerWords
 from blitz.ui.dialogs.session_details import SessionDetailsDialog
-from blitz.ui.dialogs.session_words import SessionWordsDialog
+from blitz.ui.dialogs.start import StartDialog
 from blitz.ui.feed import Connection, ConnectionState, SessionList
 from blitz.ui.history import History
-from blitz.ui.live_rings import Series
+from blitz.ui.lines import Series
 from blitz.ui.live_store import list_channels
 from blitz.ui.main_window import MainWindow
 from blitz.ui.models.sessions import TAGS
 from blitz.ui.pages.history_page import HistoryPage
+from blitz.ui.plots.marker_marks import label_words
 from blitz.ui.server_link import ServerLink
 
 START_S = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
@@ -93,24 +93,15 @@ def test_markers_appear_on_the_live_plot_as_they_are_told(recording: MainWindow,
     assert plot.plot.markers == ()
 
 
-def test_a_marker_s_label_is_its_text_and_lies_within_the_plot(
-    open_history: Callable[..., HistoryPage], qtbot: QtBot
-) -> None:
+def test_a_marker_s_label_is_its_text_and_lies_within_the_plot(open_history: Callable[..., HistoryPage]) -> None:
     first = make_marker(1, "valve {0} {value} at 5 %", START_S + 1)
     last = make_marker(2, "sample changed by hand", START_S + 9.95)
     page = open_history(first, last)
 
-    def labels() -> dict[str, Any]:
-        items = page.plot.plotItem.vb.allChildren()
-        return {item.textItem.toPlainText(): item for item in items if isinstance(item, pg.InfLineLabel)}
-
-    assert set(labels()) == {first.text, last.text}
-
-    def is_inside(label: Any) -> bool:
-        drawn = label.textItem.mapRectToScene(label.textItem.boundingRect())
-        return bool(page.plot.plotItem.vb.sceneBoundingRect().adjusted(-1, -1, 1, 1).contains(drawn))
-
-    qtbot.waitUntil(lambda: all(map(is_inside, labels().values())), timeout=10_000)
+    area = page.plot.panels[0].area
+    drawn = page.plot.marker_labels()
+    assert {label_words(marker) for marker in drawn} == {first.text, last.text}
+    assert all(area.contains(place) for place in drawn.values())
 
 
 def test_one_key_writes_a_marker_at_this_moment(recording: MainWindow, feed: Any) -> None:
@@ -140,13 +131,9 @@ def test_a_click_on_the_history_offers_its_time_and_the_marker_that_is_there(
 ) -> None:
     span = make_marker(2, "a & b", START_S + 2, to_ns=round((START_S + 4) * 1e9))
     page = open_history(make_marker(1, at_s=START_S + 8), span)
-    view = page.plot.getViewBox()
 
     def place(at_s: float) -> QPoint:
-        point = page.plot.mapFromScene(view.mapViewToScene(page.plot.getViewBox().viewRect().center()))
-        low, high = page.plot.time_range
-        width = view.sceneBoundingRect()
-        return QPoint(round(width.left() + (at_s - low) / (high - low) * width.width()), point.y())
+        return QPoint(round(page.plot.x_of(at_s)), round(page.plot.panels[0].area.center().y()))
 
     menu = page.markers.menu.make_menu(place(START_S + 3))
     assert [action.text() for action in menu.actions()] == ["&Add a marker here…", "", "Change “a && b”…"]
@@ -169,7 +156,7 @@ def test_markers_of_a_history_are_listed_shown_changed_and_deleted(
     assert page.plot.markers == (first,)
     (text,) = texts(page)
     assert text.endswith("pump on")
-    page.plot.setXRange(START_S, START_S + 1, padding=0)
+    page.plot.show_times(START_S, START_S + 1)
     page.markers.rows.itemClicked.emit(page.markers.rows.item(0))
     low, high = page.plot.time_range
     assert low < START_S + 8 < high
@@ -286,16 +273,17 @@ def test_what_the_server_demands_is_asked_for_and_proposed_again(window: MainWin
     demands = {"required_fields": ("sample",), "session_name": "{date}_{sample}_{rig}_{n}"}
     feed.status_received.emit(make.status().model_copy(update=demands))
     window.header.start.click()
-    dialog = dialog_of(window, SessionWordsDialog)
-    assert dialog.fields == {}
+    dialog = dialog_of(window, StartDialog)
+    assert dialog.fields.typed == {}
     dialog.accept()
     assert "needs the field sample" in dialog.wrong.text()
-    dialog._own["sample"].setText("brass 4")
+    dialog.fields.set("sample", "brass 4")
     dialog.accept()
     assert feed.requests[-1] == ("start", "", "", SessionWords(fields={"sample": "brass 4"}))
+    feed.status_received.emit(make.status().model_copy(update=demands))
     assert window.header.start.isEnabled()
     window.header.start.click()
-    assert dialog_of(window, SessionWordsDialog).fields == {"sample": "brass 4"}
+    assert dialog_of(window, StartDialog).fields.typed == {"sample": "brass 4"}
 
 
 def test_the_name_that_the_server_will_make_is_shown(window: MainWindow, feed: Any, make: Any) -> None:

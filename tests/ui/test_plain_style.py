@@ -44,7 +44,7 @@ def test_a_tool_tip_shows_html_as_text(qtbot) -> None:
     qtbot.addWidget(window)
     window.show()
     QToolTip.showText(QPoint(5, 5), HTML, window)
-    qtbot.waitUntil(lambda: any(tip.text() == HTML for tip in _tips()), timeout=10_000)
+    qtbot.waitUntil(lambda: any(tip.text() == HTML for tip in _tips()), timeout=30_000)
     assert {tip.textFormat() for tip in _tips()} == {Qt.PlainText}
     QToolTip.hideText()
 

@@ -73,7 +73,7 @@ def shown_page(window: Any) -> HistoryPage:
 
 
 def drawn_values(page: HistoryPage) -> dict[Any, Any]:
-    return {key: curve.getData()[1] for key, (curve, _) in page.plot._drawn.items()}
+    return {key: stroke.values for key, stroke in page.plot.strokes.items()}
 
 
 def type_into(dialog: RereadDialog, row: int, name: str, text: str) -> None:
@@ -90,7 +90,7 @@ def test_a_session_is_read_anew_and_compared_with_the_recording(
     page = open_page()
     assert page.versions.choice.isHidden()
     assert page.versions.compare.isHidden()
-    page.plot.setXRange(*np.add(page.plot.time_range[0], [1.0, 2.0]), padding=0)
+    page.plot.show_times(*np.add(page.plot.time_range[0], [1.0, 2.0]).tolist())
     looked_at = page.plot.time_range
     dialog = window.version_actions.correct(page.history)
     assert dialog.source.currentText() == "scale"
@@ -99,7 +99,7 @@ def test_a_session_is_read_anew_and_compared_with_the_recording(
     type_into(dialog, 1, "name", "creep")
     dialog.reason.setText("wrong range")
     dialog.accept()
-    qtbot.waitUntil(lambda: shown_page(window).history.version == 1, timeout=10_000)
+    qtbot.waitUntil(lambda: shown_page(window).history.version == 1, timeout=30_000)
     page = shown_page(window)
     assert page.plot.time_range == pytest.approx(looked_at)
     assert [channel.channel.unit for channel in page.history.channels] == ["kg", "g"]
@@ -110,7 +110,7 @@ def test_a_session_is_read_anew_and_compared_with_the_recording(
     assert version.who
     page.plot.fit()
     page.versions.compare.setChecked(True)
-    qtbot.waitUntil(lambda: page.plot.compared is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: page.plot.compared is not None, timeout=30_000)
     page.plot.draw_now()
     drawn = drawn_values(page)
     assert drawn[0, 0][:3].tolist() == [0.0, 0.5, 1.0]
@@ -121,7 +121,7 @@ def test_a_session_is_read_anew_and_compared_with_the_recording(
     assert set(drawn_values(page)) == {(0, 0), (0, 1)}
     page.versions.choice.setCurrentIndex(0)
     page.versions.choice.activated.emit(0)
-    qtbot.waitUntil(lambda: shown_page(window).history.version == 0, timeout=10_000)
+    qtbot.waitUntil(lambda: shown_page(window).history.version == 0, timeout=30_000)
     assert shown_page(window).versions.compare.text() == "&Compare with version 1"
 
 
@@ -135,7 +135,7 @@ def test_a_version_is_deleted_after_a_question(
     for words, left in (("Cancel", 1), ("Delete", 0)):
         box = window.version_actions.delete(page.history)
         next(button for button in box.buttons() if button.text().replace("&", "") == words).click()
-        qtbot.waitUntil(lambda left=left: shown_page(window).history.version == left, timeout=10_000)
+        qtbot.waitUntil(lambda left=left: shown_page(window).history.version == left, timeout=30_000)
     assert shown_page(window).versions.delete.isHidden()
     with DatabaseClient(path=path) as cache:
         assert cache.definition_versions(session_id) == []
@@ -158,7 +158,7 @@ def test_what_cannot_be_is_said_in_the_dialog(
     dialog.take_file(tmp_path / "far.toml")
     assert dialog.problem.isHidden()
     dialog.accept()
-    qtbot.waitUntil(lambda: "reads no message of scale" in dialog.problem.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "reads no message of scale" in dialog.problem.text(), timeout=30_000)
     assert dialog.isVisible()
     with DatabaseClient(path=path) as cache:
         assert cache.definition_versions(session_id) == []
@@ -172,6 +172,24 @@ def test_the_dialog_shows_what_the_last_message_means(window: Any, open_page: Ca
     type_into(dialog, 1, "scale", "0.5")
     assert dialog.grid is not None
     assert (dialog.grid._sent[1].text(), dialog.grid._values[1].text()) == ("118", "59.0 g")
+    dialog.reject()
+
+
+def test_the_whole_definition_is_edited_with_the_sessions_last_messages(
+    window: Any, open_page: Callable[..., HistoryPage]
+) -> None:
+    dialog = window.version_actions.correct(open_page().history)
+    type_into(dialog, 0, "unit", "kg")
+    editor = dialog.edit_definition()
+    assert editor is not None
+    preview = editor.page.preview.preview
+    assert [preview.index(0, column).data() for column in (1, 3, 4)] == ["59,118", "59", "118"]
+    editor.page.text.replace(editor.page.text.toPlainText().replace("column = 1", "column = 0"))
+    assert preview.index(0, 4).data() == "59"
+    editor.page.save.click()
+    assert not editor.isVisible()
+    (definition,) = dialog.definitions.values()
+    assert [(channel.column, channel.unit) for channel in definition.channels] == [(0, "kg"), (0, "g")]
     dialog.reject()
 
 

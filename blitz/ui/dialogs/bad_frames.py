@@ -100,9 +100,11 @@ class BadFramesDialog(QDialog):
         column.addWidget(self.table, 1)
         column.addLayout(row)
 
-    def show_frames(self, board: str, frames: tuple[BadFrameRecord, ...]) -> None:
-        """Take over what the server sent, if it is of this board."""
-        if board == self.board:
+    def show_frames(self, board: str, frames: tuple[BadFrameRecord, ...] | None) -> None:
+        """Take over what the server sent, if it is of this board; None: it could not be asked."""
+        if board == self.board and frames is None:
+            self.table.set_hint("They could not be fetched. Press Refresh when the server is back.")
+        elif board == self.board and frames is not None:
             self.table.set_hint("No bad frame came: all that the device sent was understood.")
             self.frames.show(frames)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt5.QtCore import Qt, QTimer
+from PyQt5.QtCore import Qt, QTimer, pyqtSignal
 from PyQt5.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -50,6 +50,9 @@ class ChannelsDialog(QDialog):
     :param sample: gives what the device sent last; None while nothing came.
     :param newest: gives the definition that is in force now; None while nobody knows.
     """
+
+    definition_requested = pyqtSignal(object)
+    """Format and commands are to be seen, too: BoardDefinition as typed, or None while that is wrong"""
 
     def __init__(
         self,
@@ -145,6 +148,14 @@ class ChannelsDialog(QDialog):
         self._say("")
         self._show()
 
+    def _open_definition(self) -> None:
+        try:
+            typed = self.definition
+        except DraftError:
+            typed = None
+        self.reject()
+        self.definition_requested.emit(typed)
+
     def _edit(self, row: int, field: str, value: Any) -> None:
         self._draft = self._draft.with_channel(row, **{field: value})
         self._say("")
@@ -228,6 +239,10 @@ class ChannelsDialog(QDialog):
         column.addLayout(self._buttons())
 
     def _buttons(self) -> QHBoxLayout:
+        whole = QPushButton("Not right? De&finition…")
+        whole.setToolTip("Format, framing and commands, with what they make of the last messages")
+        whole.setAutoDefault(False)
+        whole.clicked.connect(self._open_definition)
         undo = QPushButton("&Undo all")
         undo.setToolTip("Put back everything as it was when this was opened (Ctrl+Z undoes in a field)")
         undo.setAutoDefault(False)
@@ -242,6 +257,7 @@ class ChannelsDialog(QDialog):
         row.setSpacing(SPACE)
         row.addWidget(self.more)
         row.addWidget(undo)
+        row.addWidget(whole)
         row.addStretch(1)
         row.addWidget(buttons)
         return row

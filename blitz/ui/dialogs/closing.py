@@ -1,29 +1,48 @@
-"""Says, before the window closes, that recording goes on on the server."""
+"""Asks, before the window closes, what is to become of the session that runs."""
 
-from PyQt5.QtWidgets import QMessageBox, QWidget
+from PyQt5.QtWidgets import QMessageBox, QPushButton, QWidget
 
 from blitz.data.records import SessionRecord
 from blitz.ui.models.sessions import session_title
 
+_OPEN_AGAIN = "Open Blitz again to watch or stop it."
 
-def confirm_close(window: QWidget, session: SessionRecord, *, is_recording: bool) -> bool:
-    """Ask whether to close the window while a session runs.
+
+class ClosingQuestion(QMessageBox):
+    """Its first button closes the window and leaves the session alone.
 
     :param is_recording: False: it was running when the connection was lost.
+    :param is_own_server: the server was started by this program: it ends by itself when nobody needs it.
     """
-    box = QMessageBox(window)
-    box.setIcon(QMessageBox.Information)
-    box.setWindowTitle("Close Blitz")
-    title = session_title(session)
-    if is_recording:
-        box.setText("Recording goes on on the server.")
-        words = f"“{title}” keeps recording after this window is closed."
-    else:
-        box.setText("Recording probably goes on on the server.")
-        words = f"“{title}” was recording when the connection ended; closing this window does not stop it."
-    box.setInformativeText(f"{words} Open Blitz again to watch or stop it.")
-    close = box.addButton("Close the window", QMessageBox.AcceptRole)
-    box.addButton(QMessageBox.Cancel)
-    box.setDefaultButton(close)
-    box.exec_()
-    return box.clickedButton() is close
+
+    def __init__(
+        self, session: SessionRecord, *, is_recording: bool, is_own_server: bool, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(QMessageBox.Information, "Close Blitz", "", parent=parent)
+        title = session_title(session)
+        self.stop: QPushButton | None = None
+        if not is_recording:
+            text = "Recording probably goes on on the server."
+            words = (
+                f"“{title}” was recording when the connection ended; closing this window does not stop it. "
+                f"{_OPEN_AGAIN}"
+            )
+        elif is_own_server:
+            text = "Recording goes on in the background."
+            words = (
+                f"The server that Blitz started here keeps recording “{title}” until somebody stops it, and ends then. "
+                f"{_OPEN_AGAIN}"
+            )
+        else:
+            text = "Recording goes on on the server."
+            words = f"“{title}” keeps recording after this window is closed. {_OPEN_AGAIN}"
+        self.setText(text)
+        self.setInformativeText(words)
+        self.setStyleSheet("QLabel#qt_msgbox_label, QLabel#qt_msgbox_informativelabel { min-width: 430px; }")
+        self.leave = self.addButton("Close the window", QMessageBox.AcceptRole)
+        if is_recording and is_own_server:
+            self.leave.setText("Keep recording and close")
+            self.stop = self.addButton("Stop the session and close", QMessageBox.DestructiveRole)
+        self.cancel = self.addButton(QMessageBox.Cancel)
+        self.setDefaultButton(self.leave)
+        self.setEscapeButton(self.cancel)

@@ -49,6 +49,10 @@ class ConnectDialog(Form):
         self.setMinimumWidth(75 * SPACE)
         self._take_text(self._address.currentText())
 
+    def point_at_token(self) -> None:
+        """Put the keyboard where the token is typed: the address is known."""
+        self._token.setFocus()
+
     @property
     def server(self) -> ServerAddress:
         """What was chosen; the scheme and the port may be left out when typing.

@@ -131,9 +131,16 @@ class ExportDialog(Form):
             self.add(label, field)
         self.setMinimumWidth(72 * SPACE)
         self.format.currentIndexChanged.connect(self._take_format)
+        self.file.textChanged.connect(self._take_ending)
         self.file.textChanged.connect(self._check)
         self.channels.itemChanged.connect(self._check)
         self._check()
+
+    def prefer(self, format: str, preset: str) -> None:
+        """Begin with this format and preset."""
+        self.format.setCurrentIndex(next(place for place, each in enumerate(FORMATS) if each[0].value == format))
+        if self.preset.isEnabled():
+            self.preset.setCurrentIndex(next(place for place, each in enumerate(_PRESETS) if each[0] == preset))
 
     @property
     def wish(self) -> ExportWish:
@@ -210,6 +217,13 @@ class ExportDialog(Form):
             self.file.setText(str(path.with_suffix(chosen.suffix)))
         self.preset.setEnabled(chosen in _SHEETS)
         self.preset.setCurrentIndex(1 if chosen is FileFormat.XLSX else 0)
+
+    def _take_ending(self, text: str) -> None:
+        """Let the format follow the file's ending, or a file called .csv would hold something else."""
+        suffix = Path(text.strip()).suffix
+        for place, (format_, _) in enumerate(FORMATS):
+            if suffix == format_.suffix and place != self.format.currentIndex():
+                self.format.setCurrentIndex(place)
 
     def _check(self) -> None:
         has_channel = not self._labels or any(entry.checkState() == Qt.Checked for entry in self._entries())

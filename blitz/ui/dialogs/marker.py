@@ -3,7 +3,15 @@
 from dataclasses import dataclass
 
 from PyQt5.QtCore import QDateTime, Qt
-from PyQt5.QtWidgets import QCheckBox, QDateTimeEdit, QDialogButtonBox, QHBoxLayout, QPlainTextEdit, QWidget
+from PyQt5.QtWidgets import (
+    QCheckBox,
+    QDateTimeEdit,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QPlainTextEdit,
+    QSizePolicy,
+    QWidget,
+)
 
 from blitz.data.markers import TEXT_LENGTH
 from blitz.data.records import Marker
@@ -12,6 +20,7 @@ from blitz.ui.widgets.choice import Choice
 
 _MS = 1_000_000
 _WHOLE = "the whole session"
+_CHOOSE = "Choose a text…"
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,7 @@ class MarkerDialog(Form):
 
     :param at_ns: when a new marker is, as far as is known.
     :param sources: names of the session's sources.
+    :param texts: used before, to choose from.
     """
 
     def __init__(
@@ -40,6 +50,7 @@ class MarkerDialog(Form):
         at_ns: int,
         marker: Marker | None = None,
         sources: tuple[str, ...] = (),
+        texts: tuple[str, ...] = (),
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(title, accept, parent=parent)
@@ -62,20 +73,29 @@ class MarkerDialog(Form):
         names = dict.fromkeys((*sources, *([given.source] if given.source else [])))
         self.source.addItems([_WHOLE, *names])
         self.source.setCurrentText(given.source or _WHOLE)
-        times = QWidget()
-        row = QHBoxLayout(times)
+        until = QWidget()
+        row = QHBoxLayout(until)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.begin, 1)
         row.addWidget(self.lasts)
         row.addWidget(self.end, 1)
-        times.setFocusProxy(self.begin)
+        until.setFocusProxy(self.lasts)
         self.add("&Text", self.text)
-        self.add("T&ime", times)
+        self.used = Choice()
+        self.used.addItems([_CHOOSE, *texts])
+        self.used.setSizeAdjustPolicy(Choice.AdjustToMinimumContentsLengthWithIcon)
+        self.used.setMinimumContentsLength(16)
+        self.used.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
+        self.used.activated.connect(self._take_used)
+        if texts:
+            self.add("&Used before", self.used)
+        self.add("T&ime", self.begin)
+        self.add("", until)
         self.add("&About", self.source)
         if marker is not None:
             delete = self.buttons.addButton("De&lete", QDialogButtonBox.DestructiveRole)
             delete.setToolTip("Delete the marker for everybody; “blitz marker edit” brings it back")
             delete.clicked.connect(self._delete)
+        self.text.selectAll()  # what is typed takes its place
         self.text.setFocus()
 
     @property
@@ -100,6 +120,12 @@ class MarkerDialog(Form):
             self.say_wrong("The end lies before the beginning.")
         else:
             super().accept()
+
+    def _take_used(self, place: int) -> None:
+        if place:
+            self.text.setPlainText(self.used.itemText(place))
+            self.used.setCurrentIndex(0)
+            self.text.setFocus()
 
     def _delete(self) -> None:
         self.is_deleted = True

@@ -25,7 +25,9 @@ from blitz.data.board_definition import BoardDefinition, read_definition
 from blitz.data.records import Source
 from blitz.errors import ConfigError
 from blitz.ui.definition_draft import DefinitionDraft, DraftError
+from blitz.ui.definition_preview import RawMessage
 from blitz.ui.dialogs.channels import Sample, sample_words
+from blitz.ui.dialogs.definition_editor import DefinitionDialog
 from blitz.ui.formats import MISSING
 from blitz.ui.source_rows import latest_rows
 from blitz.ui.theme import SPACE
@@ -45,6 +47,7 @@ class RereadDialog(QDialog):
 
     :param sources: of the session, as they are read now.
     :param last_values: gives the last values of a source, shape (n_channels,); None where it has none.
+    :param last_messages: gives the last messages of a source, oldest first.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class RereadDialog(QDialog):
         title: str,
         sources: Sequence[Source],
         last_values: Callable[[Source], NDArray[np.float64] | None],
+        last_messages: Callable[[Source], Sequence[RawMessage]] = lambda _: (),
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -59,6 +63,7 @@ class RereadDialog(QDialog):
         self.setMinimumWidth(760)
         self._sources = {source.name: source for source in latest_rows(sources)}
         self._last_values = last_values
+        self._last_messages = last_messages
         self._drafts: dict[str, DefinitionDraft] = {}
         self._grid: ChannelGrid | None = None
         self.source = Choice()
@@ -73,6 +78,10 @@ class RereadDialog(QDialog):
         self.file.setToolTip("Read this source's messages by a board definition (TOML)")
         self.file.setAutoDefault(False)
         self.file.clicked.connect(self._ask_file)
+        self.whole = QPushButton("De&finition…")
+        self.whole.setToolTip("Format, channels and commands, with what they make of this source's last messages")
+        self.whole.setAutoDefault(False)
+        self.whole.clicked.connect(self.edit_definition)
         self.problem = QLabel()
         self.problem.setWordWrap(True)
         self.problem.setProperty("state", "bad")
@@ -130,6 +139,29 @@ class RereadDialog(QDialog):
             return
         self._drafts[self.source.currentText()] = DefinitionDraft.of(definition)
         self._show_source()
+
+    def edit_definition(self) -> DefinitionDialog | None:
+        """Edit the shown source's whole definition, going on from what is typed here."""
+        source = self._sources.get(self.source.currentText())
+        if source is None:
+            return None
+        try:
+            before = self._drafts[source.name].build() if source.name in self._drafts else None
+        except DraftError as error:
+            self._point_at(error)
+            return None
+        messages = tuple(self._last_messages(source))
+        dialog = DefinitionDialog(source.name, before, lambda: messages, self)
+
+        def take() -> None:
+            if dialog.definition is not None:
+                self._drafts[source.name] = DefinitionDraft.of(dialog.definition)
+                self._show_source()
+
+        dialog.accepted.connect(take)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+        return dialog
 
     @property
     def grid(self) -> ChannelGrid | None:
@@ -196,6 +228,7 @@ class RereadDialog(QDialog):
         whose.setSpacing(SPACE)
         whose.addWidget(self.source)
         whose.addWidget(self.kind, 1)
+        whose.addWidget(self.whole)
         whose.addWidget(self.file)
         form = QFormLayout()
         form.setHorizontalSpacing(SPACE)

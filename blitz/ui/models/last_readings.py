@@ -7,7 +7,7 @@ from PyQt5.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, pyqtSign
 from PyQt5.QtGui import QFont
 
 from blitz.ui.formats import MISSING, fitting_decimals, format_value
-from blitz.ui.live_rings import Series
+from blitz.ui.lines import Series
 from blitz.ui.live_store import LiveChannel, LiveStore
 
 LAST = 10

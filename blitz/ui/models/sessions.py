@@ -1,6 +1,8 @@
 """The table of sessions: what the server has, what is here, and downloads under way."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from PyQt5.QtCore import QModelIndex, QObject, Qt
@@ -9,15 +11,27 @@ from PyQt5.QtGui import QFont
 from blitz.data.records import SessionRecord
 from blitz.data.sync_progress import Progress
 from blitz.ui.feed import SessionList
-from blitz.ui.formats import MISSING, format_count, format_duration, format_moment
+from blitz.ui.formats import MISSING, format_bytes, format_count, format_duration, format_moment, format_start
 from blitz.ui.models.columns import ColumnsModel
 
-COLUMNS = ("★", "No.", "Name", "Tags", "Started", "Length", "Messages", "State", "Copy", "Owner")
-STAR, NUMBER, NAME, TAGS, STARTED, LENGTH, MESSAGES, STATE, COPY, OWNER = range(10)
+COLUMNS = ("★", "No.", "Name", "Tags", "Started", "Length", "Messages", "Size", "State", "Copy", "Owner")
+STAR, NUMBER, NAME, TAGS, STARTED, LENGTH, MESSAGES, SIZE, STATE, COPY, OWNER = range(11)
 SORT_ROLE = Qt.UserRole
 PROGRESS_ROLE = Qt.UserRole + 1
 """Share of a download that is done, 0 to 1; None without one."""
-_NUMBERS = (NUMBER, LENGTH, MESSAGES)
+_NUMBERS = (NUMBER, LENGTH, MESSAGES, SIZE)
+
+_COPY_NOTES = {
+    "in the trash": "Here, and in the server's trash",
+    "a part is here": "Here is an older state of it: Download brings the rest",
+    "here": "On this computer, whole",
+    "on the server": "On the server only: Download brings it here",
+}
+_BALANCED = ", account balances"
+ALL_WELL = f"no gaps, nothing lost{_BALANCED}"
+"""What servers say of a session that went perfectly; in a narrow place its middle is enough."""
+_FEW = 20
+"""With more rows changed, all of them are told at once: each telling makes the table look for its order anew."""
 
 
 @dataclass(frozen=True)
@@ -46,31 +60,70 @@ class SessionsModel(ColumnsModel):
         self._chosen_ids: frozenset[int] = frozenset()
         self._trashed_ids: frozenset[int] = frozenset()
         self._downloads: dict[int, _Download] = {}
+        self._sizes: dict[int, int] = {}
+        self._rows: dict[int, int] = {}
         self.number_font: QFont | None = None
 
     def show(self, sessions: SessionList) -> None:
         """Take over the server's list."""
-        is_same = [record.id for record in sessions.records] == [record.id for record in self._records]
-        if not is_same:
-            self.beginResetModel()
-        self._records, self._local_ids, self._gone_ids = sessions.records, sessions.local_ids, sessions.gone_ids
+        self._local_ids, self._gone_ids = sessions.local_ids, sessions.gone_ids
         self._older_ids, self._chosen_ids = sessions.older_ids, sessions.chosen_ids
-        if is_same:
-            self._tell(range(len(self._records)))
-        else:
-            self.endResetModel()
+        if self._remove_all_but(sessions.records) and self._insert_before(sessions.records):
+            self._records = sessions.records
+            self._tell_all()
+            return
+        self.beginResetModel()
+        self._take(sessions.records)
+        self.endResetModel()
+
+    def _take(self, records: tuple[SessionRecord, ...]) -> None:
+        self._records = records
+        self._rows = {record.id: row for row, record in enumerate(records)}
+
+    def _remove_all_but(self, records: tuple[SessionRecord, ...]) -> bool:
+        """Take away the rows that are not listed any more; False where they are many: a new list is quicker then."""
+        kept = {record.id for record in records}
+        gone = [row for row, record in enumerate(self._records) if record.id not in kept]
+        if len(gone) > _FEW:
+            return False
+        for row in reversed(gone):
+            self.beginRemoveRows(QModelIndex(), row, row)
+            self._take((*self._records[:row], *self._records[row + 1 :]))
+            self.endRemoveRows()
+        return True
+
+    def _insert_before(self, records: tuple[SessionRecord, ...]) -> bool:
+        """Put in what is new at the front; False where the list differs otherwise."""
+        count = len(records) - len(self._records)
+        known = [record.id for record in self._records]
+        if not 0 <= count <= _FEW or [record.id for record in records[count:]] != known:
+            return False
+        if count:
+            self.beginInsertRows(QModelIndex(), 0, count - 1)
+            self._take(records)
+            self.endInsertRows()
+        return True
 
     def show_trash(self, records: tuple[SessionRecord, ...]) -> None:
         """Take over what lies in the server's trash; of some of it there may be a copy here."""
         self._trashed_ids = frozenset(record.id for record in records)
-        self._tell(range(len(self._records)))
+        self._tell_all()
+
+    def show_sizes(self, sizes: dict[int, int]) -> None:
+        """Take over how many bytes copies take here."""
+        before, self._sizes = self._sizes, sizes
+        changed = [row for number, row in self._rows.items() if sizes.get(number) != before.get(number)]
+        if len(changed) > _FEW:
+            self._tell_all()
+        else:
+            self._tell(changed)
 
     def update(self, record: SessionRecord) -> None:
         """Take over a newer record of one session, if it is in the list."""
-        for row, known in enumerate(self._records):
-            if known.id == record.id and known != record:
-                self._records = (*self._records[:row], record, *self._records[row + 1 :])
-                self._tell([row])
+        row = self._rows.get(record.id)
+        if row is not None and self._records[row] != record:
+            self._records = (*self._records[:row], record, *self._records[row + 1 :])
+            self._tell([row])
 
     def set_progress(self, session_id: int, done: int, total: int, left_s: float | None = None) -> None:
         """Show how far a download is."""
@@ -97,7 +150,12 @@ class SessionsModel(ColumnsModel):
 
     def find(self, session_id: int) -> SessionRecord | None:
         """Return a session by its id."""
-        return next((record for record in self._records if record.id == session_id), None)
+        row = self._rows.get(session_id)
+        return None if row is None else self._records[row]
+
+    def row_of(self, session_id: int) -> int | None:
+        """Return the row of a session; None where it is not in the list."""
+        return self._rows.get(session_id)
 
     def is_local(self, session_id: int) -> bool:
         """Whether the session is whole in the cache."""
@@ -173,9 +231,13 @@ class SessionsModel(ColumnsModel):
             kept = "Starred: kept, whatever its age" if record.starred else "Not starred"
             return f"{kept}. Click to change it."
         if column == STATE:
-            return record.stop_reason or self._text(record, column)
+            return record.stop_reason or state_words(record)
         if column == COPY:
             return self.copy_note(record)
+        if column == STARTED:
+            return format_moment(record.started_at)
+        if column == SIZE and record.id not in self._sizes:
+            return "What it takes on this computer is known when it is here"
         return self._text(record, column)
 
     def _text(self, record: SessionRecord, column: int) -> str:
@@ -188,14 +250,17 @@ class SessionsModel(ColumnsModel):
         if column == TAGS:
             return ", ".join(record.tags)
         if column == STARTED:
-            return format_moment(record.started_at)
+            return format_start(record.started_at.astimezone(), datetime.now().astimezone())
         if column == LENGTH:
             length = session_length_s(record)
             return MISSING if length is None else format_duration(length)
         if column == MESSAGES:
             return format_count(record.message_count)
+        if column == SIZE:
+            return format_bytes(self._sizes[record.id]) if record.id in self._sizes else MISSING
         if column == STATE:
-            return state_words(record)
+            # Where an account does not balance, that is among the words.
+            return state_words(record).replace(ALL_WELL, "nothing lost").removesuffix(_BALANCED)
         if column == COPY:
             return self._copy_text(record)
         return record.owner
@@ -208,18 +273,18 @@ class SessionsModel(ColumnsModel):
             left = "" if download.left_s is None else f", {format_duration(download.left_s)} left"
             return f"{100 * download.share:.0f} %{left}"
         if record.id in self._trashed_ids:
-            return "here, in the trash"
+            return "in the trash"
         if record.id in self._gone_ids:
-            return "only here, not whole" if record.id in self._older_ids else "only on this computer"
+            return "only here, a part" if record.id in self._older_ids else "only here"
         if record.id in self._older_ids:
-            return "here, an older state"
-        return "on this computer" if record.id in self._local_ids else "on the server"
+            return "a part is here"
+        return "here" if record.id in self._local_ids else "on the server"
 
     def copy_note(self, record: SessionRecord) -> str:
         """Say what a copy's words in the row mean for who might delete it."""
         words = self._copy_text(record)
         if not self.is_last(record.id):
-            return words
+            return _COPY_NOTES.get(words, words)
         whose = "The server no longer has this session" if record.id > 0 else "No server has this session"
         part = ", and not all of it came" if record.id in self._older_ids else ""
         return f"{words[0].upper()}{words[1:]}. {whose}{part}: what is here is the last of it."
@@ -232,12 +297,19 @@ class SessionsModel(ColumnsModel):
             return float("inf") if length is None else length
         if column == MESSAGES:
             return record.message_count
+        if column == SIZE:
+            return self._sizes.get(record.id, -1)
         return self._text(record, column).casefold()
 
     def _tell_session(self, session_id: int) -> None:
-        self._tell(row for row, record in enumerate(self._records) if record.id == session_id)
+        row = self._rows.get(session_id)
+        self._tell([] if row is None else [row])
 
-    def _tell(self, rows: Any) -> None:
+    def _tell_all(self) -> None:
+        if self._records:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self._records) - 1, len(COLUMNS) - 1))
+
+    def _tell(self, rows: Iterable[int]) -> None:
         for row in rows:
             self.dataChanged.emit(self.index(row, 0), self.index(row, len(COLUMNS) - 1))
 

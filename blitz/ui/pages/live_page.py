@@ -1,82 +1,76 @@
-"""The page of live values: plot, variables, the last ten readings."""
+"""The page of live values: the plot with its bar, and the side panel of tables."""
 
 import time
 from dataclasses import replace
 
-from PyQt5.QtCore import QModelIndex, Qt, QTimer, pyqtSignal
-from PyQt5.QtWidgets import (
-    QButtonGroup,
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QPushButton,
-    QSplitter,
-    QVBoxLayout,
-    QWidget,
-)
+from PyQt5.QtCore import Qt, QTimer, pyqtSignal
+from PyQt5.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
-from blitz.data.records import BoardRecord, LinkState, Role, StatusRecord
+from blitz.data.records import BoardRecord, Gap, LinkState, Marker, Role, StatusRecord
 from blitz.ui.feed import Connection, ConnectionState
 from blitz.ui.live_store import LiveStore
-from blitz.ui.models.last_readings import LastReadingsModel
-from blitz.ui.models.variables import CHANNEL, VariablesModel
-from blitz.ui.pages.hints import NO_BOARDS, OFFLINE
+from blitz.ui.live_view import Span
+from blitz.ui.models.variables import VariablesModel
+from blitz.ui.pages.hints import NO_BOARDS, away_words
 from blitz.ui.plots.live_plot import LivePlot
+from blitz.ui.plots.marker_marks import time_words
 from blitz.ui.plots.marker_menu import MarkerMenu
+from blitz.ui.plots.panels import PlotPanels
 from blitz.ui.rights import Rights
-from blitz.ui.theme import SPACE, Appearance, Theme, number_font
-from blitz.ui.widgets.channel_delegate import ChannelDelegate
+from blitz.ui.theme import SPACE, Appearance, Theme
+from blitz.ui.widgets.channel_side import ChannelSide
 from blitz.ui.widgets.offer_bar import NAME_CHANNELS, Offer, OfferBar, channel_offers, place_offers
 from blitz.ui.widgets.permitted import permit
-from blitz.ui.widgets.table import DENSE_ROW_HEIGHT, Table
+from blitz.ui.widgets.plot_bar import PlotBar
 from blitz.ui.windows import PlotWindow
 
 _WAITING = "Boards are connected.\nTheir values appear here as soon as they send some."
 _HIDDEN = "No channel is chosen.\nClick a square in the table of variables."
+_NO_SESSION = "Markers belong to a session: none is recorded."
+_GONE = (LinkState.AWAY, LinkState.SILENT)
 MOST_FAULTS = 3
-FRAME_MS = 40
-TABLES_MS = 200
+FRAME_MS = 16
+TABLES_MS = 250
+_SIZES = [828, 420]
+"""Of plot and side panel, at a width of 1280."""
 
 
 class LivePage(QWidget):
-    """Reads a :class:`LiveStore`; a timer draws, at most 25 times a second and only what changed."""
+    """Reads a :class:`LiveStore`; a timer draws, at most 60 times a second and only what changed."""
 
     channels_requested = pyqtSignal(str)
     """A board whose channels are to be named."""
     boards_requested = pyqtSignal()
     """The page of boards is to be shown."""
     marker_requested = pyqtSignal(float)
-    """A marker is to be written at that time, in seconds since the Unix epoch."""
+    """A marker is to be written with words at that time, in seconds since the Unix epoch."""
+    mark_requested = pyqtSignal(float)
+    """A marker is to be written at once at that time."""
     marker_chosen = pyqtSignal(object)
     """Marker that is to be changed."""
+    window_chosen = pyqtSignal(object)
+    """PlotWindow"""
 
     def __init__(self, store: LiveStore, appearance: Appearance, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._store = store
-        self._seen_version = -1
         self._clock_offset_s = 0.0
         self._rights = Rights()
         self._is_preview = True
         self.variables = VariablesModel(store, lambda index: appearance.theme.channel_colour(index), self)
-        self.last_readings = LastReadingsModel(store, self)
         self.plot = LivePlot(store, self.variables)
-        self.variables_table = Table(self.variables, "Values appear here as soon as a board sends some.")
-        self.variables_table.setAccessibleName("Variables")
-        self.last_table = Table(self.last_readings, "The last ten readings of each channel appear here.")
-        self.last_table.setAccessibleName("Last ten readings")
+        self.side = ChannelSide(store, self.variables)
+        self.bar = PlotBar(is_live=True)
+        self.marker = self.bar.marker
         self.offers = OfferBar(self._take_offer)
-        self.marker = QPushButton("Marker…")
-        self.marker.setToolTip("Write a note at this moment of the session (Ctrl+M); a right click writes one there")
-        self.marker.clicked.connect(self.ask_for_marker)
         self.marker_menu = MarkerMenu(self.plot.plot)
-        self.marker_menu.add_requested.connect(self._ask_for_marker_at)
+        self.marker_menu.add_requested.connect(self.marker_requested)
         self.marker_menu.chosen.connect(self.marker_chosen)
-        self.window_buttons: dict[PlotWindow, QPushButton] = {}
         self.splitter = self._lay_out()
-        self._set_up_tables()
-        self.variables_table.activated.connect(self._turn_channel)
+        self._listen_to_bar()
         appearance.changed.connect(self.set_theme)
         self._frames = QTimer(self)
+        self._frames.setTimerType(Qt.PreciseTimer)
         self._frames.timeout.connect(self._draw)
         self._frames.start(FRAME_MS)
         self._tables = QTimer(self)
@@ -88,15 +82,50 @@ class LivePage(QWidget):
         """The server's clock, in seconds since the Unix epoch, as far as it is known."""
         return time.time() + self._clock_offset_s
 
+    @property
+    def marked_s(self) -> float:
+        """The time that a marker is written at: where the crosshair stands in a picture that stands still.
+
+        Else that of the newest reading drawn, so that a marker is at what the operator saw.
+        """
+        at_s = self.plot.crosshair.at_s
+        if at_s is not None and not self.plot.view.is_following:
+            return at_s
+        return self.server_now_s if self.plot.drawn_s is None else self.plot.drawn_s
+
+    @property
+    def drawing(self) -> PlotPanels:
+        """What is drawn, without what stands around it."""
+        return self.plot.plot
+
+    @property
+    def shown_times(self) -> Span:
+        """Times of the left and right edge."""
+        return self.plot.plot.time_range
+
     def show_rights(self, rights: Rights) -> None:
         """Take over what the operator may do: nothing is offered that would be refused."""
         self._rights = rights
         self._show_marker_button()
 
     def ask_for_marker(self) -> None:
-        """Ask for a marker at the present, if a session is recorded."""
+        """Ask for a marker at what is drawn, if a session is recorded."""
+        at_s = self.marked_s
         if self.marker.isEnabled():
-            self.marker_requested.emit(self.server_now_s)
+            self.marker_requested.emit(at_s)
+
+    def mark(self) -> None:
+        """Write a marker at what is drawn, if a session is recorded."""
+        at_s = self.marked_s
+        if self.marker.isEnabled():
+            self.mark_requested.emit(at_s)
+        else:
+            self.plot.strip.tell(self.marker_menu.refusal)
+
+    def tell_marked(self, marker: Marker) -> None:
+        """Say that a marker was written at once, and offer to say more."""
+        when = time_words(marker).partition(".")[0]
+        self.plot.strip.tell(f"{marker.text} at {when}", "Add words…", lambda: self.marker_chosen.emit(marker))
 
     def set_server_clock(self, now_s: float) -> None:
         """Take over the server's clock: ages are counted by it."""
@@ -104,40 +133,81 @@ class LivePage(QWidget):
 
     def show_window(self, window: PlotWindow) -> None:
         """Choose how much the plot shows."""
-        self.window_buttons[window].setChecked(True)
+        self.bar.windows.show_window(window)
         self.plot.show_window(window)
+
+    def set_stacked(self, is_stacked: bool) -> None:
+        """Give each channel a panel of its own, or lay them over each other."""
+        self.bar.stacked.setChecked(is_stacked)
+        self.plot.set_stacked(is_stacked)
+
+    def set_relative(self, is_relative: bool) -> None:
+        """Count time from the session's start, or show the clock."""
+        self.bar.relative.setChecked(is_relative)
+        self.plot.set_relative(is_relative)
+
+    def reset_zoom(self) -> None:
+        """Show the window that was chosen last again, and all values."""
+        self.plot.reset_zoom()
+
+    def set_box(self, is_box: bool) -> None:
+        """Let dragging draw a box to zoom into, or move the times."""
+        self.bar.box.setChecked(is_box)
+        self.plot.plot.drags_box = is_box
 
     def show_words(self, state: ConnectionState, status: StatusRecord | None, is_preview: bool) -> None:
         """Say over the plot what an operator must know: whether it is recorded, how old it is, why it is empty."""
         has_values = self._store.newest_time() is not None
         badge = hint = ""
-        if state.connection is Connection.OFFLINE:
-            hint = OFFLINE
-        elif has_values:
+        if has_values and state.connection is not Connection.OFFLINE:
             if state.connection is not Connection.ONLINE:
                 badge = "NO CONNECTION – OLD VALUES"
             elif is_preview:
                 badge = "PREVIEW – NOT RECORDED"
-            hint = "" if self.variables.shown_channels else _HIDDEN
-        elif status is None:
-            hint = f"Connecting to {state.address} …"
+            hint = _HIDDEN if self.plot.is_bare else ""
+        elif status is None or state.connection is not Connection.ONLINE:
+            hint = away_words(state)
         else:
             hint = _waiting_words(status)
         can_answer = state.connection is Connection.ONLINE and not self._rights.refusal(Role.OPERATOR)
         boards = status.boards if status is not None and can_answer else ()
         self.offers.show_offers([*self._place_offers(boards), *channel_offers(boards)])
         self._is_preview = is_preview or state.connection is not Connection.ONLINE
+        session = status.session if status is not None else None
+        self.plot.start_s = session.started_at.timestamp() if session is not None and not is_preview else None
         self._show_marker_button()
+        gaps = self._open_gaps(status) if status is not None and session is not None and not is_preview else ()
+        self.plot.show_open_gaps(gaps)
         self.plot.show_badge(badge)
         self.plot.show_hint(hint)
 
+    def refresh(self) -> None:
+        """Bring the tables up to date; ages go on even when nothing arrives."""
+        if self.isVisible():
+            self.side.refresh(self.server_now_s)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take over colours."""
+        self.plot.set_theme(theme)
+        self.bar.set_theme(theme)
+        self.side.set_theme(theme)
+
+    def _open_gaps(self, status: StatusRecord) -> list[Gap]:
+        """What is missing by now of boards that are away or silent: from their last reading to this moment."""
+        gaps = []
+        reasons = {board.name: board.error or "" for board in status.boards if board.state in _GONE}
+        for source in self._store.sources:
+            last = self._store.last(source.index, 1).times
+            if source.name in reasons and len(last) and last[0] < self.server_now_s:
+                from_ns, to_ns = round(last[0] * 1e9), round(self.server_now_s * 1e9)
+                reason = f"and going on: {reasons[source.name]}"
+                gaps.append(Gap(source=source.index, seq=0, from_ns=from_ns, to_ns=to_ns, reason=reason))
+        return gaps
+
     def _show_marker_button(self) -> None:
         refusal = self._rights.refusal(Role.OPERATOR)
-        permit(self.marker, refusal, is_enabled=not self._is_preview)
-        self.marker_menu.refusal = refusal or ("Markers belong to a session: none is recorded." * self._is_preview)
-
-    def _ask_for_marker_at(self, at_s: float) -> None:
-        self.marker_requested.emit(at_s)
+        permit(self.marker, refusal or (_NO_SESSION if self._is_preview else ""))
+        self.marker_menu.refusal = refusal or (_NO_SESSION if self._is_preview else "")
 
     def _place_offers(self, boards: tuple[BoardRecord, ...]) -> list[Offer]:
         return [replace(offer, choices=(("Say which one…", ""),)) for offer in place_offers(boards)]
@@ -148,133 +218,53 @@ class LivePage(QWidget):
         else:
             self.boards_requested.emit()
 
-    def refresh(self) -> None:
-        """Bring the tables up to date; ages go on even when nothing arrives."""
-        if not self.isVisible():
-            return
-        self.variables.refresh(self.server_now_s)
-        if self._store.version != self._seen_version:
-            self._seen_version = self._store.version
-            self.last_readings.refresh()
-
-    def set_theme(self, theme: Theme) -> None:
-        """Take over colours."""
-        self.plot.set_theme(theme)
-        self.variables.recolour()
-
-    def _turn_channel(self, index: QModelIndex) -> None:
-        """Enter or a double click shows or hides a row's channel."""
-        channel = index.siblingAtColumn(CHANNEL)
-        is_shown = channel.data(Qt.CheckStateRole) == Qt.Checked
-        self.variables.setData(channel, Qt.Unchecked if is_shown else Qt.Checked, Qt.CheckStateRole)
-
     def _draw(self) -> None:
         if self.isVisible():
             self.plot.draw()
+
+    def _listen_to_bar(self) -> None:
+        bar, plot = self.bar, self.plot
+        bar.windows.chosen.connect(self.plot.show_window)
+        bar.windows.chosen.connect(self.window_chosen)
+        plot.strip.follow.clicked.connect(plot.follow)
+        bar.pause_clicked.connect(plot.turn_pause)
+        bar.stacked_chosen.connect(plot.set_stacked)
+        bar.relative_chosen.connect(plot.set_relative)
+        bar.box_chosen.connect(self.set_box)
+        bar.reset_clicked.connect(plot.reset_zoom)
+        bar.marker_clicked.connect(self.mark)
+        bar.marker_asked.connect(self.ask_for_marker)
+        plot.view_changed.connect(self._show_view)
+        self._show_view()
+
+    def _show_view(self) -> None:
+        view = self.plot.view
+        self.bar.show_paused(is_paused=view.is_paused)
+        self.plot.strip.follow.setVisible(not view.is_following)
+        self.bar.windows.show_window(view.window)
+        self.bar.reset.setEnabled(view.held is not None or self.plot.plot.values_zoomed)
 
     def _lay_out(self) -> QSplitter:
         left = QWidget()
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(SPACE)
+        column.setSpacing(SPACE // 2)
         column.addWidget(self.offers)
-        column.addLayout(self._window_row())
+        column.addWidget(self.bar)
         column.addWidget(self.plot, 1)
-        tables = QSplitter(Qt.Vertical)
-        tables.setHandleWidth(SPACE)
-        tables.setMinimumWidth(440)
-        tables.addWidget(self._titled("Variables", self.variables_table, self._channel_buttons()))
-        tables.addWidget(self._titled("Last ten readings", self.last_table, []))
-        tables.setStretchFactor(0, 1)
-        tables.setStretchFactor(1, 1)
-        tables.setChildrenCollapsible(False)
         splitter = QSplitter()
         splitter.setHandleWidth(2 * SPACE)
         splitter.addWidget(left)
-        splitter.addWidget(tables)
-        splitter.setStretchFactor(0, 1)
-        splitter.setStretchFactor(1, 0)
-        splitter.setSizes([560, 690])  # of 1280: all ten readings of a 12-bit channel fit beside the plot
+        splitter.addWidget(self.side)
+        splitter.setStretchFactor(0, 5)
+        splitter.setStretchFactor(1, 3)
+        splitter.setSizes(_SIZES)
         splitter.setChildrenCollapsible(False)
         page = QHBoxLayout(self)
         page.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, SPACE)
         page.addWidget(splitter)
+        self.setFocusProxy(self.plot)
         return splitter
-
-    def _window_row(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(0)
-        row.addWidget(_title("Plot"))
-        row.addStretch(1)
-        row.addWidget(self.marker)
-        row.addSpacing(SPACE)
-        group = QButtonGroup(self)
-        for window in PlotWindow:
-            button = QPushButton(window.label)
-            button.setProperty("kind", "segment")
-            button.setCheckable(True)
-            button.setToolTip(_window_words(window))
-            button.clicked.connect(lambda _=False, chosen=window: self.plot.show_window(chosen))
-            group.addButton(button)
-            row.addWidget(button)
-            self.window_buttons[window] = button
-        return row
-
-    def _channel_buttons(self) -> list[QPushButton]:
-        choices = (
-            ("All", "Show every channel in the plot", lambda: self.variables.show_only(self.variables.labels)),
-            ("None", "Show no channel in the plot", lambda: self.variables.show_only(set())),
-            ("Usual", "Show the channels that the boards' definitions choose", lambda: self.variables.show_only(None)),
-        )
-        buttons = []
-        for label, words, act in choices:
-            button = QPushButton(label)
-            button.setProperty("kind", "quiet")
-            button.setToolTip(words)
-            button.clicked.connect(lambda _=False, act=act: act())
-            buttons.append(button)
-        return buttons
-
-    def _titled(self, title: str, table: Table, buttons: list[QPushButton]) -> QWidget:
-        row = QHBoxLayout()
-        row.addWidget(_title(title))
-        row.addStretch(1)
-        for button in buttons:
-            row.addWidget(button)
-        box = QWidget()
-        column = QVBoxLayout(box)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(SPACE // 2)
-        column.addLayout(row)
-        column.addWidget(table)
-        return box
-
-    def _set_up_tables(self) -> None:
-        numbers = number_font(self.font())
-        self.variables.number_font = numbers
-        self.last_readings.number_font = numbers
-        self.variables_table.set_widths(200, 78, 64, 80, 72, stretched=CHANNEL)
-        self.variables_table.setItemDelegateForColumn(CHANNEL, ChannelDelegate(self.variables_table))
-        self.last_table.setProperty("kind", "dense")
-        rows = self.last_table.verticalHeader()
-        rows.show()
-        rows.setDefaultAlignment(Qt.AlignLeft | Qt.AlignVCenter)
-        rows.setMaximumWidth(220)
-        rows.setDefaultSectionSize(DENSE_ROW_HEIGHT)
-        self.last_table.horizontalHeader().setSectionResizeMode(QHeaderView.Fixed)
-        self.last_readings.grew.connect(self._widen_columns)
-        self._widen_columns(4)
-
-    def _widen_columns(self, digits: int) -> None:
-        digit = self.last_table.fontMetrics().horizontalAdvance("0")
-        least = self.last_table.fontMetrics().horizontalAdvance("Last")
-        self.last_table.horizontalHeader().setDefaultSectionSize(max(digit * digits, least) + 15)
-
-
-def _title(text: str) -> QLabel:
-    label = QLabel(text)
-    label.setProperty("kind", "title")
-    return label
 
 
 def _waiting_words(status: StatusRecord) -> str:
@@ -285,11 +275,3 @@ def _waiting_words(status: StatusRecord) -> str:
     if len(away) == len(status.boards):
         return "\n\n".join(f"{board.name}: {board.error}" for board in away[:MOST_FAULTS])
     return _WAITING
-
-
-def _window_words(window: PlotWindow) -> str:
-    if window.count is not None:
-        return f"Show the last {window.count} readings of each channel"
-    if window.seconds is not None:
-        return f"Show the last {window.seconds:.0f} seconds"
-    return "Show everything that came since this window connected"

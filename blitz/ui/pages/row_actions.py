@@ -1,6 +1,6 @@
 """What can be done with the selected session: actions for the menu of its row, keys and buttons."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from PyQt5.QtCore import Qt
@@ -67,15 +67,33 @@ class RowActions:
         permit(self.by_name["delete"], "")
         self.by_name["delete"].setToolTip(f"{words} (Del)")
 
-    def show(self, record: SessionRecord | None, sessions: SessionsModel, rights: Rights) -> None:
+    def show(self, records: Sequence[SessionRecord], sessions: SessionsModel, rights: Rights) -> None:
         """Follow what is selected, what of it is here, and what the operator may do."""
         actions = self.by_name
-        if record is None:
-            actions["download"].setVisible(True)
-            actions["cancel"].setVisible(False)
-            for action in actions.values():
-                action.setEnabled(False)
+        if len(records) == 1:
+            self._show_one(records[0], sessions, rights)
             return
+        for action in actions.values():
+            action.setEnabled(False)
+        is_loading = [sessions.is_downloading(record.id) for record in records]
+        actions["download"].setVisible(not any(is_loading))
+        actions["cancel"].setVisible(any(is_loading))
+        if not records:
+            return
+        is_done = [not record.is_running for record in records]
+        is_there = [not sessions.is_gone(record.id) for record in records]
+        is_local = [sessions.is_local(record.id) for record in records]
+        refusal = rights.refusal(Role.OPERATOR)
+        actions["cancel"].setEnabled(any(is_loading))
+        actions["download"].setEnabled(any(done and not here for done, here in zip(is_done, is_local, strict=True)))
+        actions["keep"].setEnabled(all(is_done) and all(is_there))
+        actions["keep"].setText("&Keep here" if _some_not(records, sessions.is_chosen) else "No longer &kept here")
+        permit(actions["star"], refusal, is_enabled=all(is_there))
+        actions["star"].setText("&Star" if any(not record.starred for record in records) else "Un&star")
+        permit(actions["delete"], refusal, is_enabled=all(is_done) and not any(is_loading))
+
+    def _show_one(self, record: SessionRecord, sessions: SessionsModel, rights: Rights) -> None:
+        actions = self.by_name
         is_loading, is_local = sessions.is_downloading(record.id), sessions.is_local(record.id)
         is_done, is_there = not record.is_running, not sessions.is_gone(record.id)
         actions["view"].setEnabled(is_done and not is_loading)
@@ -97,11 +115,16 @@ class RowActions:
         permit(actions["delete"], "" if is_mine else refusal, is_enabled=is_done and not is_loading)
 
 
+def _some_not(records: Sequence[SessionRecord], is_so: Callable[[int], bool]) -> bool:
+    return not all(is_so(record.id) for record in records)
+
+
 def _button(action: QAction) -> QPushButton:
     button = QPushButton(action.text())
     button.clicked.connect(action.trigger)
 
     def follow() -> None:
+        button.setText(action.text())
         button.setEnabled(action.isEnabled())
         button.setVisible(action.isVisible())
         button.setToolTip(action.toolTip())

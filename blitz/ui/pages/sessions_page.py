@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from PyQt5.QtCore import QModelIndex, QPoint, Qt, QTimer, pyqtSignal
+from PyQt5.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QPoint, Qt, QTimer, pyqtSignal
 from PyQt5.QtWidgets import (
+    QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -18,11 +19,12 @@ from blitz.data.records import SessionRecord
 from blitz.data.session_search import SEARCH_LENGTH
 from blitz.ui.feed import Connection, ConnectionState, SessionList
 from blitz.ui.formats import format_count, format_moment
-from blitz.ui.models.found_sessions import FoundSessions
+from blitz.ui.models.found_sessions import FoundSessions, Period
 from blitz.ui.models.sessions import (
     COPY,
     NAME,
     NUMBER,
+    OWNER,
     PROGRESS_ROLE,
     SORT_ROLE,
     STAR,
@@ -33,10 +35,11 @@ from blitz.ui.models.sessions import (
     session_title,
     state_words,
 )
-from blitz.ui.pages.hints import NO_MATCH, NO_SESSIONS, OFFLINE
+from blitz.ui.pages.hints import NO_MATCH, NO_MATCH_THEN, NO_SESSIONS, OFFLINE
 from blitz.ui.pages.row_actions import RowActions
 from blitz.ui.rights import Rights
 from blitz.ui.theme import SPACE, number_font
+from blitz.ui.widgets.choice import Choice
 from blitz.ui.widgets.table import ProgressDelegate, Table
 
 _SEARCH_WORDS = (
@@ -70,7 +73,8 @@ class SessionsPage(QWidget):
     """It is to be found out in which sessions these words are: the list does not have their markers."""
     trash_requested = pyqtSignal()
     """The trash is to be shown."""
-    delete_requested = pyqtSignal(int)
+    delete_requested = pyqtSignal(object)
+    """tuple[int, ...], those that are to be deleted"""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -84,11 +88,12 @@ class SessionsPage(QWidget):
         self.proxy.setSortRole(SORT_ROLE)
         self.table = Table(self.proxy, OFFLINE)
         self.table.setAccessibleName("Sessions")
+        self.table.setSelectionMode(QAbstractItemView.ExtendedSelection)
         self.table.sortByColumn(NUMBER, Qt.DescendingOrder)
         self.table.setSortingEnabled(True)
         # Qt's arrow lies on right-aligned titles; the proxy writes one.
         self.table.horizontalHeader().setSortIndicatorShown(False)
-        self.table.set_widths(40, 64, 220, 120, 172, 84, 104, STATE_WIDTH, 168, 120, stretched=NAME)
+        self.table.set_widths(36, 64, 220, 126, 140, 80, 100, 80, STATE_WIDTH, 156, 110, stretched=NAME)
         self.table.setItemDelegateForColumn(COPY, ProgressDelegate(PROGRESS_ROLE, self.table))
         self.table.setContextMenuPolicy(Qt.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._show_menu)
@@ -107,6 +112,12 @@ class SessionsPage(QWidget):
         self.search.setClearButtonEnabled(True)
         self.search.setMaximumWidth(320)
         self.search.textChanged.connect(self._search_for)
+        self.period = Choice()
+        self.period.setAccessibleName("Day")
+        self.period.setToolTip("Show only the sessions that began then")
+        for period in Period:
+            self.period.addItem(period.label, period)
+        self.period.currentIndexChanged.connect(self._choose_period)
         self.about = QLabel()
         self.about.setProperty("kind", "muted")
         self.about.setTextFormat(Qt.PlainText)
@@ -124,28 +135,34 @@ class SessionsPage(QWidget):
 
     @property
     def selected(self) -> SessionRecord | None:
-        """The selected session."""
+        """The selected session; of several the one that was chosen first."""
+        return next(iter(self.selected_records), None)
+
+    @property
+    def selected_records(self) -> list[SessionRecord]:
+        """All sessions that are selected."""
         rows = self.table.selectionModel().selectedRows()
-        return self.sessions.record(self.proxy.mapToSource(rows[0]).row()) if rows else None
+        return [self.sessions.record(self.proxy.mapToSource(row).row()) for row in rows]
 
     def select(self, session_id: int) -> None:
-        """Select a session's row."""
-        for row in range(self.sessions.rowCount()):
-            if self.sessions.record(row).id == session_id:
-                self.table.selectRow(self.proxy.mapFromSource(self.sessions.index(row, 0)).row())
+        """Select a session's row, and nothing else."""
+        row = self.sessions.row_of(session_id)
+        if row is not None:
+            self.table.selectRow(self.proxy.mapFromSource(self.sessions.index(row, 0)).row())
 
     def show_sessions(self, sessions: SessionList) -> None:
         """Take over the server's list; the selection stays with its session."""
-        selected = self.selected
+        selected = [record.id for record in self.selected_records]
         self._hint = NO_SESSIONS
         self._synchronised_at = sessions.synchronised_at
         self.sessions.show(sessions)
         self.search_again()
         self._show_hint()
         self._show_tags(any(record.tags for record in sessions.records))
-        if selected is not None:
-            self.select(selected.id)
-        elif sessions.records:
+        self.table.setColumnHidden(OWNER, len({record.owner for record in sessions.records}) < 2)
+        if [record.id for record in self.selected_records] != selected:
+            self._select_all_of(selected)
+        if not selected and sessions.records:
             self.select(sessions.records[0].id)
 
     def show_rights(self, rights: Rights) -> None:
@@ -203,11 +220,43 @@ class SessionsPage(QWidget):
 
     def _show_hint(self) -> None:
         """Say why the table is empty: there is nothing, or nothing of it was found."""
-        self.table.set_hint(NO_MATCH if self.sessions.rowCount() else self._hint)
+        nothing = NO_MATCH if self.proxy.period is Period.ANY else NO_MATCH_THEN
+        self.table.set_hint(nothing if self.sessions.rowCount() else self._hint)
 
     def _ask(self, name: str) -> None:
-        if self.selected is not None:
-            getattr(self, f"{name}_requested").emit(self.selected.id)
+        wanted = self.selected_records
+        if name == "delete":
+            self.delete_requested.emit(tuple(record.id for record in wanted))
+            return
+        if len(wanted) > 1:
+            wanted = [record for record in wanted if self._is_of_use(name, record)]
+        for record in wanted:
+            getattr(self, f"{name}_requested").emit(record.id)
+
+    def _is_of_use(self, name: str, record: SessionRecord) -> bool:
+        """Of several sessions, those that have a star keep it when others get one, and so on."""
+        sessions = self.sessions
+        if name == "star":
+            return record.starred == (self.actions_by_name["star"].text() == "Un&star")
+        if name == "keep":
+            return sessions.is_chosen(record.id) == (self.actions_by_name["keep"].text() != "&Keep here")
+        if name == "download":
+            return not record.is_running and not sessions.is_local(record.id)
+        return name != "cancel" or sessions.is_downloading(record.id)
+
+    def _select_all_of(self, session_ids: list[int]) -> None:
+        chosen = QItemSelection()
+        for row in (self.sessions.row_of(session_id) for session_id in session_ids):
+            place = QModelIndex() if row is None else self.proxy.mapFromSource(self.sessions.index(row, 0))
+            if place.isValid():
+                chosen.select(place, place)
+        flags = QItemSelectionModel.ClearAndSelect | QItemSelectionModel.Rows
+        self.table.selectionModel().select(chosen, flags)
+
+    def _choose_period(self) -> None:
+        self.proxy.show_period(self.period.currentData())
+        self._select_something()
+        self._show_hint()
 
     def _click(self, index: QModelIndex) -> None:
         if index.column() == STAR and self.actions_by_name["star"].isEnabled():
@@ -220,7 +269,7 @@ class SessionsPage(QWidget):
             self._ask("view")
 
     def _show_menu(self, place: QPoint) -> None:
-        if self.selected is None:
+        if not self.selected_records:
             return
         menu = QMenu(self.table)
         menu.setToolTipsVisible(True)
@@ -230,11 +279,15 @@ class SessionsPage(QWidget):
 
     def _show_actions(self) -> None:
         self._show_about()
-        self._row_actions.show(self.selected, self.sessions, self._rights)
+        self._row_actions.show(self.selected_records, self.sessions, self._rights)
 
     def _show_about(self) -> None:
         """Say of the selected session what its row has no room for."""
-        record = self.selected
+        selected = self.selected_records
+        if len(selected) > 1:
+            self.about.setText(_together(selected))
+            return
+        record = next(iter(selected), None)
         words = [session_title(record), state_words(record), record.stop_reason, record.notes] if record else []
         words += own_words(record) if record else []
         if record is not None and self.sessions.is_last(record.id):
@@ -251,6 +304,7 @@ class SessionsPage(QWidget):
         for button in self._row_actions.buttons():
             row.addWidget(button)
         row.addStretch(1)
+        row.addWidget(self.period)
         row.addWidget(self.search, 1)
         row.addWidget(self.trash)
         page = QVBoxLayout(self)
@@ -259,3 +313,8 @@ class SessionsPage(QWidget):
         page.addLayout(row)
         page.addWidget(self.table, 1)
         page.addWidget(self.about)
+
+
+def _together(records: list[SessionRecord]) -> str:
+    count = sum(record.message_count for record in records)
+    return f"{len(records)} sessions selected  ·  {format_count(count)} messages"

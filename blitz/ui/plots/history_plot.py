@@ -1,29 +1,28 @@
 """The plot of a historic session: zoom and move through it, drawn from what the screen can show."""
 
-import html
+from collections.abc import Hashable
 
-from PyQt5.QtCore import Qt, QTimer, pyqtSignal
+import numpy as np
+from PyQt5.QtCore import Qt, QTimer
 from PyQt5.QtGui import QKeyEvent
 
 from blitz.data.version_comparison import match_channels
 from blitz.ui.history import History
-from blitz.ui.live_rings import Series
+from blitz.ui.lines import Series
 from blitz.ui.live_store import LiveChannel
-from blitz.ui.plots.curves import Curve, TimePlot, channel_curve, fitting_range
-from blitz.ui.theme import Theme
+from blitz.ui.plots.curves import Curve, channel_curve
+from blitz.ui.plots.panels import PlotPanels
 from blitz.ui.view_loader import ViewLoader
 
 
-class HistoryPlot(TimePlot):
-    """Wheel zooms in time, dragging moves, the arrow keys and + − do both; values fit by themselves."""
-
-    moved = pyqtSignal(float, float)
-    """Times of the left and right edge, in seconds since the Unix epoch."""
+class HistoryPlot(PlotPanels):
+    """Draws anew what is in view, wherever the operator goes; Home shows the whole session."""
 
     def __init__(self, history: History) -> None:
         super().__init__()
         self._history = history
         self._shown: tuple[tuple[LiveChannel, int], ...] = ()
+        self._switched_off: dict[Hashable, tuple[LiveChannel, int]] = {}
         self.compared: History | None = None
         """The same session by another version of its definitions, drawn thin and dashed."""
         self._redraw = QTimer(self)
@@ -32,16 +31,16 @@ class HistoryPlot(TimePlot):
         self._redraw.timeout.connect(self.draw_now)
         self._loader = ViewLoader(self)
         self._loader.loaded.connect(self._take_view)
-        self._loader.failed.connect(self._tell_failure)
+        self._loader.failed.connect(self.show_sentence)
         self.destroyed.connect(history.close)
-        self.setMouseEnabled(x=True, y=False)
-        self.setFocusPolicy(Qt.StrongFocus)
+        self.resized.connect(self._redraw.start)
+        self.moved.connect(self._redraw.start)
+        self.channel_switched.connect(self._keep_listed)
         limits = history.time_limits
         if limits is not None:
             margin = max((limits[1] - limits[0]) * 0.02, 0.05)
-            self.setLimits(xMin=limits[0] - margin, xMax=limits[1] + margin, minXRange=1e-3)
+            self.limit_times(limits[0] - margin, limits[1] + margin)
         self.fit()
-        self.getViewBox().sigXRangeChanged.connect(self._after_move)
 
     def show_channels(self, channels: tuple[tuple[LiveChannel, int], ...]) -> None:
         """Choose what is drawn: channels and their places in the order of colours."""
@@ -55,38 +54,16 @@ class HistoryPlot(TimePlot):
         self.compared = other
         self._redraw.start()
 
-    def set_theme(self, theme: Theme) -> None:
-        """Take over colours."""
-        super().set_theme(theme)
-        self._redraw.start()
-
     def fit(self) -> None:
         """Show the whole session."""
         limits = self._history.time_limits
         if limits is not None:
-            self.setXRange(*limits, padding=0.01)
-
-    def zoom(self, factor: float) -> None:
-        """Show ``factor`` times as much time around the middle."""
-        low, high = self.time_range
-        middle, half = (low + high) / 2, (high - low) / 2 * factor
-        self.setXRange(middle - half, middle + half, padding=0)
-
-    def shift(self, share: float) -> None:
-        """Move by a share of what is shown."""
-        low, high = self.time_range
-        step = (high - low) * share
-        self.setXRange(low + step, high + step, padding=0)
-
-    @property
-    def time_range(self) -> tuple[float, float]:
-        """Times of the left and right edge."""
-        low, high = self.getViewBox().viewRange()[0]
-        return float(low), float(high)
+            margin = (limits[1] - limits[0]) * 0.01
+            self.choose_times(limits[0] - margin, limits[1] + margin)
 
     def set_relative(self, is_relative: bool) -> None:
         """Count time from the session's start, or show the clock."""
-        self.time_axis.count_from(self._history.record.started_at.timestamp() if is_relative else None)
+        self.set_origin(self._history.record.started_at.timestamp() if is_relative else None)
 
     def draw_now(self) -> None:
         """Draw what is in view: at once, or as soon as it has been read."""
@@ -97,37 +74,26 @@ class HistoryPlot(TimePlot):
         else:
             self._loader.ask(lambda: view_curves(*about))
 
-    def _tell_failure(self, sentence: str) -> None:
-        """Say above the plot why it does not show what is in view."""
-        self.getPlotItem().setTitle(html.escape(sentence))
-
     def _take_view(self, curves: list[Curve]) -> None:
-        self.getPlotItem().setTitle(None)
-        low, high = self.time_range
-        limits = self.draw(curves, high - low)
-        if limits is not None:
-            self.setYRange(*fitting_range(*limits, None), padding=0)
+        self.show_sentence("")
+        # Those that others are compared with lie behind; in the legend, each keeps its place.
+        self.draw(sorted(curves + self._off_curves(), key=lambda curve: (not curve.is_faint, curve.colour_index)))
+
+    def _keep_listed(self, key: Hashable) -> None:
+        """A channel that is switched off in the legend stays there, so that it can be switched on again."""
+        self._switched_off |= {channel.key: (channel, colour) for channel, colour in self._shown if channel.key == key}
+
+    def _off_curves(self) -> list[Curve]:
+        shown = {channel.label for channel, _ in self._shown}
+        off = [(channel, colour) for channel, colour in self._switched_off.values() if channel.label not in shown]
+        return [channel_curve(channel, colour, np.empty(0), np.empty(0), is_off=True) for channel, colour in off]
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Move and zoom by keys."""
-        actions = {
-            Qt.Key_Left: lambda: self.shift(-0.2),
-            Qt.Key_Right: lambda: self.shift(0.2),
-            Qt.Key_Plus: lambda: self.zoom(0.5),
-            Qt.Key_Up: lambda: self.zoom(0.5),
-            Qt.Key_Minus: lambda: self.zoom(2.0),
-            Qt.Key_Down: lambda: self.zoom(2.0),
-            Qt.Key_Home: self.fit,
-        }
-        action = actions.get(Qt.Key(event.key()))
-        if action is None:
-            super().keyPressEvent(event)
+        """Show the whole session at Home."""
+        if event.key() == Qt.Key_Home:
+            self.fit()
         else:
-            action()
-
-    def _after_move(self) -> None:
-        self._redraw.start()
-        self.moved.emit(*self.time_range)
+            super().keyPressEvent(event)
 
 
 def view_curves(
@@ -157,9 +123,8 @@ def _compared_curves(
     for channel, colour, other in matched:
         series = None if other is None else found.get(other.source.index)
         if other is not None and series is not None and other.column < series.values.shape[1]:
-            key, ink = ("compared", *channel.key), channel.channel.color
             values = series.values[:, other.column]
-            curves.append(Curve(key, channel.label, colour, series.times, values, ink, is_faint=True))
+            curves.append(channel_curve(channel, colour, series.times, values, is_faint=True))
     return curves
 
 

@@ -1,91 +1,98 @@
 """Markers over the curves: a line at a time, or a shade over a span, each with the beginning of its text."""
 
 from datetime import datetime
-from typing import Any
 
-import pyqtgraph as pg
-from PyQt5.QtCore import Qt
-from PyQt5.QtGui import QColor
+from PyQt5.QtCore import QPointF, QRectF, Qt
+from PyQt5.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
 from blitz.data.records import Marker
+from blitz.ui.plots.span import Span
+from blitz.ui.theme import Theme
 
 MOST_MARKERS = 200
 """So many are drawn, the newest ones; lists have all of them."""
 LABEL_LENGTH = 28
-_HEIGHTS = (0.99, 0.93, 0.87, 0.81)
-"""Where labels hang by turns, as a share of the plot's height: neighbours do not cover each other."""
+LABEL_ROWS = 4
+"""Labels hang in so many rows by turns: neighbours do not cover each other."""
+NEAR_PIXELS = 3
+MOST_TOLD = 4
 
 
-class MarkerMarks:
-    """Lines and shades of markers, in front of the curves' grid and behind nothing that could be clicked."""
+class MarkerFlags:
+    """Markers as lines and shades through every panel, and their labels in the uppermost one."""
 
-    def __init__(self, plot: Any) -> None:
-        self._plot = plot
-        self._colour, self._ground = "#888888", "#ffffff"
+    def __init__(self) -> None:
         self._markers: tuple[Marker, ...] = ()
-        self._marks: dict[tuple[Marker, float], Any] = {}
+        self._drawn: tuple[tuple[Marker, int], ...] = ()
 
     @property
     def markers(self) -> tuple[Marker, ...]:
         """What is shown, by time."""
         return self._markers
 
-    def set_colours(self, colour: str, ground: str) -> None:
-        """Take over colours, of lines and behind labels; what is shown is drawn anew."""
-        self._colour, self._ground = colour, ground
-        markers = self._markers
-        self.show(())
-        self.show(markers)
-
-    def show(self, markers: tuple[Marker, ...]) -> None:
-        """Show exactly these markers."""
+    def show(self, markers: tuple[Marker, ...]) -> bool:
+        """Show exactly these markers; returns whether that is something else than before."""
         if markers == self._markers:
-            return
+            return False
         self._markers = markers
-        drawn = sorted(markers, key=lambda marker: (marker.from_ns, marker.id))[-MOST_MARKERS:]
-        wanted = {(marker, _HEIGHTS[place % len(_HEIGHTS)]) for place, marker in enumerate(drawn)}
-        for gone in self._marks.keys() - wanted:
-            self._plot.removeItem(self._marks.pop(gone))
-        for marker, height in wanted - self._marks.keys():
-            self._marks[marker, height] = self._make(marker, height)
+        newest = sorted(markers, key=lambda marker: (marker.from_ns, marker.id))[-MOST_MARKERS:]
+        self._drawn = tuple((marker, place % LABEL_ROWS) for place, marker in enumerate(newest))
+        return True
 
-    def _make(self, marker: Marker, height: float) -> Any:
-        line, shade, ground = QColor(self._colour), QColor(self._colour), QColor(self._ground)
+    def paint_lines(self, painter: QPainter, area: QRectF, times: Span, theme: Theme) -> None:
+        """Draw a line at each marker's time, and a shade over its span."""
+        line, shade = QColor(theme.accent), QColor(theme.accent)
         line.setAlpha(200)
         shade.setAlpha(30)
-        ground.setAlpha(205)  # a curve behind a label stays visible
-        pen = pg.mkPen(line, width=1)
-        begin = marker.from_ns / 1e9
-        if marker.to_ns is None:
-            mark = pg.InfiniteLine(begin, angle=90, pen=pen)
-            first = mark
-        else:
-            mark = pg.LinearRegionItem((begin, marker.to_ns / 1e9), movable=False, brush=shade, pen=pen)
-            first = mark.lines[0]
-        label = _Label(first, label_words(marker), position=height, color=self._colour, fill=ground)
-        label.setToolTip(marker_words(marker))
-        mark.setToolTip(marker_words(marker))
-        mark.setAcceptedMouseButtons(Qt.NoButton)
-        mark.setZValue(10)
-        self._plot.addItem(mark, ignoreBounds=True)
-        return mark
+        painter.setPen(QPen(line, 0))
+        for marker, _ in self._visible(times):
+            left, right = _pixels(marker, times)
+            if right > left:
+                painter.fillRect(QRectF(left, area.top(), right - left, area.height()), shade)
+            for x in {left, right}:
+                painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
+
+    def paint_labels(self, painter: QPainter, area: QRectF, times: Span, theme: Theme) -> None:
+        """Write the beginning of each marker's text beside its line; a curve behind it stays visible."""
+        ground = QColor(theme.base)
+        ground.setAlpha(205)
+        for marker, place in self.labels(area, times, QFontMetricsF(painter.font())):
+            painter.fillRect(place, ground)
+            painter.setPen(QColor(theme.accent))
+            painter.drawText(place, Qt.AlignCenter, label_words(marker))
+
+    def labels(self, area: QRectF, times: Span, metrics: QFontMetricsF) -> list[tuple[Marker, QRectF]]:
+        """Return where labels stand: right of their line, or left of it where there is no room."""
+        placed = []
+        for marker, row in self._visible(times):
+            x = _pixels(marker, times)[0]
+            width, height = metrics.horizontalAdvance(label_words(marker)) + 8, metrics.height() + 2
+            if not area.left() - 1 <= x <= area.right() + 1 or height * (row + 1) > area.height():
+                continue
+            left = x + 1 if x + 1 + width <= area.right() else max(area.left(), x - 1 - width)
+            placed.append((marker, QRectF(left, area.top() + 2 + row * (height + 2), width, height)))
+        return placed
+
+    def words_at(self, area: QRectF, times: Span, place: QPointF, metrics: QFontMetricsF) -> str:
+        """Return all that is to be said of the markers at a place; empty where there is none."""
+        under = [marker for marker, label in self.labels(area, times, metrics) if label.contains(place)]
+        for marker, _ in self._visible(times):
+            left, right = _pixels(marker, times)
+            if left - NEAR_PIXELS <= place.x() <= right + NEAR_PIXELS and marker not in under:
+                under.append(marker)
+        return "\n".join(marker_words(marker) for marker in under[:MOST_TOLD])
+
+    def _visible(self, times: Span) -> list[tuple[Marker, int]]:
+        # As floats, seconds since 1970 are exact to less than a microsecond: one at an edge is in view.
+        low, high = times.low * 1e9 - 1000, times.high * 1e9 + 1000
+        return [
+            (mark, row) for mark, row in self._drawn if mark.from_ns <= high and (mark.to_ns or mark.from_ns) >= low
+        ]
 
 
-class _Label(pg.InfLineLabel):  # type: ignore[misc]
-    """The text beside a marker's line: on the right of it, or on the left where there is no room."""
-
-    def __init__(self, line: Any, text: str, **options: Any) -> None:
-        # What a user has written is no format, which this class takes it for.
-        super().__init__(line, text.replace("{", "{{").replace("}", "}}"), anchors=[(0, 0)] * 2, **options)
-
-    def updatePosition(self) -> None:
-        """Choose the side, and place the text there."""
-        view = self.getViewBox()
-        if isinstance(view, pg.ViewBox):
-            begin, end = view.viewRange()[0]
-            room = (end - self.line.value()) / (end - begin) * view.width()
-            self.anchors = [(1 if room < self.textItem.boundingRect().width() else 0, 0)] * 2
-        super().updatePosition()
+def _pixels(marker: Marker, times: Span) -> tuple[float, float]:
+    begin = times.pixel(marker.from_ns / 1e9)
+    return begin, begin if marker.to_ns is None else times.pixel(marker.to_ns / 1e9)
 
 
 def label_words(marker: Marker) -> str:

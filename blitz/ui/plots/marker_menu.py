@@ -4,8 +4,8 @@ from PyQt5.QtCore import QObject, QPoint, Qt, pyqtSignal
 from PyQt5.QtWidgets import QAction, QMenu
 
 from blitz.data.records import Marker
-from blitz.ui.plots.curves import TimePlot
 from blitz.ui.plots.marker_marks import label_words, marker_words
+from blitz.ui.plots.panels import PlotPanels
 from blitz.ui.widgets.permitted import permit
 
 NEAR_PIXELS = 6
@@ -20,7 +20,7 @@ class MarkerMenu(QObject):
     chosen = pyqtSignal(object)
     """Marker that is to be changed."""
 
-    def __init__(self, plot: TimePlot) -> None:
+    def __init__(self, plot: PlotPanels) -> None:
         super().__init__(plot)
         self._plot = plot
         self.refusal = ""
@@ -30,7 +30,7 @@ class MarkerMenu(QObject):
 
     def markers_at(self, place: QPoint) -> list[Marker]:
         """Return the markers at a place of the plot, in its pixels: lines beside it, and spans around it."""
-        low, high = (self._time_at(place + QPoint(offset, 0)) * 1e9 for offset in (-NEAR_PIXELS, NEAR_PIXELS))
+        low, high = (self._plot.time_at(place + QPoint(offset, 0)) * 1e9 for offset in (-NEAR_PIXELS, NEAR_PIXELS))
         return [
             marker
             for marker in self._plot.markers
@@ -41,7 +41,7 @@ class MarkerMenu(QObject):
         """Return what a click there offers."""
         menu = QMenu(self._plot)
         menu.setToolTipsVisible(True)
-        at_s = self._time_at(place)
+        at_s = self._plot.time_at(place)
         add = QAction("&Add a marker here…", menu)
         add.triggered.connect(lambda: self.add_requested.emit(at_s))
         menu.addAction(add)
@@ -57,12 +57,9 @@ class MarkerMenu(QObject):
             permit(change, self.refusal)
         return menu
 
-    def _time_at(self, place: QPoint) -> float:
-        return float(self._plot.getViewBox().mapSceneToView(self._plot.mapToScene(place)).x())
-
     def _show(self, place: QPoint) -> None:
-        if not self._plot.getPlotItem().isVisible():
+        if self._plot.is_blank:
             return
         menu = self.make_menu(place)
         menu.setAttribute(Qt.WA_DeleteOnClose)
-        menu.popup(self._plot.viewport().mapToGlobal(place))
+        menu.popup(self._plot.mapToGlobal(place))

@@ -2,99 +2,96 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
-import pyqtgraph as pg
-from PyQt5.QtCore import Qt
-from PyQt5.QtGui import QColor
+import numpy as np
+from PyQt5.QtCore import QPointF, QRectF, Qt
+from PyQt5.QtGui import QColor, QPainter, QPen
 
 from blitz.data.records import Gap
 from blitz.ui.formats import gap_words
+from blitz.ui.plots.span import Span
 
-MOST_GAPS = 200
-"""So many are marked, the longest ones; all of them break their lines."""
+MOST_TOLD = 4
+"""So many gaps below the mouse are told in words."""
+NEAR_PIXELS = 3
 
 Limits = tuple[str, float | None, float | None]
 """Colour, lower and upper limit."""
 
 
-class GapMarks:
-    """Shades over the times of gaps."""
+class GapShades:
+    """Where messages are missing: a shade from top to bottom, and what is known of it below the mouse."""
 
-    def __init__(self, plot: Any) -> None:
-        self._plot = plot
-        self._colour = "#888888"
+    def __init__(self) -> None:
         self._gaps: tuple[Gap, ...] = ()
         self._names: Mapping[int, str] = {}
-        self._marks: dict[Gap, Any] = {}
+        self._begins = self._ends = np.empty(0)
 
-    def set_colour(self, colour: str) -> None:
-        """Take over a colour; what is shown is drawn anew."""
-        self._colour = colour
-        gaps = self._gaps
-        self.show(())
-        self.show(gaps, self._names)
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """What is shown."""
+        return self._gaps
 
-    def show(self, gaps: tuple[Gap, ...], names: Mapping[int, str] | None = None) -> None:
-        """Show exactly these gaps.
+    def show(self, gaps: tuple[Gap, ...], names: Mapping[int, str] | None = None) -> bool:
+        """Show exactly these gaps; returns whether that is something else than before.
 
         :param names: of the boards, by source index.
         """
         self._names = names or self._names
         if gaps == self._gaps:
-            return
+            return False
         self._gaps = gaps
-        longest = sorted(gaps, key=lambda gap: gap.from_ns - gap.to_ns)[:MOST_GAPS]
-        for gone in self._marks.keys() - set(longest):
-            self._plot.removeItem(self._marks.pop(gone))
-        for gap in longest:
-            if gap not in self._marks:
-                self._marks[gap] = self._make(gap)
+        self._begins = np.array([gap.from_ns for gap in gaps]) / 1e9
+        self._ends = np.array([max(gap.from_ns, gap.to_ns) for gap in gaps]) / 1e9
+        return True
 
-    def _make(self, gap: Gap) -> Any:
-        begin, end = gap.from_ns / 1e9, max(gap.from_ns, gap.to_ns) / 1e9
-        shade, edge = QColor(self._colour), QColor(self._colour)
+    def paint(self, painter: QPainter, area: QRectF, times: Span, colour: str, sources: frozenset[int] | None) -> None:
+        """Shade the gaps of these sources; None shades all. Those that share a pixel are one shade."""
+        shade, edge = QColor(colour), QColor(colour)
         shade.setAlpha(28)
         edge.setAlpha(70)
-        mark = pg.LinearRegionItem((begin, end), movable=False, brush=shade, pen=pg.mkPen(edge))
-        mark.setZValue(-20)
-        since = datetime.fromtimestamp(begin).astimezone().strftime("%H:%M:%S")
+        painter.setPen(QPen(edge, 0))
+        for left, right in self._stretches(times, sources):
+            painter.fillRect(QRectF(left, area.top(), max(1.0, right - left), area.height()), shade)
+            for x in (left, right):
+                painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
+
+    def words_at(self, times: Span, x: float, sources: frozenset[int] | None) -> str:
+        """Say what is known of the gaps at a pixel, a line each; empty where there is none."""
+        low, high = times.value(x - NEAR_PIXELS), times.value(x + NEAR_PIXELS)
+        found = [self._gaps[place] for place in np.flatnonzero((self._begins <= high) & (self._ends >= low))]
+        found = [gap for gap in found if sources is None or gap.source in sources]
+        lines = [self._words(gap) for gap in found[:MOST_TOLD]]
+        return "\n".join([*lines, *([f"and {len(found) - MOST_TOLD} more"] if len(found) > MOST_TOLD else [])])
+
+    def _words(self, gap: Gap) -> str:
+        since = datetime.fromtimestamp(gap.from_ns / 1e9).astimezone().strftime("%H:%M:%S")
         of = f" of {self._names[gap.source]}" if gap.source in self._names else ""
-        mark.setToolTip(f"Gap{of} at {since}: {gap_words(gap)}")
-        self._plot.addItem(mark, ignoreBounds=True)
-        return mark
+        return f"Gap{of} at {since}\n{gap_words(gap, 'readings')}"
+
+    def _stretches(self, times: Span, sources: frozenset[int] | None) -> list[tuple[float, float]]:
+        inside = (self._begins <= times.high) & (self._ends >= times.low)
+        places = [n for n in np.flatnonzero(inside) if sources is None or self._gaps[n].source in sources]
+        lefts, rights = times.pixels(self._begins[places]), times.pixels(self._ends[places])
+        joined: list[tuple[float, float]] = []
+        for left, right in sorted(zip(lefts.tolist(), rights.tolist(), strict=True)):
+            if joined and left < joined[-1][1] + 1:
+                joined[-1] = joined[-1][0], max(right, joined[-1][1])
+            else:
+                joined.append((left, right))
+        return joined
 
 
-class LimitBands:
-    """A faint band between a channel's limits, in its colour, and a dashed line at each."""
-
-    def __init__(self, plot: Any) -> None:
-        self._plot = plot
-        self._shown: frozenset[Limits] = frozenset()
-        self._drawn: list[Any] = []
-
-    def show(self, limits: frozenset[Limits]) -> None:
-        """Show exactly these limits."""
-        if limits == self._shown:
-            return
-        self._shown = limits
-        for drawn in self._drawn:
-            self._plot.removeItem(drawn)
-        self._drawn = [part for colour, low, high in limits for part in _band(colour, low, high)]
-        for drawn in self._drawn:
-            drawn.setZValue(-30)
-            self._plot.addItem(drawn, ignoreBounds=True)
-
-
-def _band(colour: str, low: float | None, high: float | None) -> list[Any]:
-    faint, line = QColor(colour), QColor(colour)
-    faint.setAlpha(20)
+def paint_limits(painter: QPainter, area: QRectF, values: Span, limits: Limits) -> None:
+    """Draw a faint band between a channel's limits, in its colour, and a dashed line at each."""
+    colour, low, high = limits
+    line, faint = QColor(colour), QColor(colour)
     line.setAlpha(130)
-    pen = pg.mkPen(line, style=Qt.DashLine)
-    parts = [pg.InfiniteLine(limit, angle=0, pen=pen) for limit in (low, high) if limit is not None]
-    if low is not None and high is not None:
-        band = pg.LinearRegionItem(
-            (low, high), orientation="horizontal", movable=False, brush=faint, pen=pg.mkPen(None)
-        )
-        parts.append(band)
-    return parts
+    faint.setAlpha(20)
+    pixels = [values.pixel(limit) for limit in (low, high) if limit is not None]
+    if len(pixels) == 2:
+        painter.fillRect(QRectF(area.left(), pixels[1], area.width(), pixels[0] - pixels[1]).intersected(area), faint)
+    painter.setPen(QPen(line, 0, Qt.DashLine))
+    for y in pixels:
+        if area.top() <= y <= area.bottom():
+            painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))

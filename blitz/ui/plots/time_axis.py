@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 
 import pyqtgraph as pg
+from PyQt5.QtGui import QFontMetrics
+from PyQt5.QtWidgets import QApplication
 
 _SHORT_S = 30.0
 """Below this span pyqtgraph's date axis writes seconds alone; here they keep their hour and minute."""
@@ -17,8 +19,15 @@ class TimeAxis(pg.DateAxisItem):  # type: ignore[misc]  # pyqtgraph is untyped
     def __init__(self) -> None:
         super().__init__(orientation="bottom")
         self.enableAutoSIPrefix(False)
+        self.fontMetrics = QFontMetrics(QApplication.font())  # pyqtgraph sets it when it paints
         self._origin: float | None = None
         self._is_short = False
+        self._labelled: tuple[object, list[list[tuple[float, str]]]] = (None, [])
+
+    @property
+    def origin(self) -> float | None:
+        """Where labels count from; None where they show the clock."""
+        return self._origin
 
     @property
     def is_relative(self) -> bool:
@@ -28,8 +37,29 @@ class TimeAxis(pg.DateAxisItem):  # type: ignore[misc]  # pyqtgraph is untyped
     def count_from(self, origin: float | None) -> None:
         """Label as time since ``origin`` (seconds since the Unix epoch); None as clock time."""
         self._origin = origin
+        self._labelled = (None, [])
         self.picture = None
         self.update()
+
+    def labels(self, low: float, high: float, width: float) -> list[list[tuple[float, str]]]:
+        """Return times with their labels, the most important level of them first.
+
+        :param width: pixels from low to high.
+        """
+        asked = (low, high, width)
+        if self._labelled[0] != asked:
+            levels = [
+                list(zip(values, self.tickStrings(values, 1.0, spacing), strict=True))
+                for spacing, values in self.tickValues(low, high, width)
+            ]
+            self._labelled = asked, levels
+        return self._labelled[1]
+
+    def words(self, at_s: float, step_s: float) -> str:
+        """Write a time, as exactly as steps of so many seconds need."""
+        if self._origin is not None:
+            return _relative(at_s - self._origin, step_s)
+        return _clock(at_s, step_s)
 
     def tickValues(self, low: float, high: float, size: float) -> Any:
         """Place ticks at round times, seen from the origin or from a whole minute."""

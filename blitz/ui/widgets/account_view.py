@@ -104,7 +104,7 @@ def balance_words(account: Account | None) -> tuple[str, str]:
     ('✗ The account does not balance: 2 bytes are unaccounted for', 'bad')
     """
     if account is None:
-        return "No account is kept of it yet.", ""
+        return "Nothing is counted yet: choose a board above that sends.", ""
     surplus = [
         f"{format_count(abs(count))} {what} {'are unaccounted for' if count > 0 else 'too many are accounted for'}"
         for count, what in ((account.surplus_bytes, "bytes"), (account.surplus_messages, "messages"))

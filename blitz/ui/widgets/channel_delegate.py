@@ -4,19 +4,34 @@ from typing import Any, cast
 
 from PyQt5.QtCore import QAbstractItemModel, QEvent, QModelIndex, QRect, QRectF, QSize, Qt
 from PyQt5.QtGui import QColor, QIcon, QKeyEvent, QMouseEvent, QPainter, QPen, QPixmap
-from PyQt5.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
+from PyQt5.QtWidgets import QLineEdit, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from blitz.ui.theme import SPACE
 
 SWATCH = 13
+_LEAST_EDITOR_WIDTH = 220
 
 
-class ChannelDelegate(QStyledItemDelegate):
-    """Paints what CheckStateRole and DecorationRole (a QColor) say as one square; a click or Space turns it over."""
+class TextDelegate(QStyledItemDelegate):
+    """Lets a text be typed in its cell; what is typed stays when the table is refreshed meanwhile."""
+
+    def setEditorData(self, editor: QWidget, index: QModelIndex) -> None:
+        """Show the text, unless something else is being typed already."""
+        if not (isinstance(editor, QLineEdit) and editor.isModified()):
+            super().setEditorData(editor, index)
+
+
+class ChannelDelegate(TextDelegate):
+    """Paints what CheckStateRole and DecorationRole (a QColor) say as one square; a click or Space turns it over.
+
+    A cell without a check state is plain text.
+    """
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex) -> None:
         """Leave tick and colour to :meth:`paint`, and room for them."""
         super().initStyleOption(option, index)
+        if index.data(Qt.CheckStateRole) is None:
+            return
         option.features &= ~QStyleOptionViewItem.HasCheckIndicator  # type: ignore[assignment]
         room = QPixmap(SWATCH + SPACE // 2, SWATCH)
         room.fill(Qt.transparent)
@@ -30,14 +45,15 @@ class ChannelDelegate(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
         """Paint the cell, then the square."""
         super().paint(painter, option, index)
-        colour = QColor(index.data(Qt.DecorationRole))
-        box = _swatch(option.rect)
-        painter.save()
-        painter.setRenderHint(QPainter.Antialiasing)
-        painter.setPen(QPen(colour, 2))
-        painter.setBrush(colour if index.data(Qt.CheckStateRole) == Qt.Checked else Qt.NoBrush)
-        painter.drawRoundedRect(QRectF(box).adjusted(1, 1, -1, -1), 3, 3)
-        painter.restore()
+        if index.data(Qt.CheckStateRole) is None:
+            return
+        paint_swatch(painter, option.rect, index.data(Qt.DecorationRole), index.data(Qt.CheckStateRole) == Qt.Checked)
+
+    def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        """Leave the square to be seen while a name is typed, and give long names room."""
+        place = option.rect.adjusted(SWATCH + SPACE, 0, 0, 0)
+        place.setWidth(max(place.width(), _LEAST_EDITOR_WIDTH))
+        editor.setGeometry(place)
 
     def editorEvent(
         self, event: QEvent, model: QAbstractItemModel, option: QStyleOptionViewItem, index: QModelIndex
@@ -52,6 +68,16 @@ class ChannelDelegate(QStyledItemDelegate):
         if event.type() == QEvent.KeyPress and cast(QKeyEvent, event).key() in (Qt.Key_Space, Qt.Key_Select):
             return _turn(model, index)
         return False
+
+
+def paint_swatch(painter: QPainter, cell: QRect, colour: QColor, is_full: bool) -> None:
+    """Paint the square at the left of a cell."""
+    painter.save()
+    painter.setRenderHint(QPainter.Antialiasing)
+    painter.setPen(QPen(colour, 2))
+    painter.setBrush(colour if is_full else Qt.NoBrush)
+    painter.drawRoundedRect(QRectF(_swatch(cell)).adjusted(1, 1, -1, -1), 3, 3)
+    painter.restore()
 
 
 def _turn(model: QAbstractItemModel, index: QModelIndex) -> bool:

@@ -1,5 +1,6 @@
 """Channels as rows of fields: what the device sends, and name, unit, zero and scale to type."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 from PyQt5.QtCore import QEvent, QObject, Qt, pyqtSignal
@@ -30,6 +31,7 @@ class ChannelGrid(QWidget):
     def __init__(self, count: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._fields: dict[tuple[int, str], QLineEdit] = {}
+        self._numbers: list[QLabel] = []
         self._sent: list[QLabel] = []
         self._values: list[QLabel] = []
         self._grid = QGridLayout(self)
@@ -49,6 +51,16 @@ class ChannelGrid(QWidget):
     def field(self, row: int, name: str) -> QLineEdit | None:
         """Return a field; None where it is not in this grid."""
         return self._fields.get((row, name))
+
+    def show_colours(self, colour: Callable[[int], str]) -> None:
+        """Number the rows in the colours of their curves.
+
+        :param colour: of the n-th channel.
+        """
+        for row, number in enumerate(self._numbers):
+            number.setText(f"■ {row + 1}")
+            number.setStyleSheet(f"color: {colour(row)}; font-weight: bold")
+            number.setToolTip("The colour of its curve")
 
     def show_draft(self, draft: DefinitionDraft) -> None:
         """Fill the fields."""
@@ -79,7 +91,9 @@ class ChannelGrid(QWidget):
 
     def _add_row(self, row: int) -> None:
         numbers = number_font(self.font())
-        self._grid.addWidget(_muted(str(row + 1), is_right=True), row + 1, 0)
+        number = _muted(str(row + 1), is_right=True)
+        self._numbers.append(number)
+        self._grid.addWidget(number, row + 1, 0)
         for labels, column, widest in ((self._sent, _SENT, "−000000"), (self._values, _VALUE, "−00000.000 unit")):
             label = QLabel(MISSING)
             label.setFont(numbers)

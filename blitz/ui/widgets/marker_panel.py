@@ -52,6 +52,11 @@ class MarkerPanel(QWidget):
         column.addWidget(self.rows, 1)
         self.show_markers(markers)
 
+    @property
+    def markers(self) -> tuple[Marker, ...]:
+        """What it shows."""
+        return self._markers
+
     def show_rights(self, refusal: str) -> None:
         """Take over why nothing can be written; empty where it can."""
         self._refusal = self.menu.refusal = refusal
@@ -99,7 +104,7 @@ class MarkerPanel(QWidget):
         begin, end = marker.from_ns / 1e9, (marker.to_ns or marker.from_ns) / 1e9
         if not low <= begin <= end <= high:
             half = max((high - low) / 2, (end - begin) * 0.6)
-            self._plot.setXRange((begin + end) / 2 - half, (begin + end) / 2 + half, padding=0)
+            self._plot.show_times((begin + end) / 2 - half, (begin + end) / 2 + half)
 
     def _choose(self, row: QListWidgetItem) -> None:
         marker = self._find(row)

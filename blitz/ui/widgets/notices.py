@@ -1,4 +1,7 @@
-"""Notices: what an operator should read stays until it is dismissed, and never stands in the way."""
+"""Notices: what an operator should read stays until it is dismissed, and never stands in the way.
+
+Three at most are shown; the page of events has all of them. Notes go by themselves.
+"""
 
 import re
 import time
@@ -6,15 +9,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from PyQt5.QtCore import Qt, QTimer
-from PyQt5.QtGui import QResizeEvent
-from PyQt5.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PyQt5.QtCore import Qt, QTimer, pyqtSignal
+from PyQt5.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from blitz.data.records import BoardRecord, LinkState, Notice, RoomRecord
 from blitz.ui.theme import SPACE
 
 MOST_NOTICES = 100
 ROWS_SHOWN = 3
+NOTE_MS = 20_000
+"""How long a note stands that asks for nothing."""
 _AWAY = (LinkState.AWAY, LinkState.SILENT, LinkState.RELEASED)
 _BACK = (LinkState.READY, LinkState.RECORDING)
 _ROOM = re.compile(r"(?P<what>.+?) (?:has [\d.]+ \w+ left|is full).*?\. (?P<advice>[A-Z].*)", re.DOTALL)
@@ -34,6 +38,11 @@ class NoticeAction:
 class NoticesArea(QWidget):
     """The newest notice on top; the same text again only raises its count. Hidden while empty."""
 
+    told = pyqtSignal(object)
+    """Notice, each time that there is one, also where it is not shown here"""
+    more_requested = pyqtSignal()
+    """The operator wants to see those that have no room"""
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rows: list[_Row] = []
@@ -49,21 +58,24 @@ class NoticesArea(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(2)
         self._column.setAlignment(Qt.AlignTop)
-        self._scroll = QScrollArea()
-        self._scroll.setWidget(content)
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setFrameShape(QFrame.NoFrame)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
-        self._scroll.setFocusPolicy(Qt.NoFocus)
         self._all = QPushButton()
         self._all.setProperty("kind", "quiet")
         self._all.clicked.connect(self.dismiss_all)
+        self._more = QPushButton()
+        self._more.setProperty("kind", "quiet")
+        self._more.setToolTip("Open the page of events, which has all of them")
+        self._more.clicked.connect(self.more_requested)
+        side = QVBoxLayout()
+        side.setSpacing(2)
+        side.addWidget(self._all)
+        side.addWidget(self._more)
+        side.addStretch(1)
         row = QHBoxLayout(self)
         row.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, 0)
         row.setSpacing(SPACE)
-        row.addWidget(self._scroll, 1)
-        row.addWidget(self._all, 0, Qt.AlignTop)
-        self.setSizePolicy(QSizePolicy.Preferred, QSizePolicy.Fixed)
+        row.addWidget(content, 1)
+        row.addLayout(side)
+        self.setSizePolicy(QSizePolicy.Preferred, QSizePolicy.Maximum)
         self.hide()
 
     @property
@@ -71,10 +83,13 @@ class NoticesArea(QWidget):
         """What is to be read, newest first."""
         return [row.notice.text for row in self._rows]
 
-    def add(self, notice: Notice, action: NoticeAction | None = None) -> None:
-        """Show a notice until it is dismissed."""
+    def add(self, notice: Notice, *actions: NoticeAction) -> None:
+        """Show a notice until it is dismissed; a note that asks for nothing goes by itself."""
+        self.told.emit(notice)
         if self._room is not None and _matter(notice.text) == self._room:
             return
+        if notice.severity == "info" and not actions:
+            self._withdraw_after(notice, NOTE_MS)
         same = next((row for row in self._rows if row.notice.text == notice.text), None)
         if same is not None:
             same.repeat(notice)
@@ -82,24 +97,24 @@ class NoticesArea(QWidget):
             self._rows.insert(0, same)
             self._column.removeWidget(same)
             self._column.insertWidget(0, same)
+            self._fit()
             return
-        row = _Row(notice, action, self._dismiss)
+        row = _Row(notice, actions, self._dismiss)
         self._rows.insert(0, row)
         self._column.insertWidget(0, row)
         for old in self._rows[MOST_NOTICES:]:
             self._remove(old)
         self._fit()
 
-    def tell(self, severity: str, text: str, action: NoticeAction | None = None, for_ms: int = 0) -> None:
+    def tell(self, severity: str, text: str, *actions: NoticeAction, for_ms: int = 0) -> None:
         """Show a notice of this program's own.
 
-        :param for_ms: after so long it goes by itself; 0: it stays.
+        :param for_ms: after so long it goes by itself; 0: as notices of its kind do.
         """
         notice = Notice.model_validate({"severity": severity, "text": text, "time": datetime.now(UTC)})
-        self.add(notice, action)
+        self.add(notice, *actions)
         if for_ms:
-            self._fleeting.append((time.monotonic() + for_ms / 1000, notice))
-            self._wait_for_next()
+            self._withdraw_after(notice, for_ms)
 
     def show_room(self, room: RoomRecord | None) -> None:
         """Leave out what the bar of conditions says with newer figures, as long as it does."""
@@ -113,13 +128,22 @@ class NoticesArea(QWidget):
         for board in boards:
             for row in self._rows:
                 if row.notice.source == board.name:
-                    row.take_state(board.state)
+                    row.take_state(board)
+
+    def withdraw(self, text: str) -> None:
+        """Remove the notice that says this, if it stands."""
+        for row in [row for row in self._rows if row.notice.text == text]:
+            self._dismiss(row)
 
     def dismiss_all(self) -> None:
         """Remove every notice."""
         for row in list(self._rows):
             self._remove(row)
         self._fit()
+
+    def _withdraw_after(self, notice: Notice, for_ms: int) -> None:
+        self._fleeting.append((time.monotonic() + for_ms / 1000, notice))
+        self._wait_for_next()
 
     def _withdraw_due(self) -> None:
         """Remove what has stood for its time, and wait for the next."""
@@ -146,24 +170,19 @@ class NoticesArea(QWidget):
         row.deleteLater()
 
     def _fit(self) -> None:
+        shown = sorted(self._rows, key=lambda row: row.notice.severity == "info")[:ROWS_SHOWN]  # notes give way
+        for row in self._rows:
+            row.setVisible(row in shown)
+        more = len(self._rows) - ROWS_SHOWN
+        self._more.setVisible(more > 0)
+        self._more.setText(f"{more} more")
         self._all.setVisible(len(self._rows) > 1)
         self._all.setText(f"Dismiss all {len(self._rows)}")
         self.setVisible(bool(self._rows))
-        self._fit_height()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Texts break differently now."""
-        super().resizeEvent(event)
-        self._fit_height()
-
-    def _fit_height(self) -> None:
-        width = self._scroll.viewport().width()
-        shown = self._rows[:ROWS_SHOWN]
-        self._scroll.setFixedHeight(sum(row.heightForWidth(width) + 2 for row in shown))
 
 
 class _Row(QFrame):
-    def __init__(self, notice: Notice, action: NoticeAction | None, dismiss: Callable[["_Row"], None]) -> None:
+    def __init__(self, notice: Notice, actions: Iterable[NoticeAction], dismiss: Callable[["_Row"], None]) -> None:
         super().__init__()
         self.notice = notice
         self._count = 1
@@ -172,7 +191,7 @@ class _Row(QFrame):
         self.setProperty("severity", notice.severity)
         self._head = QLabel()
         self._head.setProperty("kind", "title")
-        text = QLabel(notice.text)
+        self._text = text = QLabel(notice.text)
         text.setTextFormat(Qt.PlainText)
         text.setWordWrap(True)
         text.setTextInteractionFlags(Qt.TextSelectableByMouse)
@@ -182,10 +201,10 @@ class _Row(QFrame):
         line.setSpacing(SPACE)
         line.addWidget(self._head)
         line.addWidget(text, 1)
-        if action is not None:
+        for action in actions:
             button = QPushButton(action.label)
             button.setStyleSheet("padding: 2px 10px;")
-            button.clicked.connect(lambda: action.run())
+            button.clicked.connect(lambda _=False, action=action: action.run())
             if action.is_final:
                 button.clicked.connect(lambda: dismiss(self))
             line.addWidget(button)
@@ -201,14 +220,17 @@ class _Row(QFrame):
         self.notice = notice
         self._count += 1
         self._is_away, self._back_at = False, ""
+        self._text.setText(notice.text)
         self._show()
 
-    def take_state(self, state: LinkState) -> None:
+    def take_state(self, board: BoardRecord) -> None:
         """The board that this is about is in a state now."""
-        if state in _AWAY:
+        if board.state in _AWAY:
             self._is_away = True
-        elif self._is_away and state in _BACK and not self._back_at:
+        elif self._is_away and board.state in _BACK and not self._back_at:
             self._back_at = datetime.now().astimezone().strftime("%H:%M:%S")
+            if board.link not in self.notice.text:
+                self._text.setText(f"{self.notice.text} It is back, at {board.link}.")
             self._show()
 
     def _show(self) -> None:

@@ -1,17 +1,28 @@
 """The status bar: server, boards, store, version, as the server tells them; and work of this program's own."""
 
+import math
+
 from PyQt5.QtCore import pyqtSignal
 from PyQt5.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QStatusBar, QWidget
 
 from blitz.data.records import LinkState, Role, RoomRecord, StatusRecord, StoreRecord
 from blitz.ui.feed import Connection, ConnectionState
-from blitz.ui.formats import format_bytes, format_count, loss_words, room_words
+from blitz.ui.formats import format_bytes, format_count, room_words
+from blitz.ui.recording_words import losses_of
 from blitz.ui.rights import Rights
 from blitz.ui.theme import SPACE
+from blitz.ui.widgets.elided import ElidedLabel
+from blitz.ui.widgets.states import set_state
 
 MANY_WAITING = 100
 """A few messages are always on their way to the store: no news."""
 
+_CONNECTION_WORDS = {
+    Connection.OFFLINE: "Not connected",
+    Connection.CONNECTING: "Connecting",
+    Connection.ONLINE: "Connected",
+    Connection.WAITING: "Reconnecting",
+}
 _DURABILITY = {
     "always": "every append on disk",
     "everysec": "on disk each second",
@@ -27,15 +38,15 @@ class StatusLine(QStatusBar):
         super().__init__(parent)
         self._role = ""
         self.setSizeGripEnabled(False)
-        self.connection = QLabel()
-        self.boards = QLabel()
-        self.account = QLabel()
-        self.store = QLabel()
+        self._state = ConnectionState(Connection.OFFLINE)
+        self._next_try_s: float | None = None
+        self._tries = 0
+        # Long words must not widen the window; their tooltips have all of them.
+        self.connection = ElidedLabel(least=1)
+        self.boards, self.account, self.store = ElidedLabel(), ElidedLabel(), ElidedLabel()
         self.version = QLabel()
         self.activity = Activity()
         self.setContentsMargins(SPACE, 2, SPACE, 2)
-        # A long reason must not widen the window; its tooltip has all of it.
-        self.connection.setMinimumWidth(1)
         for label in (self.connection, self.boards, self.account, self.store):
             self.addWidget(label)
         self.addPermanentWidget(self.activity)
@@ -44,26 +55,49 @@ class StatusLine(QStatusBar):
 
     def show_connection(self, state: ConnectionState) -> None:
         """Say how the connection is doing."""
-        parts = [state.connection.value]
-        if state.reason:
-            parts.append(state.reason)
-        elif state.address and state.connection is not Connection.OFFLINE:
-            parts.append(state.address)
-        _say(self.connection, " · ".join(parts), "" if state.connection is Connection.ONLINE else "bad")
-        self.connection.setToolTip(self.connection.text())
+        if (state.connection, state.address) != (self._state.connection, self._state.address):
+            self._next_try_s, self._tries = None, 0
+        self._state = state
+        self._show_connection(None)
         if state.connection is not Connection.ONLINE:
             for label in (self.boards, self.account, self.store, self.version):
-                label.clear()
+                label.setText("")
+
+    def show_next_try(self, next_try_s: float | None, now_s: float) -> None:
+        """Say when a server that is away is tried again, and how often that was done; both by the monotonic clock."""
+        if self._state.connection not in (Connection.CONNECTING, Connection.WAITING):
+            return
+        if next_try_s is not None and next_try_s != self._next_try_s:
+            self._next_try_s = next_try_s
+            self._tries += 1
+        self._show_connection(None if next_try_s is None else next_try_s - now_s)
+
+    def _show_connection(self, left_s: float | None) -> None:
+        state = self._state
+        words = _CONNECTION_WORDS[state.connection]
+        if self._tries:
+            words += f", try {self._tries + 1}"
+            words += " now" if left_s is None else f" in {max(1, math.ceil(left_s))} s"
+        parts = [words]
+        if state.reason and state.connection is not Connection.CONNECTING:  # there the line below the head says why
+            parts.append(state.reason)
+        elif state.address and state.connection is not Connection.OFFLINE:
+            parts.append(state.address.partition("://")[2] or state.address)
+        self.connection.setText(" · ".join(parts))
+        is_fine = state.connection in (Connection.ONLINE, Connection.OFFLINE)  # nobody wants one there
+        set_state(self.connection, "" if is_fine else "bad")
 
     def show_status(self, status: StatusRecord) -> None:
         """Say how boards and store are doing."""
         fine = sum(board.state in (LinkState.READY, LinkState.RECORDING) for board in status.boards)
         total = len(status.boards)
         words = f"{fine} of {total} boards ready" if total else "No boards"
+        if total > 1 and fine == total:
+            words = f"{total} boards ready"
         _say(self.boards, f"│  {words}", "bad" if fine < total else "")
         self._show_account(status)
         _say(self.store, f"│  {_store_words(status.store)}", "" if status.store.is_up else "bad")
-        self.store.setToolTip(
+        self.store.set_tip(
             f"Durability: {status.store.durability}. An append takes {status.store.append_ms:.1f} ms. "
             f"Waiting to be stored: {format_count(status.store.waiting_messages)} messages."
             f"{_room_tip(status.room)}"
@@ -78,21 +112,14 @@ class StatusLine(QStatusBar):
     def _show_account(self, status: StatusRecord) -> None:
         """Say in a line, while a session runs, whether all that was sent is in it."""
         session = status.session
-        self.account.setVisible(session is not None)
+        losses = losses_of(status)
+        self.account.setVisible(session is not None and bool(losses.by_source))
         if session is None:
             return
-        accounts = session.accounts or tuple(board.account for board in status.boards if board.account is not None)
-        words = f", {loss_words(accounts)}" if accounts else ""
-        is_bad = any(
-            account.lost or account.gaps or account.messages_dropped or not account.is_balanced for account in accounts
-        )
-        away = [board.name for board in status.boards if board.state in (LinkState.AWAY, LinkState.RELEASED)]
-        if away and not is_bad:  # its gap is known only when it is over
-            words, is_bad = f", {', '.join(away)} away", True
-        _say(self.account, f"│  {format_count(session.message_count)} messages{words}", "bad" if is_bad else "")
-        self.account.setToolTip(
-            "\n".join(f"{account.name}: {loss_words([account])}" for account in accounts) or "No account is kept yet"
-        )
+        # Where it does not balance, that is among the words.
+        words = losses.words.removesuffix(", account balances")
+        _say(self.account, f"│  {words}", "bad" if losses.is_bad else "")
+        self.account.set_tip("\n".join(losses.by_source))
 
 
 class Activity(QWidget):
@@ -151,7 +178,4 @@ def _room_tip(room: RoomRecord | None) -> str:
 
 def _say(label: QLabel, text: str, state: str) -> None:
     label.setText(text)
-    if label.property("state") != state:
-        label.setProperty("state", state)
-        label.style().unpolish(label)
-        label.style().polish(label)
+    set_state(label, state)

@@ -1,7 +1,9 @@
 """The table view that all pages use: rows, no grid, and words where there is nothing to show."""
 
-from PyQt5.QtCore import QAbstractItemModel, QModelIndex, QRect, QRectF, Qt
-from PyQt5.QtGui import QColor, QPainter, QPaintEvent, QPalette
+import re
+
+from PyQt5.QtCore import QAbstractItemModel, QItemSelectionModel, QModelIndex, QRect, QRectF, Qt
+from PyQt5.QtGui import QColor, QGuiApplication, QKeyEvent, QKeySequence, QPainter, QPaintEvent, QPalette
 from PyQt5.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -17,6 +19,8 @@ from blitz.ui.theme import SPACE
 ROW_HEIGHT = 28
 DENSE_ROW_HEIGHT = 24
 BAR_HEIGHT = 4
+_THIN_SPACE = re.compile("(?<=[0-9])\u202f(?=[0-9])")
+"""Between thousands: in a spreadsheet the number must be one."""
 
 
 class Table(QTableView):
@@ -56,6 +60,44 @@ class Table(QTableView):
         if stretched is not None:
             header.setSectionResizeMode(stretched, QHeaderView.Stretch)
 
+    @property
+    def copied_text(self) -> str:
+        """The selected rows as they are seen, cells parted by tabs; row heads come first where they are shown."""
+        header, model = self.horizontalHeader(), self.model()
+        columns = [header.logicalIndex(place) for place in range(header.count())]
+        columns = [column for column in columns if not header.isSectionHidden(column)]
+        lines = []
+        for row in sorted(index.row() for index in self.selectionModel().selectedRows()):
+            head = [model.headerData(row, Qt.Vertical)] if self.verticalHeader().isVisible() else []
+            lines.append(
+                "\t".join(_cell_text(text) for text in (*head, *(model.index(row, c).data() for c in columns)))
+            )
+        return "\n".join(lines)
+
+    def copy(self) -> None:
+        """Put the selected rows into the clipboard."""
+        if text := self.copied_text:
+            QGuiApplication.clipboard().setText(text)
+
+    def selectRow(self, row: int) -> None:
+        """Select a row and nothing else."""
+        self.setCurrentIndex(self.model().index(row, max(0, self.columnAt(0))))
+
+    def setCurrentIndex(self, index: QModelIndex) -> None:
+        """Go to a cell and select it alone: Qt would add it to what is selected while Ctrl or Shift is held."""
+        how = QItemSelectionModel.SelectionFlags(QItemSelectionModel.ClearAndSelect)
+        if self.selectionBehavior() == QAbstractItemView.SelectRows:
+            how |= QItemSelectionModel.Rows
+        self.selectionModel().setCurrentIndex(index, how)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Copy rows, not the one cell that Qt would copy."""
+        if event.matches(QKeySequence.Copy):
+            self.copy()
+            event.accept()
+            return
+        super().keyPressEvent(event)
+
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the rows, or the hint."""
         super().paintEvent(event)
@@ -66,6 +108,10 @@ class Table(QTableView):
         space = self.viewport().rect().adjusted(3 * SPACE, 2 * SPACE, -3 * SPACE, -2 * SPACE)
         painter.drawText(space, int(Qt.AlignCenter | Qt.TextWordWrap), self._hint)
         painter.end()
+
+
+def _cell_text(text: object) -> str:
+    return _THIN_SPACE.sub("", " ".join(str("" if text is None else text).split("\t"))).replace("\n", " ")
 
 
 class EndDelegate(QStyledItemDelegate):

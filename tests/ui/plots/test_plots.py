@@ -6,20 +6,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import pyqtgraph as pg
 import pytest
-from PyQt5.QtCore import QEvent, Qt
-from PyQt5.QtGui import QHelpEvent
+from PyQt5.QtCore import Qt
 from PyQt5.QtTest import QTest
-from PyQt5.QtWidgets import QApplication, QToolTip
 from pytestqt.qtbot import QtBot
 
 from blitz.data.records import Gap
 from blitz.ui.history import RUN, History, _coarsen
-from blitz.ui.live_rings import Series, with_breaks
+from blitz.ui.lines import Series, with_breaks
 from blitz.ui.live_store import LiveChannel
-from blitz.ui.plots.curves import MOST_SMOOTH_POINTS, Curve, TimePlot
+from blitz.ui.plots.curves import Curve
 from blitz.ui.plots.history_plot import HistoryPlot
+from blitz.ui.plots.strokes import pen_of, thin
 from blitz.ui.plots.time_axis import TimeAxis
 from blitz.ui.theme import DARK, LIGHT
 
@@ -40,23 +38,14 @@ def labels(axis: TimeAxis, low: float, high: float) -> list[str]:
     return list(axis.tickStrings(list(values), 1.0, spacing))
 
 
-def shown_plot(qtbot: QtBot) -> TimePlot:
-    """A plot that was laid out and painted once."""
-    plot = TimePlot()
-    qtbot.addWidget(plot)
-    plot.resize(1200, 300)
-    plot.show()
-    plot.grab()
-    return plot
-
-
 def curve(count: int = 100, colour: int = 0, key: str = "a") -> Curve:
     return Curve(key, key, colour, NOON + np.arange(count) / 10, np.sin(np.arange(count) / 9))
 
 
 @pytest.mark.usefixtures("berlin")
-def test_the_axis_shows_local_time_with_hour_and_minute_when_zoomed_in(qtbot: QtBot) -> None:
-    axis = shown_plot(qtbot).time_axis
+@pytest.mark.usefixtures("qapp")
+def test_the_axis_shows_local_time_with_hour_and_minute_when_zoomed_in() -> None:
+    axis = TimeAxis()
     assert labels(axis, NOON, NOON + 4)[0].startswith("13:00:0")
     assert "." in labels(axis, NOON, NOON + 0.5)[0]
     assert labels(axis, NOON, NOON + 3600)[0].startswith("13:")
@@ -64,7 +53,8 @@ def test_the_axis_shows_local_time_with_hour_and_minute_when_zoomed_in(qtbot: Qt
     assert labels(axis, summer, summer + 3600)[0].startswith("14:")
 
 
-def test_the_axis_counts_from_the_start_on_request(qtbot: QtBot) -> None:
+@pytest.mark.usefixtures("qapp")
+def test_the_axis_counts_from_the_start_on_request() -> None:
     axis = TimeAxis()
     axis.count_from(NOON)
     assert axis.is_relative
@@ -73,40 +63,26 @@ def test_the_axis_counts_from_the_start_on_request(qtbot: QtBot) -> None:
     assert labels(axis, NOON - 0.4, NOON + 0.4)[0].startswith("−0:00.")
 
 
-def test_a_curve_is_thinned_to_the_screen_and_keeps_its_extremes(qtbot: QtBot) -> None:
-    plot = TimePlot()
-    qtbot.addWidget(plot)
-    plot.resize(600, 300)
+def test_a_curve_is_thinned_to_the_screen_and_keeps_its_extremes() -> None:
     long = Curve("a", "a", 0, NOON + np.arange(100_000) / 10, np.random.default_rng(1).normal(size=100_000))
-    assert plot.draw([long], 10_000) == (long.values.min(), long.values.max())
-    drawn, _ = plot._drawn["a"]
-    assert len(drawn.getData()[0]) <= 2 * plot.columns
-    assert plot.draw([], 1) is None
-    assert plot._drawn == {}
+    stroke = thin(long, 600, 10_000, lambda curve: pen_of(curve, LIGHT))
+    assert len(stroke.times) <= 1200
+    assert (stroke.values.min(), stroke.values.max()) == (long.values.min(), long.values.max())
+    assert not stroke.has_dots
 
 
-def test_few_readings_are_dots_and_many_points_are_not_smoothed(qtbot: QtBot) -> None:
-    plot = shown_plot(qtbot)
-    plot.draw([curve(20)], 2)
-    drawn, _ = plot._drawn["a"]
-    assert drawn.opts["symbol"] == "o"
-    assert drawn.opts["antialias"]
-    many = [curve(2000, key=str(n)) for n in range(MOST_SMOOTH_POINTS // 1500)]
-    plot.draw(many, 200)
-    drawn, _ = plot._drawn["0"]
-    assert drawn.opts["symbol"] is None
-    assert not drawn.opts["antialias"]
+def test_few_readings_are_dots() -> None:
+    assert thin(curve(20), 600, 2, lambda curve: pen_of(curve, LIGHT)).has_dots
+    assert not thin(curve(20), 600, 2000, lambda curve: pen_of(curve, LIGHT)).has_dots
 
 
-def test_colours_follow_the_theme_and_repeat_dashed(qtbot: QtBot) -> None:
-    plot = TimePlot()
-    qtbot.addWidget(plot)
+def test_colours_follow_the_theme_and_repeat_with_other_lines() -> None:
     for theme in (LIGHT, DARK):
-        plot.set_theme(theme)
-        plot.draw([curve(), curve(colour=8, key="b")], 10)
-        (first, _), (ninth, _) = plot._drawn["a"], plot._drawn["b"]
-        assert first.opts["pen"].color().name() == theme.channels[0] == ninth.opts["pen"].color().name()
-        assert (first.opts["pen"].style(), ninth.opts["pen"].style()) == (Qt.SolidLine, Qt.DashLine)
+        pens = [pen_of(curve(colour=place), theme) for place in range(32)]
+        assert pens[0].color().name() == theme.channels[0] == pens[8].color().name()
+        assert len({(pen.color().name(), pen.style()) for pen in pens}) == 32
+    own = Curve("a", "a", 9, np.empty(0), np.empty(0), "#aa00bb")
+    assert (pen_of(own, LIGHT).color().name(), pen_of(own, LIGHT).style()) == ("#aa00bb", Qt.SolidLine)
 
 
 @pytest.fixture
@@ -134,7 +110,7 @@ def test_a_history_gives_what_a_view_needs(history: History) -> None:
 def test_a_coarse_view_keeps_breaks_and_extremes() -> None:
     values = np.arange(RUN * 3 + 5, dtype=np.float64).reshape(-1, 1)
     values[RUN + 3] = np.nan
-    coarse = _coarsen(Series(NOON + np.arange(len(values)), values))
+    coarse = _coarsen(Series(NOON + np.arange(float(len(values))), values))
     assert np.isnan(coarse.values).sum() == 1
     assert np.nanmax(coarse.values) == len(values) - 1
     assert (np.diff(coarse.times) >= 0).all()
@@ -148,7 +124,7 @@ def test_a_historic_session_is_moved_through_by_keys(history: History, qtbot: Qt
     plot.set_theme(LIGHT)
     plot.show_channels(tuple((channel, n) for n, channel in enumerate(history.channels[:2])))
     plot.show()
-    qtbot.waitUntil(lambda: len(plot._drawn) == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: len(plot.strokes) == 2, timeout=20_000)
     whole = plot.time_range
     with qtbot.waitSignal(plot.moved, timeout=20_000):
         QTest.keyClick(plot, Qt.Key_Plus)
@@ -164,45 +140,10 @@ def test_a_historic_session_is_moved_through_by_keys(history: History, qtbot: Qt
     assert plot.time_axis.is_relative
 
 
-def test_a_gap_says_in_a_tooltip_what_is_known_of_it(qtbot: QtBot) -> None:
-    plot = shown_plot(qtbot)
-    plot.set_theme(LIGHT)
-    plot.setXRange(NOON, NOON + 100, padding=0)
-    noon_ns = round(NOON * 1e9)
-    gap = Gap(source=0, seq=5, from_ns=noon_ns + 40 * 10**9, to_ns=noon_ns + 60 * 10**9, reason="unplugged", lost=200)
-    plot.show_gaps((gap,), {0: "pump"})
-    plot.grab()
-    box = plot.getViewBox()
-    place = plot.mapFromScene(box.mapViewToScene(pg.Point(NOON + 50, box.viewRange()[1][0] + 0.1)))
-    QApplication.sendEvent(plot.viewport(), QHelpEvent(QEvent.ToolTip, place, plot.viewport().mapToGlobal(place)))
-    assert QToolTip.text().startswith("Gap of pump at ")
-    assert QToolTip.text().endswith("20 s, unplugged, about 200 messages missing")
-    QToolTip.hideText()
-    plot.set_theme(DARK)
-    assert len(plot._gaps._marks) == 1
-    plot.show_gaps(())
-    assert plot._gaps._marks == {}
-
-
-def test_limits_are_drawn_and_an_own_colour_is_kept(qtbot: QtBot) -> None:
-    plot = shown_plot(qtbot)
-    plot.set_theme(LIGHT)
-    times = NOON + np.arange(50.0)
-    plot.draw([Curve("a", "a", 9, times, times - NOON, "#aa00bb", (3.0, 7.0)), Curve("b", "b", 1, times, times)], 50)
-    drawn, _ = plot._drawn["a"]
-    assert drawn.opts["pen"].color().name() == "#aa00bb"
-    assert drawn.opts["pen"].style() == Qt.SolidLine
-    assert len(plot._limits._drawn) == 3
-    plot.draw([Curve("b", "b", 1, times, times, "", (None, 5.0))], 50)
-    assert len(plot._limits._drawn) == 1
-    plot.draw([], 50)
-    assert plot._limits._drawn == []
-
-
 def test_a_history_marks_the_gaps_of_what_is_shown(history: History, qtbot: QtBot) -> None:
     gaps = tuple(Gap(source=source, seq=9, from_ns=1, to_ns=2, reason="unplugged") for source in (0, 1))
     record = history.record.model_copy(update={"gaps": gaps})
     plot = HistoryPlot(dataclasses.replace(history, record=record))
     qtbot.addWidget(plot)
     plot.show_channels(((history.channels[0], 0),))
-    assert list(plot._gaps._marks) == [gaps[0]]
+    assert plot.gaps == (gaps[0],)

@@ -1,0 +1,103 @@
+"""How a curve is painted: the pen that tells it apart, its line broken where readings are missing, its dots."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PyQt5.QtCore import QPointF, QRectF, Qt
+from PyQt5.QtGui import QColor, QPainter, QPen, QPolygonF
+from pyqtgraph import functions
+
+from blitz.data.overview import min_max
+from blitz.ui.plots.curves import DOT_PIXELS, Curve
+from blitz.ui.plots.span import Span
+from blitz.ui.theme import Theme
+
+DOT_WIDTH = 5
+_TALL = 8.0
+"""Pixels from point to point; longer lines side by side fill an area, where smoothing shows nothing and costs most."""
+FAINT = 150
+"""How much of its colour a curve has that is there to be compared with, of 255."""
+DASHES = (Qt.SolidLine, Qt.DashLine, Qt.DotLine, Qt.DashDotLine)
+"""Colours repeat after eight channels; then the line tells them apart."""
+
+
+def colour_of(curve: Curve, theme: Theme) -> str:
+    """Return a curve's colour: its own, or its place's in the palette."""
+    return curve.colour or theme.channel_colour(curve.colour_index)
+
+
+def pen_of(curve: Curve, theme: Theme) -> QPen:
+    """Return a curve's pen, one pixel wide whatever the screen's density: wider ones cost several times as much."""
+    colour = QColor(colour_of(curve, theme))
+    dash = DASHES[curve.colour_index // len(theme.channels) % len(DASHES)]
+    if curve.is_faint:
+        colour.setAlpha(FAINT)
+        dash = Qt.DashLine
+    pen = QPen(colour, theme.curve_width, Qt.SolidLine if curve.colour and not curve.is_faint else dash)
+    pen.setCosmetic(True)
+    return pen
+
+
+@dataclass
+class Stroke:
+    """A curve as it is drawn: thinned to the screen's columns."""
+
+    curve: Curve
+    times: NDArray[np.float64]
+    values: NDArray[np.float64]
+    pen: QPen
+    has_dots: bool
+    _placed: object = field(default=None, repr=False)
+    _path: Any = field(default=None, repr=False)
+    _is_smooth: bool = field(default=False, repr=False)
+
+    def paint(self, painter: QPainter, times: Span, values: Span, *, is_smooth: bool) -> None:
+        """Draw it where the spans say.
+
+        :param is_smooth: whether there is time to smooth lines; those that fill an area are never smoothed.
+        """
+        if not len(self.times):
+            return
+        if self._placed != (times, values, is_smooth):
+            self._placed = times, values, is_smooth
+            x, y = times.pixels(self.times), values.pixels(self.values)
+            self._path = functions.arrayToQPath(x, y, connect="finite")
+            self._is_smooth = is_smooth and bool(np.nansum(np.abs(np.diff(y))) <= _TALL * len(y))
+        painter.setPen(self.pen)
+        painter.setRenderHint(QPainter.Antialiasing, self._is_smooth)
+        painter.drawPath(self._path)
+        if self.has_dots:
+            self._paint_dots(painter, times, values)
+
+    def _paint_dots(self, painter: QPainter, times: Span, values: Span) -> None:
+        inside = np.isfinite(self.values) & (self.times >= times.low) & (self.times <= times.high)
+        x, y = times.pixels(self.times[inside]), values.pixels(self.values[inside])
+        painter.setPen(QPen(self.pen.color(), DOT_WIDTH, Qt.SolidLine, Qt.RoundCap))
+        painter.drawPoints(QPolygonF([QPointF(*point) for point in zip(x.tolist(), y.tolist(), strict=True)]))
+
+
+def thin(curve: Curve, columns: int, span_s: float, pen_for: Callable[[Curve], QPen]) -> Stroke:
+    """Return what of a curve a plot shows that has so many columns of pixels for so much time."""
+    times, values = curve.times, curve.values
+    # Up to three points a column, thinning takes longer than it saves; those of the live store are thinned already.
+    if len(times) > 3 * columns:
+        # The overview has a third fewer columns where there are breaks: as many are wanted.
+        times, values = min_max(times, values, columns * 3 // 2 if np.isnan(values).any() else columns)
+    has_dots = len(times) > 0 and (times[-1] - times[0]) * columns >= DOT_PIXELS * (len(times) - 1) * span_s
+    return Stroke(curve, times, values, pen_for(curve), has_dots and not curve.is_faint)
+
+
+def paint_sample(painter: QPainter, pen: QPen, place: QRectF, *, is_off: bool = False) -> None:
+    """Draw a short piece of a line, as legends show it, twice as wide as a curve."""
+    wide = QPen(pen)
+    wide.setWidth(1 if is_off else 3)
+    wide.setCapStyle(Qt.FlatCap)
+    wide.setCosmetic(False)
+    if wide.style() != Qt.SolidLine:
+        wide.setDashPattern({Qt.DashLine: [2.0, 1.0], Qt.DotLine: [1.0, 1.0]}.get(wide.style(), [2.0, 1.0, 1.0, 1.0]))
+    painter.setPen(wide)
+    middle = place.center().y()
+    painter.drawLine(QPointF(place.left(), middle), QPointF(place.right(), middle))

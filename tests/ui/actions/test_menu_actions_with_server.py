@@ -1,0 +1,389 @@
+"""Every action of the menu bar."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PyQt5.QtGui import QGuiApplication
+from PyQt5.QtWidgets import QApplication, QFileDialog, QMessageBox
+
+from blitz.io.address import ServerAddress
+from blitz.ui.dialogs.add_device import AddDeviceDialog
+from blitz.ui.dialogs.closing import ClosingQuestion
+from blitz.ui.dialogs.export import ExportDialog
+from blitz.ui.dialogs.marker import MarkerDialog
+from blitz.ui.dialogs.settings import SettingsDialog
+from blitz.ui.dialogs.shortcuts import ShortcutsDialog
+from blitz.ui.dialogs.start import StartDialog
+from blitz.ui.server_link import ServerLink
+from blitz.ui.theme import ThemeChoice
+from blitz.ui.windows import PlotWindow
+
+Stage = Any
+Play = Callable[[Stage], Any]
+
+
+def markers_of(stage: Stage, session_id: int) -> list[str]:
+    return [marker.text for marker in stage.ask_server(lambda client: client.markers(session_id))]
+
+
+def servers(stage: Stage) -> None:
+    stage.menu("Server/Servers…").trigger()
+    assert stage.window.first.page.isVisible()
+    stage.press(stage.window.first.page, stage.window.first.page.back.text())
+    assert stage.window.tabs.isVisible()
+
+
+def disconnect(stage: Stage) -> Iterator[str]:
+    address = stage.server.url
+    yield ""
+    stage.menu("Server/Disconnect").trigger()
+    stage.wait(lambda: stage.window.header.state.text() == "Not connected")
+    yield ""
+    assert stage.window.first.page.isVisible()
+    stage.press(stage.window.first.page, address.removeprefix("http://").partition(":")[0])
+    stage.wait(lambda: stage.is_online)
+
+
+def add_device(stage: Stage) -> None:
+    stage.menu("Server/Add a device…").trigger()
+    stage.cancel(AddDeviceDialog)
+
+
+def settings(stage: Stage) -> None:
+    stage.menu("Server/Settings…").trigger()
+    stage.cancel(SettingsDialog)
+    stage.menu("Server/Settings…").trigger()
+    stage.dialog(SettingsDialog).accept()
+    assert stage.window.preferences.export_folder == str(stage.folder)
+
+
+def quit_it(stage: Stage) -> Iterator[str]:
+    stage.start()
+    yield ""
+    stage.menu("Server/Quit").trigger()  # while a session runs, it asks
+    yield ""
+    stage.cancel(ClosingQuestion)
+    assert stage.window.isVisible()
+
+
+def start(stage: Stage) -> Iterator[str]:
+    stage.window.header.name.setText("by the menu")
+    yield ""
+    stage.menu("Session/Start").trigger()
+    yield "The session was not started"
+    stage.wait(lambda: stage.window.header.is_recording)
+    assert stage.ask_server(lambda client: client.status().session.name) == "by the menu"
+
+
+def start_with(stage: Stage) -> Iterator[str]:
+    stage.menu("Session/Start with…").trigger()
+    stage.cancel(StartDialog)
+    stage.menu("Session/Start with…").trigger()
+    dialog = stage.dialog(StartDialog)
+    dialog.name.setText("with words")
+    dialog.tags.setText("warm-up")
+    yield ""
+    dialog.accept_button.click()
+    yield "The session was not started"
+    stage.wait(lambda: stage.window.header.is_recording)
+    session = stage.ask_server(lambda client: client.status().session)
+    assert (session.name, tuple(session.tags)) == ("with words", ("warm-up",))
+
+
+def stop(stage: Stage) -> Iterator[str]:
+    session = stage.start()
+    yield ""
+    stage.menu("Session/Stop").trigger()
+    yield "The session was not stopped"
+    stage.wait(lambda: not stage.window.header.is_recording)
+    assert not stage.ask_server(lambda client: client.session(session.id)).is_running
+
+
+def marker(stage: Stage) -> Iterator[str]:
+    session = stage.start()
+    stage.menu("Session/Add a marker…").trigger()
+    stage.cancel(MarkerDialog)
+    stage.menu("Session/Add a marker…").trigger()
+    dialog = stage.dialog(MarkerDialog)
+    dialog.text.setPlainText("valve open")
+    yield ""
+    dialog.accept_button.click()
+    yield "The marker was not written"
+    stage.wait(lambda: markers_of(stage, session.id) == ["valve open"])
+    stage.wait(lambda: [marker.text for marker in stage.window.store.markers] == ["valve open"])
+
+
+def mark(stage: Stage) -> Iterator[str]:
+    session = stage.start()
+    stage.window.menus["live"].trigger()
+    yield ""
+    stage.menu("Plot/Mark this moment").trigger()
+    yield "The marker was not written"
+    stage.wait(lambda: markers_of(stage, session.id) == ["Marker 1"])
+    stage.wait(lambda: stage.heard("Marker 1 at"))
+
+
+def view_last(stage: Stage) -> Iterator[str]:
+    session_id = stage.a_session()
+    stage.window.feed.delete_local_copy(session_id)
+    stage.wait(lambda: not stage.sessions.is_local(session_id))
+    yield ""
+    stage.menu("Session/View the last session").trigger()
+    yield f"Session {session_id} was not downloaded"
+    stage.wait(lambda: getattr(stage.window.tabs.currentWidget(), "session_id", None) == session_id)
+
+
+def export_last(stage: Stage) -> Iterator[str]:
+    session_id = stage.a_session()
+    stage.window.feed.delete_local_copy(session_id)
+    stage.wait(lambda: not stage.sessions.is_local(session_id))
+    yield ""
+    stage.menu("Session/Export the last session…").trigger()
+    yield f"Session {session_id} was not downloaded"
+    stage.cancel(ExportDialog)
+
+
+def import_file(stage: Stage) -> None:
+    stage.menu("Session/Import a file…").trigger()
+    stage.cancel(QFileDialog)
+    path = stage.folder / f"pump {len(list(stage.folder.iterdir()))}.csv"
+    path.write_text("time [s],pressure [bar]\n1772366400,1.5\n1772366401,1.6\n")
+    stage.menu("Session/Import a file…").trigger()
+    stage.choose_file(path)
+    stage.wait(lambda: stage.heard(f"{path.name} is session -"))
+
+
+def open_file(stage: Stage) -> None:
+    stage.menu("Session/Open a session file…").trigger()
+    stage.cancel(QFileDialog)
+    path = stage.folder / "no session.blitzsession"
+    path.write_text("nothing")
+    stage.menu("Session/Open a session file…").trigger()
+    stage.choose_file(path)
+    stage.wait(lambda: stage.heard(path.name))
+
+
+def refresh(stage: Stage) -> Iterator[str]:
+    yield ""
+    stage.menu("Session/Refresh the list").trigger()
+    yield "The list of sessions is not up to date"
+    stage.agree()
+
+
+def pages(title: str) -> Play:
+    def play(stage: Stage) -> None:
+        stage.menu(f"View/{title}").trigger()
+        tabs = stage.window.tabs
+        assert tabs.tabText(tabs.currentIndex()).startswith(title)
+        assert tabs.currentWidget().isVisible()
+
+    return play
+
+
+def trash(stage: Stage) -> Iterator[str]:
+    yield ""
+    stage.menu("View/Trash").trigger()
+    assert stage.window.tabs.currentWidget() is stage.window.trash_actions.page
+    yield "The list of the trash is not up to date"
+    stage.menu("View/Close the page shown").trigger()
+    assert stage.window.trash_actions.page is None
+
+
+def close_page(stage: Stage) -> None:
+    count = stage.window.tabs.count()
+    stage.menu("View/Close the page shown").trigger()
+    assert stage.window.tabs.count() == count  # it is always there
+
+
+def full_screen(stage: Stage) -> None:
+    stage.menu("View/Numbers on the full screen").trigger()
+    stage.wait(lambda: stage.window.isFullScreen())
+    stage.menu("View/Numbers on the full screen").trigger()
+    stage.wait(lambda: not stage.window.isFullScreen())
+    assert stage.window.header.isVisible()
+
+
+def theme(choice: ThemeChoice) -> Play:
+    def play(stage: Stage) -> None:
+        stage.menu(f"View/Theme/{choice.value}").trigger()
+        assert stage.window.preferences.theme is choice
+        assert stage.window.appearance.choice is choice
+
+    return play
+
+
+def dismiss(stage: Stage) -> None:
+    stage.window.notices.tell("warning", "one")
+    stage.window.notices.tell("warning", "another")
+    stage.menu("View/Dismiss all notices").trigger()
+    assert stage.window.notices.texts == []
+
+
+def on_live(words: str, is_done: Callable[[Any], bool]) -> Play:
+    """Choose it twice: it is turned on, and off again."""
+
+    def play(stage: Stage) -> None:
+        stage.window.menus["live"].trigger()
+        page = stage.window.live_page
+        before = is_done(page)
+        stage.menu(f"Plot/{words}").trigger()
+        assert is_done(page) is not before
+        stage.menu(f"Plot/{words}").trigger()
+        assert is_done(page) is before
+
+    return play
+
+
+def pause(stage: Stage) -> None:
+    stage.window.menus["live"].trigger()
+    stage.menu("Plot/Pause or go on").trigger()
+    assert stage.window.live_page.bar.pause.isChecked()
+    stage.menu("Plot/Follow the present").trigger()
+    assert not stage.window.live_page.bar.pause.isChecked()
+
+
+def window(choice: PlotWindow) -> Play:
+    def play(stage: Stage) -> None:
+        stage.window.menus["live"].trigger()
+        stage.window.menus[f"window_{choice.name.lower()}"].trigger()
+        assert stage.window.live_page.plot.view.window is choice
+        assert stage.window.preferences.plot_window is choice
+
+    return play
+
+
+def zoomed(words: str) -> Play:
+    def play(stage: Stage) -> None:
+        stage.window.menus["live"].trigger()
+        page = stage.window.live_page
+        page.show_window(PlotWindow.SECONDS_30)
+        stage.wait(lambda: page.shown_times[1] - page.shown_times[0] > 0)
+        low, high = page.shown_times
+        stage.menu(f"Plot/{words}").trigger()
+        stage.wait(lambda: page.shown_times[1] - page.shown_times[0] != high - low)
+        is_smaller = page.shown_times[1] - page.shown_times[0] < high - low
+        assert is_smaller == (words == "Zoom in")
+        stage.menu("Plot/Reset zoom").trigger()
+
+    return play
+
+
+def reset_zoom(stage: Stage) -> None:
+    stage.window.menus["live"].trigger()
+    stage.menu("Plot/Zoom in").trigger()
+    stage.menu("Plot/Reset zoom").trigger()
+    assert not stage.window.live_page.drawing.values_zoomed
+
+
+def picture(kind: str) -> Play:
+    def play(stage: Stage) -> None:
+        stage.window.menus["live"].trigger()
+        words = f"Plot/Save as {kind.upper()}…"
+        stage.menu(words).trigger()
+        stage.cancel(QFileDialog)
+        path: Path = stage.folder / f"plot {len(list(stage.folder.iterdir()))}.{kind}"
+        stage.menu(words).trigger()
+        stage.choose_file(path)
+        assert path.stat().st_size > 1000
+        stage.press(stage.window.notices, "Open folder")
+        assert stage.opened == [str(stage.folder)]
+
+    return play
+
+
+def copy_picture(stage: Stage) -> None:
+    QApplication.clipboard().clear()
+    stage.window.menus["live"].trigger()
+    stage.menu("Plot/Copy the picture").trigger()
+    clipboard = QGuiApplication.clipboard()
+    assert clipboard is not None
+    assert not clipboard.image().isNull()
+
+
+def shortcuts(stage: Stage) -> None:
+    stage.menu("Help/Keyboard shortcuts").trigger()
+    stage.cancel(ShortcutsDialog)
+
+
+def about(stage: Stage) -> None:
+    stage.menu("Help/About Blitz").trigger()
+    stage.cancel(QMessageBox)
+
+
+ACTIONS: dict[str, Play] = {
+    "Server/Servers…": servers,
+    "Server/Disconnect": disconnect,
+    "Server/Add a device…": add_device,
+    "Server/Settings…": settings,
+    "Server/Quit": quit_it,
+    "Session/Start": start,
+    "Session/Start with…": start_with,
+    "Session/Stop": stop,
+    "Session/Add a marker…": marker,
+    "Session/View the last session": view_last,
+    "Session/Export the last session…": export_last,
+    "Session/Import a file…": import_file,
+    "Session/Open a session file…": open_file,
+    "Session/Refresh the list": refresh,
+    "View/Trash": trash,
+    "View/Close the page shown": close_page,
+    "View/Numbers on the full screen": full_screen,
+    "View/Dismiss all notices": dismiss,
+    "Plot/Pause or go on": pause,
+    "Plot/Follow the present": pause,
+    "Plot/Stacked": on_live("Stacked", lambda page: bool(page.drawing.is_stacked)),
+    "Plot/Time from the start": on_live("Time from the start", lambda page: bool(page.bar.relative.isChecked())),
+    "Plot/Zoom by a box": on_live("Zoom by a box", lambda page: bool(page.drawing.drags_box)),
+    "Plot/Zoom in": zoomed("Zoom in"),
+    "Plot/Zoom out": zoomed("Zoom out"),
+    "Plot/Reset zoom": reset_zoom,
+    "Plot/Mark this moment": mark,
+    "Plot/Save as PNG…": picture("png"),
+    "Plot/Save as SVG…": picture("svg"),
+    "Plot/Copy the picture": copy_picture,
+    "Help/Keyboard shortcuts": shortcuts,
+    "Help/About Blitz": about,
+}
+ACTIONS |= {f"View/{title}": pages(title) for title in ("Live", "Numbers", "Boards", "Sessions", "Console", "Events")}
+ACTIONS |= {f"View/Theme/{choice.value}": theme(choice) for choice in reversed(ThemeChoice)}
+ACTIONS |= {f"Plot/Window/{each.words[0].upper()}{each.words[1:]}": window(each) for each in PlotWindow}
+
+
+def test_the_menus_offer_these_actions_and_no_others(stage: Stage) -> None:
+    assert set(stage.actions(stage.window.menuBar())) == set(ACTIONS)
+
+
+@pytest.mark.parametrize("key", {play: key for key, play in ACTIONS.items()}.values())  # each play once
+def test_an_action_does_what_it_says(stage: Stage, key: str) -> None:
+    stage.carry_out(ACTIONS[key])
+
+
+def test_a_server_that_is_killed_in_the_middle_is_told_and_comes_back(stage: Stage, seed: int) -> None:
+    stage.kill_in_each(ACTIONS, seed)
+
+
+def test_what_is_the_windows_own_works_without_the_server(stage: Stage) -> None:
+    stage.go_without(ACTIONS)
+
+
+def test_the_window_is_quit_while_its_server_is_killed(
+    stage: Stage, show_window: Callable[[Any], Any], tmp_path: Path
+) -> None:
+    """A window of its own: it says that recording goes on, and ends; its threads with it."""
+    feed = ServerLink(tmp_path / "caches")
+    other = show_window(feed)
+    other.connect_to(ServerAddress.parse(stage.server.url))
+    stage.start()
+    stage.wait(lambda: other.header.is_recording)
+    stage.freeze()
+    other.menus["quit"].trigger()
+    question = stage.dialog(ClosingQuestion)
+    stage.kill()
+    stage.click(question.leave)
+    stage.wait(lambda: not other.isVisible())
+    assert not feed._thread.is_alive()
+    stage.revive()
+    stage.tidy()
+    stage.agree()

@@ -66,7 +66,7 @@ def running_server(
     with tempfile.TemporaryDirectory() as folder:
         definitions, log_path = Path(folder) / "definitions", Path(folder) / "log"
         definitions.mkdir()
-        for each in FORMATS.values():
+        for each in (*FORMATS.values(), *(format for _, format in devices)):
             (definitions / f"{each.id}.toml").write_text(each.definition)
         command = [
             *wrapper,

@@ -35,7 +35,7 @@ test: $(SETUP) ## run the tests; TESTS=tests/data chooses, ARGS=-x goes to pytes
 soak: $(SETUP) ## run the tests with the long counts; SEED=… repeats a run
 	@echo "Seed: $(SEED) (repeat with: make soak SEED=$(SEED))"
 	@BLITZ_SOAK=1 QT_QPA_PLATFORM=offscreen $(BIN)/pytest -n $(JOBS) --dist loadfile \
-		--timeout 1800 --hypothesis-seed=$(SEED) $(ARGS) $(TESTS); \
+		--timeout 1800 -o faulthandler_timeout=3600 --hypothesis-seed=$(SEED) $(ARGS) $(TESTS); \
 		status=$$?; echo "Seed: $(SEED)"; exit $$status
 
 simulate: $(SETUP) ## run simulated worlds of faults: SEED=… tells one's story, COUNT=… runs many

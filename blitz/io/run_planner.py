@@ -223,6 +223,8 @@ class RunPlanner:
             plan = self._plan
             if plan is None or self._session_id != running.id:
                 return
+            if self._next_s is None or self._next_s > self._clock_s():  # changed since it was looked at
+                return
             try:
                 self._recorder.follow_on(running.id, plan, FOLLOWED)
                 self._is_refusal_told = False

@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -101,7 +100,7 @@ def _run(settings: ServerSettings, notifier: Notifier, early: "EarlySignals") ->
         store_schema.migrate(store)
         access = stack.enter_context(Access(settings))
         early.end_if_told()
-        names = stack.enter_context(_simulated_boards(settings.simulate))
+        names = stack.enter_context(_simulated_boards(settings.simulate, settings.data_dir / "simulated"))
         early.end_if_told()
         devices = DeviceOptions(
             serial=(*settings.serial, *map(SerialPort, names)),
@@ -277,37 +276,40 @@ def _private_redis(settings: ServerSettings, early: EarlySignals) -> Iterator["R
 
 
 @contextmanager
-def _simulated_boards(count: int) -> Iterator[dict[str, str]]:
-    """Run a simulator beside us, in a process of its own like real boards; give source names by path."""
+def _simulated_boards(count: int, folder: Path) -> Iterator[dict[str, str]]:
+    """Run a simulator beside us, in a process of its own like real boards; give source names by path.
+
+    :param folder: of the links to their ports, which are the same after a restart: a board keeps its name.
+    """
     if not count:
         yield {}
         return
+    folder = folder.expanduser().absolute()
     boards = ",".join(("08", "09")[n % 2] for n in range(count))
-    with tempfile.TemporaryDirectory(prefix="blitz-sim-") as folder:
-        command = [sys.executable, "-m", "blitz", "simulate", "--boards", boards, "--link-dir", folder]
-        process = subprocess.Popen(
-            [*command, "--exit-with-parent", "--json"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for the server, which drains the boards before they go
-        )
+    command = [sys.executable, "-m", "blitz", "simulate", "--boards", boards, "--link-dir", str(folder)]
+    process = subprocess.Popen(
+        [*command, "--exit-with-parent", "--json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for the server, which drains the boards before they go
+    )
+    try:
+        watchdog = threading.Timer(_SIMULATOR_START_S, process.kill)
+        watchdog.daemon = True  # Ctrl-C may come before there is anybody to cancel it
+        watchdog.start()
         try:
-            watchdog = threading.Timer(_SIMULATOR_START_S, process.kill)
-            watchdog.daemon = True  # Ctrl-C may come before there is anybody to cancel it
-            watchdog.start()
-            try:
-                assert process.stdout is not None
-                ready = process.stdout.readline()
-            finally:
-                watchdog.cancel()  # Ctrl-C may come here, and would otherwise wait for it
-            if not ready:
-                raise ConfigError("The simulated boards did not start; what they said stands above.")
-            paths = [board["path"] for board in json.loads(ready)["boards"]]
-            yield {path: Path(path).name for path in paths}
+            assert process.stdout is not None
+            ready = process.stdout.readline()
         finally:
-            process.terminate()
-            with process:
-                pass
+            watchdog.cancel()  # Ctrl-C may come here, and would otherwise wait for it
+        if not ready:
+            raise ConfigError("The simulated boards did not start; what they said stands above.")
+        paths = [board["path"] for board in json.loads(ready)["boards"]]
+        yield {path: Path(path).name for path in paths}
+    finally:
+        process.terminate()
+        with process:
+            pass
 
 
 class _Server(uvicorn.Server):

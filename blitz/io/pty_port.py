@@ -66,11 +66,13 @@ class PtyPort:
             return
         with contextlib.suppress(OSError):  # some readers let nobody else open it
             self._kept = os.open(self._place, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        if self._link_path is not None:
+            with contextlib.suppress(OSError):  # gone, or that of a program that has taken our place
+                if os.readlink(self._link_path) == self._place:
+                    self._link_path.unlink()
         os.close(self._master)
         self._master = None
         self.is_open = False
-        if self._link_path is not None:
-            self._link_path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Pull it out, and give its number back."""

@@ -101,3 +101,17 @@ def test_a_source_is_configured_named_and_kept_over_a_restart(
             client.command("bench", "t")
     assert server.stop() == 0
     assert b"Traceback" not in server.log_path.read_bytes()
+
+
+def test_a_simulated_board_keeps_the_name_that_it_was_given_when_its_server_was_killed(
+    run_server: Callable[..., Any],
+) -> None:
+    server = run_server("--simulate", "2", "--durability", "none")
+    with client_of(server) as client:
+        wait_until(lambda: is_working(client, "sim1") and is_working(client, "sim2"))
+        client.update_source("sim1", name="scale")
+    server.kill()
+    server.start()
+    with client_of(server) as client:
+        wait_until(lambda: is_working(client, "scale") and is_working(client, "sim2"))
+        assert [record.name for record in client.boards()] == ["scale", "sim2"]

@@ -95,8 +95,10 @@ class LiveCopy:
                 self._give_up_or_wait(error)
             # Longer and longer while the server is away; it may be so for the rest of the day.
             wait_s = min(self._period_s * 2**self._absences, max(self._period_s, _LONGEST_WAIT_S))
+            # Not wait_for: before Python 3.12 it loses a cancellation that comes when the waiting has just ended.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._has_end.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await self._has_end.wait()
             self._has_end.clear()
 
     async def _work(self) -> None:

@@ -213,3 +213,20 @@ async def test_preview_is_not_kept() -> None:
         there.stop()
         await there.wait_for(lambda: there.whole == [7])
         assert set(there.cache.copy_states()) == {7}
+
+
+async def test_it_ends_when_it_is_cancelled_at_whatever_moment() -> None:
+    async def told(_: int) -> None:
+        pass
+
+    for turns in range(40):
+        copy = LiveCopy(Server(s7=10), lambda: None, told, period_s=0.01)  # type: ignore[arg-type]
+        running = asyncio.create_task(copy.run())
+        copy.take(block(0, 10))
+        copy.end(7)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        running.cancel()
+        done, _ = await asyncio.wait([running], timeout=5)
+        running.cancel()
+        assert done, f"after {turns} turns"

@@ -120,6 +120,7 @@ class ServerBrowser:
 def discover(wait_s: float = 3.0, interfaces: Sequence[str] | None = None) -> list[FoundServer]:
     """Look for servers for a while; return those that are there, by name.
 
+    :param wait_s: two at least: the first question is asked so that only one program of this machine gets the answer.
     :raises RemoteError: if that is not possible here.
     """
     servers: dict[str, FoundServer] = {}

@@ -327,6 +327,10 @@ class Desk:
     def wait(self, is_so: Callable[[], object]) -> None:
         self._qtbot.waitUntil(lambda: bool(is_so()), timeout=WAIT_MS)
 
+    def may_start(self) -> bool:
+        """Whether Start begins a session and asks nothing: a server that has just come opens its boards first."""
+        return self.window.header.start.isEnabled() and not self.window.recording_actions.checklist.red
+
 
 @pytest.fixture
 def open_desk(show_window: Callable[[Feed], MainWindow], qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
@@ -349,7 +353,7 @@ def open_desk(show_window: Callable[[Feed], MainWindow], qtbot: QtBot, tmp_path:
 def desk(server: Any, open_desk: Callable[..., Desk]) -> Desk:
     """A window that may record at the module's server, and knows its two boards."""
     desk = open_desk(server.url)
-    desk.wait(lambda: desk.window.header.start.isEnabled() and desk.window.boards_page.boards.rowCount() == 2)
+    desk.wait(lambda: desk.may_start() and desk.window.boards_page.boards.rowCount() == 2)
     return desk
 
 

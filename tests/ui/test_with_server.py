@@ -39,11 +39,12 @@ class Desk:
     def __init__(self, desk: Any) -> None:
         self.window: MainWindow = desk.window
         self.wait: Callable[[Callable[[], object]], None] = desk.wait
+        self.may_start: Callable[[], bool] = desk.may_start
 
     def record(self, name: str, messages: int = 30) -> int:
         """Record a short session by the window's buttons; returns its id."""
         window = self.window
-        self.wait(window.header.start.isEnabled)
+        self.wait(self.may_start)
         window.header.name.setText(name)
         window.menus["start"].trigger()
         self.wait(lambda: window.header.is_recording)
@@ -416,7 +417,7 @@ def test_a_server_killed_while_recording_is_seen_and_found_again(
     server = run_server("--simulate", "1", "--port", str(steady_port))
     desk = open_window(server.url)
     window = desk.window
-    desk.wait(window.header.start.isEnabled)
+    desk.wait(desk.may_start)
     window.menus["start"].trigger()
     desk.wait(lambda: window.header.is_recording and window.store.newest_time() is not None)
     server.kill()
@@ -435,7 +436,7 @@ def test_messages_that_are_spooled_while_redis_is_away_are_told_and_enter_the_se
         server = run_server("--simulate", "1", "--redis-url", child.url)
         desk = open_window(server.url)
         window = desk.window
-        desk.wait(window.header.start.isEnabled)
+        desk.wait(desk.may_start)
         window.menus["start"].trigger()
         desk.wait(lambda: window.header.is_recording and desk.shown() > 10)
     desk.wait(lambda: any("Redis is away" in condition.text for condition in window.conditions.conditions))

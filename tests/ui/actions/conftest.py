@@ -89,12 +89,14 @@ class Stage:
         with Client(self.server.url) as client:
             return ask(client)
 
+    def may_start(self) -> bool:
+        """Whether Start begins a session and asks nothing: a server that has just come opens its boards first."""
+        return self.window.header.start.isEnabled() and not self.window.recording_actions.checklist.red
+
     def start(self, name: str = "") -> SessionRecord:
         """Let the window start a session."""
         window = self.window
-        self.wait(lambda: window.header.start.isEnabled())
-        # A server that has just come back opens its boards again: until then Start asks.
-        self.wait(lambda: not window.recording_actions.checklist.red)
+        self.wait(self.may_start)
         window.header.name.setText(name or f"session {next(self._numbers)}")
         window.header.start.click()
         self.wait(lambda: window.header.is_recording)

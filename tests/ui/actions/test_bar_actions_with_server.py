@@ -23,7 +23,7 @@ def status_of(stage: Stage) -> Any:
 
 
 def start(stage: Stage) -> Iterator[str]:
-    stage.wait(stage.window.header.start.isEnabled)
+    stage.wait(stage.may_start)
     stage.window.header.name.setText("by the button")
     yield ""
     stage.press(stage.window.header, "Start")

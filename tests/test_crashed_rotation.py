@@ -3,13 +3,13 @@
 import contextlib
 import os
 import signal
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import pairwise
 from typing import Any
 
 import redis
+from waiting import wait_until
 
 import blitz
 from blitz.data.database_server import DatabaseServer
@@ -20,13 +20,6 @@ from blitz.io.simulator import SimulatedBoard, message_number
 
 BAUD = 921_600
 ROUNDS = 8 if os.environ.get("BLITZ_SOAK") else 2
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.02)
 
 
 def wait_until_two_more_follow(client: blitz.Client) -> None:

@@ -7,12 +7,12 @@ import signal
 import subprocess
 import sys
 import termios
-import time
 import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from blitz.cli.main import invoke
 from blitz.io.recording import RecordingReader, RecordingWriter
@@ -62,13 +62,6 @@ def run() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
         if process.poll() is None:
             process.kill()
         process.communicate()
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + DEADLINE_S
-    while not holds():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
 
 
 def received(path: Path) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
 import blitz
 from blitz.errors import StoreFull
@@ -99,10 +100,3 @@ def fill(client: blitz.Client) -> None:
 def room_level(client: blitz.Client) -> str | None:
     room = client.status().room
     return None if room is None else room.level
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.1)

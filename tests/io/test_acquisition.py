@@ -5,17 +5,18 @@ import logging
 import os
 import shutil
 import signal
-import subprocess
 import threading
 import time
 import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 import redis
+from own_redis import running_redis
+from waiting import wait_until
 
 from blitz.config import SerialPort
 from blitz.data.blocks import MessageBlock
@@ -38,7 +39,7 @@ from blitz.io import acquisition as acquisition_module
 from blitz.io import blitz_device
 from blitz.io.acquisition import Acquisition, AcquisitionOptions
 from blitz.io.devices import SCAN_S, DeviceOptions
-from blitz.io.redis_child import RedisChild, find_binary
+from blitz.io.redis_child import RedisChild
 from blitz.io.simulator import SimulatedBoard, message_number
 
 BAUD = 921_600
@@ -80,34 +81,6 @@ def acquiring(store: DatabaseServer, *ports: str, **options: object) -> Iterator
 def board_stack() -> Iterator[ExitStack]:
     with ExitStack() as stack:
         yield stack
-
-
-@contextmanager
-def running_redis(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A Redis of the test's own, which it may kill; what it was told is in the folder."""
-    options = ["--port", "0", "--unixsocket", str(folder / "redis.sock"), "--dir", str(folder), "--save", ""]
-    command = [str(find_binary()), *options, "--appendonly", "yes", "--appendfsync", "always"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            with redis.Redis(unix_socket_path=str(folder / "redis.sock")) as client:
-                wait_until(lambda: answers(client))
-            yield process
-        finally:
-            process.kill()
-
-
-def answers(client: redis.Redis) -> bool:
-    try:
-        return bool(client.ping())
-    except redis.ConnectionError:
-        return False
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
 
 
 def command(acquisition: Acquisition, name: str, line: str) -> str | None:

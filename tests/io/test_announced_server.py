@@ -2,25 +2,18 @@
 
 import os
 import signal
-import time
 import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
 import blitz
 from blitz.io.discovery import FoundServer, ServerBrowser
 
 TOKEN = "one-of-16-letters-or-more"
 LOOPBACK = ["127.0.0.1"]
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.02)
 
 
 def test_a_server_beyond_loopback_is_found_as_long_as_it_serves(

@@ -1,12 +1,13 @@
 """The appender's batches, with a real Redis."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from blitz.data.blocks import PREVIEW_ID, Read
 from blitz.data.database_server import DatabaseServer
@@ -80,13 +81,6 @@ class Recording:
 
     def stored(self) -> list[bytes]:
         return self.store.messages(self.session_id, 0, self.put_count + 1).messages()
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + DEADLINE_S
-    while not is_so():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.005)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import serial
+from waiting import wait_until
 
 from blitz.data.blocks import PREVIEW_ID, MessageBlock, Read
 from blitz.data.boards import Readings, SessionDecoder, load_definitions
@@ -139,13 +140,6 @@ def linked(port: str, sink: RecordingSink, session: int = PREVIEW_ID, poll_s: fl
         yield link
     finally:
         link.stop()
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("session", [PREVIEW_ID, SESSION])

@@ -3,13 +3,13 @@
 import contextlib
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from waiting import wait_until
 
 from blitz.config import SerialPort
 from blitz.data.board_definition import BoardDefinition, Format
@@ -55,13 +55,6 @@ def acquiring(store: DatabaseServer, *ports: str, kept: Path | None = None, **op
             yield acquisition
         finally:
             acquisition.stop()
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
 
 
 def board(acquisition: Acquisition, name: str) -> BoardRecord:

@@ -1,16 +1,15 @@
 """Redis is killed at each step from one session of a run to the next: each message is in one of the two, once."""
 
-import subprocess
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
+from own_redis import running_redis
+from waiting import wait_until
 
 from blitz.config import SerialPort
 from blitz.data.boards import load_definitions
@@ -20,7 +19,6 @@ from blitz.errors import StoreUnavailable
 from blitz.io import blitz_device
 from blitz.io.acquisition import Acquisition, AcquisitionOptions
 from blitz.io.devices import DeviceOptions
-from blitz.io.redis_child import find_binary
 from blitz.io.simulator import SimulatedBoard, message_number
 
 BAUD = 921_600
@@ -48,33 +46,6 @@ class Bench:
     kill: Callable[[], None]
     begin: Callable[[], object]
     restart: Callable[[], Acquisition]
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
-
-
-@contextmanager
-def running_redis(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    options = ["--port", "0", "--unixsocket", str(folder / "redis.sock"), "--dir", str(folder), "--save", ""]
-    command = [str(find_binary()), *options, "--appendonly", "yes", "--appendfsync", "always"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            with redis.Redis(unix_socket_path=str(folder / "redis.sock")) as client:
-                wait_until(lambda: _answers(client))
-            yield process
-        finally:
-            process.kill()
-
-
-def _answers(client: redis.Redis) -> bool:
-    try:
-        return bool(client.ping())
-    except redis.ConnectionError:
-        return False
 
 
 @pytest.fixture

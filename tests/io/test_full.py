@@ -1,12 +1,12 @@
 """When no room is left: a start is refused, a running session ends in good order, and all of it is said."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from waiting import wait_until
 
 from blitz.config import SerialPort
 from blitz.data.boards import load_definitions
@@ -39,13 +39,6 @@ def store(redis_url: str) -> Iterator[DatabaseServer]:
     store = DatabaseServer(redis_url)
     yield store
     store.close()
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
 
 
 def test_a_session_is_stopped_with_the_reason_when_the_disk_fills_and_nothing_is_lost(

@@ -5,12 +5,13 @@ import subprocess
 import sys
 import time
 import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import serial
+from waiting import wait_until
 
 from blitz.config import SerialPort
 from blitz.data.board_definition import BoardDefinition, Channel, Command, Format
@@ -66,13 +67,6 @@ def acquiring(store: DatabaseServer, *sources: SourceConfig) -> Iterator[Acquisi
 
 def printer(link: str, **fields: object) -> SourceConfig:
     return SourceConfig.model_validate({"name": "bench", "link": link, "definition": PRINTER, **fields})
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
 
 
 def state(acquisition: Acquisition) -> LinkState:

@@ -1,11 +1,11 @@
 """The Ethernet pressure scanner, simulated, recorded by the real acquisition: what it says, what it fails to say."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from waiting import wait_until
 
 from blitz.config import SerialPort
 from blitz.data.boards import SessionDecoder, load_definitions
@@ -35,13 +35,6 @@ def acquiring(store: DatabaseServer, scanner: SimulatedScanner) -> Iterator[Acqu
         yield acquisition
     finally:
         acquisition.stop()
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.005)
 
 
 def state(acquisition: Acquisition) -> LinkState:

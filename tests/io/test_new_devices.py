@@ -1,11 +1,11 @@
 """New USB devices are not opened before somebody says so: ptys that are said to be USB ports."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from blitz.config import ScanUsb, ServerSettings
 from blitz.data.boards import load_definitions
@@ -77,13 +77,6 @@ def acquiring(
             yield acquisition
         finally:
             acquisition.stop()
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
 
 
 def ports(acquisition: Acquisition) -> list[str]:

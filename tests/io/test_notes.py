@@ -1,25 +1,22 @@
 """Markers, tags, fields, names by pattern and searches: a real server over HTTP, the client library, live events."""
 
 import json
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import redis
+from own_redis import running_redis
 from websockets.sync.client import connect
 
 from blitz import Client
 from blitz.data.database_client import DatabaseClient
 from blitz.data.sync_changes import Change
 from blitz.errors import EditConflict, FieldsMissing, MarkerNotFound, SessionNotFound, StoreUnavailable
-from blitz.io.redis_child import find_binary
 
 PLACE = "/api/v1"
 
@@ -195,26 +192,6 @@ def test_a_session_is_not_started_without_the_fields_that_are_demanded(strict: A
             client.update_session(session.id, fields={"sample": ""})
         assert client.update_session(session.id, fields={"sample": "steel"}).fields["sample"] == "steel"
         client.stop()
-
-
-@contextmanager
-def running_redis(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A Redis of the test's own, which it may kill."""
-    options = ["--port", "0", "--unixsocket", str(folder / "r.sock"), "--dir", str(folder), "--save", ""]
-    command = [str(find_binary()), *options, "--appendonly", "yes", "--appendfsync", "always"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            with redis.Redis(unix_socket_path=str(folder / "r.sock")) as client:
-                deadline_s = time.monotonic() + 20
-                while True:
-                    with suppress(redis.ConnectionError):
-                        client.ping()
-                        break
-                    assert time.monotonic() < deadline_s
-                    time.sleep(0.02)
-            yield process
-        finally:
-            process.kill()
 
 
 def test_while_redis_is_away_nothing_is_acknowledged_and_nothing_is_lost(run_server: Callable[..., Any]) -> None:

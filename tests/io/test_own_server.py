@@ -23,13 +23,6 @@ WAIT_S = 60.0
 OPTIONS = ("--no-scan-usb", "--durability", "none")
 
 
-def wait_until(is_so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def idle_s() -> float:
     return 3.0

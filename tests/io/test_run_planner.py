@@ -1,11 +1,11 @@
 """The planner with clocks that a test sets, and a recorder that only notes what it is told."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from waiting import wait_until
 
 from blitz.data.records import ENOUGH_MESSAGES, TIME_OVER, Event, RunWishes, SessionPlan, SessionRecord
 from blitz.data.run_plans import plan_run
@@ -106,13 +106,6 @@ def planner(clocks: Clocks, recorder: Recorder, monkeypatch: pytest.MonkeyPatch)
     planner.start()
     yield planner
     planner.stop(30)
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline_s = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.005)
 
 
 def begin(recorder: Recorder, wishes: RunWishes, now: datetime = NOON) -> None:

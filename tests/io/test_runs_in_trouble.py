@@ -1,10 +1,10 @@
 """Sessions that follow one another where the store fails in that very moment: the run goes on, and loses nothing."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from waiting import wait_until
 
 from blitz.config import SerialPort
 from blitz.data.boards import load_definitions
@@ -51,13 +51,6 @@ def recording(store: DatabaseServer, monkeypatch: pytest.MonkeyPatch) -> Iterato
         session = acquisition.start_session("s")
         wait_until(lambda: store.count_messages(session.id) > 50)
         yield acquisition, session
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
 
 
 def assert_nothing_lost(store: DatabaseServer, session_count: int) -> None:

@@ -5,23 +5,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import serial
+from waiting import wait_until
 
 from blitz.io import protocol
 from blitz.io.simulator import SimulatedBoard, message_number
 
 DEADLINE_S = 20.0
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < end, "nothing came of it"
-        time.sleep(0.005)
 
 
 @contextlib.contextmanager

@@ -1,10 +1,10 @@
 """Sources that are added, changed and played to their end while the server runs; a faulty one changes nothing."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from blitz.data.board_definition import BoardDefinition, Channel, Command, Format
 from blitz.data.boards import load_definitions
@@ -42,13 +42,6 @@ def acquisition(store: DatabaseServer, kept: SourceStore) -> Iterator[Acquisitio
     acquisition.start()
     yield acquisition
     acquisition.stop()
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
 
 
 def board(acquisition: Acquisition, name: str) -> BoardRecord:

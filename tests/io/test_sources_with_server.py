@@ -1,12 +1,12 @@
 """Sources, definitions and lending over HTTP, on a real server with real ports, kept over its restart."""
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
 import blitz
 from blitz.data.records import BoardRecord, LinkState, TimelineKind
@@ -25,13 +25,6 @@ def device(tmp_path: Path) -> Iterator[SimulatedDevice]:
 def client_of(server: Any) -> Iterator[blitz.Client]:
     with contextlib.closing(blitz.Client(server.url, timeout=60)) as client:
         yield client
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
 
 
 def board(client: blitz.Client, name: str = "bench") -> BoardRecord:

@@ -4,9 +4,8 @@ import os
 import random
 import socket
 import threading
-import time
 import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cobs import cobs
+from waiting import wait_until
 
 from blitz.config import SerialPort
 from blitz.data.board_definition import BoardDefinition, Channel, Format
@@ -71,13 +71,6 @@ def acquiring(
 
 def source(name: str, link: object, definition: BoardDefinition | None = NUMBERED, **fields: object) -> SourceConfig:
     return SourceConfig.model_validate({"name": name, "link": str(link), "definition": definition, **fields})
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.005)
 
 
 def board(acquisition: Acquisition, name: str = "bench") -> BoardRecord:

@@ -1,7 +1,7 @@
 """Timed runs with simulated boards and a real Redis: nothing is lost where one session follows another."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from waiting import wait_until
 
 from blitz.config import SerialPort
 from blitz.data.boards import load_definitions
@@ -54,13 +55,6 @@ def acquiring(
         yield acquisition
     finally:
         acquisition.stop()
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
 
 
 def known(acquisition: Acquisition) -> bool:

@@ -1,23 +1,16 @@
 """Timed runs of a real server: what a viewer sees of them, and what a kill -9 leaves of them."""
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
 import blitz
 from blitz.data.blocks import MessageBlock
 from blitz.data.records import Event, EventKind, SessionRecord
 from blitz.errors import BlitzError, NoSession, PlanNotFound
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
 
 
 def session_of(client: blitz.Client) -> SessionRecord | None:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from blitz.config import SerialPort
 from blitz.data.blocks import MessageBlock
@@ -80,13 +81,6 @@ def store(redis_url: str) -> Iterator[DatabaseServer]:
     store = DatabaseServer(redis_url)
     yield store
     store.close()
-
-
-def wait_until(condition: object, timeout_s: float = 20.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline_s
-        time.sleep(0.002)
 
 
 def make_acquisition(store: DatabaseServer, port: str, definition: BoardDefinition) -> Acquisition:

@@ -147,6 +147,16 @@ def redis_url(_redis_process: str) -> str:
 
 
 @pytest.fixture
+def store(redis_url: str) -> Iterator[Any]:
+    """The sessions of a real, empty Redis."""
+    from blitz.data.database_server import DatabaseServer
+
+    store = DatabaseServer(redis_url)
+    yield store
+    store.close()
+
+
+@pytest.fixture
 def load_store() -> Callable[[Any, int], None]:
     """Put a store that an earlier version wrote into an empty one: ``load_store(store, version)``."""
 

@@ -24,13 +24,6 @@ COUNT = 40_000
 
 
 @pytest.fixture
-def store(redis_url: str) -> Iterator[DatabaseServer]:
-    store = DatabaseServer(redis_url)
-    yield store
-    store.close()
-
-
-@pytest.fixture
 def moving(store: DatabaseServer) -> Iterator[ArchiveStore]:
     moving = store.archive_store()
     yield moving

@@ -1,7 +1,6 @@
 """Messages that were safe in the spool, put into a session's list in a real Redis."""
 
 import uuid
-from collections.abc import Iterator
 
 import pytest
 
@@ -11,13 +10,6 @@ from blitz.data.spool_records import Batch
 from blitz.errors import SessionNotFound
 
 WRITER = uuid.UUID(int=7).hex
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[DatabaseServer]:
-    store = DatabaseServer(redis_url)
-    yield store
-    store.close()
 
 
 def batch(session_id: int, first_seq: int, number: int, *messages: bytes, arrived_ns: int = 1_000) -> Batch:

@@ -1,7 +1,7 @@
 """The version of the store's layout, and stores that earlier versions wrote."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,13 +11,6 @@ from blitz.data.database import DatabaseServer
 from blitz.data.store_keys import StoreKeys
 from blitz.data.store_schema import MIGRATIONS, SCHEMA_VERSION, check, migrate, schema_version
 from blitz.errors import StoreError, StoreTooNew
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[DatabaseServer]:
-    store = DatabaseServer(redis_url)
-    yield store
-    store.close()
 
 
 @pytest.fixture

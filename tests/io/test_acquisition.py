@@ -45,13 +45,6 @@ from blitz.io.simulator import SimulatedBoard, message_number
 BAUD = 921_600
 
 
-@pytest.fixture
-def store(redis_url: str) -> Iterator[DatabaseServer]:
-    store = DatabaseServer(redis_url)
-    yield store
-    store.close()
-
-
 @pytest.fixture(autouse=True)
 def quick_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     """No simulated board needs two seconds to boot."""

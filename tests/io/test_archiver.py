@@ -19,13 +19,6 @@ COUNT = 12 * GRID_MESSAGES
 PAYLOAD = b"%028d"
 
 
-@pytest.fixture
-def store(redis_url: str) -> Iterator[DatabaseServer]:
-    store = DatabaseServer(redis_url)
-    yield store
-    store.close()
-
-
 class Notices:
     def __init__(self) -> None:
         self.texts: list[str] = []

@@ -30,13 +30,6 @@ from blitz.io.usb_ports import FoundPort
 BAUD = 115_200
 
 
-@pytest.fixture
-def store(redis_url: str) -> Iterator[DatabaseServer]:
-    store = DatabaseServer(redis_url)
-    yield store
-    store.close()
-
-
 @pytest.fixture(autouse=True)
 def quick_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     """No simulated board needs two seconds to boot."""

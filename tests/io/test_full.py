@@ -1,6 +1,6 @@
 """When no room is left: a start is refused, a running session ends in good order, and all of it is said."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,6 @@ class SmallDisk(LocalDisk):
 
     def free_bytes(self, folder: Path) -> int:
         return self.free
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[DatabaseServer]:
-    store = DatabaseServer(redis_url)
-    yield store
-    store.close()
 
 
 def test_a_session_is_stopped_with_the_reason_when_the_disk_fills_and_nothing_is_lost(

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -94,13 +94,6 @@ async def _collect(frames: AsyncIterator[bytes | str], until: str) -> list[objec
             block = MessageBlock.decode(frame)
             seen.append((block.session_id, block.first_seq, block.next_seq))
     return seen
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[DatabaseServer]:
-    store = DatabaseServer(redis_url)
-    yield store
-    store.close()
 
 
 def test_a_follower_sees_start_sources_blocks_and_stop_in_this_order(store: DatabaseServer) -> None:

@@ -19,13 +19,6 @@ from blitz.io.devices import DeviceOptions
 from blitz.io.simulated_scanner import SimulatedScanner
 
 
-@pytest.fixture
-def store(redis_url: str) -> Iterator[DatabaseServer]:
-    store = DatabaseServer(redis_url)
-    yield store
-    store.close()
-
-
 @contextmanager
 def acquiring(store: DatabaseServer, scanner: SimulatedScanner) -> Iterator[Acquisition]:
     devices = DeviceOptions([SerialPort(f"netscanner://{scanner.address}")], scan_usb="off", poll_interval_s=0.02)

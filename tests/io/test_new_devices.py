@@ -43,13 +43,6 @@ class Usb:
         return list(self.ports)
 
 
-@pytest.fixture
-def store(redis_url: str) -> Iterator[DatabaseServer]:
-    store = DatabaseServer(redis_url)
-    yield store
-    store.close()
-
-
 @pytest.fixture(autouse=True)
 def quick_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     """No simulated device needs two seconds to boot."""

@@ -20,13 +20,6 @@ from blitz.io.simulator import SimulatedBoard, message_number
 BAUD = 921_600
 
 
-@pytest.fixture
-def store(redis_url: str) -> Iterator[DatabaseServer]:
-    store = DatabaseServer(redis_url)
-    yield store
-    store.close()
-
-
 @contextmanager
 def acquiring(store: DatabaseServer, *ports: str, plans: PlanStore | None = None) -> Iterator[Acquisition]:
     devices = DeviceOptions([SerialPort(port, BAUD) for port in ports], scan_usb="off")

@@ -24,13 +24,6 @@ PRINTER = BoardDefinition(id="printer", name="Printer", format=Format.COLUMNS, c
 
 
 @pytest.fixture
-def store(redis_url: str) -> Iterator[DatabaseServer]:
-    store = DatabaseServer(redis_url)
-    yield store
-    store.close()
-
-
-@pytest.fixture
 def kept() -> Iterator[SourceStore]:
     with SourceStore(":memory:") as kept:
         yield kept

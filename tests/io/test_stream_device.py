@@ -49,13 +49,6 @@ BINARY = BoardDefinition(
 )
 
 
-@pytest.fixture
-def store(redis_url: str) -> Iterator[DatabaseServer]:
-    store = DatabaseServer(redis_url)
-    yield store
-    store.close()
-
-
 @contextmanager
 def acquiring(
     store: DatabaseServer, *sources: SourceConfig, serial: tuple[SerialPort, ...] = ()

@@ -26,13 +26,6 @@ BAUD = 921_600
 
 
 @pytest.fixture
-def store(redis_url: str) -> Iterator[DatabaseServer]:
-    store = DatabaseServer(redis_url)
-    yield store
-    store.close()
-
-
-@pytest.fixture
 def plans() -> Iterator[PlanStore]:
     with PlanStore(":memory:") as plans:
         yield plans

@@ -5,7 +5,6 @@ import random
 import threading
 import time
 import tty
-from collections.abc import Iterator
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -74,13 +73,6 @@ class Cable:
         os.close(self._master)
         os.close(self._slave)
         self._master = None
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[DatabaseServer]:
-    store = DatabaseServer(redis_url)
-    yield store
-    store.close()
 
 
 def make_acquisition(store: DatabaseServer, port: str, definition: BoardDefinition) -> Acquisition:

@@ -1,27 +1,13 @@
 """What the window asks of boards, on the worker thread's event loop: commands, definitions, ports, bad frames."""
 
-from collections.abc import Awaitable, Callable
-
 from blitz.data.board_definition import BoardDefinition
 from blitz.errors import BlitzError
-from blitz.io.connection import AsyncClient
-from blitz.ui.feed import BoardCommand, CommandOutcome, Feed
+from blitz.ui.desk import Desk
+from blitz.ui.feed import BoardCommand, CommandOutcome
 
 
-class BoardDesk:
-    """Asks the client of the server that the window is connected to.
-
-    :param client: gives it, or raises a sentence where there is none.
-    :param ask_status: asks for the status anew, so that the window shows at once what came of a request;
-        it raises nothing.
-    """
-
-    def __init__(
-        self, feed: Feed, client: Callable[[], AsyncClient], ask_status: Callable[[], Awaitable[None]]
-    ) -> None:
-        self._feed = feed
-        self._client = client
-        self._ask_status = ask_status
+class BoardDesk(Desk):
+    """What boards are asked and told."""
 
     async def command(self, board: str, command: BoardCommand) -> None:
         """Send something to a board; the answer, or why there is none, is told."""

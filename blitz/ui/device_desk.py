@@ -1,12 +1,10 @@
 """What the window asks about devices that are no sources yet, on the worker thread's event loop."""
 
 import contextlib
-from collections.abc import Awaitable, Callable
 
 from blitz.data.source_config import SourceConfig
 from blitz.errors import BlitzError
-from blitz.io.connection import AsyncClient
-from blitz.ui.feed import Feed
+from blitz.ui.desk import Desk
 
 FIRST_S = 3.0
 """Boards that are reset by the opening of their port are silent for up to two seconds."""
@@ -14,15 +12,8 @@ MORE_S = 0.6
 KEEP_S = 10.0
 
 
-class DeviceDesk:
-    """Asks the client of the server that the window is connected to; see :class:`~blitz.ui.board_desk.BoardDesk`."""
-
-    def __init__(
-        self, feed: Feed, client: Callable[[], AsyncClient], ask_status: Callable[[], Awaitable[None]]
-    ) -> None:
-        self._feed = feed
-        self._client = client
-        self._ask_status = ask_status
+class DeviceDesk(Desk):
+    """Listens to devices, and adds them."""
 
     async def examine(self, link: str, baud: int | None) -> None:
         """Let the server listen to a device; the proposal, or why there is none, is told."""

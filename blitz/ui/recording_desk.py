@@ -9,25 +9,19 @@ from blitz.data.records import RunWishes, StatusRecord
 from blitz.data.session_words import SessionWords
 from blitz.errors import BlitzError
 from blitz.io.connection import AsyncClient
+from blitz.ui.desk import Desk
 from blitz.ui.feed import Feed
 
 log = logging.getLogger(__name__)
 
 
-class RecordingDesk:
-    """Asks the client of the server that the window is connected to.
-
-    :param client: gives it, or raises a sentence where there is none.
-    :param ask_status: asks for the status anew, so that the window shows at once what came of a request;
-        it raises nothing.
-    """
+class RecordingDesk(Desk):
+    """What starts and stops sessions, now and later, one after another."""
 
     def __init__(
         self, feed: Feed, client: Callable[[], AsyncClient], ask_status: Callable[[], Awaitable[None]]
     ) -> None:
-        self._feed = feed
-        self._client = client
-        self._ask_status = ask_status
+        super().__init__(feed, client, ask_status)
         self._turn = asyncio.Lock()
         self._told_for: object = None
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PyQt5.QtCore import QCoreApplication, QEvent, QSettings
+from PyQt5.QtCore import QSettings
 from PyQt5.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
+from windows import ending_windows
 
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.boards import Readings, load_definitions
@@ -252,16 +253,8 @@ def _modules_that_stay() -> None:
 
 @pytest.fixture(autouse=True)
 def windows_that_end(qapp: QApplication) -> Iterator[None]:
-    """End a test's windows as Qt ends them; as in the program, none is collected while Qt is at work on it."""
-    gc.disable()
-    try:
+    with ending_windows(qapp):
         yield
-        for widget in qapp.topLevelWidgets():
-            widget.deleteLater()
-        QCoreApplication.sendPostedEvents(None, QEvent.DeferredDelete)
-        gc.collect()
-    finally:
-        gc.enable()
 
 
 class NoNetwork:
@@ -277,9 +270,11 @@ class NoNetwork:
         pass
 
 
-@pytest.fixture(autouse=True)
-def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(found_servers, "ServerBrowser", NoNetwork)
+@pytest.fixture(scope="module", autouse=True)
+def _no_network() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(found_servers, "ServerBrowser", NoNetwork)
+        yield
 
 
 @pytest.fixture

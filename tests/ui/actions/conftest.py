@@ -6,7 +6,6 @@ stops with a piece of the sentence by which the window says that it failed, and 
 """
 
 import contextlib
-import gc
 import inspect
 import os
 import random
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from PyQt5.QtCore import QCoreApplication, QEvent, QSettings, Qt, QUrl
+from PyQt5.QtCore import QSettings, Qt, QUrl
 from PyQt5.QtGui import QDesktopServices
 from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import (
@@ -34,11 +33,11 @@ from PyQt5.QtWidgets import (
     QPlainTextEdit,
     QWidget,
 )
+from windows import ending_windows
 
 from blitz import Client
 from blitz.data.records import Notice, SessionRecord
 from blitz.io.address import ServerAddress
-from blitz.ui import found_servers
 from blitz.ui.feed import Connection, ConnectionState
 from blitz.ui.main_window import MainWindow
 from blitz.ui.preferences import Preferences
@@ -382,37 +381,10 @@ def actions_of(actions: list[QAction], above: str = "") -> Iterator[tuple[str, Q
             yield words, action
 
 
-class NoNetwork:
-    """Finds nothing."""
-
-    def __init__(self, *_: object) -> None:
-        pass
-
-    def start(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
 @pytest.fixture(scope="module", autouse=True)
 def windows_that_end(qapp: QApplication) -> Iterator[None]:
     """As for all windows, but once a module: its plays share a window."""
-    gc.disable()
-    try:
-        yield
-        for widget in qapp.topLevelWidgets():
-            widget.deleteLater()
-        QCoreApplication.sendPostedEvents(None, QEvent.DeferredDelete)
-        gc.collect()
-    finally:
-        gc.enable()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _no_network() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(found_servers, "ServerBrowser", NoNetwork)
+    with ending_windows(qapp):
         yield
 
 

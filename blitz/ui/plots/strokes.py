@@ -86,8 +86,16 @@ def thin(curve: Curve, columns: int, span_s: float, pen_for: Callable[[Curve], Q
     if len(times) > 3 * columns:
         # The overview has a third fewer columns where there are breaks: as many are wanted.
         times, values = min_max(times, values, columns * 3 // 2 if np.isnan(values).any() else columns)
-    has_dots = len(times) > 0 and (times[-1] - times[0]) * columns >= DOT_PIXELS * (len(times) - 1) * span_s
-    return Stroke(curve, times, values, pen_for(curve), has_dots and not curve.is_faint)
+    has_dots = not curve.is_faint and _has_room_for_dots(times, columns, span_s)
+    return Stroke(curve, times, values, pen_for(curve), has_dots)
+
+
+def _has_room_for_dots(times: NDArray[np.float64], columns: int, span_s: float) -> bool:
+    """Tell whether readings usually stand so far apart: beside a gap, their mean distance says nothing."""
+    if len(times) < 2:
+        return len(times) > 0
+    least_s = DOT_PIXELS * span_s / columns
+    return bool(times[-1] - times[0] >= least_s * (len(times) - 1) and np.median(np.diff(times)) >= least_s)
 
 
 def paint_sample(painter: QPainter, pen: QPen, place: QRectF, *, is_off: bool = False) -> None:

@@ -76,6 +76,13 @@ def test_few_readings_are_dots() -> None:
     assert not thin(curve(20), 600, 2000, lambda curve: pen_of(curve, LIGHT)).has_dots
 
 
+def test_readings_that_stand_close_are_no_dots_beside_a_long_gap() -> None:
+    times = NOON + np.concatenate([np.arange(60), 300 + np.arange(40)]) / 10
+    gapped = Curve("a", "a", 0, times, np.sin(times))
+    assert not thin(gapped, 800, 35, lambda curve: pen_of(curve, LIGHT)).has_dots
+    assert thin(gapped, 800, 5, lambda curve: pen_of(curve, LIGHT)).has_dots
+
+
 def test_colours_follow_the_theme_and_repeat_with_other_lines() -> None:
     for theme in (LIGHT, DARK):
         pens = [pen_of(curve(colour=place), theme) for place in range(32)]

@@ -77,7 +77,7 @@ def test_few_readings_are_dots() -> None:
 
 
 def test_readings_that_stand_close_are_no_dots_beside_a_long_gap() -> None:
-    times = NOON + np.concatenate([np.arange(60), 300 + np.arange(40)]) / 10
+    times = NOON + np.concatenate([np.arange(40), 300 + np.arange(40)]) / 10
     gapped = Curve("a", "a", 0, times, np.sin(times))
     assert not thin(gapped, 800, 35, lambda curve: pen_of(curve, LIGHT)).has_dots
     assert thin(gapped, 800, 5, lambda curve: pen_of(curve, LIGHT)).has_dots

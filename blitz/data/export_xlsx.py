@@ -7,6 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from blitz.data.csv_formulas import defused
 from blitz.data.export_about import GAP_FIELDS, MARKER_FIELDS, gap_rows, marker_rows
 from blitz.data.export_csv import long_rows
@@ -29,8 +32,9 @@ _LONG = ("source", "channel", "unit", "value")
 class XlsxFile:
     """An Excel file with the sheets ``readings``, ``session``, ``markers`` and ``gaps``.
 
-    Times are Excel's dates, shown to the millisecond. What is absent is an empty cell; infinity is text, since Excel
-    has no such number. Text is never a formula: cells that look like one are marked as text.
+    Times are Excel's dates, shown to the millisecond; markers and gaps have them beside their nanoseconds. What is
+    absent is an empty cell; infinity is text, since Excel has no such number. Text is never a formula: cells that look
+    like one are marked as text.
 
     :param warn: told when the rows go on in a second sheet.
     """
@@ -78,8 +82,7 @@ class XlsxFile:
 
     def prepare(self, part: Part) -> list[Sequence[Any]]:
         """Return a part as columns of Python numbers; in any thread."""
-        shown_ns = local_ns(part.time_ns, self._spelling.zone) if self._spelling.is_local else part.time_ns
-        days = shown_ns / _DAY_NS + _DAYS_TO_1970
+        days = self._days(part.time_ns)
         seconds = (part.time_ns - self._contents.started_ns) // 1000 / 1e6
         if not self._is_long:
             return [days.tolist(), seconds.tolist(), *part.values.tolist()]
@@ -101,8 +104,8 @@ class XlsxFile:
     def close(self) -> None:
         """Write the other sheets, and the file."""
         self._add_sheet("session", ("what", "value"), _about(self._contents, self._spelling))
-        self._add_sheet("markers", MARKER_FIELDS, marker_rows(self._contents))
-        self._add_sheet("gaps", GAP_FIELDS, gap_rows(self._contents))
+        self._add_sheet("markers", MARKER_FIELDS, marker_rows(self._contents), is_dated=True)
+        self._add_sheet("gaps", GAP_FIELDS, gap_rows(self._contents), is_dated=True)
         self._book.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -128,11 +131,31 @@ class XlsxFile:
         self._row = 1
         return sheet
 
-    def _add_sheet(self, name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    def _add_sheet(
+        self, name: str, header: Sequence[str], rows: Iterable[Sequence[Any]], *, is_dated: bool = False
+    ) -> None:
+        """Add a sheet.
+
+        :param is_dated: whether its fields ``from_ns`` and ``to_ns`` follow once more, as dates like the readings'.
+        """
         sheet = self._book.add_worksheet(name)
-        for number, cells in enumerate([header, *rows]):
+        dates = ["from_ns", "to_ns"] if is_dated else []
+        clock = self._spelling.time_header.removeprefix("time")
+        head = [*header, *(field.removesuffix("_ns") + clock for field in dates)]
+        for number, cells in enumerate([head, *rows]):
             for place, cell in enumerate(cells):
                 self._write(sheet, number, place, cell)
+            for place, field in enumerate(dates if number else [], len(header)):
+                time_ns = cells[header.index(field)]
+                if time_ns is not None:
+                    sheet.write_number(number, place, float(self._days(np.array([time_ns], np.int64))[0]), self._date)
+        if dates:
+            sheet.set_column(len(header), len(head) - 1, 24)
+
+    def _days(self, time_ns: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return times as Excel's dates."""
+        shown_ns = local_ns(time_ns, self._spelling.zone) if self._spelling.is_local else time_ns
+        return shown_ns / _DAY_NS + _DAYS_TO_1970
 
     def _write(self, sheet: Any, row: int, place: int, cell: Any) -> None:
         if isinstance(cell, str):

@@ -9,7 +9,7 @@ import resource
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -359,6 +359,27 @@ def test_too_many_rows_for_a_spreadsheet_are_told(
     told: list[str] = []
     export_session(cache, 1, tmp_path / "run.csv", preset="spreadsheet", spelling=Spelling(), warn=told.append)
     assert told == ["The file has 41 rows, and a spreadsheet program takes 20: choose a longer step, or a range."]
+
+
+def test_markers_and_gaps_in_excel_have_times_like_the_readings(cache: DatabaseClient, tmp_path: Path) -> None:
+    Odd().fill(cache)
+    zone = timezone(timedelta(hours=2))
+    spelling = Spelling(is_local=True, zone=zone)
+    for spelled, clock, ahead in ((None, "utc", timedelta(0)), (spelling, "local", timedelta(hours=2))):
+        path = export_session(cache, 1, tmp_path / f"{clock}.xlsx", spelling=spelled)
+        book = openpyxl.load_workbook(path)
+        for name in ("markers", "gaps"):
+            header, *rows = book[name].iter_rows(values_only=True)
+            assert header[-2:] == (f"from_{clock}", f"to_{clock}")
+            assert rows
+            for row in rows:
+                cells = dict(zip(header, row, strict=True))
+                for end in ("from", "to"):
+                    if cells[f"{end}_ns"] is None:
+                        assert cells[f"{end}_{clock}"] is None
+                    else:
+                        told = datetime(1970, 1, 1) + timedelta(microseconds=int(cells[f"{end}_ns"]) // 1000) + ahead
+                        assert abs(cells[f"{end}_{clock}"] - told) < timedelta(milliseconds=1)
 
 
 def test_excel_sheets_that_are_full_go_on_in_others(

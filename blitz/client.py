@@ -1,15 +1,17 @@
 """The desktop program: composition of settings, feed and window."""
 
 import logging
+import os
 import signal
 import sys
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 
 from PyQt5.QtCore import QCoreApplication, QEvent, QSettings, Qt
 from PyQt5.QtWidgets import QApplication
 
-from blitz.config import ClientSettings
+from blitz.config import DEMONSTRATION_VARIABLE, ClientSettings
 from blitz.data.export_at_stop import rule_of
 from blitz.data.kept_settings import FILE_NAME, KeptSettings
 from blitz.io.address import ServerAddress
@@ -35,11 +37,14 @@ def run(settings: ClientSettings) -> int:
     """
     application = make_application()
     collection = GarbageCollection()
-    preferences = Preferences(QSettings(QSettings.IniFormat, QSettings.UserScope, "blitz", "client"))
+    demonstration = os.environ.get(DEMONSTRATION_VARIABLE)
+    preferences = Preferences(_remembered(demonstration))
     kept = KeptSettings(settings.cache_dir / FILE_NAME)
     told, settings = settings, kept.applied_to(settings)
     feed = ServerLink(settings.cache_dir, sync_mode=settings.sync, sync_period_s=settings.sync_period_s)
     window = MainWindow(feed, preferences, Appearance(application))
+    if demonstration:
+        window.closing.ends_with_window = ServerAddress.parse(settings.server).http_url
     exports = ExportAtStop(feed, window.notices, rule_of(settings), window)
     sleep = SleepInhibitor(feed, parent=window)
     overviews = OverviewMaker(feed, settings.overview_mb, window)
@@ -73,6 +78,13 @@ def run(settings: ClientSettings) -> int:
         window.deleteLater()  # by Qt, while Python still has what belongs to it
         QCoreApplication.sendPostedEvents(None, QEvent.DeferredDelete)
         collection.stop()
+
+
+def _remembered(demonstration: str | None) -> QSettings:
+    """Return where the window remembers its places: the demonstration's leaves those of the user alone."""
+    if demonstration:
+        return QSettings(str(Path(demonstration) / "client.ini"), QSettings.IniFormat)
+    return QSettings(QSettings.IniFormat, QSettings.UserScope, "blitz", "client")
 
 
 def _named_server(settings: ClientSettings) -> ServerAddress | None:

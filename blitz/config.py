@@ -233,8 +233,10 @@ class ClientSettings(_Settings):
 
 _S = TypeVar("_S", bound=_Settings)
 
-_FURTHER_VARIABLES = ("BLITZ_CONFIG", "BLITZ_NO_INSTALL", "BLITZ_SOAK", "BLITZ_RELEASED_PORT")
-"""What is no setting: where the settings file is, and what set-up and tests are told."""
+DEMONSTRATION_VARIABLE = "BLITZ_DEMONSTRATION"
+"""Folder in which the window of `make run` remembers its places, apart from the user's own window."""
+_FURTHER_VARIABLES = ("BLITZ_CONFIG", "BLITZ_NO_INSTALL", "BLITZ_SOAK", "BLITZ_RELEASED_PORT", DEMONSTRATION_VARIABLE)
+"""What is no setting: where the settings file is, and what set-up, tests and the demonstration are told."""
 
 
 def load(kind: type[_S], arguments: dict[str, Any] | None = None, config_file: Path | None = None) -> _S:

@@ -1,8 +1,8 @@
 """What ``make run`` does: a server with two simulated boards, a running session, and the client connected to it.
 
-The demonstration keeps to itself: its recordings and caches lie in ``.blitz/`` of this checkout, settings of a real
-installation are not read, and a port that is taken is left alone. The server that was started here is ended, with the
-session that it recorded, when the client is closed or Ctrl-C is pressed.
+The demonstration keeps to itself: its recordings and caches lie in ``.blitz/`` of this checkout, with what its window
+remembers, settings of a real installation are not read, and a port that is taken is left alone. The server that was
+started here is ended, with the session that it recorded, when the client is closed or Ctrl-C is pressed.
 """
 
 import getpass
@@ -87,6 +87,7 @@ def demo_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """
     kept = {name: text for name, text in environment.items() if not name.startswith("BLITZ_") or name in KEPT_SETTINGS}
     own = {"BLITZ_CONFIG": os.devnull, "BLITZ_CACHE_DIR": str(FOLDER / "caches"), "PYTHONUNBUFFERED": "1"}
+    own["BLITZ_DEMONSTRATION"] = str(FOLDER)  # where its window remembers its places; that it ends with the window
     return {"BLITZ_SCAN_USB": "false"} | kept | own
 
 

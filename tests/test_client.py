@@ -45,6 +45,26 @@ def test_the_program_opens_a_window_and_ends_with_it(qapp: QApplication, tmp_pat
     assert (tmp_path / "blitz" / "client.ini").exists()
 
 
+def test_the_window_of_the_demonstration_leaves_what_the_users_own_remembers_alone(
+    qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    QSettings.setPath(QSettings.IniFormat, QSettings.UserScope, str(tmp_path / "own"))
+    monkeypatch.setenv("BLITZ_DEMONSTRATION", str(tmp_path / "demonstration"))
+    ends_with_window: list[str] = []
+
+    def look_and_close() -> None:
+        for window in QApplication.topLevelWidgets():
+            if isinstance(window, MainWindow) and window.isVisible():
+                ends_with_window.append(window.closing.ends_with_window)
+                window.close()
+
+    QTimer.singleShot(100, look_and_close)
+    assert client.run(ClientSettings(server="http://127.0.0.1:9", cache_dir=tmp_path / "caches")) == 0
+    assert ends_with_window == ["http://127.0.0.1:9"]
+    assert (tmp_path / "demonstration" / "client.ini").exists()
+    assert not (tmp_path / "own").exists()
+
+
 class NoNetwork:
     """Finds nothing; tests do not look at the network that they run in."""
 

@@ -22,6 +22,8 @@ class Closing(QObject):
         self._feed = feed
         self._header = header
         self._owns = owns
+        self.ends_with_window = ""
+        """Address of a server that whoever opened this window ends with it, as `make run` does."""
         self._window = window
         self._address = ""
         self._question: ClosingQuestion | None = None
@@ -41,6 +43,7 @@ class Closing(QObject):
                 session,
                 is_recording=self._header.is_recording,
                 is_own_server=self._owns(self._address),
+                ends_with_window=bool(self.ends_with_window) and self._address == self.ends_with_window,
                 parent=self._window,
             )
             self._question = question

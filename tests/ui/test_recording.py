@@ -384,6 +384,25 @@ def test_closing_while_recording_says_that_recording_goes_on(
     assert feed.requests == [("close",)]
 
 
+def test_closing_the_demonstration_says_that_its_session_is_stopped(
+    window: MainWindow, feed: Any, make: Any, status: Any
+) -> None:
+    window.closing.ends_with_window = "http://127.0.0.1:8999"
+    feed.go_online()
+    feed.status_received.emit(status(make.session(running=True)))
+    assert not window.close()
+    question = visible(window, ClosingQuestion)
+    assert question.text() == "The demonstration ends with this window."
+    assert question.informativeText().startswith("“warm-up” is stopped, and kept")
+    press(question, "Cancel")
+    feed.connection_changed.emit(ConnectionState(Connection.ONLINE, "http://lab-pi:8999"))
+    feed.status_received.emit(status(make.session(running=True)))
+    assert not window.close()
+    question = visible(window, ClosingQuestion)
+    assert question.text() == "Recording goes on on the server."
+    press(question, "Cancel")
+
+
 def test_a_server_of_ones_own_goes_on_or_is_stopped_before_the_window_closes(
     window: MainWindow, feed: Any, make: Any, status: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

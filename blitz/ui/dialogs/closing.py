@@ -13,15 +13,25 @@ class ClosingQuestion(QMessageBox):
 
     :param is_recording: False: it was running when the connection was lost.
     :param is_own_server: the server was started by this program: it ends by itself when nobody needs it.
+    :param ends_with_window: the server is that of a demonstration, which ends when the window is closed.
     """
 
     def __init__(
-        self, session: SessionRecord, *, is_recording: bool, is_own_server: bool, parent: QWidget | None = None
+        self,
+        session: SessionRecord,
+        *,
+        is_recording: bool,
+        is_own_server: bool,
+        ends_with_window: bool = False,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(QMessageBox.Information, "Close Blitz", "", parent=parent)
         title = session_title(session)
         self.stop: QPushButton | None = None
-        if not is_recording:
+        if ends_with_window:
+            text = "The demonstration ends with this window."
+            words = f"“{title}” is stopped, and kept: the next demonstration shows it again."
+        elif not is_recording:
             text = "Recording probably goes on on the server."
             words = (
                 f"“{title}” was recording when the connection ended; closing this window does not stop it. "

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from PyQt5.QtCore import QCoreApplication, QEvent, QSettings, Qt
+from PyQt5.QtCore import QCoreApplication, QEvent, QSettings, QSize, Qt
 from PyQt5.QtWidgets import QApplication
 
 from blitz.config import DEMONSTRATION_VARIABLE, ClientSettings
@@ -28,6 +28,8 @@ from blitz.ui.theme import Appearance, build_font
 log = logging.getLogger(__name__)
 
 _ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_FRAME = QSize(16, 64)
+"""Room for the frame and the title that the desktop draws around a window; how much it takes is known too late."""
 
 
 def run(settings: ClientSettings) -> int:
@@ -57,7 +59,7 @@ def run(settings: ClientSettings) -> int:
 
     window.settings_actions.client_changed.connect(put_in_force)
     window.settings_actions.use(told, kept)
-    window.show()
+    _show(window, is_placed=preferences.place("window") is not None)
     window.first.begin(_named_server(settings))
     hook_before = sys.excepthook
     sys.excepthook = partial(_apologise, window)
@@ -85,6 +87,15 @@ def _remembered(demonstration: str | None) -> QSettings:
     if demonstration:
         return QSettings(str(Path(demonstration) / "client.ini"), QSettings.IniFormat)
     return QSettings(QSettings.IniFormat, QSettings.UserScope, "blitz", "client")
+
+
+def _show(window: MainWindow, *, is_placed: bool) -> None:
+    """Show the window; one whose frame would go beyond the screen, as at a first start on a small one, fills it."""
+    wanted = window.size() + _FRAME
+    if not is_placed and wanted != wanted.boundedTo(window.screen().availableSize()):
+        window.showMaximized()
+    else:
+        window.show()
 
 
 def _named_server(settings: ClientSettings) -> ServerAddress | None:

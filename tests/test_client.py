@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PyQt5.QtCore import QSettings, QTimer
-from PyQt5.QtWidgets import QApplication
+from PyQt5.QtCore import QSettings, QSize, QTimer
+from PyQt5.QtWidgets import QApplication, QMainWindow
 
 from blitz import client
 from blitz.config import ClientSettings
@@ -63,6 +63,32 @@ def test_the_window_of_the_demonstration_leaves_what_the_users_own_remembers_alo
     assert ends_with_window == ["http://127.0.0.1:9"]
     assert (tmp_path / "demonstration" / "client.ini").exists()
     assert not (tmp_path / "own").exists()
+
+
+@pytest.mark.parametrize("is_placed", [False, True])
+def test_a_window_that_would_not_fit_the_screen_with_its_frame_fills_it_at_the_first_start(
+    qapp: QApplication, tmp_path: Path, is_placed: bool
+) -> None:
+    QSettings.setPath(QSettings.IniFormat, QSettings.UserScope, str(tmp_path))
+    size = qapp.primaryScreen().availableSize()
+    assert size.height() <= 800  # what the window would like to have
+    if is_placed:
+        placed = QMainWindow()
+        placed.resize(size - QSize(100, 100))
+        settings = QSettings(QSettings.IniFormat, QSettings.UserScope, "blitz", "client")
+        Preferences(settings).remember_place("window", placed.saveGeometry())
+        settings.sync()
+    seen: list[bool] = []
+
+    def look_and_close() -> None:
+        for window in QApplication.topLevelWidgets():
+            if isinstance(window, MainWindow) and window.isVisible():
+                seen.append(window.isMaximized())
+                window.close()
+
+    QTimer.singleShot(100, look_and_close)
+    assert client.run(ClientSettings(server="http://127.0.0.1:9", cache_dir=tmp_path / "caches")) == 0
+    assert seen == [not is_placed]
 
 
 class NoNetwork:

@@ -100,7 +100,7 @@ def _run(settings: ServerSettings, notifier: Notifier, early: "EarlySignals") ->
         store_schema.migrate(store)
         access = stack.enter_context(Access(settings))
         early.end_if_told()
-        names = stack.enter_context(_simulated_boards(settings.simulate, settings.data_dir / "simulated"))
+        names = stack.enter_context(_simulated_boards(settings.simulate, settings.data_dir))
         early.end_if_told()
         devices = DeviceOptions(
             serial=(*settings.serial, *map(SerialPort, names)),
@@ -276,15 +276,19 @@ def _private_redis(settings: ServerSettings, early: EarlySignals) -> Iterator["R
 
 
 @contextmanager
-def _simulated_boards(count: int, folder: Path) -> Iterator[dict[str, str]]:
+def _simulated_boards(count: int, data_dir: Path) -> Iterator[dict[str, str]]:
     """Run a simulator beside us, in a process of its own like real boards; give source names by path.
 
-    :param folder: of the links to their ports, which are the same after a restart: a board keeps its name.
+    :param data_dir: its server's boards keep their ports over a restart, and so the names that they were given.
     """
     if not count:
         yield {}
         return
-    folder = folder.expanduser().absolute()
+    if sys.platform == "win32":
+        raise ConfigError("Boards are not simulated on Windows.")
+    from blitz.io.redis_child import runtime_folder
+
+    folder = runtime_folder(data_dir.expanduser().absolute())
     boards = ",".join(("08", "09")[n % 2] for n in range(count))
     command = [sys.executable, "-m", "blitz", "simulate", "--boards", boards, "--link-dir", str(folder)]
     process = subprocess.Popen(
@@ -310,6 +314,8 @@ def _simulated_boards(count: int, folder: Path) -> Iterator[dict[str, str]]:
         process.terminate()
         with process:
             pass
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # else the Redis that is ours has it, too
 
 
 class _Server(uvicorn.Server):

@@ -14,7 +14,7 @@ import redis
 
 import blitz
 from blitz.data.database import DatabaseServer
-from blitz.io.redis_child import RedisChild, _socket_folder
+from blitz.io.redis_child import RedisChild, runtime_folder
 
 _SERVE = (sys.executable, "-m", "blitz", "serve", "--no-scan-usb")
 
@@ -27,7 +27,7 @@ def _wait_for_messages(client: blitz.Client, session_id: int, count: int) -> Non
 
 
 def _kill_redis(data_dir: Path) -> None:
-    with redis.Redis(unix_socket_path=f"{_socket_folder(data_dir)}/redis.sock") as client:
+    with redis.Redis(unix_socket_path=f"{runtime_folder(data_dir)}/redis.sock") as client:
         os.kill(int(client.info("server")["process_id"]), signal.SIGKILL)
 
 
@@ -36,7 +36,7 @@ def test_after_kill_9_the_redis_is_adopted_and_the_session_goes_on(run_server: C
     with blitz.Client(server.url) as client:
         session = client.start("long")
         _wait_for_messages(client, session.id, 40)
-    store = DatabaseServer(f"unix://{_socket_folder(server.data_dir)}/redis.sock")
+    store = DatabaseServer(f"unix://{runtime_folder(server.data_dir)}/redis.sock")
     server.kill()
     left = store.get_all_from_session(session.id)
     assert len(left) >= 40
@@ -90,7 +90,7 @@ def test_after_kill_9_the_session_is_closed_as_interrupted_where_it_is_configure
     with blitz.Client(server.url) as client:
         session = client.start("doomed")
         _wait_for_messages(client, session.id, 40)
-    store = DatabaseServer(f"unix://{_socket_folder(server.data_dir)}/redis.sock")
+    store = DatabaseServer(f"unix://{runtime_folder(server.data_dir)}/redis.sock")
     server.kill()
     left = store.get_all_from_session(session.id)
     server.start()

@@ -15,7 +15,7 @@ import blitz
 from blitz.data.database_server import DatabaseServer
 from blitz.data.records import SessionRecord
 from blitz.errors import NoSession
-from blitz.io.redis_child import _socket_folder
+from blitz.io.redis_child import runtime_folder
 from blitz.io.simulator import SimulatedBoard, message_number
 
 BAUD = 921_600
@@ -40,7 +40,7 @@ def test_a_run_goes_on_whenever_server_and_redis_are_killed(run_server: Callable
             for board_id in ("08", "09")
         ]
         server = run_server(*(part for board in boards for part in ("--serial", f"{board.path}:{BAUD}")))
-        socket = f"{_socket_folder(server.data_dir)}/redis.sock"
+        socket = f"{runtime_folder(server.data_dir)}/redis.sock"
         with blitz.Client(server.url) as client:
             wait_until(lambda: all(board.board_id for board in client.status().boards))
             client.start("soak", repeat_every_s=1)

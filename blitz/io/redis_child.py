@@ -147,7 +147,7 @@ class RedisChild:
                 f"{(error.strerror or str(error)).lower()}. Make room there, or name another with --data-dir."
             ) from error
         try:
-            self._socket = _socket_folder(self.data_dir) / "redis.sock"
+            self._socket = runtime_folder(self.data_dir) / "redis.sock"
             self._adopt() or self._start()
         except BaseException:
             self._end_process()
@@ -495,11 +495,14 @@ def _is_locked_by_us(lock_file: int) -> bool:
 
 def socket_path(data_dir: Path) -> Path:
     """Return where the private Redis of a data folder listens, or would."""
-    return _socket_folder(data_dir.expanduser().absolute()) / "redis.sock"
+    return runtime_folder(data_dir.expanduser().absolute()) / "redis.sock"
 
 
-def _socket_folder(data_dir: Path) -> Path:
-    """Make the folder of the socket: short (a socket's path has less than 108 characters) and ours alone."""
+def runtime_folder(data_dir: Path) -> Path:
+    """Make the folder of what is there while a data folder's server runs: the same one each time, and ours alone.
+
+    Its path is short, as a socket's path has less than 108 characters, and does not tell where the data folder is.
+    """
     base = os.environ.get("XDG_RUNTIME_DIR")
     if not base or not os.access(base, os.W_OK) or len(base) > 60:
         base = tempfile.gettempdir() if len(tempfile.gettempdir()) <= 60 else "/tmp"

@@ -23,7 +23,7 @@ import redis
 
 import blitz
 from blitz.data.blocks import MessageBlock
-from blitz.io.redis_child import _socket_folder
+from blitz.io.redis_child import runtime_folder
 from blitz.io.simulated_board import SimulatedBoard
 from blitz.io.simulator import message_number
 
@@ -97,7 +97,7 @@ class _Viewer:
 
 
 def _redis_pid(data_dir: Path) -> int:
-    with redis.Redis(unix_socket_path=f"{_socket_folder(data_dir)}/redis.sock") as client:
+    with redis.Redis(unix_socket_path=f"{runtime_folder(data_dir)}/redis.sock") as client:
         return int(client.info("server")["process_id"])
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PyQt5.QtCore import QPoint
+from PyQt5.QtCore import QPoint, Qt
 from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QTableWidgetItem
 from pytestqt.qtbot import QtBot
@@ -116,6 +116,21 @@ def test_one_key_writes_a_marker_at_this_moment(recording: MainWindow, feed: Any
     what, number, words = feed.requests[-1]
     assert (what, number, words.text, words.to_ns, words.source) == ("add marker", 7, "pump on", None, "sim1")
     assert before_s - 0.001 <= words.from_ns / 1e9 <= recording.live_page.server_now_s
+
+
+@pytest.mark.parametrize("key", [Qt.Key_Return, Qt.Key_Enter])
+def test_enter_saves_the_words_of_a_marker_and_shift_begins_a_new_line(
+    recording: MainWindow, feed: Any, key: Qt.Key
+) -> None:
+    recording.ask_for_marker()
+    dialog = dialog_of(recording, MarkerDialog)
+    QTest.keyClicks(dialog.text, "pump on")
+    QTest.keyClick(dialog.text, key, Qt.ShiftModifier)
+    QTest.keyClicks(dialog.text, "2 bar")
+    assert dialog.isVisible()
+    QTest.keyClick(dialog.text, key)
+    assert not dialog.isVisible()
+    assert dialog.words.text == "pump on\n2 bar"
 
 
 def test_without_a_session_there_is_nothing_to_mark(window: MainWindow, feed: Any, make: Any) -> None:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from PyQt5.QtCore import QDateTime, Qt
+from PyQt5.QtCore import QDateTime, Qt, pyqtSignal
+from PyQt5.QtGui import QKeyEvent
 from PyQt5.QtWidgets import (
     QCheckBox,
     QDateTimeEdit,
@@ -34,6 +35,19 @@ class MarkerWords:
     """Name of the source that it is about; empty: the session."""
 
 
+class _MarkerText(QPlainTextEdit):
+    """Mostly a few words: Enter is done with them, Shift+Enter begins a new line."""
+
+    entered = pyqtSignal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Tell of Enter, and type all else."""
+        if event.key() in (Qt.Key_Return, Qt.Key_Enter) and not event.modifiers() & Qt.ShiftModifier:
+            self.entered.emit()
+        else:
+            super().keyPressEvent(event)
+
+
 class MarkerDialog(Form):
     """A text, a time and perhaps an end; with a marker given, its present words and a button that deletes it.
 
@@ -59,9 +73,11 @@ class MarkerDialog(Form):
         if marker is not None:
             self._given = MarkerWords(marker.text, marker.from_ns, marker.to_ns, marker.source or "")
         given = self._given
-        self.text = QPlainTextEdit(given.text)
+        self.text = _MarkerText(given.text)
         self.text.setTabChangesFocus(True)
         self.text.setPlaceholderText("What was done, or seen")
+        self.text.setToolTip("Enter saves it; Shift+Enter begins a new line")
+        self.text.entered.connect(self.accept)
         self.text.setFixedHeight(84)
         self.begin = _time_field(given.from_ns)
         self.lasts = QCheckBox("&until")

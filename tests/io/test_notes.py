@@ -198,7 +198,7 @@ def test_while_redis_is_away_nothing_is_acknowledged_and_nothing_is_lost(run_ser
     with tempfile.TemporaryDirectory(prefix="blitz-") as name:  # a socket's path must be short
         folder = Path(name)
         with running_redis(folder) as process:
-            server = run_server("--redis-url", f"unix://{folder / 'r.sock'}")
+            server = run_server("--redis-url", f"unix://{folder / 'redis.sock'}")
             client = Client(server.url, timeout=60)
             number = client.start("kept").id
             kept = client.add_marker(number, "kept")

@@ -12,7 +12,7 @@ from blitz.io.export_at_stop import ExportThread
 from blitz.ui.courier import Courier
 from blitz.ui.feed import Feed, SessionList
 from blitz.ui.models.sessions import session_title
-from blitz.ui.widgets.notices import NoticeAction, NoticesArea
+from blitz.ui.widgets.notices import WRITTEN_MS, NoticeAction, NoticesArea
 
 
 class ExportAtStop(QObject):
@@ -81,7 +81,7 @@ class ExportAtStop(QObject):
             self._told.pop(session_id, None)
             folder = str(outcome.path.parent)
             action = NoticeAction("Open folder", lambda: _open_folder(folder))
-            self._notices.tell("info", f"Exported “{title}” to {outcome.path}", action)
+            self._notices.tell("info", f"Exported “{title}” to {outcome.path}", action, for_ms=WRITTEN_MS)
         elif self._told.get(session_id) != outcome.error:  # once for each reason, not at each attempt
             self._told[session_id] = outcome.error
             again = NoticeAction("Try again", lambda: self._retry(session_id), is_final=True)

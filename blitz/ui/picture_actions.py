@@ -15,7 +15,7 @@ from blitz.ui.models.sessions import session_title
 from blitz.ui.pages.history_page import HistoryPage
 from blitz.ui.pages.live_page import LivePage
 from blitz.ui.plots.pictures import Caption, PictureKind, plot_image, save_picture
-from blitz.ui.widgets.notices import NoticeAction
+from blitz.ui.widgets.notices import WRITTEN_MS, NoticeAction
 
 if TYPE_CHECKING:
     from blitz.ui.main_window import MainWindow
@@ -64,7 +64,7 @@ class PictureActions(QObject):
             return
         folder = QUrl.fromLocalFile(str(path.parent))
         action = NoticeAction("Open folder", lambda: QDesktopServices.openUrl(folder))
-        window.notices.tell("info", f"Saved to {path}", action)
+        window.notices.tell("info", f"Saved to {path}", action, for_ms=WRITTEN_MS)
 
     def copy(self, page: Page) -> None:
         """Put a picture of a page's plot into the clipboard."""

@@ -27,7 +27,7 @@ from blitz.ui.pages.sessions_page import SessionsPage
 from blitz.ui.preferences import Preferences
 from blitz.ui.session_deletion import SessionDeletion
 from blitz.ui.session_file_actions import SessionFileActions
-from blitz.ui.widgets.notices import NoticeAction, NoticesArea
+from blitz.ui.widgets.notices import WRITTEN_MS, NoticeAction, NoticesArea
 
 _UNTOUCHED = ("csv", "analysis")
 """The settings where nobody has changed them: of files that are exported when a session stops."""
@@ -231,7 +231,7 @@ class SessionActions(QObject):
 
     def _tell_export(self, path: Path, warnings: list[str]) -> None:
         folder = NoticeAction("Open folder", lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent))))
-        self._notices.tell("info", f"Exported to {path}", folder)
+        self._notices.tell("info", f"Exported to {path}", folder, for_ms=WRITTEN_MS)
         for sentence in warnings:
             self._notices.tell("warning", sentence)
 

@@ -15,7 +15,7 @@ from blitz.ui.formats import file_stem, format_count
 from blitz.ui.jobs import Jobs
 from blitz.ui.models.sessions import session_title
 from blitz.ui.preferences import Preferences
-from blitz.ui.widgets.notices import NoticeAction, NoticesArea
+from blitz.ui.widgets.notices import WRITTEN_MS, NoticeAction, NoticesArea
 
 _KINDS = f"Session files (*{SUFFIX});;All files (*)"
 
@@ -91,7 +91,7 @@ class SessionFileActions(QObject):
 
     def _tell_packed(self, path: Path, is_whole: bool) -> None:
         folder = NoticeAction("Open folder", lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent))))
-        self._notices.tell("info", f"Packed into {path}", folder)
+        self._notices.tell("info", f"Packed into {path}", folder, for_ms=WRITTEN_MS)
         if not is_whole:
             self._notices.tell("warning", f"Not all of the session is here: {path.name} has what is.")
 

@@ -314,6 +314,15 @@ def test_stacked_and_relative_are_remembered(recording: MainWindow, plot: LivePl
     assert (preferences.is_plot_stacked, preferences.is_plot_relative) == (False, False)
 
 
+def test_the_note_of_where_a_picture_is_goes_by_itself(
+    recording: MainWindow, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("blitz.ui.picture_actions.WRITTEN_MS", 10)
+    recording.plot_actions.pictures.write(recording.live_page, tmp_path / "plot.png", PictureKind.PNG)
+    assert recording.notices.texts == [f"Saved to {tmp_path / 'plot.png'}"]
+    qtbot.waitUntil(lambda: not recording.notices.texts)
+
+
 def test_a_picture_is_written_with_its_caption_and_its_curves(
     recording: MainWindow, plot: LivePlot, tmp_path: Path
 ) -> None:

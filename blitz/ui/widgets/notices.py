@@ -19,6 +19,8 @@ MOST_NOTICES = 100
 ROWS_SHOWN = 3
 NOTE_MS = 20_000
 """How long a note stands that asks for nothing."""
+WRITTEN_MS = 120_000
+"""How long a note stands that says where a file was written; the page of events keeps it."""
 _AWAY = (LinkState.AWAY, LinkState.SILENT, LinkState.RELEASED)
 _BACK = (LinkState.READY, LinkState.RECORDING)
 _ROOM = re.compile(r"(?P<what>.+?) (?:has [\d.]+ \w+ left|is full).*?\. (?P<advice>[A-Z].*)", re.DOTALL)

@@ -359,9 +359,9 @@ def test_the_status_line_says_what_was_lost_while_recording(printed: MainWindow,
     assert not words.isVisible()
     session = make.session(running=True, count=12340)
     feed.status_received.emit(with_boards(make.status(session), printing(account=account)))
-    assert words.text() == "│  nothing lost"
+    assert words.text() == "nothing lost"
     feed.status_received.emit(with_boards(make.status(session), printing(account=account, state="away")))
-    assert words.text().endswith("ttyUSB0 away")
+    assert words.text() == "ttyUSB0 away"
     assert words.property("state") == "bad"
     lost = account.model_copy(update={"lost": 3, "is_lost_exact": True})
     feed.status_received.emit(with_boards(make.status(session), printing(account=lost)))

@@ -47,7 +47,11 @@ class StatusLine(QStatusBar):
         self.version = QLabel()
         self.activity = Activity()
         self.setContentsMargins(SPACE, 2, SPACE, 2)
-        for label in (self.connection, self.boards, self.account, self.store):
+        self.addWidget(self.connection)
+        # Of their own, not of the words: what is red is the words.
+        self._bars = {label: QLabel("│") for label in (self.boards, self.account, self.store)}
+        for label, bar in self._bars.items():
+            self.addWidget(bar)
             self.addWidget(label)
         self.addPermanentWidget(self.activity)
         self.addPermanentWidget(self.version)
@@ -60,8 +64,9 @@ class StatusLine(QStatusBar):
         self._state = state
         self._show_connection(None)
         if state.connection is not Connection.ONLINE:
-            for label in (self.boards, self.account, self.store, self.version):
-                label.setText("")
+            for label in self._bars:
+                self._say(label, "")
+            self.version.setText("")
 
     def show_next_try(self, next_try_s: float | None, now_s: float) -> None:
         """Say when a server that is away is tried again, and how often that was done; both by the monotonic clock."""
@@ -91,18 +96,18 @@ class StatusLine(QStatusBar):
         """Say how boards and store are doing."""
         fine = sum(board.state in (LinkState.READY, LinkState.RECORDING) for board in status.boards)
         total = len(status.boards)
-        words = f"{fine} of {total} boards ready" if total else "No boards"
-        if total > 1 and fine == total:
-            words = f"{total} boards ready"
-        _say(self.boards, f"│  {words}", "bad" if fine < total else "")
+        words = {0: "No boards", 1: "1 board ready"}.get(total, f"{total} boards ready")
+        if fine < total:
+            words = f"{fine} of {total} boards ready"
+        self._say(self.boards, words, is_bad=fine < total)
         self._show_account(status)
-        _say(self.store, f"│  {_store_words(status.store)}", "" if status.store.is_up else "bad")
+        self._say(self.store, _store_words(status.store), is_bad=not status.store.is_up)
         self.store.set_tip(
             f"Durability: {status.store.durability}. An append takes {status.store.append_ms:.1f} ms. "
             f"Waiting to be stored: {format_count(status.store.waiting_messages)} messages."
             f"{_room_tip(status.room)}"
         )
-        _say(self.version, " · ".join(part for part in (self._role, f"Server {status.version}") if part), "")
+        self.version.setText(" · ".join(part for part in (self._role, f"Server {status.version}") if part))
 
     def show_rights(self, rights: Rights) -> None:
         """Say, from the next status on, as whom the operator works, where not everything is allowed."""
@@ -113,13 +118,19 @@ class StatusLine(QStatusBar):
         """Say in a line, while a session runs, whether all that was sent is in it."""
         session = status.session
         losses = losses_of(status)
-        self.account.setVisible(session is not None and bool(losses.by_source))
-        if session is None:
+        if session is None or not losses.by_source:
+            self._say(self.account, "")
             return
         # Where it does not balance, that is among the words.
-        words = losses.words.removesuffix(", account balances")
-        _say(self.account, f"│  {words}", "bad" if losses.is_bad else "")
+        self._say(self.account, losses.words.removesuffix(", account balances"), is_bad=losses.is_bad)
         self.account.set_tip("\n".join(losses.by_source))
+
+    def _say(self, label: ElidedLabel, words: str, *, is_bad: bool = False) -> None:
+        """Show a part and the bar before it; without words neither."""
+        label.setText(words)
+        set_state(label, "bad" if is_bad else "")
+        label.setVisible(bool(words))
+        self._bars[label].setVisible(bool(words))
 
 
 class Activity(QWidget):
@@ -174,8 +185,3 @@ def _room_tip(room: RoomRecord | None) -> str:
             f"{room_words(room).capitalize()}{f', until the {room.limited_by} is full' if room.limited_by else ''}"
         )
     return "\n" + "\n".join(lines)
-
-
-def _say(label: QLabel, text: str, state: str) -> None:
-    label.setText(text)
-    set_state(label, state)

@@ -175,6 +175,7 @@ class MainWindow(QMainWindow):
         self.status_line.activity.cancelled.connect(self._cancel_jobs)
         self.jobs.changed.connect(self._show_jobs)
         self.appearance.changed.connect(self.header.set_theme)
+        self.appearance.changed.connect(self.recording_actions.set_theme)
         self.recording_actions.boards_requested.connect(lambda: self.tabs.setCurrentWidget(self.boards_page))
 
     def _show_connection(self, state: ConnectionState) -> None:

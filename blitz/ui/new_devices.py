@@ -63,6 +63,7 @@ class NewDevices(QObject):
         dialog.rejected.connect(dialog.deleteLater)
         self._feed.device_examined.connect(dialog.take_examined)
         self._feed.source_answered.connect(dialog.take_answer)
+        self._appearance.changed.connect(dialog.set_theme)
         dialog.open()
         self._feed.examine_device(link, baud)
         return dialog

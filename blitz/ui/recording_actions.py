@@ -18,6 +18,7 @@ from blitz.ui.dialogs.start import StartDialog, StartWish
 from blitz.ui.dialogs.stop_question import StopQuestion
 from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure
 from blitz.ui.starting import Starting
+from blitz.ui.theme import Theme
 from blitz.ui.widgets.header import LOST_WORDS, Header
 
 _CLOCK_SET = "The computer's clock was set"
@@ -91,6 +92,11 @@ class RecordingActions(QObject):
             self._asked = None
         if isinstance(dialog, StopQuestion | PlanChangeDialog) and dialog.session_id != running:
             dialog.reject()  # it has ended meanwhile
+
+    def set_theme(self, theme: Theme) -> None:
+        """Let the marks of a checklist that is open take over colours."""
+        if isinstance(self._dialog, StartDialog | RedChecksDialog):
+            self._dialog.checks.set_theme(theme)
 
     def start(self, name: str = "", notes: str = "", fields: dict[str, str] | None = None) -> None:
         """Ask the server to record; without a name it gets the default one, which the server may make."""

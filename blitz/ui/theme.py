@@ -135,7 +135,10 @@ class Appearance(QObject):
         self._application.setPalette(build_palette(self.theme))
         stylesheet = build_stylesheet(self.theme)
         if self._application.styleSheet() != stylesheet:  # Qt would style every widget anew
+            focused = self._application.focusWidget()
             self._application.setStyleSheet(stylesheet)
+            if focused is not None:  # Qt lays the buttons of a dialog out anew, and the first would have it, and Enter
+                focused.setFocus()
         self.changed.emit(self.theme)
 
 

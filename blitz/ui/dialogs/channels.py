@@ -237,6 +237,7 @@ class ChannelsDialog(QDialog):
         column.addWidget(self.details)
         column.addWidget(self.problem)
         column.addLayout(self._buttons())
+        self.accept_button.setDefault(True)
 
     def _buttons(self) -> QHBoxLayout:
         whole = QPushButton("Not right? De&finition…")
@@ -249,7 +250,6 @@ class ChannelsDialog(QDialog):
         undo.clicked.connect(self.reset)
         buttons = QDialogButtonBox()
         self.accept_button = buttons.addButton("Use these &names", QDialogButtonBox.AcceptRole)
-        self.accept_button.setDefault(True)
         buttons.addButton(QDialogButtonBox.Cancel)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PyQt5.QtCore import Qt
-from PyQt5.QtGui import QPalette
 from PyQt5.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -179,7 +178,6 @@ class ExportDialog(Form):
             entry = QListWidgetItem(label, names)
             entry.setFlags(Qt.ItemIsEnabled | Qt.ItemIsUserCheckable)
             entry.setCheckState(Qt.Checked)
-            entry.setData(Qt.DecorationRole, self.palette().color(QPalette.Highlight))
         return names
 
     def _with_all_and_none(self) -> QWidget:

@@ -21,7 +21,6 @@ class Form(QDialog):
         self._fields.setFieldGrowthPolicy(QFormLayout.ExpandingFieldsGrow)
         self.buttons = QDialogButtonBox()
         self.accept_button = self.buttons.addButton(accept, QDialogButtonBox.AcceptRole)
-        self.accept_button.setDefault(True)
         self.buttons.addButton(QDialogButtonBox.Cancel)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
@@ -41,6 +40,8 @@ class Form(QDialog):
         column.addLayout(self._fields)
         column.addWidget(self.wrong)
         column.addWidget(self.buttons)
+        # Not before it is in the dialog: Qt would forget it as soon as another button has had the focus.
+        self.accept_button.setDefault(True)
 
     def say_wrong(self, sentence: str) -> None:
         """Say above the buttons what is wrong with the fields; nothing: nothing is."""

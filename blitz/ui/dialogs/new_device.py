@@ -97,6 +97,13 @@ class NewDeviceDialog(QDialog):
         self._lay_out()
         self.show_listening()
 
+    def set_theme(self, theme: Theme) -> None:
+        """Take over colours."""
+        self._theme = theme
+        self.plot.set_theme(theme)
+        if self.grid is not None:
+            self.grid.show_colours(theme.channel_colour)
+
     def show_session(self, *, is_recording: bool) -> None:
         """Say what becomes of what the device sends once it is accepted."""
         self.note.setText("A session is being recorded: once this device is added, what it sends is part of it.")
@@ -285,6 +292,7 @@ class NewDeviceDialog(QDialog):
         column.addWidget(self.message)
         column.addWidget(self._body, 1)
         column.addLayout(self._buttons())
+        self.accept_button.setDefault(True)
 
     def _buttons(self) -> QHBoxLayout:
         self.again = QPushButton("&Listen again")
@@ -293,7 +301,6 @@ class NewDeviceDialog(QDialog):
         self.again.clicked.connect(self.listen_requested)
         buttons = QDialogButtonBox()
         self.accept_button = buttons.addButton("&Accept", QDialogButtonBox.AcceptRole)
-        self.accept_button.setDefault(True)
         self.edit_button = buttons.addButton("Not &right…", QDialogButtonBox.ActionRole)
         self.edit_button.setToolTip("Add it, and change how its messages are read")
         self.edit_button.clicked.connect(self.edit)

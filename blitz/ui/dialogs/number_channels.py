@@ -97,7 +97,6 @@ class NumberChannelsDialog(QDialog):
     def _lay_out(self) -> None:
         buttons = QDialogButtonBox()
         self.ok = buttons.addButton("&Show", QDialogButtonBox.AcceptRole)
-        self.ok.setDefault(True)
         buttons.addButton(QDialogButtonBox.Cancel)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
@@ -119,5 +118,6 @@ class NumberChannelsDialog(QDialog):
         column.addWidget(self.list, 1)
         column.addLayout(row)
         column.addWidget(buttons)
+        self.ok.setDefault(True)
         self.filter.setVisible(self.list.count() > 12)
         self.resize(400, 480)

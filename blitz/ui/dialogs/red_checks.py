@@ -26,7 +26,6 @@ class RedChecksDialog(QDialog):
         self.start = self.buttons.addButton("&Start anyway", QDialogButtonBox.AcceptRole)
         self.boards = self.buttons.addButton("Show the &boards", QDialogButtonBox.ActionRole)
         self.cancel = self.buttons.addButton(QDialogButtonBox.Cancel)
-        self.cancel.setDefault(True)
         self.start.setAutoDefault(False)
         self.boards.setAutoDefault(False)
         self.boards.clicked.connect(self._show_boards)
@@ -37,6 +36,7 @@ class RedChecksDialog(QDialog):
         column.setSpacing(2 * SPACE)
         for part in (self._head, self.checks, self._advice, self.buttons):
             column.addWidget(part)
+        self.cancel.setDefault(True)
         self.setMinimumWidth(520)
         self.show_checklist(checklist)
         self.cancel.setFocus()

@@ -237,7 +237,6 @@ class RereadDialog(QDialog):
         form.addRow("Source", whose)
         buttons = QDialogButtonBox()
         self.accept_button = buttons.addButton("&Read anew", QDialogButtonBox.AcceptRole)
-        self.accept_button.setDefault(True)
         buttons.addButton(QDialogButtonBox.Cancel)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
@@ -249,3 +248,4 @@ class RereadDialog(QDialog):
         column.addWidget(self._scroll, 1)
         column.addWidget(self.problem)
         column.addWidget(buttons)
+        self.accept_button.setDefault(True)

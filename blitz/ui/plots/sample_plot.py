@@ -15,23 +15,31 @@ class SamplePlot(pyqtgraph.PlotWidget):  # type: ignore[misc]  # pyqtgraph has n
     """Shows what was heard; nothing moves, and nothing can be done with it."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=theme.base)
-        self._theme = theme
+        super().__init__(parent)
+        self._rows: Sequence[Sequence[float | None]] = ()
         self.setFixedHeight(_HEIGHT_PX)
         self.setMouseEnabled(x=False, y=False)
         self.setMenuEnabled(False)
         self.hideButtons()
         self.setAccessibleName("What was heard, as curves")
+        self.set_theme(theme)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take over colours."""
+        self._theme = theme
+        self.setBackground(theme.base)
         for name in ("left", "bottom"):
             axis = self.getAxis(name)
             axis.setPen(theme.grid)
             axis.setTextPen(theme.muted)
+        self.show_rows(self._rows)
 
     def show_rows(self, rows: Sequence[Sequence[float | None]]) -> None:
         """Draw a curve a channel.
 
         :param rows: messages, a value a channel each; None where there is no number.
         """
+        self._rows = rows
         self.clear()
         if not rows:
             return

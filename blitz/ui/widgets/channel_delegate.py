@@ -3,8 +3,8 @@
 from typing import Any, cast
 
 from PyQt5.QtCore import QAbstractItemModel, QEvent, QModelIndex, QRect, QRectF, QSize, Qt
-from PyQt5.QtGui import QColor, QIcon, QKeyEvent, QMouseEvent, QPainter, QPen, QPixmap
-from PyQt5.QtWidgets import QLineEdit, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PyQt5.QtGui import QColor, QIcon, QKeyEvent, QMouseEvent, QPainter, QPalette, QPen, QPixmap
+from PyQt5.QtWidgets import QApplication, QLineEdit, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from blitz.ui.theme import SPACE
 
@@ -24,7 +24,7 @@ class TextDelegate(QStyledItemDelegate):
 class ChannelDelegate(TextDelegate):
     """Paints what CheckStateRole and DecorationRole (a QColor) say as one square; a click or Space turns it over.
 
-    A cell without a check state is plain text.
+    A cell without a check state is plain text; a square without a colour has that of ticks.
     """
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex) -> None:
@@ -33,6 +33,7 @@ class ChannelDelegate(TextDelegate):
         if index.data(Qt.CheckStateRole) is None:
             return
         option.features &= ~QStyleOptionViewItem.HasCheckIndicator  # type: ignore[assignment]
+        option.features |= QStyleOptionViewItem.HasDecoration
         room = QPixmap(SWATCH + SPACE // 2, SWATCH)
         room.fill(Qt.transparent)
         option.icon = QIcon(room)
@@ -47,7 +48,9 @@ class ChannelDelegate(TextDelegate):
         super().paint(painter, option, index)
         if index.data(Qt.CheckStateRole) is None:
             return
-        paint_swatch(painter, option.rect, index.data(Qt.DecorationRole), index.data(Qt.CheckStateRole) == Qt.Checked)
+        # Not the option's palette: there the style sheet has put the selection's colours.
+        colour = index.data(Qt.DecorationRole) or QApplication.palette().color(QPalette.Highlight)
+        paint_swatch(painter, option.rect, colour, index.data(Qt.CheckStateRole) == Qt.Checked)
 
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: QModelIndex) -> None:
         """Leave the square to be seen while a name is typed, and give long names room."""

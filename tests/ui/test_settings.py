@@ -103,6 +103,14 @@ def test_what_is_told_elsewhere_is_greyed_and_says_where(window: MainWindow, tmp
     assert kept.text("sync") == ""
 
 
+def test_where_exports_at_stop_go_is_greyed_until_they_are_wanted(window: MainWindow) -> None:
+    dialog = open_settings(window)
+    fields = (dialog.stop_folder, dialog.pattern)
+    assert [field.isEnabled() for field in fields] == [False, False]
+    dialog.at_stop.setChecked(True)
+    assert [field.isEnabled() for field in fields] == [True, True]
+
+
 @pytest.mark.parametrize(
     ("field", "text", "words"),
     [

@@ -72,7 +72,6 @@ class SettingsDialog(QDialog):
         self.note.setProperty("kind", "muted")
         self.buttons = QDialogButtonBox()
         self.save = self.buttons.addButton("&Save", QDialogButtonBox.AcceptRole)
-        self.save.setDefault(True)
         self.buttons.addButton(QDialogButtonBox.Cancel)
         self.restore = self.buttons.addButton("Restore &defaults", QDialogButtonBox.ResetRole)
         self.restore.setAutoDefault(False)  # Enter saves
@@ -83,6 +82,7 @@ class SettingsDialog(QDialog):
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         self._lay_out()
+        self.save.setDefault(True)
         self.show_values(looks, settings)
 
     @property
@@ -143,6 +143,7 @@ class SettingsDialog(QDialog):
         self.period.setValue(round(value("sync_period_s")))
         self.overview.setValue(value("overview_mb"))
         self.at_stop.setChecked(value("export_dir") is not None)
+        self._show_at_stop(self.at_stop.isChecked())
         self.stop_folder.setText(str(value("export_dir") or ""))
         self.pattern.setText(value("export_pattern"))
         _choose(self.format, value("export_format"))

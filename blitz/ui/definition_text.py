@@ -81,7 +81,8 @@ def read_text(text: str, before: BoardDefinition | None = None) -> DefinitionTex
         definition = BoardDefinition.model_validate(document)
     except ValidationError as error:
         errors = error.errors()[:_MOST_FAULTS]
-        return DefinitionText(text, document, None, tuple(_fault(text, document, fault) for fault in errors))
+        faults = sorted((_fault(text, document, fault) for fault in errors), key=lambda fault: fault.line)
+        return DefinitionText(text, document, None, tuple(faults))
     try:
         if definition != before:
             check_definitions([_source(before)], [_source(definition)])
@@ -179,7 +180,10 @@ def line_of(text: str, place: Place) -> int:
             key = str(place[2]) if len(place) > 2 else ""
             within = range(section + 1, _end(lines, section))
             return next((n + 1 for n in within if key and _begins(lines[n], key)), section + 1)
-    return next((n + 1 for n, line in enumerate(lines) if _begins(line, what) or _head(line)[0] == what), 1)
+    # The definition's own keys stand above all heads: a `name` below one is a channel's.
+    own, heads = range(_end(lines, -1)), enumerate(lines)
+    at = next((n for n in own if _begins(lines[n], what)), None)
+    return (next((n for n, line in heads if _head(line)[0] == what), 0) if at is None else at) + 1
 
 
 def text_of(definition: BoardDefinition | None, board: str) -> str:

@@ -112,6 +112,14 @@ def test_what_is_wrong_is_said_with_its_line_and_field(
     assert found.fault_at(place) == found.faults[0].sentence
 
 
+def test_a_key_of_the_whole_definition_that_is_missing_is_not_looked_for_in_a_channel() -> None:
+    faults = read_text(TEXT.replace('name = "Scale"', 'nmae = "Scale"')).faults
+    assert [(fault.line, fault.sentence) for fault in faults] == [
+        (1, "Name: it is missing."),
+        (3, "Nmae: there is no 'nmae' here. Did you mean 'name'?"),
+    ]
+
+
 def decoded(fields: dict[str, Any], *messages: bytes) -> list[tuple[list[str], str]]:
     definition = BoardDefinition.model_validate({"id": "a", "name": "A", **fields})
     rows = preview(definition, [RawMessage(n, raw) for n, raw in enumerate(messages)])

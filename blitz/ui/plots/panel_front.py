@@ -27,12 +27,19 @@ def place_times(axis: TimeAxis, times: Span, width: float, metrics: QFontMetrics
     return [(x, label) for x, _, label in placed]
 
 
-def paint_times(painter: QPainter, labels: list[tuple[float, str]], bottom: float, theme: Theme) -> None:
-    """Write the times below the lowest panel."""
+def paint_times(
+    painter: QPainter, labels: list[tuple[float, str]], bottom: float, theme: Theme, taken: QRectF | None = None
+) -> None:
+    """Write the times below the lowest panel.
+
+    :param taken: where the cursor's time stands: half of a label beside it would be read as another time.
+    """
     painter.setPen(QColor(theme.muted))
-    height = QFontMetricsF(painter.font()).height()
+    metrics = QFontMetricsF(painter.font())
     for x, label in labels:
-        painter.drawText(QRectF(x - 100, bottom + 5, 200, height), Qt.AlignCenter, label)
+        half = metrics.horizontalAdvance(label) / 2 + SPACE / 2
+        if taken is None or x + half <= taken.left() or x - half >= taken.right():
+            painter.drawText(QRectF(x - 100, bottom + 5, 200, metrics.height()), Qt.AlignCenter, label)
 
 
 def cover_outside(painter: QPainter, whole: QRect, panels: tuple[Panel, ...], theme: Theme) -> None:
@@ -49,8 +56,8 @@ def cover_outside(painter: QPainter, whole: QRect, panels: tuple[Panel, ...], th
     painter.drawRect(whole.adjusted(0, 0, -1, -1))
 
 
-def paint_cursor(painter: QPainter, panels: tuple[Panel, ...], x: float, words: str, theme: Theme) -> None:
-    """Draw a line through all panels, and the time that it is at below them."""
+def paint_cursor(painter: QPainter, panels: tuple[Panel, ...], x: float, words: str, theme: Theme) -> QRectF:
+    """Draw a line through all panels, and the time that it is at below them; return where that stands."""
     painter.setPen(QPen(QColor(theme.text), 0))
     for panel in panels:
         painter.drawLine(QPointF(x, panel.area.top()), QPointF(x, panel.area.bottom()))
@@ -60,6 +67,7 @@ def paint_cursor(painter: QPainter, panels: tuple[Panel, ...], x: float, words: 
     painter.fillRect(chip, QColor(theme.text))
     painter.setPen(QColor(theme.base))
     painter.drawText(chip, Qt.AlignCenter, words)
+    return chip
 
 
 def paint_box(painter: QPainter, box: QRectF, theme: Theme) -> None:

@@ -308,10 +308,11 @@ class PlotPanels(TimeView):
             panel.paint_axes(painter, theme)
             panel.legend.paint(painter, theme, self._mouse.hovered_key)
         self._flags.paint_labels(painter, self.panels[0].area, times, theme)
-        paint_times(painter, labels, self.panels[-1].area.bottom(), theme)
+        taken = None
         if self._cursor_s is not None and times.low <= self._cursor_s <= times.high:
             words = self.time_axis.words(self._cursor_s, (times.high - times.low) / self.columns)
-            paint_cursor(painter, self.panels, times.pixel(self._cursor_s), words, theme)
+            taken = paint_cursor(painter, self.panels, times.pixel(self._cursor_s), words, theme)
+        paint_times(painter, labels, self.panels[-1].area.bottom(), theme, taken)
         if self._mouse.box is not None:
             paint_box(painter, self._mouse.box, theme)
         if self._sentence:

@@ -149,6 +149,7 @@ class ConsoleBar(QWidget):
 
     def _say(self, words: str) -> None:
         self.found.setText(words)
+        self.found.setVisible(bool(words))
 
     def _lay_out(self) -> None:
         segments = QHBoxLayout()
@@ -168,10 +169,9 @@ class ConsoleBar(QWidget):
         second.addSpacing(SPACE)
         second.addWidget(_caption("S&earch", self.search))
         second.addWidget(self.search, 2)
-        for button in (self.previous, self.next):
-            second.addWidget(button)
-        second.addWidget(self.found)
-        self.found.setMinimumWidth(90)
+        for part in (self.found, self.previous, self.next):  # the buttons stay under the mouse
+            second.addWidget(part)
+        self.found.hide()
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(SPACE)

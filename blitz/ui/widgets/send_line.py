@@ -138,11 +138,10 @@ class SendLine(QWidget):
 
 
 def sending_refusal(board: BoardRecord | None, rights: Rights) -> str:
-    """Say why nothing can be sent to a board; empty where it can."""
-    refusal = rights.refusal(Role.OPERATOR)
-    if refusal or board is None:
-        return refusal
-    return _CLOSED.get(board.state, "").format(board.name)
+    """Say why nothing can be sent to a board; empty where it can, and where there is none."""
+    if board is None:
+        return ""
+    return rights.refusal(Role.OPERATOR) or _CLOSED.get(board.state, "").format(board.name)
 
 
 def fixed_font(base: QFont) -> QFont:

@@ -275,8 +275,8 @@ class DefinitionPage(QWidget):
         upper.setHandleWidth(2 * SPACE)
         upper.addWidget(self.parts)
         upper.addWidget(self._text_side())
-        upper.setStretchFactor(0, 7)  # its columns need the room of a wide window; the text's lines are short
-        upper.setStretchFactor(1, 1)
+        upper.setStretchFactor(0, 1)  # its columns need the room of a wide window; the text's lines are short
+        upper.setStretchFactor(1, 0)
         upper.setSizes([780, 440])
         upper.setChildrenCollapsible(False)
         both = QSplitter(Qt.Vertical)

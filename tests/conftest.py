@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import usb_sockets
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -205,27 +206,19 @@ class ServerProcess:
     """A real server in a process of its own, as `python run_server.py` starts it.
 
     :param arguments: after `--port 0 --data-dir …`.
+    :param sockets: the file of the USB sockets that it looks into (`usb_sockets.py`); None: it looks into none.
     """
 
-    def __init__(self, data_dir: Path, arguments: Sequence[str]) -> None:
+    def __init__(self, data_dir: Path, arguments: Sequence[str], sockets: Path | None = None) -> None:
         self.data_dir = data_dir
-        self.arguments = list(arguments)
+        self.arguments = [*([] if sockets else ["--no-scan-usb"]), *arguments]
+        self._program = ["-m", "blitz"] if sockets is None else [usb_sockets.__file__, str(sockets)]
         self.url = ""
         self.log_path = data_dir.with_suffix(".log")
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "ServerProcess":
-        command = [
-            sys.executable,
-            "-m",
-            "blitz",
-            "serve",
-            "--port",
-            "0",
-            "--data-dir",
-            str(self.data_dir),
-            "--no-scan-usb",
-        ]
+        command = [sys.executable, *self._program, "serve", "--port", "0", "--data-dir", str(self.data_dir)]
         with self.log_path.open("ab") as log:
             begin = log.tell()
             self.process = subprocess.Popen(
@@ -297,8 +290,8 @@ def run_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
     """Start servers with the given arguments; they are ended with the module."""
     with contextlib.ExitStack() as servers:
 
-        def run(*arguments: str) -> ServerProcess:
-            server = ServerProcess(tmp_path_factory.mktemp("server") / "data", arguments)
+        def run(*arguments: str, sockets: Path | None = None) -> ServerProcess:
+            server = ServerProcess(tmp_path_factory.mktemp("server") / "data", arguments, sockets)
             servers.callback(server.end)
             return server.start()
 

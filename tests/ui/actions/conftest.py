@@ -33,6 +33,7 @@ from PyQt5.QtWidgets import (
     QPlainTextEdit,
     QWidget,
 )
+from usb_sockets import UsbSockets
 from windows import ending_windows
 
 from blitz import Client
@@ -55,9 +56,10 @@ SomeDialog = TypeVar("SomeDialog", bound=QDialog)
 class Stage:
     """The window, its server, and what a play needs of both."""
 
-    def __init__(self, window: MainWindow, server: Any, folder: Path) -> None:
+    def __init__(self, window: MainWindow, server: Any, sockets: UsbSockets, folder: Path) -> None:
         self.window = window
         self.server = server
+        self.sockets = sockets
         self.folder = folder
         self.told: list[str] = []
         """What the notices said since the play began."""
@@ -83,6 +85,10 @@ class Stage:
             QTest.qWait(10)
         raise AssertionError(f"{inspect.getsource(is_so).strip()}; told: {self.told}; open: {self.dialogs()}")
 
+    def number(self) -> int:
+        """One that no other play has got."""
+        return next(self._numbers)
+
     def ask_server(self, ask: Callable[[Client], Any]) -> Any:
         """Ask the server by another client."""
         with Client(self.server.url) as client:
@@ -96,7 +102,7 @@ class Stage:
         """Let the window start a session."""
         window = self.window
         self.wait(self.may_start)
-        window.header.name.setText(name or f"session {next(self._numbers)}")
+        window.header.name.setText(name or f"session {self.number()}")
         window.header.start.click()
         self.wait(lambda: window.header.is_recording)
         session = window.header.session
@@ -399,12 +405,13 @@ def stage(
 ) -> Iterator[Stage]:
     """A window that is connected to a server with two boards."""
     folder = tmp_path_factory.mktemp("stage")
-    server = run_server("--simulate", "2", "--port", str(module_port))
+    sockets = UsbSockets(folder / "sockets.json")
+    server = run_server("--simulate", "2", "--port", str(module_port), sockets=sockets.path)
     preferences = Preferences(QSettings(str(folder / "client.ini"), QSettings.IniFormat))
     preferences.export_folder = str(folder)
     window = MainWindow(ServerLink(folder / "caches"), preferences, Appearance(qapp))
     window.show()
-    stage = Stage(window, server, folder)
+    stage = Stage(window, server, sockets, folder)
     with pytest.MonkeyPatch.context() as patch:
 
         def show_folder(url: QUrl) -> bool:

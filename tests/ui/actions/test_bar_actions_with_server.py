@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 from PyQt5.QtWidgets import QApplication, QFileDialog
 
+from blitz import Client
 from blitz.errors import ConfigError
 from blitz.io.address import ServerAddress
+from blitz.io.own_server import demo_plan
 from blitz.ui.dialogs.export import ExportDialog
 from blitz.ui.dialogs.plan_change import PlanChangeDialog
 from blitz.ui.dialogs.start import StartDialog
+from blitz.ui.event_actions import AROUND_S
 from blitz.ui.local_servers import LocalKind
 
 Stage = Any
@@ -153,6 +156,46 @@ def servers(stage: Stage) -> None:
     assert stage.window.tabs.isVisible()
 
 
+def start_page_of(stage: Stage) -> Any:
+    stage.window.menus["servers"].trigger()
+    page = stage.window.first.page
+    stage.wait(page.back.isVisible)
+    return page
+
+
+def start_here(stage: Stage) -> None:
+    """The demonstration, for real: it is started, records, is found as it runs, and ends with its process."""
+    window, local = stage.window, stage.window.first.local
+
+    def is_at(name: str) -> bool:
+        return stage.is_online and window.tabs.isVisible() and window.windowTitle() == f"{name} – Blitz"
+
+    home = window.windowTitle().partition(" – ")[0]
+    plan = demo_plan(stage.folder / f"demo {stage.number()}")
+    before, local._plans = local._plans, dict.fromkeys(LocalKind, lambda: plan)
+    try:
+        stage.press(start_page_of(stage), "Open the demo")
+        stage.wait(lambda: is_at("Demo") and window.boards_page.boards.rowCount() == 2)
+        session = stage.start("in the demo")
+        with Client(next(iter(local._own))) as client:
+            assert client.session(session.id).name == "in the demo"
+        stage.stop()
+        stage.press(start_page_of(stage), "127.0.0.1")
+        stage.wait(lambda: is_at(home))
+        stage.press(start_page_of(stage), "Use this computer")
+        stage.wait(lambda: is_at("This computer") and stage.listed(session.id) is not None)
+        stage.press(start_page_of(stage), "127.0.0.1")
+        stage.wait(lambda: is_at(home))
+        assert len(local._own) == 1
+    finally:
+        local._plans = before
+        for own in local._own.values():
+            own.process.terminate()
+            assert own.process.wait(60) == 0
+        local._own.clear()
+    stage.agree()
+
+
 def console_of(stage: Stage) -> Any:
     stage.window.menus["console"].trigger()
     page = stage.window.console.page
@@ -212,6 +255,18 @@ def find(stage: Stage) -> None:
     page.bar.search.clear()
 
 
+def to_the_newest(stage: Stage) -> None:
+    page = console_of(stage)
+    bar = page.table.verticalScrollBar()
+    stage.wait(lambda: bar.maximum() > 10 * page.table.verticalHeader().defaultSectionSize())
+    bar.setValue(0)
+    stage.press(page, "To the newest")
+    stage.wait(lambda: not page.newest.isVisible())
+    assert bar.value() == bar.maximum()
+    count = page.lines.rowCount()
+    stage.wait(lambda: page.lines.rowCount() > count and bar.value() == bar.maximum())  # it follows
+
+
 def send(stage: Stage) -> Iterator[str]:
     page = console_of(stage)
     stage.wait(lambda: page.foot.board.findText("sim2") >= 0)
@@ -233,6 +288,7 @@ CONSOLE: dict[str, Play] = {
     "Clear": clear,
     "Next match": find,
     "Match before": find,
+    "To the newest": to_the_newest,
     "Send": send,
 }
 
@@ -272,15 +328,28 @@ def dismiss_events(stage: Stage) -> None:
 
 
 def to_board_and_time(stage: Stage) -> Iterator[str]:
-    session = stage.start()
-    stage.ask_server(lambda client: client.add_marker(session.id, "an event"))
+    session, boards = stage.start(), stage.window.boards_page
+    words = f"event {stage.number()}"
+    stage.ask_server(lambda client: client.add_marker(session.id, words, source="sim2"))
     page = events_of(stage)
-    stage.wait(lambda: [row for row, line in enumerate(page.events.lines) if line.data_s is not None])
-    row = next(row for row, line in enumerate(page.events.lines) if line.data_s is not None)
-    page.table.selectRow(row)
+    boards.select("sim1")
+
+    def rows() -> list[int]:
+        return [row for row, line in enumerate(page.events.lines) if words in line.text]
+
+    stage.wait(rows)
+    page.table.selectRow(rows()[0])
     yield ""
     stage.press(page, "Show in the plot")
     assert stage.window.tabs.currentWidget() is stage.window.live_page
+    at_s = page.events.lines[rows()[0]].data_s
+    stage.wait(lambda: stage.window.live_page.shown_times == pytest.approx((at_s - AROUND_S, at_s + AROUND_S)))
+    stage.window.menus["events"].trigger()
+    stage.press(page, "Show the board")
+    assert stage.window.tabs.currentWidget() is boards
+    assert boards.selected_board == "sim2"
+    stage.window.menus["live"].trigger()
+    stage.window.live_page.plot.follow()
     yield ""
 
 
@@ -291,6 +360,7 @@ EVENTS: dict[str, Play] = {
     "Dismiss": dismiss_event,
     "Dismiss all": dismiss_events,
     "Show in the plot": to_board_and_time,
+    "Show the board": to_board_and_time,
 }
 HEADER: dict[str, Play] = {
     "Start": start,
@@ -305,10 +375,18 @@ BARS: dict[str, Play] = {
     "View": view_ended,
     "Export": export_ended,
     "Cancel": cancel_work,
-    "Start page": servers,
+}
+SERVERS: dict[str, Play] = {
+    "Open the demo": start_here,
+    "Use this computer": start_here,
+    "127.0.0.1": start_here,
+    "Forget 127.0.0.1": servers,
+    "Connect": servers,
+    "‹ Back to 127.0.0.1": servers,
 }
 ALL = {f"header: {key}": play for key, play in HEADER.items()}
 ALL |= {f"bars: {key}": play for key, play in BARS.items()}
+ALL |= {f"servers: {key}": play for key, play in SERVERS.items()}
 ALL |= {f"console: {key}": play for key, play in CONSOLE.items()}
 ALL |= {f"events: {key}": play for key, play in EVENTS.items()}
 
@@ -323,8 +401,10 @@ def test_the_bars_and_pages_offer_these_actions_and_no_others(stage: Stage) -> N
     stage.wait(lambda: header.is_recording and header.change_plan.isVisible())
     assert idle | planned | stage.names(header) == set(HEADER)
     stage.tidy()
-    assert stage.names(console_of(stage)) | {"To the newest"} == set(CONSOLE) | {"To the newest"}
-    assert stage.names(events_of(stage)) | {"Show in the plot", "Show the board"} == set(EVENTS) | {"Show the board"}
+    assert stage.names(console_of(stage)) | {"To the newest"} == set(CONSOLE)
+    assert stage.names(events_of(stage)) | {"Show in the plot", "Show the board"} == set(EVENTS)
+    stage.tidy()
+    assert stage.names(start_page_of(stage)) == set(SERVERS)
     stage.tidy()
 
 

@@ -1,12 +1,14 @@
 """Every action of the live page, of the numbers, the console, the events, and of a history."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from PyQt5.QtCore import QPoint, Qt
+from PyQt5.QtGui import QColor
 from PyQt5.QtTest import QTest
-from PyQt5.QtWidgets import QApplication, QColorDialog, QFileDialog, QLineEdit
+from PyQt5.QtWidgets import QApplication, QColorDialog, QFileDialog, QLineEdit, QMessageBox
 
 from blitz.ui.dialogs.channels import ChannelsDialog
 from blitz.ui.dialogs.export import ExportDialog
@@ -14,6 +16,7 @@ from blitz.ui.dialogs.limits import LimitsDialog
 from blitz.ui.dialogs.marker import MarkerDialog
 from blitz.ui.dialogs.number_channels import NumberChannelsDialog
 from blitz.ui.dialogs.reread import RereadDialog
+from blitz.ui.models import variables
 from blitz.ui.windows import PlotWindow
 
 Stage = Any
@@ -190,13 +193,22 @@ def channel_menu(stage: Stage) -> dict[str, Any]:
     return dict(stage.actions(menu))
 
 
-def change_channel(words: str, field: str, wanted: object) -> Play:
+def is_blue(stage: Stage) -> bool:
+    return bool(cell_of(stage, variables.CHANNEL, Qt.DecorationRole).name() == "#0072b2")
+
+
+def has_two_decimals(stage: Stage) -> bool:
+    return re.search(r"\.\d\d$", cell_of(stage, variables.VALUE)) is not None
+
+
+def change_channel(words: str, field: str, wanted: object, is_shown: Callable[[Stage], bool]) -> Play:
     def play(stage: Stage) -> Iterator[str]:
         actions = channel_menu(stage)
         yield ""
         next(action for path, action in actions.items() if path.startswith(words)).trigger()
         yield "The channels of sim1 are as before"
         stage.wait(lambda: getattr(channel_of(stage).channel, field) == wanted)
+        stage.wait(lambda: is_shown(stage))
         before = {"color": "", "decimals": None}[field]
         stage.window.channel_pages.actions.edits.change(channel_of(stage), {field: before})
         stage.wait(lambda: getattr(channel_of(stage).channel, field) == before)
@@ -204,14 +216,47 @@ def change_channel(words: str, field: str, wanted: object) -> Play:
     return play
 
 
-def other_colour(stage: Stage) -> None:
+def cell_of(stage: Stage, column: int, role: int = Qt.DisplayRole) -> Any:
+    """What the table of variables shows of the channel."""
+    model = live_of(stage).side.variables
+    return model.index(model.channels.index(channel_of(stage)), column).data(role)
+
+
+def other_colour(stage: Stage) -> Iterator[str]:
     channel_menu(stage)["Colour/Other…"].trigger()
     stage.cancel(QColorDialog)
+    channel_menu(stage)["Colour/Other…"].trigger()
+    dialog = stage.dialog(QColorDialog)
+    dialog.setCurrentColor(QColor("#123456"))
+    yield ""
+    dialog.accept()
+    yield "The channels of sim1 are as before"
+    stage.wait(lambda: cell_of(stage, variables.CHANNEL, Qt.DecorationRole).name() == "#123456")
+    assert channel_of(stage).channel.color == "#123456"
+    next(action for path, action in channel_menu(stage).items() if path == "Colour/Automatic").trigger()
+    stage.wait(lambda: channel_of(stage).channel.color == "")
+    assert cell_of(stage, variables.CHANNEL, Qt.DecorationRole).name() != "#123456"
 
 
-def limits(stage: Stage) -> None:
+def limits(stage: Stage) -> Iterator[str]:
+    assert cell_of(stage, variables.LIMITS) == ""
     channel_menu(stage)["Limits…"].trigger()
     stage.cancel(LimitsDialog)
+    channel_menu(stage)["Limits…"].trigger()
+    dialog = stage.dialog(LimitsDialog)
+    dialog.low.setText("1e6")
+    dialog.high.setText("1e5")
+    stage.press(dialog, "Set limits")
+    assert dialog.problem.text() == "The lower limit must be below the upper one."
+    dialog.high.setText("1e7")
+    yield ""
+    stage.press(dialog, "Set limits")
+    yield "The channels of sim1 are as before"
+    stage.wait(lambda: cell_of(stage, variables.LIMITS) == "▼ low")
+    assert (channel_of(stage).channel.limit_low, channel_of(stage).channel.limit_high) == (1e6, 1e7)
+    stage.press(stage.window.notices, "Undo")
+    stage.wait(lambda: cell_of(stage, variables.LIMITS) == "")
+    assert channel_of(stage).channel.limit_low is None
 
 
 def all_channels(stage: Stage) -> None:
@@ -283,9 +328,9 @@ MENUS: dict[str, Play] = {
 CHANNEL: dict[str, Play] = {
     "Rename": edit_in_place("Rename", "name"),
     "Unit…": edit_in_place("Unit…", "unit"),
-    "Colour/Blue": change_channel("Colour/Blue", "color", "#0072b2"),
+    "Colour/Blue": change_channel("Colour/Blue", "color", "#0072b2", is_blue),
     "Colour/Other…": other_colour,
-    "Decimals/2  (0.00)": change_channel("Decimals/2", "decimals", 2),
+    "Decimals/2  (0.00)": change_channel("Decimals/2", "decimals", 2, has_two_decimals),
     "Limits…": limits,
     "Show only this one": only_one,
     "Reset its min and max": reset_one,
@@ -329,6 +374,52 @@ def read_anew(stage: Stage) -> Iterator[str]:
     stage.press(page, "Read anew")
     stage.cancel(RereadDialog)
     yield ""
+
+
+def versions(stage: Stage) -> Iterator[str]:
+    """A session is read anew, compared with what it was, shown by either, and the version deleted."""
+    page = history_of(stage)
+
+    def shown_version(version: int) -> Any:
+        stage.wait(lambda: page_version(stage, page.session_id) == version)
+        return stage.window.tabs.currentWidget()
+
+    yield ""
+    stage.press(page, "Read anew")
+    dialog = stage.dialog(RereadDialog)
+    field = dialog.grid.field(0, "unit")
+    field.setText("mbar")
+    field.textEdited.emit("mbar")
+    dialog.accept_button.click()
+    read_anew = shown_version(1)
+    assert stage.names(read_anew) == set(HISTORY)
+    assert any(channel.channel.unit == "mbar" for channel in read_anew.history.channels)
+    compare = stage.button(read_anew, "Compare with the recording")
+    for is_on in (True, False):
+        stage.click(compare)
+        stage.wait(lambda is_on=is_on: is_compared(read_anew) is is_on)
+    read_anew.versions.choice.activated.emit(0)
+    stage.press(shown_version(0), "Compare with version")
+    stage.wait(lambda: is_compared(stage.window.tabs.currentWidget()))
+    stage.window.tabs.currentWidget().versions.choice.activated.emit(1)
+    stage.press(shown_version(1), "Delete")
+    stage.cancel(QMessageBox)
+    assert page_version(stage, page.session_id) == 1
+    stage.press(stage.window.tabs.currentWidget(), "Delete")
+    stage.answer("Delete")
+    assert shown_version(0).versions.numbers == (0,)
+    yield ""  # it is here: no server is needed
+
+
+def is_compared(page: Any) -> bool:
+    """Whether curves of another version are drawn, too."""
+    return any("compared" in key for key in page.plot.strokes)
+
+
+def page_version(stage: Stage, session_id: int) -> int | None:
+    """By which version of its definitions the session is shown; None where it is not."""
+    page = stage.window.tabs.currentWidget()
+    return page.history.version if getattr(page, "session_id", None) == session_id else None
 
 
 def export(stage: Stage) -> Iterator[str]:
@@ -386,6 +477,8 @@ def look_around(stage: Stage) -> Iterator[str]:
 
 HISTORY: dict[str, Play] = {
     "Read anew": read_anew,
+    "Compare with the recording": versions,
+    "Delete": versions,
     "Export": export,
     "Add": add_marker,
     "Zoom in": look_around,
@@ -410,7 +503,7 @@ def test_the_pages_offer_these_actions_and_no_others(stage: Stage) -> None:
     stage.tidy()
     stage.window.menus["numbers"].trigger()
     assert stage.names(stage.window.channel_pages.numbers) == set(NUMBERS)
-    assert stage.names(history_of(stage)) == set(HISTORY)
+    assert stage.names(history_of(stage)) | {"Compare with the recording", "Delete"} == set(HISTORY)
     stage.tidy()
 
 

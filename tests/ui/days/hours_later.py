@@ -7,7 +7,6 @@ seconds, with the stamps that it would have. The ports file lists what is plugge
 """
 
 import datetime
-import json
 import mmap
 import struct
 import sys
@@ -50,18 +49,12 @@ def follow_clock(path: Path) -> None:
 def main() -> None:
     """Be the program."""
     follow_clock(Path(sys.argv[1]))
-    ports_path = Path(sys.argv[2])
+    sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
+    from usb_sockets import look_into
+
     from blitz.cli.main import run
-    from blitz.data.source_config import UsbIdentity
-    from blitz.io import places, port_faults
-    from blitz.io.usb_ports import FoundPort
 
-    def find(*_: object) -> list[FoundPort]:
-        listed = json.loads(ports_path.read_text("utf-8"))
-        return [FoundPort(each.pop("port"), "", UsbIdentity(**each)) for each in listed]
-
-    for module in (places, port_faults):
-        vars(module)["find_ports"] = find
+    look_into(Path(sys.argv[2]))
     del sys.argv[1:3]
     run()
 

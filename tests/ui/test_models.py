@@ -64,6 +64,27 @@ def test_channels_shown_by_default_have_the_first_colours(store: LiveStore) -> N
     assert [model.colour_index(channel) for channel in model.shown_channels] == list(range(8))
 
 
+def test_a_channel_keeps_its_colour_when_devices_come_and_go(store: LiveStore, make: Any) -> None:
+    model = variables.VariablesModel(store, str)
+
+    def places() -> dict[tuple[str, int], int]:
+        model.refresh(0.0)
+        shown = model.shown_channels
+        assert len({model.colour_index(channel) for channel in shown}) == len(shown)
+        return {(channel.source.name, channel.column): model.colour_index(channel) for channel in shown}
+
+    def source(index: int, name: str, board_id: str) -> Any:
+        return make.source(index, board_id).model_copy(update={"name": name})
+
+    both = places()
+    store.follow(1, [source(0, "other", "09"), source(1, "sim1", "08"), source(2, "sim2", "09")])
+    assert places().items() > both.items()
+    store.follow(2, [source(0, "third", "08")])
+    assert sorted(places().values()) == list(range(len(places())))
+    store.follow(3, [source(0, "sim1", "08"), source(1, "sim2", "09")])
+    assert places() == both
+
+
 def test_the_last_ten_readings_stand_newest_first(store: LiveStore, make: Any) -> None:
     model = LastReadingsModel(store)
     tester = QAbstractItemModelTester(model)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from itertools import count
 from typing import Any, NamedTuple
 
 from PyQt5.QtCore import QModelIndex, QObject, Qt, pyqtSignal
@@ -61,6 +62,7 @@ class VariablesModel(ColumnsModel):
         self._seen: tuple[object, ...] = ()
         self._shown: dict[str, bool] = {}
         self._order: dict[tuple[int, int], int] = {}
+        self._known_places: dict[tuple[str, int], int] = {}
         self.number_font: QFont | None = None
         self.theme: Theme = LIGHT
         self.refusal = ""
@@ -100,7 +102,7 @@ class VariablesModel(ColumnsModel):
         return channel.channel.color or self._colours(self.colour_index(channel))
 
     def colour_index(self, channel: LiveChannel) -> int:
-        """Return a channel's place in the order of colours: those shown by default come first."""
+        """Return a channel's place in the order of colours: those shown by default come first, as they came."""
         return self._order.get(channel.key, 0)
 
     def refresh(self, now_s: float) -> None:
@@ -234,8 +236,7 @@ class VariablesModel(ColumnsModel):
             old = names.get(_place(row), row.label)
             if old != row.label and old in self._shown and row.label not in self._shown:
                 self._shown[row.label] = self._shown[old]
-        by_default = sorted(rows, key=lambda channel: not channel.channel.shown)
-        self._order = {channel.key: place for place, channel in enumerate(by_default)}
+        self._give_colours()
         self._values.read(now_s)
         self._note_texts()
         if not is_same:
@@ -243,6 +244,21 @@ class VariablesModel(ColumnsModel):
         elif rows:
             self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, AGE))
         self.shown_changed.emit()
+
+    def _give_colours(self) -> None:
+        """Let channels that are shown keep their places in the order of colours, whatever comes beside them."""
+        wanted = [row for row in self._rows if row.channel.shown or self.is_shown(row)]
+        places: dict[tuple[int, int], int] = {}
+        for row in wanted:
+            known = self._known_places.get(_place(row))
+            if known is not None and known not in places.values():
+                places[row.key] = known
+        free = (place for place in count() if place not in places.values())
+        for row in (*wanted, *self._rows):
+            if row.key not in places:
+                places[row.key] = next(free)
+        self._order = places
+        self._known_places |= {_place(row): places[row.key] for row in self._rows}
 
 
 @cache

@@ -28,7 +28,7 @@ def test_pass(number):
 
 
 def test_a_run_ends_where_a_process_crashes_and_the_other_tests_are_run(tmp_path: Path) -> None:
-    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\npythonpath = '{Path(__file__).parent / 'support'}'\n")
     shutil.copy(Path(__file__).with_name("conftest.py"), tmp_path)
     (tmp_path / "test_crashes.py").write_text(CRASHES)
     for number, count in enumerate((4, 4, 3, 2, 1, 1, 1)):

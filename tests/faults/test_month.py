@@ -51,7 +51,7 @@ def test_a_few_days_with_a_restart_each_lose_nothing_and_keep_to_the_rules(
 ) -> None:
     plan = Plan(
         days=3,
-        lines=45_000,
+        lines=60_000,
         lines_more=8_000,
         keep_days=1.5,
         trash_days=0.5,

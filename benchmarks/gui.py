@@ -45,11 +45,19 @@ channels = [{channels}]
 """
 
 
+def waves(rng: np.random.Generator, seq: np.ndarray[Any, Any], channels: int) -> np.ndarray[Any, Any]:
+    """Return readings of shape (n, channels): each channel a noisy wave in a band of its own."""
+    sines = np.sin(seq[:, np.newaxis] * (2e-4 * np.arange(1, channels + 1)))
+    values: np.ndarray[Any, Any] = 100.0 * np.arange(channels) + 40 * sines + rng.normal(0, 3, (len(seq), channels))
+    return values
+
+
 def eight_columns() -> Format:
-    """Return a device that prints eight numbers a line."""
+    """Return a device that prints eight numbers a line: what the plain plot shows, too."""
 
     def messages(first: int, stop: int) -> list[bytes]:
-        return [b",".join(b"%d" % (n * (c + 1) % 1000) for c in range(_CHANNELS)) for n in range(first, stop)]
+        readings = waves(np.random.default_rng(first), np.arange(first, stop), _CHANNELS)
+        return [b",".join(b"%.2f" % value for value in reading) for reading in readings.tolist()]
 
     channels = ", ".join(f'{{ name = "c{column}", column = {column} }}' for column in range(_CHANNELS))
     definition = _DEVICE.replace("{channels}", channels)
@@ -98,8 +106,7 @@ class Stage:
         from blitz.data.boards import Readings
 
         seq = np.arange(self._count, self._count + count)
-        waves = np.sin(seq[:, np.newaxis] * (2e-4 * np.arange(1, self._channels + 1)))
-        values = 100.0 * np.arange(self._channels) + 40 * waves + self._rng.normal(0, 3, (count, self._channels))
+        values = waves(self._rng, seq, self._channels)
         time_ns = self._began_ns + seq * (10**9 // _RATE_HZ)
         self._count += count
         self.feed.readings_received.emit(Readings(0, self.source, seq, time_ns, values, np.zeros(count, np.int64)))

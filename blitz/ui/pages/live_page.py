@@ -30,6 +30,8 @@ _NO_SESSION = "Markers belong to a session: none is recorded."
 _GONE = (LinkState.AWAY, LinkState.SILENT)
 MOST_FAULTS = 3
 FRAME_MS = 16
+DRAWING_SHARE = 0.5
+"""How much of the time is for drawing at most."""
 TABLES_MS = 250
 _SIZES = [828, 420]
 """Of plot and side panel, at a width of 1280."""
@@ -71,6 +73,7 @@ class LivePage(QWidget):
         appearance.changed.connect(self.set_theme)
         self._frames = QTimer(self)
         self._frames.setTimerType(Qt.PreciseTimer)
+        self._frames.setSingleShot(True)
         self._frames.timeout.connect(self._draw)
         self._frames.start(FRAME_MS)
         self._tables = QTimer(self)
@@ -219,8 +222,12 @@ class LivePage(QWidget):
             self.boards_requested.emit()
 
     def _draw(self) -> None:
-        if self.isVisible():
-            self.plot.draw()
+        begun_s = time.perf_counter()
+        has_drawn = self.isVisible() and self.plot.draw()
+        drawing_s = time.perf_counter() - begun_s
+        # A slow machine draws less often: most of the time is for the operator's clicks and what else there is to do.
+        whole_s = (drawing_s + self.plot.plot.painting_s) / DRAWING_SHARE if has_drawn else 0.0
+        self._frames.start(max(round(1000 * (whole_s - drawing_s)), FRAME_MS))
 
     def _listen_to_bar(self) -> None:
         bar, plot = self.bar, self.plot

@@ -1,5 +1,6 @@
 """The plot: curves over time, laid over each other by unit or stacked, a panel a channel, with one time axis below."""
 
+import time
 from collections.abc import Hashable, Mapping
 
 from PyQt5.QtCore import QPoint, QPointF, QRectF, QSignalBlocker, QSize, Qt, pyqtSignal
@@ -21,6 +22,9 @@ from blitz.ui.plots.time_view import TimeView
 from blitz.ui.plots.unit_axes import PanelPlan, overlay, stack
 from blitz.ui.plots.value_axis import ValueAxis
 from blitz.ui.theme import LIGHT, Theme
+
+SMOOTH_PAINTING_S = 0.02
+"""Smooth lines must not take longer: where they do, a plot has them only with fewer points from then on."""
 
 
 class PlotPanels(TimeView):
@@ -54,6 +58,11 @@ class PlotPanels(TimeView):
         self._is_blank = False
         self.is_smooth = True
         """Whether lines are smoothed: only where they have few points."""
+        self.painting_s = 0.0
+        """How long the last painting took."""
+        self._points = 0
+        self._most_smooth_points = MOST_SMOOTH_POINTS
+        self._slow_paintings = 0
         self._was_zoomed = False
         self._gaps = GapShades()
         self._flags = MarkerFlags()
@@ -120,7 +129,8 @@ class PlotPanels(TimeView):
                 side.strokes = [thin(curve, columns, span_s, self._pen) for curve in axis.curves]
                 side.axis.fit(value_limits([stroke.values for stroke in side.strokes]))
                 points += sum(len(stroke.times) for stroke in side.strokes)
-        self.is_smooth = points <= MOST_SMOOTH_POINTS
+        self.is_smooth = points <= self._most_smooth_points
+        self._points = points
         self._lay_out()
         self._tell_zoom()
         self.update()
@@ -282,11 +292,16 @@ class PlotPanels(TimeView):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint all of it."""
+        begun_s = time.perf_counter()
         painter = QPainter(self)
         try:
             self._paint(painter)
         finally:
             painter.end()  # a painter that outlives its device, in a traceback, ends the program
+        self.painting_s = time.perf_counter() - begun_s
+        self._slow_paintings = self._slow_paintings + 1 if self.is_smooth and self.painting_s > SMOOTH_PAINTING_S else 0
+        if self._slow_paintings == 3:  # this machine has no time for it
+            self._most_smooth_points = self._points // 2
 
     def _paint(self, painter: QPainter) -> None:
         painter.setFont(self.font())

@@ -18,6 +18,8 @@ from blitz.ui.theme import Theme
 DOT_WIDTH = 5
 _TALL = 8.0
 """Pixels from point to point; longer lines side by side fill an area, where smoothing shows nothing and costs most."""
+_FILLING = 30.0
+"""From here on a curve is an area, which :func:`upright` lines paint in half the time."""
 FAINT = 150
 """How much of its colour a curve has that is there to be compared with, of 255."""
 DASHES = (Qt.SolidLine, Qt.DashLine, Qt.DotLine, Qt.DashDotLine)
@@ -64,8 +66,11 @@ class Stroke:
         if self._placed != (times, values, is_smooth):
             self._placed = times, values, is_smooth
             x, y = times.pixels(self.times), values.pixels(self.values)
+            height = float(np.nansum(np.abs(np.diff(y)))) / len(y)
+            self._is_smooth = is_smooth and height <= _TALL
+            if height > _FILLING:
+                x, y = upright(x, y)
             self._path = functions.arrayToQPath(x, y, connect="finite")
-            self._is_smooth = is_smooth and bool(np.nansum(np.abs(np.diff(y))) <= _TALL * len(y))
         painter.setPen(self.pen)
         painter.setRenderHint(QPainter.Antialiasing, self._is_smooth)
         painter.drawPath(self._path)
@@ -77,6 +82,24 @@ class Stroke:
         x, y = times.pixels(self.times[inside]), values.pixels(self.values[inside])
         painter.setPen(QPen(self.pen.color(), DOT_WIDTH, Qt.SolidLine, Qt.RoundCap))
         painter.drawPoints(QPolygonF([QPointF(*point) for point in zip(x.tolist(), y.tolist(), strict=True)]))
+
+
+def upright(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return one line a column of pixels, up and down in turn, from its lowest to its highest point.
+
+    From the end of one the way to the next is short: the slanted lines from top to bottom that stood between them
+    painted the same area once more. Breaks stay where they are.
+
+    >>> upright(np.array([0.0, 0.5, 1.0, 1.5, 2.0]), np.array([1.0, 9.0, 2.0, 8.0, np.nan]))[1]
+    array([ 1.,  9.,  8.,  2., nan, nan])
+    """
+    column = np.floor(x)
+    is_new = (column[1:] != column[:-1]) | np.isnan(y[1:]) | np.isnan(y[:-1])
+    begins = np.flatnonzero(np.concatenate(([True], is_new)))
+    low, high = np.fmin.reduceat(y, begins), np.fmax.reduceat(y, begins)
+    ends = np.column_stack((low, high))
+    ends[1::2] = ends[1::2, ::-1]
+    return np.repeat(x[begins], 2), ends.ravel()
 
 
 def thin(curve: Curve, columns: int, span_s: float, pen_for: Callable[[Curve], QPen]) -> Stroke:

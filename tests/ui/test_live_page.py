@@ -21,6 +21,7 @@ from blitz.ui.dialogs.marker import MarkerDialog
 from blitz.ui.feed import Connection, ConnectionState
 from blitz.ui.live_store import LiveStore
 from blitz.ui.main_window import MainWindow
+from blitz.ui.pages.live_page import FRAME_MS
 from blitz.ui.plots.live_plot import LivePlot
 from blitz.ui.plots.pictures import PictureKind
 from blitz.ui.preferences import Preferences
@@ -439,6 +440,20 @@ def test_a_long_window_is_drawn_only_as_often_as_it_moves(window: MainWindow, fe
     page.plot._drawn_at_s = 0.0
     feed.readings_received.emit(make.readings(source, 1, first=3020, step_s=0.1))
     assert page.plot.draw()  # what has come is shown before long all the same
+
+
+def test_where_drawing_is_slow_half_of_the_time_is_left_to_all_else(
+    recording: MainWindow, plot: LivePlot, feed: Any, make: Any
+) -> None:
+    page = recording.live_page
+    page._draw()
+    plot.plot.painting_s = 0.1
+    feed_more(feed, make)
+    page._draw()
+    assert page._frames.interval() >= 200
+    page._draw()
+    assert page._frames.interval() == FRAME_MS, "nothing had to be drawn"
+    page._frames.stop()
 
 
 def test_what_one_server_sent_is_gone_when_another_is_chosen(recording: MainWindow, feed: Any) -> None:

@@ -16,6 +16,7 @@ from PyQt5.QtWidgets import QApplication, QToolTip
 from pytestqt.qtbot import QtBot
 
 from blitz.data.records import Gap, Marker
+from blitz.ui.plots import panels
 from blitz.ui.plots.curves import MOST_SMOOTH_POINTS, Curve
 from blitz.ui.plots.panels import PlotPanels
 from blitz.ui.plots.unit_axes import overlay, stack
@@ -331,6 +332,20 @@ def test_many_points_are_not_smoothed(show: Callable[..., PlotPanels]) -> None:
     many = [Curve(n, str(n), n, times, np.sin(times)) for n in range(MOST_SMOOTH_POINTS // 1500 + 1)]
     plot.draw(many)
     assert not plot.is_smooth
+
+
+def test_where_smoothing_takes_too_long_it_is_left_to_plots_with_fewer_points(
+    show: Callable[..., PlotPanels], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = np.linspace(NOON, NOON + 100, 100)
+    plot = show(Curve(0, "a", 0, times, np.sin(times)))
+    monkeypatch.setattr(panels, "SMOOTH_PAINTING_S", 0.0)
+    for is_smooth in (True, True, True, False):
+        plot.draw([Curve(0, "a", 0, times, np.sin(times))])
+        assert plot.is_smooth is is_smooth
+        plot.grab()
+    plot.draw([Curve(0, "a", 0, times[:40], np.sin(times[:40]))])
+    assert plot.is_smooth
 
 
 def test_absurd_values_are_drawn_without_complaint(show: Callable[..., PlotPanels]) -> None:

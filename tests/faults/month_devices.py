@@ -31,6 +31,14 @@ def printed_number(message: bytes) -> int:
     return int(message[:NUMBER_DIGITS])
 
 
+def _is_there(connection: socket.socket) -> bool:
+    """Tell whether the reader is still there: one that was killed with lines unread has reset the connection."""
+    try:
+        return not select.select([connection], [], [], 0)[0] or bool(connection.recv(4096))
+    except ConnectionResetError:
+        return False
+
+
 class Printer:
     """A device that prints numbered lines as fast as they are taken, so many as it is told; a context manager.
 
@@ -100,8 +108,9 @@ class Printer:
                 first = self.next_number
                 self.next_number += count
                 self._is_printing = count > 0
-            is_there = not select.select([connection], [], [], 0)[0] or bool(connection.recv(4096))
-            is_sent = is_there and self._send(connection, b"".join(map(_line, range(first, first + count))))
+            is_sent = _is_there(connection) and self._send(
+                connection, b"".join(map(_line, range(first, first + count)))
+            )
             with self._changed:
                 self._is_printing = False
                 if is_sent:

@@ -5,7 +5,6 @@ import fcntl
 import os
 import struct
 import termios
-import threading
 import time
 from pathlib import Path
 
@@ -29,7 +28,7 @@ class ReplayPort:
         self.played_bytes = 0
         self._port = PtyPort(link_path)
         self._port.plug_in()
-        self._stop = threading.Event()
+        self._is_stopped = False
         self._paused_s = 0.0
 
     @property
@@ -38,8 +37,11 @@ class ReplayPort:
         return self._port.path
 
     def stop(self) -> None:
-        """Make :meth:`play` return soon; may be called from any thread, and from a signal."""
-        self._stop.set()
+        """Make :meth:`play` return soon; may be called from any thread, and from a signal.
+
+        A flag and no event: a signal may strike within the wait for an event, whose lock then is taken.
+        """
+        self._is_stopped = True
 
     def close(self) -> None:
         """Take the port away, whoever has it open."""
@@ -61,17 +63,17 @@ class ReplayPort:
                 began_s, first_s = time.monotonic(), chunk.t_s
                 self._paused_s = 0.0
             due_s = began_s + (chunk.t_s - first_s) / speed
-            while not self._stop.is_set() and (wait_s := due_s + self._paused_s - time.monotonic()) > 0:
-                self._stop.wait(min(wait_s, _LOOK_S))
+            while not self._is_stopped and (wait_s := due_s + self._paused_s - time.monotonic()) > 0:
+                self._pause(min(wait_s, _LOOK_S))
                 self._wait_for_reader()
             self._write(chunk.content)
-            if self._stop.is_set():
+            if self._is_stopped:
                 return False
         self._drain()
-        return not self._stop.is_set()
+        return not self._is_stopped
 
     def _write(self, content: bytes) -> None:
-        while content and not self._stop.is_set():
+        while content and not self._is_stopped:
             self._wait_for_reader()
             count = self._port.write(content)
             self.played_bytes += count
@@ -87,17 +89,23 @@ class ReplayPort:
             return
         began_s = time.monotonic()
         while not self._port.look():
-            if self._stop.wait(_LOOK_S):
+            if self._pause(_LOOK_S):
                 return
-        self._stop.wait(_SETTLE_S)
+        self._pause(_SETTLE_S)
         self._paused_s += time.monotonic() - began_s
 
     def _drain(self) -> None:
         """Wait until the reader has read everything, or is gone: what it has not read is lost with the port."""
         empty = 0
-        while empty < 3 and self._port.look() and not self._stop.wait(_LOOK_S / 2):
+        while empty < 3 and self._port.look() and not self._pause(_LOOK_S / 2):
             self._port.read()
             empty = empty + 1 if self._unread() == 0 else 0
+
+    def _pause(self, seconds: float) -> bool:
+        """Wait, and return whether to stop."""
+        if not self._is_stopped:
+            time.sleep(seconds)
+        return self._is_stopped
 
     def _unread(self) -> int:
         # Only the reader's end of the port tells.

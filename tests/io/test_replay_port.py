@@ -1,11 +1,15 @@
 """A recording played on a real pseudo-terminal."""
 
+import contextlib
 import os
+import sys
 import threading
 import time
 import tty
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -104,6 +108,37 @@ def test_it_can_be_stopped_before_anybody_reads(port: ReplayPort, tmp_path: Path
     port.stop()
     playing.wait()
     assert playing.reached_the_end is False
+
+
+def test_a_signal_stops_it_at_whatever_moment_it_strikes(tmp_path: Path) -> None:
+    recording = record(tmp_path / "run.jsonl", [b"x"], 0.0)
+    for moment in range(60):
+        with contextlib.closing(ReplayPort()) as port:
+            sys.settrace(_Signal(port, moment).strike)
+            try:
+                assert not port.play(recording)
+            finally:
+                sys.settrace(None)
+
+
+class _Signal:
+    """Stops a port between two lines of the thread that plays, as the handler of a signal does."""
+
+    def __init__(self, port: ReplayPort, moment: int) -> None:
+        self._port = port
+        self._lines_left = moment
+
+    def strike(self, frame: FrameType, event: str, argument: object) -> Any:
+        if Path(frame.f_code.co_filename).name not in ("replay_port.py", "threading.py"):
+            return None
+        if event == "line":
+            self._lines_left -= 1
+            if self._lines_left < 0:
+                sys.settrace(None)
+                frame.f_trace = None
+                self._port.stop()
+                return None
+        return self.strike
 
 
 def test_the_link_is_gone_with_the_port(tmp_path: Path) -> None:

@@ -110,7 +110,9 @@ def test_it_can_be_stopped_before_anybody_reads(port: ReplayPort, tmp_path: Path
     assert playing.reached_the_end is False
 
 
-def test_a_signal_stops_it_at_whatever_moment_it_strikes(tmp_path: Path) -> None:
+def test_a_signal_stops_it_at_whatever_moment_it_strikes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("blitz.io.replay_port._LOOK_S", 0.001)
+    monkeypatch.setattr("blitz.io.replay_port._SETTLE_S", 0.001)
     recording = record(tmp_path / "run.jsonl", [b"x"], 0.0)
     for moment in range(60):
         with contextlib.closing(ReplayPort()) as port:

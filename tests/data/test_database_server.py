@@ -378,7 +378,9 @@ def test_the_lease_lets_one_server_acquire(store: DatabaseServer, redis_url: str
     assert second.renew_lease(taken)
     second.release_lease(taken)
     store.take_lease("lab:12")
-    assert DatabaseServer(redis_url, prefix="bench2:").take_lease("lab:14")
+    other = DatabaseServer(redis_url, prefix="bench2:")
+    assert other.take_lease("lab:14")
+    other.close()
     second.close()
 
 

@@ -63,8 +63,8 @@ def acquiring(store: DatabaseServer, *ports: str, **options: object) -> Iterator
     serial = [SerialPort(port, BAUD) for port in ports]
     devices = DeviceOptions(serial, **{"scan_usb": "off"} | of_devices)
     acquisition = Acquisition(store, load_definitions(), AcquisitionOptions(devices, **options))
-    acquisition.start()
     try:
+        acquisition.start()
         yield acquisition
     finally:
         acquisition.stop()

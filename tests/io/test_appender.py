@@ -60,8 +60,8 @@ class Viewer:
 class Recording:
     """An appender with a session that runs."""
 
-    def __init__(self, redis_url: str, folder: Path) -> None:
-        self.store = DatabaseServer(redis_url)
+    def __init__(self, store: DatabaseServer, folder: Path) -> None:
+        self.store = store
         self.viewer = Viewer()
         source = Source(index=0, name="bench", link="/dev/ttyUSB0", board_id=None)
         self.intake = Intake(self.store, Spool(LocalDisk(), folder), self.viewer)
@@ -84,10 +84,10 @@ class Recording:
 
 
 @pytest.fixture
-def recording(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recording]:
+def recording(store: DatabaseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recording]:
     """Gathers for longer than any test waits: what gets through does not wait."""
     monkeypatch.setattr(module, "GATHER_S", FOR_EVER_S)
-    recording = Recording(redis_url, tmp_path)
+    recording = Recording(store, tmp_path)
     recording.appender.start()
     yield recording
     recording.appender.stop()
@@ -119,10 +119,10 @@ def test_a_few_large_messages_do_not_gather_either(recording: Recording) -> None
 
 
 def test_many_messages_gather_for_longer_than_a_few(
-    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: DatabaseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "GATHER_MANY_S", FOR_EVER_S)
-    recording = Recording(redis_url, tmp_path)
+    recording = Recording(store, tmp_path)
     recording.put(1)
     recording.appender.start()
     recording.wait_for([1])
@@ -142,8 +142,8 @@ def test_an_appender_that_is_stopped_appends_what_waits_without_gathering(record
     assert recording.stored() == [b"00000000", b"00000001"]
 
 
-def test_a_row_that_begins_with_a_gap_is_in_the_table_before_it(redis_url: str, tmp_path: Path) -> None:
-    recording = Recording(redis_url, tmp_path)
+def test_a_row_that_begins_with_a_gap_is_in_the_table_before_it(store: DatabaseServer, tmp_path: Path) -> None:
+    recording = Recording(store, tmp_path)
     recording.appender.start()
     late = Source(index=3, name="late", link="/dev/ttyUSB1", board_id=None)
     recording.appender._find_source = lambda row: late
@@ -154,8 +154,8 @@ def test_a_row_that_begins_with_a_gap_is_in_the_table_before_it(redis_url: str, 
     assert [gap.source for gap in session.gaps] == [3]
 
 
-def test_a_preview_without_a_pause_is_a_sign_of_life(redis_url: str, tmp_path: Path) -> None:
-    recording = Recording(redis_url, tmp_path)
+def test_a_preview_without_a_pause_is_a_sign_of_life(store: DatabaseServer, tmp_path: Path) -> None:
+    recording = Recording(store, tmp_path)
     appender = recording.appender
     for number in range(3):  # before it has begun: it never waits for any
         appender.put(PREVIEW_ID, Read(time.time_ns(), 0, [b"%08d" % number]))

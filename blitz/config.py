@@ -120,6 +120,9 @@ class ServerSettings(_Settings):
     )
     redis_url: str | None = Field(None, description="a Redis to use instead of a private one")
     redis_prefix: str = Field("", description="put before every key, so that several benches can share one Redis")
+    acquisition: bool = Field(
+        True, description="false: only serve what another server over the same Redis records; open no port"
+    )
     serial: tuple[SerialPort, ...] = Field((), description="ports to open: PORT[:BAUD][=DEFINITION], or an address")
     sources: tuple[dict[str, Any], ...] = Field((), description="further inputs, tables [[server.sources]]")
     scan_usb: ScanUsb = Field(

@@ -26,6 +26,7 @@
     │   │   └── StoreChanged                  what answers is another Redis, or one that was emptied
     │   ├── StoreFull (OSError)               no room is left for messages: nothing can be started
     │   ├── StoreInUse (RuntimeError)         another server acquires into this store or data folder
+    │   ├── NoAcquisition (RuntimeError)      this server does not acquire, or none does: ask the one that does
     │   ├── StoreTooNew (RuntimeError)        the store was written by a newer Blitz
     │   ├── SpoolError (OSError)              the spool on disk cannot be read or written, or is full
     │   └── ArchiveError (OSError)            an archive file is damaged, missing, or cannot be written
@@ -201,6 +202,12 @@ class StoreInUse(StoreError, RuntimeError):  # noqa: N818
     """Another server acquires into this store or data folder."""
 
     code = "store_in_use"
+
+
+class NoAcquisition(StoreError, RuntimeError):  # noqa: N818
+    """This server opens no ports, or no server acquires into the store: ask the one that does, or start one."""
+
+    code = "no_acquisition"
 
 
 class StoreTooNew(StoreError, RuntimeError):  # noqa: N818

@@ -43,6 +43,7 @@ from blitz.io.api import create_app
 from blitz.io.archiver import Archiver, ArchiverOptions
 from blitz.io.devices import DeviceOptions
 from blitz.io.discovery import Announcement, Announcer
+from blitz.io.following import Follower
 from blitz.io.guard import Guard
 from blitz.io.idle_end import wait_until_idle
 from blitz.io.limits import Admission, Limits
@@ -92,12 +93,17 @@ def _run(settings: ServerSettings, notifier: Notifier, early: "EarlySignals") ->
         stack.enter_context(log_files.to_file(settings))
         holding = _locked_folder(settings) if settings.redis_url else _private_redis(settings, early)
         private = stack.enter_context(holding)
+        _check_following(settings)
         archive = ArchiverOptions.from_settings(settings)
         url = private.url if private else settings.redis_url
-        store = DatabaseServer(url, settings.redis_prefix, archive.folder, timeout_s=STORE_TIMEOUT_S)
+        folder = archive.folder if settings.acquisition else None  # else where the store itself says
+        store = DatabaseServer(url, settings.redis_prefix, folder, timeout_s=STORE_TIMEOUT_S)
         stack.callback(store.close)
         store.ping()
-        store_schema.migrate(store)
+        if settings.acquisition:
+            store_schema.migrate(store)
+        else:
+            store_schema.check_current(store)
         access = stack.enter_context(Access(settings))
         early.end_if_told()
         names = stack.enter_context(_simulated_boards(settings.simulate, settings.data_dir))
@@ -106,7 +112,7 @@ def _run(settings: ServerSettings, notifier: Notifier, early: "EarlySignals") ->
             serial=(*settings.serial, *map(SerialPort, names)),
             sources=_configured_sources(settings),
             names=names,
-            scan_usb=settings.scan_usb,
+            scan_usb=settings.scan_usb if settings.acquisition else "off",
             never_touch=settings.never_touch,
             poll_interval_s=settings.poll_interval_s,
             preview=settings.preview,
@@ -116,17 +122,18 @@ def _run(settings: ServerSettings, notifier: Notifier, early: "EarlySignals") ->
             durability=settings.durability,
             is_private_store=private is not None,
             revive_store=private.revive if private else None,
-            spool_dir=settings.data_dir / "spool",
+            spool_dir=settings.data_dir / "spool" if settings.acquisition else None,
             spool_limit_bytes=settings.spool_limit_mb << 20,
             after_crash=settings.after_crash,
             on_stop=settings.on_stop,
-            room=RoomOptions.from_settings(settings),
+            room=RoomOptions.from_settings(settings) if settings.acquisition else None,
             session_name=settings.session_name,
             required_fields=settings.required_fields,
         )
         kept = stack.enter_context(SourceStore(settings.data_dir / "server.db"))
         plans = stack.enter_context(PlanStore(settings.data_dir / "server.db"))
-        acquisition = Acquisition(store, definitions, options, kept, plans)
+        kind = Acquisition if settings.acquisition else Follower
+        acquisition = kind(store, definitions, options, kept, plans)
         if private is not None:
             private.tell_repairs(lambda text: acquisition.notice("warning", text, None))
         archiver = Archiver(
@@ -136,17 +143,20 @@ def _run(settings: ServerSettings, notifier: Notifier, early: "EarlySignals") ->
         post, tell = acquisition.hub.post, acquisition.notice
         keeper = SessionKeeper(store, rule_of(settings), folders_of(settings), post, tell)
         stack.callback(keeper.stop)
-        acquisition.housekeeping.add(keeper.look)
+        if settings.acquisition:
+            acquisition.housekeeping.add(keeper.look)
         acquisition.is_archiving_possible = lambda: archiver.is_possible
         if acquisition.room is not None:
             acquisition.room.archived = archiver.totals
         supervision = Supervision(acquisition, settings.data_dir, hooks, notifier, lambda: limits.refused.total())
         hosts = (settings.host, socket.gethostname(), *settings.allowed_hosts)
-        limited = Admission(create_app(acquisition, store, keeper, access, archiver, supervision), limits)
+        shown_archiver = archiver if settings.acquisition else None
+        limited = Admission(create_app(acquisition, store, keeper, access, shown_archiver, supervision), limits)
         app = access.guard(limited, hosts)
         try:
             acquisition.start()
-            archiver.start()
+            if settings.acquisition:
+                archiver.start()
             supervision.start()
             announcer = _announcer(settings, listener, access, store)
             asyncio.run(
@@ -162,6 +172,22 @@ def _run(settings: ServerSettings, notifier: Notifier, early: "EarlySignals") ->
             acquisition.stop()
             supervision.stop()
         return int(acquisition.ended_incomplete)
+
+
+def _check_following(settings: ServerSettings) -> None:
+    """:raises ConfigError: if a server is to open no port, and is told of ports all the same, or of no Redis."""
+    if settings.acquisition:
+        return
+    if not settings.redis_url:
+        raise ConfigError(
+            "A server that does not acquire (--no-acquisition) serves what another one records: give the Redis of both "
+            "with --redis-url, and the same --redis-prefix."
+        )
+    if settings.serial or settings.sources or settings.simulate:
+        raise ConfigError(
+            "A server that does not acquire (--no-acquisition) opens no port: give --serial, --simulate and sources to "
+            "the server that records."
+        )
 
 
 def _configured_sources(settings: ServerSettings) -> list[SourceConfig]:
@@ -355,7 +381,7 @@ async def _serve(
     stopping: list[asyncio.Task[None]] = []
 
     async def stop() -> None:
-        log.info("Stopping: draining the boards")
+        log.info("Stopping: draining the boards" if acquisition.acquires else "Stopping")
         supervision.supervisor.stopping()
         try:
             # Each may wait for a Redis that hangs, and all of it must be over in five seconds.
@@ -384,7 +410,8 @@ async def _serve(
     where = f"a private Redis in {settings.data_dir} (durability {settings.durability})"
     if settings.redis_url:  # may carry a password
         where = f"the Redis at {store.address} (durability as it is configured there)"
-    log.info("Blitz serves %s://%s:%s, storing in %s", scheme, shown_host, port, where)
+    does = "storing in" if settings.acquisition else "following"
+    log.info("Blitz serves %s://%s:%s, %s %s", scheme, shown_host, port, does, where)
     watching = [loop.create_task(supervision.supervisor.run())]
     if announcer is not None:
         watching.append(loop.create_task(_announce(server, announcer)))

@@ -82,6 +82,10 @@ def serve(
     data_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the server's own Redis.")] = None,
     redis_url: Annotated[str | None, typer.Option(metavar="URL", help="A Redis to use instead of its own.")] = None,
     redis_prefix: Annotated[str | None, typer.Option(metavar="TEXT", help="Put before every key in Redis.")] = None,
+    no_acquisition: Annotated[
+        bool,
+        typer.Option("--no-acquisition", help="Open no port: serve what another server over the same Redis records."),
+    ] = False,
     serial: Annotated[
         list[str] | None,
         typer.Option(
@@ -148,6 +152,7 @@ def serve(
         "data_dir": data_dir,
         "redis_url": redis_url,
         "redis_prefix": redis_prefix,
+        "acquisition": False if no_acquisition else None,
         "serial": tuple(serial) if serial else None,
         "simulate": simulate,
         "definitions_dir": definitions_dir,

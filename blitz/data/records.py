@@ -394,6 +394,8 @@ class StatusRecord(Record):
         default=(), description="sessions that will be started, soonest first, briefly"
     )
     found: tuple[FoundDevice, ...] = Field(default=(), description="new devices, which nobody listens to yet")
+    acquires: bool = Field(default=True, description="false: another server over the same store opens ports and records")
+    database: str = Field(default="", description="the prefix of the store's keys, without braces and colon")
 
 
 class Notice(Record):

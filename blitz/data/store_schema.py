@@ -84,6 +84,19 @@ def check(store: "DatabaseServer", known: int = SCHEMA_VERSION) -> int | None:
     return found
 
 
+def check_current(store: "DatabaseServer") -> None:
+    """Make sure that a store has this program's layout, for one that may not migrate it.
+
+    :raises StoreTooNew: if a newer Blitz wrote it.
+    :raises StoreError: if it is empty, or an older Blitz wrote it.
+    """
+    if check(store) != SCHEMA_VERSION:
+        raise StoreError(
+            f"The store at {store.address} with the prefix {store.keys.prefix!r} is empty, or was written by an older "
+            "Blitz. Start the server that records first: it makes it ready."
+        )
+
+
 def migrate(
     store: "DatabaseServer", migrations: Mapping[int, Migration] = MIGRATIONS, target: int = SCHEMA_VERSION
 ) -> list[str]:

@@ -30,6 +30,7 @@ from blitz.data.source_store import SourceStore
 from blitz.data.spool import Spool
 from blitz.data.spool_records import Change, ChangeKind
 from blitz.data.spools import Spools
+from blitz.data.store_faults import translated
 from blitz.errors import (
     NoSession,
     SessionNotFound,
@@ -52,6 +53,8 @@ from blitz.io.room_options import FlowMeter
 from blitz.io.room_watch import RoomWatch
 from blitz.io.run_planner import RunPlanner
 from blitz.io.store_watch import StoreWatch
+from blitz.io.stream_link import PointReader
+from blitz.io.stream_sources import Sessions, StreamSources
 from blitz.io.taking_up import begun_session
 
 log = logging.getLogger(__name__)
@@ -76,6 +79,9 @@ class Acquisition(AcquisitionChores):
     :param plans: planned starts that outlive it; in memory where none is given.
     """
 
+    acquires = True
+    """Whether this server opens ports and records; the one of a store that holds the lease."""
+
     def __init__(
         self,
         store: DatabaseServer,
@@ -97,7 +103,10 @@ class Acquisition(AcquisitionChores):
         spool = Spool(LocalDisk(), self._spools.of_store(self.store_id), options.spool_limit_bytes)
         self.intake = Intake(self._intake_store, spool, self)
         kept = kept or SourceStore(":memory:")
-        self.devices = Devices(definitions, kept, options.devices, self, self.record, self._account, self._tell_found)
+        streams = StreamSources(PointReader(self._intake_store), self._sessions_of_streams())
+        self.devices = Devices(
+            *(definitions, kept, options.devices, self, self.record, self._account, self._tell_found, streams)
+        )
         self.appender = Appender(self.intake, self, self.devices.source)
         self._accounting = Accounting(self.devices, self.intake, self._read_block, self.hub.next_seq, self)
         self.planner = RunPlanner(self, plans)
@@ -128,9 +137,29 @@ class Acquisition(AcquisitionChores):
         for chore in (self.devices.find_new, self._look_at_clock):
             self.housekeeping.add(chore)
         self.housekeeping.add(self._keep_accounts, ACCOUNTS_EVERY_S)
-        for chore in (self._look_at_room, self._watch.look, self.follow_store):
+        for chore in (self._look_at_room, self._watch.look, self.follow_store, self.heed_stop_wish):
             self.housekeeping.add(chore)
         self.housekeeping.add(self._renew_lease, LEASE_EVERY_S)
+
+    def _sessions_of_streams(self) -> Sessions:
+        store = self._intake_store
+
+        def field(session_id: int, name: str) -> str | None:
+            with translated():
+                text = store.client.hget(store.keys.meta(session_id), name)
+            return None if text is None else text.decode()
+
+        def keep(session_id: int, fields: dict[str, str]) -> None:
+            self.intake.put(Change(session_id, ChangeKind.FIELDS, json.dumps(fields)))
+
+        return Sessions(
+            record=store.session,
+            field=field,
+            keep=keep,
+            next_seq=self.hub.next_seq,
+            messages=self.messages,
+            is_spooling=lambda: self.intake.is_spooling,
+        )
 
     # ---- life -------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from blitz.data.records import (
     StoreRecord,
     TimelineKind,
 )
+from blitz.data.stop_wish import is_stop_wished
 from blitz.errors import (
     NoSession,
     StoreUnavailable,
@@ -62,6 +63,7 @@ class AcquisitionChores(AcquisitionFollowing):
             session_name=self._options.session_name,
             planned=self.planner.starts.brief(),
             found=self.devices.found(),
+            database=self._store.keys.prefix.strip("{}:"),
         )
 
     # ---- housekeeping --------------------------------------------------------------------------------------------
@@ -125,6 +127,18 @@ class AcquisitionChores(AcquisitionFollowing):
                     self.hub.advance(session.id, end)
         finally:
             self._session_lock.release()
+
+    def heed_stop_wish(self) -> None:
+        """Stop the session in good order, if another server over this store was told to."""
+        session = self._session
+        if session is None or self._watch.is_standing_by or self._watch.error is not None or self.intake.is_spooling:
+            return
+        if is_stop_wished(self._intake_store, session.id):
+            log.info("Session %s is stopped through another server", session.id)
+            with contextlib.suppress(StoreUnavailable):
+                self._renew_lease()  # which must not run out meanwhile
+            with contextlib.suppress(NoSession):
+                self.stop_session(session.id)
 
     def archive_reach(self) -> Reach | None:
         """Return how far the archive may go; None while a session is being started or stopped.

@@ -107,7 +107,7 @@ class AcquisitionSessions(AcquisitionTold):
         """Let what devices say from now on be the session's, as whoever started it expects."""
         deadline_s = time.monotonic() + TAKE_UP_S
         for link in self.devices.links():
-            if link.state in (LinkState.READY, LinkState.RECORDING):
+            if link.config.is_recorded and link.state in (LinkState.READY, LinkState.RECORDING):
                 link.delivery.wait_until_taken_up(session_id, deadline_s)
 
     def _default_name(self, owner: str, fields: Mapping[str, str]) -> str:
@@ -153,7 +153,7 @@ class AcquisitionSessions(AcquisitionTold):
                 if session_id == followed_id and time.monotonic() - at_s < JUST_NOW_S:
                     session_id = running.id
             if running is None or session_id not in (None, running.id):
-                raise NoSession(_nothing_to_stop(session_id, running))
+                raise NoSession(nothing_to_stop(session_id, running))
             self.devices.deliver_to(PREVIEW_ID)
             began_s = time.monotonic()
             deadline_s = began_s + drain_s
@@ -231,7 +231,8 @@ class AcquisitionSessions(AcquisitionTold):
         self.hub.post(Event(event=EventKind.SESSION_CHANGED, session_id=record.id, session=record.brief()))
 
 
-def _nothing_to_stop(session_id: int | None, running: SessionRecord | None) -> str:
+def nothing_to_stop(session_id: int | None, running: SessionRecord | None) -> str:
+    """Return the sentence for a session that cannot be stopped, since it does not run."""
     if session_id is None:
         return "No session runs. There is nothing to stop."
     if running is None:

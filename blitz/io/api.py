@@ -7,11 +7,12 @@ RFC 9457 problem details with a stable ``code``.
 import csv
 import io
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 import anyio
 import anyio.to_thread
-from fastapi import APIRouter, FastAPI, Header, Path, Query, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query, Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.exceptions import RequestValidationError, ValidationException, WebSocketRequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
@@ -37,6 +38,7 @@ from blitz.errors import (
     Forbidden,
     LinkError,
     MarkerNotFound,
+    NoAcquisition,
     NoSession,
     PlanNotFound,
     SeriesError,
@@ -87,6 +89,7 @@ _STATUS: dict[type[BlitzError], int] = {
     TablesError: 503,
     SessionRunning: 409,
     NoSession: 409,
+    NoAcquisition: 409,
     SessionNotFound: 404,
     UnknownBoard: 404,
     CommandRefused: 422,
@@ -144,15 +147,16 @@ def create_app(
         "`/api/v1/live?session=&first=&format=arrow|ndjson`: blocks of messages from a cursor on, and events as JSON.",
     )
     app.include_router(_system_calls(acquisition, lanes), prefix="/api/v1")
-    app.include_router(device_calls(acquisition.devices, lanes), prefix="/api/v1")
-    app.include_router(found_calls(acquisition.devices, lanes), prefix="/api/v1")
+    of_acquirer: dict[str, Any] = {"prefix": "/api/v1", "dependencies": [Depends(acquisition_check(acquisition))]}
+    app.include_router(device_calls(acquisition.devices, lanes), **of_acquirer)
+    app.include_router(found_calls(acquisition.devices, lanes), **of_acquirer)
     check = access.check_link if access else check_link
-    app.include_router(source_calls(acquisition.devices, lanes, check), prefix="/api/v1")
+    app.include_router(source_calls(acquisition.devices, lanes, check), **of_acquirer)
     examining = examine_calls(acquisition.devices, lanes, check, lambda: acquisition.housekeeping.is_stopping)
-    app.include_router(examining, prefix="/api/v1")
+    app.include_router(examining, **of_acquirer)
     app.include_router(_session_calls(acquisition, store, keeper, lanes), prefix="/api/v1")
     app.include_router(notes_calls(acquisition, store), prefix="/api/v1")
-    app.include_router(plan_calls(acquisition.planner), prefix="/api/v1")
+    app.include_router(plan_calls(acquisition.planner), **of_acquirer)
     app.include_router(store_calls(keeper), prefix="/api/v1")
     app.include_router(archive_calls(archiver), prefix="/api/v1")
     app.include_router(_message_calls(acquisition, store, lanes.answers), prefix="/api/v1")
@@ -162,6 +166,19 @@ def create_app(
         app.include_router(calls, prefix="/api/v1")
     _handle_errors(app)
     return app
+
+
+def acquisition_check(acquisition: Acquisition) -> Callable[[], Awaitable[None]]:
+    """Return what refuses a call that only a server can answer which acquires."""
+
+    async def check() -> None:  # in no worker thread, which every call about devices would wait for
+        if not acquisition.acquires:
+            raise NoAcquisition(
+                "This server does not acquire (--no-acquisition): devices, sources and planned starts are matters of "
+                "the server that records into its store. Ask that one."
+            )
+
+    return check
 
 
 def _system_calls(acquisition: Acquisition, lanes: Lanes) -> APIRouter:

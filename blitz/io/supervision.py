@@ -84,7 +84,8 @@ class Supervision:
             going_on = "Nothing is recorded now." if session is None else f"Session {session.id} goes on."
             self.hooks.started_after_crash(f"{crash} It was started again. {going_on}")
         self._beat_s = time.monotonic()
-        self.supervisor.watch("appender", lambda: acquisition.appender.beat_s)
+        if acquisition.acquires:
+            self.supervisor.watch("appender", lambda: acquisition.appender.beat_s)
         self.supervisor.watch("housekeeping", lambda: acquisition.housekeeping.beat_s, REDIS_LOADS_S)
         self.supervisor.watch("supervision", lambda: self._beat_s)
         self._thread.start()

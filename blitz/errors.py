@@ -16,6 +16,11 @@
     │   ├── SessionNotFound (LookupError)     there is no session with that id
     │   ├── FieldsMissing (ValueError)        a field that every session must have was left empty
     │   └── PlanNotFound (LookupError)        no start of a session is planned under that number
+    ├── StreamError
+    │   ├── StreamNotFound (LookupError)      there is no stream of that name
+    │   ├── StreamExists (RuntimeError)       there is a stream of that name already
+    │   ├── PointsRefused (ValueError)        points that are too old, not finite, or not what the schema says
+    │   └── CommandOver (RuntimeError)        a command to a stream was answered already, or too late
     ├── SourceError
     │   ├── UnknownSource (LookupError)       no source of that name is configured
     │   └── SourceExists (RuntimeError)       there is a source of that name already
@@ -145,6 +150,36 @@ class PlanNotFound(SessionError, LookupError):  # noqa: N818
 
 
 class SourceError(BlitzError):
+class StreamError(BlitzError):
+    """Something about a stream."""
+
+    code = "stream"
+
+
+class StreamNotFound(StreamError, LookupError):  # noqa: N818
+    """There is no stream of that name."""
+
+    code = "stream_not_found"
+
+
+class StreamExists(StreamError, RuntimeError):  # noqa: N818
+    """There is a stream of that name already."""
+
+    code = "stream_exists"
+
+
+class PointsRefused(StreamError, ValueError):  # noqa: N818
+    """Points are too old for their stream, not finite, or not what its schema says; none was stored."""
+
+    code = "points_refused"
+
+
+class CommandOver(StreamError, RuntimeError):  # noqa: N818
+    """A command to a stream was answered already, or its time is over."""
+
+    code = "command_over"
+
+
     """Something about a configured input."""
 
     code = "source"

@@ -33,6 +33,7 @@ from blitz.data.store_placing import place
 from blitz.data.store_reader import StoreReader, not_found
 from blitz.data.store_sizes import StoreSizes
 from blitz.data.store_writer import FENCE_SCRIPT, SessionWriter
+from blitz.data.stream_store import StreamStore
 from blitz.errors import ConfigError, NoSession, SessionRunning, StoreChanged, StoreInUse, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -84,6 +85,8 @@ class DatabaseServer:
         """Markers of sessions, and the words about them."""
         self.sizes = StoreSizes(self._redis, self.keys, self.archive.size_bytes)
         """How much Redis and each session take."""
+        self.streams = StreamStore(self._redis, self.keys, self._reader.raw_messages, self.archive.remove)
+        """What scripts send, outside recordings."""
         self._queue_lock = threading.Lock()
         self._queue_writer: SessionWriter | None = None
         self._store_id: str | None = None

@@ -33,6 +33,7 @@ class StoreKeys:
         self.session_prepared = f"{prefix}session_prepared"
         self.sessions = f"{prefix}sessions"
         self.trash = f"{prefix}trash"
+        self.streams = f"{prefix}streams"
         self.archive = f"{prefix}archive"
         self.archive_fence = f"{prefix}archive_fence"
 

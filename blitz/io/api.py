@@ -31,6 +31,7 @@ from blitz.errors import (
     AuthenticationError,
     BlitzError,
     BoardTimeout,
+    CommandOver,
     CommandRefused,
     ConfigError,
     EditConflict,
@@ -41,6 +42,7 @@ from blitz.errors import (
     NoAcquisition,
     NoSession,
     PlanNotFound,
+    PointsRefused,
     SeriesError,
     ServerBusy,
     SessionNotFound,
@@ -50,6 +52,8 @@ from blitz.errors import (
     StoreFull,
     StoreInUse,
     StoreUnavailable,
+    StreamExists,
+    StreamNotFound,
     TablesError,
     UnknownBoard,
     UnknownSource,
@@ -72,6 +76,7 @@ from blitz.io.readings_api import readings_calls
 from blitz.io.session_keeper import SessionKeeper
 from blitz.io.source_api import Owner, device_calls, source_calls
 from blitz.io.store_api import store_calls
+from blitz.io.stream_api import stream_calls
 from blitz.io.supervision import Supervision
 from blitz.io.token_api import token_calls
 
@@ -106,6 +111,10 @@ _STATUS: dict[type[BlitzError], int] = {
     PlanNotFound: 404,
     EditConflict: 409,
     SeriesError: 422,
+    StreamNotFound: 404,
+    StreamExists: 409,
+    PointsRefused: 422,
+    CommandOver: 409,
 }
 
 
@@ -156,6 +165,7 @@ def create_app(
     app.include_router(examining, **of_acquirer)
     app.include_router(_session_calls(acquisition, store, keeper, lanes), prefix="/api/v1")
     app.include_router(notes_calls(acquisition, store), prefix="/api/v1")
+    app.include_router(stream_calls(store, lanes), prefix="/api/v1")
     app.include_router(plan_calls(acquisition.planner), **of_acquirer)
     app.include_router(store_calls(keeper), prefix="/api/v1")
     app.include_router(archive_calls(archiver), prefix="/api/v1")

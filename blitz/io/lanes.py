@@ -104,6 +104,8 @@ class Lanes:
     """What waits for a board."""
     readings: Lane = field(default_factory=lambda: Lane("decoded readings", 2))
     """What decodes a part of a session."""
+    streams: Lane = field(default_factory=lambda: Lane("streams", 8))
+    """What stores points of streams."""
     answers: "Answers" = field(default_factory=lambda: Answers())
 
 

@@ -61,6 +61,14 @@ ROLES: dict[tuple[str, str], Role | None] = {
     ("POST", "/api/v1/sessions/{session_id}/markers"): Role.OPERATOR,
     ("PATCH", "/api/v1/sessions/{session_id}/markers/{marker_id}"): Role.OPERATOR,
     ("DELETE", "/api/v1/sessions/{session_id}/markers/{marker_id}"): Role.OPERATOR,  # and back by an edit
+    # streams
+    ("GET", "/api/v1/streams"): Role.VIEWER,
+    ("POST", "/api/v1/streams"): Role.OPERATOR,
+    ("GET", "/api/v1/streams/{name}"): Role.VIEWER,
+    ("PATCH", "/api/v1/streams/{name}"): Role.OPERATOR,
+    ("DELETE", "/api/v1/streams/{name}"): Role.ADMIN,  # for good
+    ("POST", "/api/v1/streams/{name}/points"): Role.OPERATOR,
+    ("GET", "/api/v1/streams/{name}/range"): Role.VIEWER,
     # timed runs
     ("GET", "/api/v1/planned"): Role.VIEWER,
     ("POST", "/api/v1/planned"): Role.OPERATOR,

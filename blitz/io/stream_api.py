@@ -1,0 +1,134 @@
+"""The HTTP calls about streams: data that scripts send, outside recordings.
+
+Owns how these requests look. Points are checked and stored in worker threads of their own. They are read as messages
+of the stream's session, by the calls for those.
+"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from blitz.data.database_server import DatabaseServer
+from blitz.data.stream_records import (
+    DESCRIPTION_LENGTH,
+    LARGEST_BATCH,
+    NAME_LENGTH,
+    NICKNAME_LENGTH,
+    POINTS_AT_ONCE,
+    UNIT_LENGTH,
+    InsertResult,
+    PointRange,
+    StreamName,
+    StreamRecord,
+)
+from blitz.data.stream_store import WRITER_LENGTH
+from blitz.io.askers import NoteSubject
+from blitz.io.lanes import Lanes
+
+_LARGEST = 2**63 - 1
+
+GivenName = Annotated[str, Path(max_length=NAME_LENGTH, description="the stream's name, percent-encoded")]
+Index = Annotated[int | None, Query(ge=-_LARGEST, le=_LARGEST, description="negative from the end")]
+Time = Annotated[float | None, Query(allow_inf_nan=False, description="Unix seconds")]
+
+
+class _Request(BaseModel):
+    """A mistyped field is an error, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class StreamChanges(_Request):
+    """New words of a stream, and whether it takes commands; what is absent stays."""
+
+    nickname: str | None = Field(None, max_length=NICKNAME_LENGTH)
+    description: str | None = Field(None, max_length=DESCRIPTION_LENGTH)
+    unit: str | None = Field(None, max_length=UNIT_LENGTH)
+    downlink: bool | None = None
+
+
+class NewStream(_Request):
+    """A stream that is to be made."""
+
+    name: StreamName
+    schema_: dict[str, Any] = Field(
+        default_factory=dict, alias="schema", description="JSON schema of each value; empty: anything"
+    )
+    nickname: str = Field("", max_length=NICKNAME_LENGTH)
+    description: str = Field("", max_length=DESCRIPTION_LENGTH)
+    unit: str = Field("", max_length=UNIT_LENGTH)
+    downlink: bool = Field(False, description="it takes commands")
+
+
+class NewPoints(_Request):
+    """Points that are to be stored, all or none of them."""
+
+    points: list[Any] = Field(
+        max_length=POINTS_AT_ONCE, description='`{"t": Unix seconds, "d": value}` each, in the order of their times'
+    )
+    writer: str = Field("", max_length=WRITER_LENGTH, description="who numbers its batches, so that each counts once")
+    batch: int | None = Field(None, ge=0, le=LARGEST_BATCH, description="above those that this writer has sent before")
+    restamp: bool = Field(False, description="a point that is too old gets the newest time of the stream")
+    partial: bool = Field(False, description="store those that can be, and report the others")
+
+
+def stream_calls(store: DatabaseServer, lanes: Lanes) -> APIRouter:
+    """Return the calls, ``/streams``."""
+    calls = APIRouter(tags=["streams"])
+    streams = store.streams
+
+    @calls.get("/streams", response_model_exclude_none=True)
+    def list_streams() -> list[StreamRecord]:
+        """Return all streams, by name."""
+        return streams.streams()
+
+    @calls.post("/streams", status_code=201, response_model_exclude_none=True)
+    def create_stream(request: NewStream, note_subject: NoteSubject) -> StreamRecord:
+        """Make a stream; 409 if there is one of that name, 422 if its schema is none."""
+        words = request.model_dump(exclude={"name", "schema_"})
+        record = streams.create(request.name, schema=request.schema_, **words)
+        note_subject(record.name)
+        return record
+
+    @calls.get("/streams/{name}", response_model_exclude_none=True)
+    def read_stream(name: GivenName) -> StreamRecord:
+        """Return one stream; its points are the messages of the session with its id."""
+        return streams.stream(name)
+
+    @calls.patch("/streams/{name}", response_model_exclude_none=True)
+    def change_stream(name: GivenName, changes: StreamChanges) -> StreamRecord:
+        """Change the words of a stream, or whether it takes commands."""
+        return streams.update(name, changes.model_dump(exclude_none=True))
+
+    @calls.delete("/streams/{name}", status_code=204)
+    def delete_stream(name: GivenName) -> None:
+        """Delete a stream with all its points, for good."""
+        streams.delete(name)
+
+    @calls.post("/streams/{name}/points", response_model_exclude_none=True)
+    @lanes.streams
+    def insert_points(name: GivenName, request: NewPoints) -> InsertResult:
+        """Store points, all or none; 422 names the first that cannot be stored."""
+        return streams.append(
+            name,
+            request.points,
+            writer=request.writer,
+            batch=request.batch,
+            restamp=request.restamp,
+            partial=request.partial,
+        )
+
+    @calls.get("/streams/{name}/range")
+    def find_range(
+        name: GivenName,
+        i1: Index = None,
+        i2: Index = None,
+        t1: Time = None,
+        t2: Time = None,
+        limit: Annotated[int | None, Query(ge=0, le=_LARGEST)] = None,
+    ) -> PointRange:
+        """Return which messages of which session lie between two places, or at times t1 <= t < t2."""
+        return streams.range(name, i1=i1, i2=i2, t1=t1, t2=t2, limit=limit)
+
+    return calls

@@ -29,6 +29,7 @@ from blitz.io.blocking_notes_calls import BlockingNotesCalls
 from blitz.io.blocking_plan_calls import BlockingPlanCalls
 from blitz.io.blocking_readings_calls import BlockingReadingsCalls
 from blitz.io.blocking_retention_calls import BlockingRetentionCalls
+from blitz.io.blocking_stream_calls import BlockingStreamCalls
 from blitz.io.blocking_trash_calls import BlockingTrashCalls
 from blitz.io.connection import AsyncClient
 from blitz.io.exchange import closed_error
@@ -54,6 +55,7 @@ class Client(
     BlockingHookCalls,
     BlockingNotesCalls,
     BlockingReadingsCalls,
+    BlockingStreamCalls,
 ):
     """A connection to one Blitz server, for scripts without an event loop.
 
@@ -108,7 +110,10 @@ class Client(
         return self._call(partial(self._client.connect, timeout))
 
     def close(self) -> None:
-        """End live views, in whatever thread they wait, and connections; a second time is allowed."""
+        """End live views, in whatever thread they wait, subscriptions and connections; a second time is allowed.
+
+        A callback that is under way ends first, unless it is that one which closes the client.
+        """
         with self._lock:
             if self._is_closed:
                 return
@@ -116,8 +121,11 @@ class Client(
             if self._end_if_forgotten is not None:
                 self._end_if_forgotten.detach()
             context, portal = self._context, self._portal
+        callback_threads = self._callback_threads()
         if context is not None and portal is not None:
             _end(self._client, context, portal)
+        for thread in callback_threads:
+            thread.join()
 
     def __enter__(self) -> Self:
         try:

@@ -29,6 +29,7 @@ from blitz.io.plan_calls import PlanCalls
 from blitz.io.readings_calls import ReadingsCalls
 from blitz.io.retention_calls import RetentionCalls
 from blitz.io.session_calls import SessionCalls
+from blitz.io.stream_calls import StreamCalls
 from blitz.io.trash_calls import TrashCalls
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class AsyncClient(
     HookCalls,
     NotesCalls,
     ReadingsCalls,
+    StreamCalls,
 ):
     """A connection to one Blitz server.
 
@@ -116,8 +118,10 @@ class AsyncClient(
         return [await self._status(timeout)]
 
     async def close(self) -> None:
-        """End live views and connections; a second time is allowed. Recording on the server goes on."""
+        """End live views, subscriptions and connections; a second time is allowed. Recording on the server goes on."""
         self._is_closed = True
+        for subscription in list(self.subscriptions):
+            await subscription.cancel()
         for stream in list(self._streams):
             await stream.aclose()
         if self._live_tasks:  # of streams that were forgotten, on their way to their end
@@ -204,6 +208,10 @@ class AsyncClient(
         stream = LiveStream(reader, mailbox, translation, self._live_tasks)
         self._streams.add(stream)
         return stream
+
+    def follow_messages(self, session_id: int, first: int) -> LiveStream[MessageBlock]:
+        """Return what a stream has from a place on, and what comes, as it is stored; see :meth:`live`."""
+        return self.live(session_id, first, raw=True)
 
     async def download(
         self,

@@ -149,7 +149,6 @@ class PlanNotFound(SessionError, LookupError):  # noqa: N818
     code = "plan_not_found"
 
 
-class SourceError(BlitzError):
 class StreamError(BlitzError):
     """Something about a stream."""
 
@@ -180,6 +179,7 @@ class CommandOver(StreamError, RuntimeError):  # noqa: N818
     code = "command_over"
 
 
+class SourceError(BlitzError):
     """Something about a configured input."""
 
     code = "source"

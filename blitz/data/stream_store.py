@@ -67,6 +67,8 @@ class StreamStore:
         self._read_raw = read_raw
         self._remove_files = remove_files
         self._known: dict[str, _Known] = {}
+        self.listeners: list[Callable[[int, int], None]] = []
+        """Told of each session that has become longer by a call here: its id, and how long it is. Must be quick."""
 
     def streams(self) -> list[StreamRecord]:
         """Return all streams, by name."""
@@ -76,6 +78,24 @@ class StreamStore:
         """Return the session of each stream, by name."""
         found = self._execute("HGETALL", self._keys.streams)
         return {str(name, "utf-8"): int(session_id) for name, session_id in found.items()}
+
+    def is_stream(self, session_id: int) -> bool:
+        """Say whether a session is a stream, or the downlink of one."""
+        return bool(self._execute("HGET", self._keys.meta(session_id), "kind") == b"stream")
+
+    def lengths(self, session_ids: Sequence[int]) -> list[int | None]:
+        """Return how many messages streams have; None for one that is gone."""
+        pipeline = self._redis.pipeline(transaction=True)
+        for session_id in session_ids:
+            pipeline.exists(self._keys.start(session_id))
+            pipeline.get(self._keys.first(session_id))
+            pipeline.llen(self._keys.messages(session_id))
+        with translated():
+            replies = pipeline.execute() if session_ids else []
+        return [
+            int(first or 0) + length if exists else None
+            for exists, first, length in zip(replies[::3], replies[1::3], replies[2::3], strict=True)
+        ]
 
     def stream(self, name: str) -> StreamRecord:
         """Return everything known of one stream."""
@@ -181,6 +201,7 @@ class StreamStore:
             checked.refused.sort(key=lambda point: point.index)
         if outcome not in (_STORED, _REPEATED):
             raise _refused(checked)
+        self._tell(known.id, first + count)
         return InsertResult(
             first=first,
             count=count,
@@ -243,6 +264,10 @@ class StreamStore:
                 raise not_found(name)
             known = self._known[name] = _Known(int(found), str(schema, "utf-8"))
         return known
+
+    def _tell(self, session_id: int, length: int) -> None:
+        for listen in self.listeners:
+            listen(session_id, length)
 
     def _forget(self, name: str) -> None:
         self._known.pop(name, None)

@@ -93,7 +93,7 @@ class Acquisition(AcquisitionChores):
         self.store_id = store.store_id
         self.ended_incomplete = False
         """Whether :meth:`stop` found the store away: a session stayed open, or messages were lost."""
-        self.hub = LiveHub(self.store_id, self.messages, self.session_record, self.status)
+        self.hub = LiveHub(self.store_id, self.messages, self.session_record, self.status, store)
         self._store = store
         self._options = options
         folder = options.spool_dir or Path(tempfile.gettempdir()) / f"blitz-spool-{uuid.uuid4().hex}"

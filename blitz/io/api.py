@@ -149,6 +149,8 @@ def create_app(
     keeper = keeper or SessionKeeper(store, RetentionRule(), (), acquisition.hub.post, acquisition.notice)
     supervision = supervision or Supervision(acquisition)
     lanes = Lanes()
+    if acquisition.hub.streams is not None:
+        store.streams.listeners.append(acquisition.hub.streams.advance)
     app = FastAPIOffline(
         title="Blitz",
         version=blitz.__version__,

@@ -10,15 +10,18 @@ import json
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack
 
 import anyio
 import anyio.to_thread
 
 from blitz.data.blocks import GRID_MESSAGES, PREVIEW_ID, MessageBlock, Read
+from blitz.data.database_server import DatabaseServer
 from blitz.data.records import Event, EventKind, SessionRecord, Source, StatusRecord
 from blitz.errors import ServerBusy, SessionNotFound
 from blitz.io.live_feed import Feed
 from blitz.io.live_frames import FRAME_BYTES, Frame, Frames, Place, within
+from blitz.io.live_streams import StreamFeed, StreamFeeds
 
 TICK_S = 0.005
 """Viewers are woken together and at most this often, so that they share blocks. The appender publishes every 15 ms at
@@ -35,6 +38,7 @@ class LiveHub:
     :param load: reads messages from the store, (session, first, count) -> block; called in a worker thread.
     :param read_record: reads a session's record from the store; called in a worker thread.
     :param read_status: tells the server's status from memory.
+    :param store: has the streams that viewers may follow; None: there are none.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class LiveHub:
         load: Callable[[int, int, int], MessageBlock],
         read_record: Callable[[int], SessionRecord],
         read_status: Callable[[], StatusRecord],
+        store: DatabaseServer | None = None,
     ) -> None:
         self.running: int | None = None
         """The session that viewers follow now. Set together with its ``session_started`` event."""
@@ -53,6 +58,8 @@ class LiveHub:
         self._load = load
         self._read_record = read_record
         self._read_status = read_status
+        self.streams = None if store is None else StreamFeeds(store, self._schedule, self._forget_frames)
+        """How far the streams go that viewers follow."""
         self._feeds: dict[int, Feed] = {PREVIEW_ID: Feed(PREVIEW_ID, store_id)}
         self._sources: dict[int, dict[int, Source]] = {PREVIEW_ID: {}}
         self._events: deque[Event] = deque(maxlen=_RECENT_EVENTS)
@@ -99,8 +106,11 @@ class LiveHub:
         feed = self._feeds.get(session_id)
         if feed is not None:
             feed.rewind(next_seq)
-            if self._loop is not None:
-                self._loop.call_soon_threadsafe(self._frames.clear)
+            self._forget_frames()
+
+    def _forget_frames(self) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._frames.clear)
 
     def post(self, event: Event) -> None:
         """Tell all viewers."""
@@ -138,9 +148,13 @@ class LiveHub:
         wakeup.set()
 
     def next_seq(self, session_id: int) -> int | None:
-        """Return where a session's feed ends; None if it has none."""
-        feed = self._feeds.get(session_id)
+        """Return where a session's or a stream's feed ends; None if it has none."""
+        feed = self._feeds.get(session_id) or self.stream_feed(session_id)
         return None if feed is None else feed.next_seq
+
+    def stream_feed(self, session_id: int) -> StreamFeed | None:
+        """Return the feed of a stream that somebody follows."""
+        return None if self.streams is None else self.streams.get(session_id)
 
     def preview_block(self, first: int, count: int) -> MessageBlock:
         """Return messages of the preview; those that are gone from memory are left out."""
@@ -182,13 +196,15 @@ class LiveHub:
         :param session_id: None follows the running session, then the next.
         :param first: None from the end on, negative that many before the end, else a sequence number.
         """
-        viewer = _Viewer(self, session_id, as_ndjson=as_ndjson)
-        self.viewer_count += 1
-        try:
+        with ExitStack() as leaving:
+            viewer = _Viewer(self, session_id, leaving, as_ndjson=as_ndjson)
+            self.viewer_count += 1
+            leaving.callback(self._lose_viewer)
             async for frame in viewer.frames(first):
                 yield frame
-        finally:
-            self.viewer_count -= 1
+
+    def _lose_viewer(self) -> None:
+        self.viewer_count -= 1
 
     async def encoded_block(
         self, session_id: int, first: int, stop: int, *, as_ndjson: bool
@@ -219,14 +235,19 @@ class LiveHub:
 
 
 class _Viewer:
-    """The cursor of one viewer, and how it moves."""
+    """The cursor of one viewer, and how it moves.
 
-    def __init__(self, hub: LiveHub, session_id: int | None, *, as_ndjson: bool) -> None:
+    :param leaving: what is done when it leaves.
+    """
+
+    def __init__(self, hub: LiveHub, session_id: int | None, leaving: ExitStack, *, as_ndjson: bool) -> None:
         self._hub = hub
+        self._leaving = leaving
         self._named = session_id
         self._session_id = session_id
         self._cursor = 0
         self._as_ndjson = as_ndjson
+        self._stream: StreamFeed | None = None
 
     async def frames(self, first: int | None) -> AsyncIterator[bytes | str]:
         hub = self._hub
@@ -243,6 +264,8 @@ class _Viewer:
             if is_live:
                 self._cursor = _resolve(first, int(end or 0))
                 yield self._sources_event(session_id, hub.sources(session_id))
+            elif self._named is not None and await self._is_stream(session_id):
+                yield await self._begin_stream(session_id, first)
             else:
                 async for frame in self._finished_session(session_id, first):
                     yield frame
@@ -260,15 +283,33 @@ class _Viewer:
                 if event.event is EventKind.SESSION_STOPPED and event.session_id == self._named:
                     return
             had_more = False
+            if self._stream is not None and end is not None:
+                self._cursor = min(self._cursor, end)  # the store may have lost what came last
             if self._session_id is not None and end is not None and self._cursor < end:
+                begin = self._cursor
                 block = await self._next_block(min(end, self._cursor + GRID_MESSAGES))
                 if block is not None:
-                    had_more = self._cursor < end
+                    had_more = begin < self._cursor < end
                     yield block
                 elif self._named is not None:
                     return
+            if self._stream is not None and self._stream.is_gone:
+                return
             if not had_more:
                 await wakeup.wait()
+
+    async def _is_stream(self, session_id: int) -> bool:
+        streams = self._hub.streams
+        return streams is not None and await anyio.to_thread.run_sync(streams.is_stream, session_id)
+
+    async def _begin_stream(self, session_id: int, first: int | None) -> str:
+        """Follow a stream, which has no end; return what its sources are."""
+        assert self._hub.streams is not None
+        self._stream = self._leaving.enter_context(self._hub.streams.followed(session_id))
+        record = await anyio.to_thread.run_sync(self._hub._read_record, session_id)
+        self._hub.streams.advance(session_id, record.message_count)
+        self._cursor = _resolve(first, self._stream.next_seq)
+        return self._sources_event(session_id, record.sources)
 
     async def _event_frames(self, event: Event) -> AsyncIterator[bytes | str]:
         hub = self._hub
@@ -313,7 +354,8 @@ class _Viewer:
         except SessionNotFound:
             self._session_id = None
             return None
-        self._cursor = max(next_seq, self._cursor + 1)  # on, even where the store gave less than it said it had
+        # On, even where the store gave less than it said it had; but what a stream has lost comes anew at these places.
+        self._cursor = max(next_seq, self._cursor + (self._stream is None))
         return frame
 
     @staticmethod

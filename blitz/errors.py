@@ -52,10 +52,12 @@
     ├── PackageMissing (ImportError)          an optional part is not installed; says how to install it
     └── RemoteError                           what went wrong between client and server
         ├── ServerUnreachable (ConnectionError)  no answer from host and port
+        │   └── PoolError                     none of several hosts is available
         ├── RequestTimeout (TimeoutError)     the answer did not come in time
         ├── AuthenticationError (PermissionError)  the token is missing or wrong
         ├── Forbidden (PermissionError)       the token's role may not do that
         ├── CertificateMismatch (ConnectionError)  the server's certificate is not the one that is expected
+        ├── DatabaseNotFound (IndexError)     the server's store has another name than the one that is wanted
         ├── ServerBusy (ConnectionError)      a limit of the server is reached; try again later
         └── ServerError (RuntimeError)        any other refusal; carries the server's `code`
 
@@ -363,6 +365,14 @@ class ServerUnreachable(RemoteError, ConnectionError):  # noqa: N818
     """No server answered at the host and port."""
 
     code = "server_unreachable"
+    was_sent = True
+    """Whether the request may have reached a server: else it certainly changed nothing."""
+
+
+class PoolError(ServerUnreachable):
+    """None of several hosts is available: try again later."""
+
+    code = "pool"
 
 
 class RequestTimeout(RemoteError, TimeoutError):  # noqa: N818
@@ -387,6 +397,12 @@ class CertificateMismatch(RemoteError, ConnectionError):  # noqa: N818
     """The server's certificate is not the one that is expected."""
 
     code = "certificate_mismatch"
+
+
+class DatabaseNotFound(RemoteError, IndexError):  # noqa: N818
+    """The server's store has another name than the one that is wanted."""
+
+    code = "database_not_found"
 
 
 class ServerBusy(RemoteError, ConnectionError):  # noqa: N818

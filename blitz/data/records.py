@@ -342,6 +342,7 @@ class BoardRecord(Record):
     framing: FramingRule | None = None
     account: Account | None = Field(default=None, description="of the running session; else since the link was made")
     candidates: tuple[str, ...] = Field(default=(), description="ambiguous: ports of devices that may be this one")
+    is_recorded: bool = Field(default=True, description="false: a stream that is shown, and goes into no session")
     retake_at: AwareDatetime | None = Field(default=None, description="released: when it is taken again at the latest")
     error: str | None = Field(None, description="what is wrong at present, as a sentence")
 
@@ -394,7 +395,7 @@ class StatusRecord(Record):
         default=(), description="sessions that will be started, soonest first, briefly"
     )
     found: tuple[FoundDevice, ...] = Field(default=(), description="new devices, which nobody listens to yet")
-    acquires: bool = Field(default=True, description="false: another server over the same store opens ports and records")
+    acquires: bool = Field(default=True, description="false: another server over this store opens ports and records")
     database: str = Field(default="", description="the prefix of the store's keys, without braces and colon")
 
 

@@ -20,7 +20,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from blitz.config import DEFAULT_HOST, DEFAULT_PORT
 from blitz.data.blocks import MessageBlock
 from blitz.data.records import Event, Notice, SessionRecord, StatusRecord
-from blitz.errors import RemoteError
+from blitz.errors import BlitzError, RemoteError
 from blitz.io.address import Host, ServerAddress
 from blitz.io.blocking_archive_calls import BlockingArchiveCalls
 from blitz.io.blocking_calls import BlockingDeviceCalls
@@ -57,7 +57,7 @@ class Client(
     BlockingReadingsCalls,
     BlockingStreamCalls,
 ):
-    """A connection to one Blitz server, for scripts without an event loop.
+    """A connection to one Blitz server, or to several over one store, for scripts without an event loop.
 
     ::
 
@@ -71,10 +71,14 @@ class Client(
 
     def __init__(
         self,
-        hostlist: str | ServerAddress | Sequence[Host] = ((DEFAULT_HOST, DEFAULT_PORT),),
+        hostlist: str | ServerAddress | Sequence[Host | str | ServerAddress] = ((DEFAULT_HOST, DEFAULT_PORT),),
         *,
         token: str | None = None,
         fingerprint: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        dbname: str | None = None,
+        loop: object = None,
         keepalive: bool = True,
         timeout: float = 10,
         inactive_time: float = 30,
@@ -84,6 +88,9 @@ class Client(
             hostlist,
             token=token,
             fingerprint=fingerprint,
+            username=username,
+            password=password,
+            dbname=dbname,
             keepalive=keepalive,
             timeout=timeout,
             inactive_time=inactive_time,
@@ -105,8 +112,8 @@ class Client(
         """Whether :meth:`close` was called."""
         return self._is_closed
 
-    def connect(self, timeout: float | None = None) -> list[StatusRecord]:
-        """Ask the server for its status, to see that it is there; calls connect by themselves, too."""
+    def connect(self, timeout: float | None = None) -> list[StatusRecord | BlitzError]:
+        """Ask the servers for their status, to see that they are there; calls connect by themselves, too."""
         return self._call(partial(self._client.connect, timeout))
 
     def close(self) -> None:
@@ -129,7 +136,7 @@ class Client(
 
     def __enter__(self) -> Self:
         try:
-            self.connect()
+            self._call(self._client.connect_any)
         except BaseException:
             self.close()
             raise

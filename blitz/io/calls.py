@@ -8,11 +8,12 @@ import contextlib
 import getpass
 import socket
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
 
+from blitz.errors import ServerError
 from blitz.io.address import ServerAddress
 from blitz.io.exchange import HttpExchange, closed_error
 
@@ -23,13 +24,40 @@ _SLOW_S = 15.0
 NOTHING: TypeAdapter[None] = TypeAdapter(None)
 
 
+class Exchange(Protocol):
+    """What sends requests: to one server (:class:`~blitz.io.exchange.HttpExchange`), or to one of several."""
+
+    async def fetch_json(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, timeout_s: float | None = None
+    ) -> tuple[int, Any]:
+        """Send a request and return the status and the decoded answer."""
+        ...
+
+    async def fetch_block(self, path: str, params: Mapping[str, Any]) -> bytes:
+        """Ask for an encoded block or table."""
+        ...
+
+    async def fetch_content(self, path: str, params: Mapping[str, Any], accept: str) -> tuple[str, bytes]:
+        """Ask for bytes in one of several forms."""
+        ...
+
+    def not_understood(self, what: str, status: int) -> ServerError:
+        """Return the error for an answer that is not in our language."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connections."""
+
+
 class Calls:
-    """A connection to one server, and how it is asked."""
+    """A connection to one server, or to several over one store, and how they are asked."""
 
     def __init__(self, address: ServerAddress, timeout_s: float) -> None:
         self.address = address
         self._timeout_s = timeout_s
-        self._exchange = HttpExchange(address, timeout_s, owner=default_owner())
+        self.owner = default_owner()
+        """Who asks, where a call does not say."""
+        self._exchange: Exchange = HttpExchange(address, timeout_s, owner=self.owner)
         self._is_closed = False
         self._is_known = False
 

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any, Literal, Self, overload
 from blitz.config import DEFAULT_HOST, DEFAULT_PORT
 from blitz.data.blocks import MessageBlock
 from blitz.data.records import SessionRecord, StatusRecord
-from blitz.errors import ConfigError, ServerBusy
+from blitz.errors import BlitzError, ConfigError, ServerBusy
 from blitz.io.address import Host, ServerAddress
 from blitz.io.archive_calls import ArchiveCalls
 from blitz.io.device_calls import DeviceCalls
-from blitz.io.exchange import closed_error
+from blitz.io.exchange import HttpExchange, closed_error
 from blitz.io.hook_calls import HookCalls
+from blitz.io.host_list import parse_hosts
+from blitz.io.host_pool import HostPool, check_database
 from blitz.io.live_cursor import LiveCursor, Wanted
+from blitz.io.live_hosts import LiveHost, LiveHosts, OneHost
 from blitz.io.live_mailbox import LiveMailbox
 from blitz.io.live_reader import LiveOptions, LiveReader
 from blitz.io.live_stream import Decoding, LiveStream, Translation, Untranslated
@@ -53,7 +56,7 @@ class AsyncClient(
     ReadingsCalls,
     StreamCalls,
 ):
-    """A connection to one Blitz server.
+    """A connection to one Blitz server, or to several over one store.
 
     ::
 
@@ -64,12 +67,23 @@ class AsyncClient(
 
     :param hostlist: one ``(host, port)``, a URL such as ``http://bench1:8999``, or the link that ``blitz token create``
         prints, ``blitz://host:port/#TOKEN&FINGERPRINT``.
+        Or a list of several such, of servers over one store: ``(host, port, {"weight": 3})`` is chosen three times as
+        often as one of weight 1, ``(host, port, {"backup": True})`` only where no other is available. A call that
+        fails at one host goes on at another, where that is safe.
     :param token: what the server asks for, where it listens beyond its own machine; that of a link goes before it.
     :param fingerprint: SHA-256 of the server's certificate, where it is a private one; that of a link goes before it.
-    :param keepalive: send a ping every 45 s on a live connection, for routers that forget silent ones.
+    :param username: who asks, where a call does not say; user and machine when not given.
+    :param password: another name for `token`.
+    :param dbname: the store that is meant: the server's Redis prefix without braces and colon. A store without prefix
+        is the only one of its server, and goes by any name.
+    :param loop: accepted for scripts that were written for other clients; the running loop is used.
+    :param keepalive: send a ping every 45 s on a live connection, for routers that forget silent ones, and ask each of
+        several hosts as often whether it is there.
     :param timeout: seconds that a request may take, after which it is given up with RequestTimeout.
-    :param inactive_time: seconds of silence after which a live connection counts as lost.
-    :param max_wait_retry: a lost live connection is tried again after 1, 2, 4, 8 … seconds, at most this many.
+    :param inactive_time: seconds of silence after which a live connection counts as lost; and for which one of several
+        hosts rests that does not answer.
+    :param max_wait_retry: a lost live connection, or one of several hosts that cannot be reached, is tried again after
+        1, 2, 4, 8 … seconds, at most this many.
 
     Every call raises :class:`~blitz.errors.ServerUnreachable` where nothing answers,
     :class:`~blitz.errors.AuthenticationError` where the token is missing or wrong, :class:`~blitz.errors.Forbidden`
@@ -79,10 +93,14 @@ class AsyncClient(
 
     def __init__(
         self,
-        hostlist: str | ServerAddress | Sequence[Host] = ((DEFAULT_HOST, DEFAULT_PORT),),
+        hostlist: str | ServerAddress | Sequence[Host | str | ServerAddress] = ((DEFAULT_HOST, DEFAULT_PORT),),
         *,
         token: str | None = None,
         fingerprint: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        dbname: str | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
         keepalive: bool = True,
         timeout: float = 10,
         inactive_time: float = 30,
@@ -95,7 +113,24 @@ class AsyncClient(
         ):
             if not seconds > 0:
                 raise ConfigError(f"{name} is {seconds!r}: give a number of seconds above 0.")
-        super().__init__(ServerAddress.parse(hostlist, token=token, fingerprint=fingerprint), float(timeout))
+        hosts = parse_hosts(hostlist, token=token or password, fingerprint=fingerprint)
+        super().__init__(hosts[0].address, float(timeout))
+        self._database = dbname or ""
+        self.owner = username or self.owner
+        one = HttpExchange(self.address, float(timeout), owner=self.owner)
+        self._exchange = one
+        self._hosts: LiveHosts = OneHost(LiveHost(self.address, one.headers, one.tls, one.sound))
+        self._pool: HostPool | None = None
+        if len(hosts) > 1:
+            self._exchange = self._hosts = self._pool = HostPool(
+                hosts,
+                float(timeout),
+                owner=self.owner,
+                database=self._database,
+                keepalive=keepalive,
+                inactive_s=float(inactive_time),
+                max_wait_s=float(max_wait_retry),
+            )
         self._keepalive = keepalive
         self._inactive_s = float(inactive_time)
         self._max_wait_s = float(max_wait_retry)
@@ -109,13 +144,32 @@ class AsyncClient(
         for stream in list(self._streams):
             stream.try_now()
 
-    async def connect(self, timeout: float | None = None) -> list[StatusRecord]:
-        """Ask the server for its status, to see that it is there; calls connect by themselves, too.
+    async def connect(self, timeout: float | None = None) -> list[StatusRecord | BlitzError]:
+        """Ask the servers for their status, to see that they are there; calls connect by themselves, too.
 
         :param timeout: seconds, instead of the client's own.
-        :returns: one status a host.
+        :returns: one result a host, in the order of the list: its status, or the error. Of a single host, an error is
+            raised.
+        :raises DatabaseNotFound: if the single host has another database than `dbname`.
         """
-        return [await self._status(timeout)]
+        if self._is_closed:
+            raise closed_error(self.address)
+        if self._pool is None:
+            status = await self._status(timeout)
+            check_database(self.address, self._database, status)
+            return [status]
+        results = await self._pool.connect(timeout)
+        self._is_known = self._is_known or any(isinstance(result, StatusRecord) for result in results)
+        return results
+
+    async def connect_any(self) -> None:
+        """Do as :meth:`connect`, and see that one host at least is there.
+
+        :raises PoolError: if none of several is; of a single host, its own error.
+        """
+        results = await self.connect()
+        if self._pool is not None and not any(isinstance(result, StatusRecord) for result in results):
+            await self._pool.take()  # which says why there is none
 
     async def close(self) -> None:
         """End live views, subscriptions and connections; a second time is allowed. Recording on the server goes on."""
@@ -130,7 +184,7 @@ class AsyncClient(
 
     async def __aenter__(self) -> Self:
         try:
-            await self.connect()
+            await self.connect_any()
         except BaseException:
             await self.close()
             raise
@@ -190,9 +244,7 @@ class AsyncClient(
         if self._is_closed:
             raise closed_error(self.address)
         options = LiveOptions(
-            headers=self._exchange.headers,
-            tls=self._exchange.tls,
-            sound=self._exchange.sound,
+            hosts=self._hosts,
             keepalive=self._keepalive,
             timeout_s=self._timeout_s,
             inactive_s=self._inactive_s,

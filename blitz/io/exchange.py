@@ -220,9 +220,11 @@ def _seconds(retry_after: str | None) -> float | None:
 
 def unreachable(address: ServerAddress, reason: str) -> ServerUnreachable:
     """Return the sentence for a server that does not answer."""
-    return ServerUnreachable(
+    error = ServerUnreachable(
         f"Cannot reach a Blitz server at {address}: {reason}. Start one there with 'blitz serve', or check the address."
     )
+    error.was_sent = False
+    return error
 
 
 def broken_remedy(address: ServerAddress) -> str:

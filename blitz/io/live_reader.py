@@ -7,7 +7,6 @@ what messages mean the consumer's (:mod:`.live_stream`).
 import asyncio
 import contextlib
 import logging
-import ssl
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from blitz.data.records import Event, EventKind, Notice, SessionRecord
 from blitz.errors import (
     BlitzError,
     BlockError,
+    PoolError,
     RemoteError,
     RequestTimeout,
     ServerBusy,
@@ -34,6 +34,7 @@ from blitz.errors import (
 from blitz.io.address import ServerAddress
 from blitz.io.exchange import RETRY_AFTER, describe_os_error, problem, unreachable
 from blitz.io.live_cursor import LiveCursor
+from blitz.io.live_hosts import LiveHosts
 from blitz.io.live_mailbox import LiveMailbox
 from blitz.io.pinning import tls_fault
 
@@ -66,10 +67,7 @@ class _DiscreetLog(logging.LoggerAdapter[logging.Logger]):
 class LiveOptions:
     """How a live connection is kept; the meanings are those of :class:`~blitz.io.connection.AsyncClient`."""
 
-    headers: dict[str, str]
-    tls: ssl.SSLContext | None
-    sound: Callable[[], Awaitable[None]]
-    """Makes sure, before the headers go out, that they go to whom they are for."""
+    hosts: LiveHosts
     keepalive: bool
     timeout_s: float
     inactive_s: float
@@ -176,12 +174,14 @@ class LiveReader:
     async def _open(self, query: dict[str, str]) -> ClientConnection:
         options = self._options
         self._status_count = 0
-        await options.sound()
+        host = await options.hosts.take(acquiring=self._cursor.is_preview)
+        self._address = host.address
+        await host.sound()
         try:
             websocket = await connect(
                 self._address.live_url(query),
-                additional_headers=options.headers,
-                ssl=options.tls,
+                additional_headers=host.headers,
+                ssl=host.tls,
                 compression=None,
                 proxy=None,
                 open_timeout=options.timeout_s,
@@ -305,6 +305,8 @@ class LiveReader:
             text = f"{error} Trying again until the server is back."
             notice = Notice(severity="warning", text=text, time=datetime.now(UTC))
             await self._mailbox.put(Event(event=EventKind.DISCONNECTED, notice=notice))
+        if not isinstance(error, PoolError) and self._options.hosts.lost(self._address, error):
+            return
         asked_s = error.retry_after_s if isinstance(error, ServerBusy) else None
         wait_s = max(self._wait_s, asked_s or 0.0)
         self._options.tell_wait(time.monotonic() + wait_s)

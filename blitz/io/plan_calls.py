@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from blitz.data.records import PlannedStart, SessionRecord
-from blitz.io.calls import NOTHING, Calls, default_owner
+from blitz.io.calls import NOTHING, Calls
 from blitz.io.session_calls import told, told_run
 
 _PLANNED = TypeAdapter(PlannedStart)
@@ -46,7 +46,7 @@ class PlanCalls(Calls):
             "start_at": (start_at if start_at.tzinfo is not None else start_at.astimezone()).isoformat(),
             "name": name,
             "notes": notes,
-            "owner": default_owner() if owner is None else owner,
+            "owner": self.owner if owner is None else owner,
         }
         body |= told(tags, fields)
         body |= told_run(duration_s, message_count, repeat_every_s)

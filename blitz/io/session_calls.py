@@ -15,7 +15,7 @@ from blitz.data.records import Notice, SessionRecord, StatusRecord
 from blitz.data.versions import compare_versions
 from blitz.errors import NoSession, RemoteError
 from blitz.io.address import ServerAddress
-from blitz.io.calls import NOTHING, Calls, default_owner
+from blitz.io.calls import NOTHING, Calls
 from blitz.io.exchange import ARROW
 from blitz.io.sync_threads import run_in_thread
 
@@ -121,7 +121,7 @@ class SessionCalls(Calls):
         body: dict[str, Any] = {
             "name": name,
             "notes": notes,
-            "owner": default_owner() if owner is None else owner,
+            "owner": self.owner if owner is None else owner,
             "join": join,
         }
         body |= told(tags, fields)

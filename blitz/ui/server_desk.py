@@ -143,6 +143,8 @@ class ServerDesk:
             self._tell(Connection.CONNECTING, address, reason)
             try:
                 status = (await client.connect(timeout=5))[0]
+                if isinstance(status, BlitzError):
+                    raise status
                 who = await client.whoami()
                 self._open_cache(status.store_id)
                 self._tell(Connection.ONLINE, address)

@@ -1,14 +1,16 @@
 """One stream of a server as an object, for asyncio: its points by place and time, subscriptions, commands."""
 
+import operator
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, overload
 
 from blitz.data.blocks import MessageBlock
 from blitz.data.plain_points import cut_points, plain_points, seconds_of
 from blitz.data.points import Point, Points
 from blitz.data.stream_records import CommandState, InsertResult, StreamCommand, StreamRecord, check_stream_name
-from blitz.errors import ConfigError, RemoteError, SeriesError, StreamNotFound
+from blitz.errors import ConfigError, SeriesError, SessionNotFound, StreamNotFound
 from blitz.io.stream_calls import PAGE_POINTS
 from blitz.io.subscription import Callback, Caller, LoopCaller, Subscription, read_commands
 
@@ -213,14 +215,16 @@ class AsyncStream:
         record = await self.record()
         sent = await self._calls.send_command(self.name, value, timeout)
         async with self._calls.follow_messages(record.downlink_id, -_LOOK_BACK) as states:
-            async for entry in states:
-                for state in read_commands(entry) if isinstance(entry, MessageBlock) else ():
-                    if state.id == sent.id and state.state is not CommandState.SENT:
-                        return state
-        raise RemoteError(f"The stream {self.name} was deleted while a command waited for its answer.")
+            with suppress(SessionNotFound):
+                async for entry in states:
+                    for state in read_commands(entry) if isinstance(entry, MessageBlock) else ():
+                        if state.id == sent.id and state.state is not CommandState.SENT:
+                            return state
+        raise StreamNotFound(f"The stream {self.name} was deleted while a command waited for its answer.")
 
     async def point_at(self, place: int) -> Point:
         """Return the point at a place; see :meth:`__getitem__`."""
+        place = operator.index(place)
         record = await self.record()
         index = place + record.point_count if place < 0 else place
         points = Points()

@@ -8,19 +8,38 @@ behind the last point, is that of :mod:`.live_reader`.
 import asyncio
 import inspect
 import logging
+import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from blitz.data.blocks import MessageBlock
 from blitz.data.points import Points
 from blitz.data.records import Event
 from blitz.data.stream_records import CommandState, StreamCommand, StreamRecord
-from blitz.errors import BlitzError, BlockError, CommandOver, PointsRefused, RemoteError
+from blitz.errors import (
+    BlitzError,
+    BlockError,
+    CommandOver,
+    PointsRefused,
+    RemoteError,
+    RequestTimeout,
+    ServerBusy,
+    ServerUnreachable,
+    SessionNotFound,
+    StoreUnavailable,
+    StreamNotFound,
+)
 
 if TYPE_CHECKING:
     from blitz.io.stream_calls import StreamCalls
 
 log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+_AGAIN_S = 0.25
+_PASSING = (ServerUnreachable, RequestTimeout, ServerBusy, StoreUnavailable)
+"""What waiting mends."""
 
 Callback = Callable[[str, Points], Any]
 """Called with the stream's name and points; what it returns matters for commands only."""
@@ -107,8 +126,12 @@ class Subscription:
                     await self._take(entry, take)
                 if self._is_ending:
                     break
+        except (SessionNotFound, StreamNotFound):
+            log.error("The subscription to stream %s has ended: it was deleted.", self.name)
         except BlitzError as error:
             log.error("The subscription to stream %s has ended: %s", self.name, error)
+        except Exception:
+            log.exception("The subscription to stream %s has ended by a fault of our own", self.name)
         finally:
             self._calls.subscriptions.discard(self)
             self.caller.close()
@@ -120,7 +143,6 @@ class Subscription:
         except BlockError as error:
             log.error("A subscription leaves out messages of stream %s: %s", self.name, error)
         except RemoteError as error:
-            # The connection by which points come is another one, and comes back by itself.
             log.warning("A command to stream %s was not answered: %s", self.name, error)
 
     async def _take_points(self, block: MessageBlock) -> None:
@@ -136,13 +158,22 @@ class Subscription:
         for command in open_commands(block):
             if self._is_ending:
                 return
-            if await self._is_open(command, block.next_seq):
+            # A callback may have taken its time before: what has come behind the block tells whether it is over.
+            ask = partial(self._calls.stream_messages, self._session_id, block.next_seq)
+            behind = await self._insist(ask, command.timeout_s)
+            if not any(later.id == command.id for later in read_commands(behind)):
                 await self._obey(command)
 
-    async def _is_open(self, command: StreamCommand, next_seq: int) -> bool:
-        """Whether what has come behind a block says nothing else: a callback may have taken its time before."""
-        behind = await self._calls.stream_messages(self._session_id, next_seq)
-        return not any(later.id == command.id for later in read_commands(behind))
+    async def _insist(self, ask: Callable[[], Awaitable[_T]], for_s: float) -> _T:
+        """Ask again while the server is away, for as long as a command waits."""
+        deadline_s = time.monotonic() + for_s
+        while True:
+            try:
+                return await ask()
+            except _PASSING:
+                if self._is_ending or time.monotonic() > deadline_s:
+                    raise
+            await asyncio.sleep(_AGAIN_S)
 
     async def _obey(self, command: StreamCommand) -> None:
         outcome = await self._call(Points([{"t": command.t, "d": command.d}]))
@@ -159,16 +190,31 @@ class Subscription:
             await self._answer(command, reason=reason)
 
     async def _answer(self, command: StreamCommand, points: list[Any] | None = None, reason: str = "") -> None:
-        answer = self._calls.answer_command
         try:
             try:
-                await answer(self.name, command.id, is_done=not reason, points=points, reason=reason)
+                await self._tell(command, points, reason)
             except PointsRefused as error:
                 log.error("A command to stream %s was done, but its points cannot be stored: %s", self.name, error)
-                reason = f"It was done, but its points cannot be stored: {error}"
-                await answer(self.name, command.id, is_done=False, reason=reason)
+                await self._tell(command, None, f"It was done, but its points cannot be stored: {error}")
         except CommandOver as error:
             log.warning("A command to stream %s was answered too late: %s", self.name, error)
+
+    async def _tell(self, command: StreamCommand, points: list[Any] | None, reason: str) -> None:
+        answer = partial(self._calls.answer_command, self.name, command.id)
+        told = partial(answer, is_done=not reason, points=points, reason=reason)
+        is_repeated = False
+
+        async def tell() -> None:
+            nonlocal is_repeated
+            try:
+                await told()
+            except CommandOver:
+                if not is_repeated:  # else it was told before, and the server's word was lost
+                    raise
+            finally:
+                is_repeated = True
+
+        await self._insist(tell, command.timeout_s)
 
 
 def read_commands(block: MessageBlock) -> list[StreamCommand]:

@@ -41,7 +41,8 @@ _SCAN_WORDS: dict[object, ScanUsb] = {
 class SerialPort(NamedTuple):
     """One entry of ``--serial``: where a device is, its baud rate, and the definition of what it sends.
 
-    The place is a port's path, or an address: ``socket://host:port``, ``netscanner://host:port``, ``replay:FILE``.
+    The place is a port's path, or an address: ``socket://host:port``, ``netscanner://host:port``, ``replay:FILE``,
+    ``stream:NAME``.
     """
 
     port: str
@@ -68,7 +69,8 @@ class SerialPort(NamedTuple):
         if _ADDRESS.match(place):
             return cls(place, None, definition)
         if "://" in place:
-            raise ValueError(f"{text!r} is none of socket://HOST:PORT, netscanner://HOST:PORT and replay:FILE")
+            known = "socket://HOST:PORT, netscanner://HOST:PORT, replay:FILE and stream:NAME"
+            raise ValueError(f"{text!r} is none of {known}")
         port, colon, baud = place.rpartition(":")
         if not colon or (place.startswith("/dev/serial/") and not baud.isdecimal()):  # by-path has colons of its own
             return cls(_checked_port(place, text), None, definition)
@@ -78,7 +80,7 @@ class SerialPort(NamedTuple):
 
 
 _SERIAL = re.compile(r"(?P<place>[^=?]*(\?\w+=[^=]*)?)(=(?P<definition>[^=]+))?")
-_ADDRESS = re.compile(r"socket://|netscanner://|replay:")
+_ADDRESS = re.compile(r"socket://|netscanner://|replay:|stream:")
 _SLOWEST_BAUD, _FASTEST_BAUD, _BAUD_DIGITS = 50, 20_000_000, 8
 
 

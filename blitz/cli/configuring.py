@@ -53,7 +53,7 @@ def add(
         str,
         typer.Argument(
             metavar="LINK",
-            help="PORT[:BAUD], socket://HOST:PORT, netscanner://HOST:PORT or replay:FILE.",
+            help="PORT[:BAUD], socket://HOST:PORT, netscanner://HOST:PORT, replay:FILE or stream:NAME.",
             show_default=False,
         ),
     ],
@@ -71,6 +71,7 @@ def add(
     rts: options.RtsOption = None,
     on_connect: options.OnConnectOption = None,
     poll_interval: options.PollOption = None,
+    record: options.RecordOption = None,
     server: ServerOption = None,
     token: TokenOption = None,
     config_file: ConfigOption = None,
@@ -83,7 +84,12 @@ def add(
     fields = options.place_changes(link)
     fields |= {"name": name or options.usual_name(fields["link"])}
     fields |= options.given(
-        {"protocol": protocol and protocol.value, "on_connect": on_connect, "poll_interval_s": poll_interval}
+        {
+            "protocol": protocol and protocol.value,
+            "on_connect": on_connect,
+            "poll_interval_s": poll_interval,
+            "is_recorded": record,
+        }
     )
     line = fields.get("serial", {}) | line
 
@@ -93,10 +99,10 @@ def add(
         return await client.add_source(options.new_source({**fields, "serial": usual | line, "definition": kind}))
 
     options.new_source({**fields, "serial": line})  # what is wrong is told without asking the server
-    record = ask(client_settings(server, token, config_file), add_source)
+    added = ask(client_settings(server, token, config_file), add_source)
     out = Output(as_json)
-    out.document(source=record)
-    out.line(f"The server reads {record.link} as {record.name} from now on.")
+    out.document(source=added)
+    out.line(f"The server reads {added.link} as {added.name} from now on.")
 
 
 @sources.command(epilog=EPILOG)
@@ -115,6 +121,7 @@ def change(
     rts: options.RtsOption = None,
     on_connect: options.OnConnectOption = None,
     poll_interval: options.PollOption = None,
+    record: options.RecordOption = None,
     server: ServerOption = None,
     token: TokenOption = None,
     config_file: ConfigOption = None,
@@ -131,6 +138,7 @@ def change(
             "protocol": protocol and protocol.value,
             "on_connect": on_connect,
             "poll_interval_s": poll_interval,
+            "is_recorded": record,
             "serial": changes.get("serial", {}) | line or None,
         }
     )
@@ -142,10 +150,10 @@ def change(
             changes["definition"] = await options.find_definition(client, definition)
         return await client.update_source(source, **changes)
 
-    record = ask(client_settings(server, token, config_file), change_source)
+    changed = ask(client_settings(server, token, config_file), change_source)
     out = Output(as_json)
-    out.document(source=record)
-    out.line(f"{record.name} is changed.")
+    out.document(source=changed)
+    out.line(f"{changed.name} is changed.")
 
 
 @sources.command(epilog=EPILOG)
@@ -245,7 +253,7 @@ def _channel_names(definition: "BoardDefinition") -> str:
 
 def _source_row(record: "SourceConfig") -> tuple[str, ...]:
     kind = record.definition.name if record.definition is not None else record.board_id or ""
-    baud = "" if "://" in record.link or record.link.startswith("replay:") else str(record.serial.baud)
+    baud = "" if "://" in record.link or record.link.startswith(("replay:", "stream:")) else str(record.serial.baud)
     usb = record.identity
     identity = "" if usb is None else f"{usb.vendor_id:04x}:{usb.product_id:04x} {usb.serial_number}".strip()
     return record.name, record.link, baud, record.protocol, kind, ", ".join(record.on_connect), identity

@@ -77,11 +77,15 @@ OnConnectOption = Annotated[
         show_default=False,
     ),
 ]
+RecordOption = Annotated[
+    bool | None,
+    typer.Option("--record/--no-record", help="Of a stream: whether its points go into sessions, or are only shown."),
+]
 PollOption = Annotated[
     float | None, typer.Option("--poll-interval", metavar="S", help="Seconds between polls.", show_default=False)
 ]
 
-_ADDRESS = re.compile(r"[a-z]{2,}://|replay:")
+_ADDRESS = re.compile(r"[a-z]{2,}://|replay:|stream:")
 
 
 def serial_changes(**options: Any) -> dict[str, Any]:
@@ -117,9 +121,11 @@ def place_changes(link: str) -> dict[str, Any]:
 def usual_name(link: str) -> str:
     """Return what a source at a link is called when nobody says.
 
-    >>> usual_name("/dev/ttyUSB0"), usual_name("socket://lab-pi:4001")
-    ('ttyUSB0', 'lab-pi:4001')
+    >>> usual_name("/dev/ttyUSB0"), usual_name("socket://lab-pi:4001"), usual_name("stream:room")
+    ('ttyUSB0', 'lab-pi:4001', 'room')
     """
+    if link.startswith("stream:"):
+        return re.sub(r"[\s%#?]", "_", link.removeprefix("stream:"))[:60] or "source"
     short = link.partition("?")[0].replace("\\", "/").rstrip("/").rpartition("/")[2].removeprefix("replay:")
     return re.sub(r"[\s%#?]", "_", short) or "source"
 

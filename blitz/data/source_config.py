@@ -12,6 +12,10 @@ from blitz.data.board_definition import BoardDefinition, Format, is_sendable
 from blitz.data.framing_rule import LINES, FramingRule
 
 DEFAULT_BAUD = 57600
+STREAM = "stream:"
+"""Begins the link of a source that is a stream of the server's own store."""
+POINTS = FramingRule(limit_bytes=1 << 20)
+"""How the points of a stream are cut: a line each, which may be longer than a device's."""
 
 
 class _Part(BaseModel):
@@ -64,8 +68,8 @@ NAME_PATTERN = r"^[^\s/\\?#%][^/\\?#%\x00-\x1f]{0,59}$"
 class SourceConfig(_Part):
     """One configured input.
 
-    ``link`` is a port's path (``/dev/ttyUSB0``, ``COM3``), ``socket://host:port``, or ``replay:FILE``; a USB device
-    with an identity is found under whatever port name it has, ``link`` being the last one.
+    ``link`` is a port's path (``/dev/ttyUSB0``, ``COM3``), ``socket://host:port``, ``replay:FILE``, or ``stream:NAME``;
+    a USB device with an identity is found under whatever port name it has, ``link`` being the last one.
     """
 
     name: str = Field(pattern=NAME_PATTERN, description="unique on the server")
@@ -86,6 +90,9 @@ class SourceConfig(_Part):
     poll_interval_s: float | None = Field(default=None, gt=0, le=3600)
     identity: UsbIdentity | None = None
     board_id: str | None = Field(default=None, description="two hex digits, once the board has said it")
+    is_recorded: bool = Field(
+        default=True, description="false: a stream is shown beside the boards, and its points go into no session"
+    )
 
     @field_validator("on_connect")
     @classmethod
@@ -102,11 +109,22 @@ class SourceConfig(_Part):
         )
         if self.protocol == "blitz" and wants_stream:
             raise ValueError(f"source {self.name!r} is asked by the Blitz protocol, which has lines of hex digits")
+        if self.stream is not None and (self.framing is not None or self.protocol not in ("auto", "stream")):
+            raise ValueError(f"source {self.name!r} is a stream of points: it has neither a protocol nor a framing")
+        if self.stream is None and not self.is_recorded:
+            raise ValueError(f"source {self.name!r} is a device: only a stream can be shown without being recorded")
         return self
+
+    @property
+    def stream(self) -> str | None:
+        """The name of the stream that it is; None for a device."""
+        return stream_of(self.link)
 
     @property
     def rule(self) -> FramingRule:
         """How its bytes are cut."""
+        if self.stream is not None:
+            return POINTS
         return self.framing or (self.definition.framing if self.definition else None) or LINES
 
     @property
@@ -114,3 +132,12 @@ class SourceConfig(_Part):
         """Whether it is only listened to, and never asked by the Blitz protocol."""
         is_foreign = self.definition is not None and self.definition.format is not Format.BLITZ
         return self.protocol == "stream" or (self.protocol == "auto" and (is_foreign or self.rule != LINES))
+
+
+def stream_of(link: str) -> str | None:
+    """Return the name of the stream that a link is to; None for one to a device.
+
+    >>> stream_of("stream:room temperature"), stream_of("/dev/ttyUSB0")
+    ('room temperature', None)
+    """
+    return link.removeprefix(STREAM) if link.startswith(STREAM) else None

@@ -17,6 +17,7 @@ from blitz.data.hole import Hole
 from blitz.data.layout import Rows
 from blitz.data.losses import LossFinder, Restart
 from blitz.data.records import Account, Gap, Source
+from blitz.data.source_config import stream_of
 
 _REASONS = {
     "numbers": "numbers are missing",
@@ -180,6 +181,7 @@ class SourceExaminer:
         self.unexamined = 0
         self.has_failed = False
         """Whether a fault of ours ended the examination: nothing is exact then."""
+        self._is_stream = stream_of(source.link) is not None
         self._definition = source.definition and _without_values(source.definition)
         self._layout = layout_of(self._definition) if self._definition else None
         self._clock = clock_of(self._definition) if self._definition else None
@@ -196,7 +198,12 @@ class SourceExaminer:
         """How much time the device's clock says lies in a gap, by the gap's beginning."""
 
     def examine(self, block: MessageBlock) -> list[Gap]:
-        """Return the gaps that the next messages show, and those of which more is known now."""
+        """Return the gaps that the next messages show, and those of which more is known now.
+
+        Of a stream none are: its points come when a script has one, and all that it has are here.
+        """
+        if self._is_stream:
+            return []
         places = np.flatnonzero(block.source == self.source.index)
         arrived_ns = block.arrived_ns if len(places) == len(block) else block.arrived_ns[places]
         seq = block.first_seq + places

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 from blitz.data.blocks import PREVIEW_ID
 from blitz.data.board_definition import BoardDefinition
@@ -146,7 +147,7 @@ class Acquisition(AcquisitionChores):
 
         def field(session_id: int, name: str) -> str | None:
             with translated():
-                text = store.client.hget(store.keys.meta(session_id), name)
+                text: Any = store.client.hget(store.keys.meta(session_id), name)
             return None if text is None else text.decode()
 
         def keep(session_id: int, fields: dict[str, str]) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from blitz.data.blocks import PREVIEW_ID
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.records import BadFrameRecord, BoardRecord, LinkState, Source
-from blitz.data.source_config import SourceConfig
+from blitz.data.source_config import SerialOptions, SourceConfig
 from blitz.errors import BlitzError, BoardTimeout, LinkError
 from blitz.io.conversation import Conversation
 from blitz.io.delivery import NOT_THERE, Delivery, Severity, Sink
@@ -50,11 +50,13 @@ class LinkOptions:
     """How a link is run.
 
     :param is_named: the operator named the port; one found by its USB id is not asked again and again.
+    :param open_link: opens its link, which for a stream is nothing that this machine has.
     """
 
     poll_interval_s: float = 0.1
     preview: bool = True
     is_named: bool = True
+    open_link: Callable[[str, SerialOptions | None], Link] = open_link
 
 
 class DeviceLink:
@@ -201,7 +203,7 @@ class DeviceLink:
 
     def deliver_to(self, session_id: int) -> None:
         """Deliver to this session (or the preview) from now on; the old one is drained first."""
-        self.delivery.wanted = session_id
+        self.delivery.wanted = session_id if self.config.is_recorded else PREVIEW_ID
         self._wake()
 
     def follow_on(self, before_id: int, session_id: int) -> None:
@@ -303,6 +305,7 @@ class DeviceLink:
             definition=self.definition,
             framing=self.config.rule,
             candidates=self.candidates,
+            is_recorded=self.config.is_recorded,
             retake_at=self.lending.retake_at if self.state is LinkState.RELEASED else None,
             error=self.error,
         )
@@ -475,7 +478,7 @@ class DeviceLink:
             if place.port is None:
                 raise LinkError(place.why)
             self.port = place.port
-        self._link = open_link(self.port, self.config.serial)
+        self._link = self.options.open_link(self.port, self.config.serial)
         self._talk = Conversation(
             self._link,
             self.framing,

@@ -6,7 +6,7 @@ Owns which devices are attended to. What clients ask about them is the business 
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from blitz.config import ScanUsb, SerialPort
 from blitz.data.blocks import PREVIEW_ID
@@ -14,6 +14,8 @@ from blitz.data.board_definition import BoardDefinition, Format
 from blitz.data.records import FoundDevice, Source, TimelineKind
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_store import SourceStore
+from blitz.data.stream_definition import stream_definition
+from blitz.data.stream_records import StreamRecord
 from blitz.errors import BlitzError
 from blitz.io import identity
 from blitz.io.asking import ask_board_id
@@ -26,9 +28,12 @@ from blitz.io.link_watch import Fault, LinkWatch
 from blitz.io.netscanner import NetScanner
 from blitz.io.new_devices import new_device
 from blitz.io.places import Places
+from blitz.io.point_device import PointDevice
 from blitz.io.source_naming import free_name, named_source, overridden
 from blitz.io.source_rows import SourceRows
 from blitz.io.stream_device import StreamDevice
+from blitz.io.stream_link import StreamLink
+from blitz.io.stream_sources import StreamSource, StreamSources
 from blitz.io.usb_ports import FoundPort, real_port
 
 log = logging.getLogger(__name__)
@@ -64,6 +69,7 @@ class DeviceLinks:
     :param sink: where links deliver.
     :param record: puts what happens on the session's time line.
     :param tell_found: told the new devices that nobody listens to, when these are others.
+    :param streams: the streams of the store that can be sources; None: none can.
     """
 
     def __init__(
@@ -74,11 +80,13 @@ class DeviceLinks:
         sink: Sink,
         record: Record,
         tell_found: Callable[[tuple[FoundDevice, ...]], None] = lambda found: None,
+        streams: StreamSources | None = None,
     ) -> None:
         self._definitions = definitions
         self._store = store
         self._options = options
         self._sink = sink
+        self._streams = streams
         self._record = record
         self._change = threading.RLock()
         """Held while links are added, replaced and removed: one change after the other."""
@@ -99,12 +107,15 @@ class DeviceLinks:
         self._places = Places(self._configs, options.never_touch, options.find_ports)
         self._watch = LinkWatch()
         self._resumed: dict[str, tuple[int, int, Source]] = {}
+        self._is_starting = False
+        """Whether sources are being opened that there were before: a session that runs already has points of theirs."""
         self._is_stopping = False
 
     # ---- life -------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Open what is configured and what is found."""
+        self._is_starting = True
         for config in self._store.sources():
             self._kept.add(config.name)
             self._add(config)
@@ -113,6 +124,7 @@ class DeviceLinks:
                 self._add(config)
         for port in self._options.serial:
             self._add_named(port)
+        self._is_starting = False
         self.find_new()
 
     def stop(self, *, leaves_logging: bool = False) -> None:
@@ -197,7 +209,7 @@ class DeviceLinks:
 
     def present_sources(self) -> list[Source]:
         """Return the rows of the devices that are known now."""
-        rows = [link.delivery.source for link in self.links()]
+        rows = [link.delivery.source for link in self.links() if link.config.is_recorded]
         return [self._rows.get(row) for row in rows if row is not None]
 
     def source(self, row: int) -> Source:
@@ -230,6 +242,8 @@ class DeviceLinks:
             definition, is_guessed = config.definition, False
             if definition is None and board_id is not None:
                 definition = self._definitions.get(board_id)
+            elif definition is None and config.stream is not None:
+                definition = self._guesses.get(name)
             elif definition is None:
                 definition = self._guess(name, heard)
                 is_guessed = definition is not None
@@ -316,6 +330,12 @@ class DeviceLinks:
         if config.definition is None and before is not None:
             config = self._with_saved_definition(config)
         options = LinkOptions(self._options.poll_interval_s, self._options.preview, is_named)
+        sink = self._sink
+        if config.stream is not None and self._streams is not None:
+            sink = stream = self._streams.source(config.link, self._sink)
+            options = replace(options, open_link=lambda *_: self._open_stream(link, stream))
+            if self._is_starting and self._session_id != PREVIEW_ID and config.is_recorded:
+                stream.resume(self._session_id)
 
         def locate() -> Placement:
             return self._locate(link)
@@ -324,8 +344,18 @@ class DeviceLinks:
             self._record(TimelineKind.LINK, text, source=config.name)
 
         why, lending = (NOT_THERE, None) if before is None else (WAS_CHANGED, before.lending)
-        link = DeviceLink(config, options, device_for, self._sink, locate, tell, why, lending)
+        link = DeviceLink(config, options, device_for, sink, locate, tell, why, lending)
         return link
+
+    def _open_stream(self, link: DeviceLink, stream: StreamSource) -> StreamLink:
+        """Open a stream, in its link's thread; what its points mean is known as soon as there is one."""
+
+        def take(record: StreamRecord, points: Sequence[bytes]) -> None:
+            if link.config.definition is None and (definition := stream_definition(record, points)) is not None:
+                with self._lock:
+                    self._guesses[link.name] = link.definition = definition
+
+        return stream.open(link.delivery.active, take)
 
     def _open(self, link: DeviceLink) -> None:
         with self._lock:
@@ -379,6 +409,8 @@ class DeviceLinks:
 
 def device_for(link: DeviceLink) -> Device:
     """Return what knows the kind of device that a source is configured to be."""
+    if link.config.stream is not None:
+        return PointDevice(link)
     if link.config.protocol == "netscanner":
         return NetScanner(link)
     return StreamDevice(link) if link.config.is_stream else BlitzDevice(link)

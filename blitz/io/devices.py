@@ -23,6 +23,7 @@ from blitz.io.device_links import DeviceLinks, DeviceOptions, Record, device_for
 from blitz.io.new_devices import device_key
 from blitz.io.sending import make_sending, send
 from blitz.io.source_naming import free_name
+from blitz.io.stream_sources import StreamSources
 from blitz.io.usb_ports import FoundPort
 
 __all__ = ["DeviceOptions", "Devices", "device_for"]
@@ -49,8 +50,9 @@ class Devices(DeviceLinks):
         record: Record,
         account: Callable[[DeviceLink], Account | None] = lambda link: None,
         tell_found: Callable[[tuple[FoundDevice, ...]], None] = lambda found: None,
+        streams: StreamSources | None = None,
     ) -> None:
-        super().__init__(definitions, store, options, sink, record, tell_found)
+        super().__init__(definitions, store, options, sink, record, tell_found, streams)
         self._account = account
 
     # ---- devices ----------------------------------------------------------------------------------------------
@@ -267,6 +269,8 @@ class Devices(DeviceLinks):
             if found is not None:
                 self._dismissed.add(found.port)
             self._remove(link)
+            if link.config.stream is not None and self._streams is not None:
+                self._streams.source(link.config.link, self._sink).forget()
 
     # ---- definitions ------------------------------------------------------------------------------------------
 

@@ -5,7 +5,8 @@ Says what a link can do and opens the right one. Links know nothing of lines and
 
 from typing import Protocol
 
-from blitz.data.source_config import SerialOptions
+from blitz.data.source_config import SerialOptions, stream_of
+from blitz.data.stream_records import check_stream_name
 from blitz.errors import ConfigError, LinkError
 from blitz.io.replay_link import LinkEnded, ReplayLink, parse_replay
 from blitz.io.serial_link import SerialLink
@@ -59,6 +60,8 @@ def open_link(link: str, options: SerialOptions | None = None) -> Link:
         return SocketLink(link)
     if link.startswith("replay:"):
         return ReplayLink(link)
+    if stream_of(link) is not None:
+        raise LinkError(f"{link} is no device: add it as a source, and the server reads the stream itself.")
     return SerialLink(link, options)
 
 
@@ -74,14 +77,21 @@ def check_link(link: str) -> None:
             parse_replay(link)
     except LinkError as error:
         raise ConfigError(str(error)) from error
+    stream = stream_of(link)
+    if stream is not None:
+        try:
+            check_stream_name(stream)
+        except ValueError as error:
+            raise ConfigError(f"{link!r} cannot be read: {error}") from error
+        return
     if not link.startswith(("socket://", "replay:")) and "://" in link:
-        raise ConfigError(f"{link!r} is no link. Give a port, socket://HOST:PORT or replay:FILE.")
+        raise ConfigError(f"{link!r} is no link. Give a port, socket://HOST:PORT, replay:FILE or stream:NAME.")
 
 
 def is_port(link: str) -> bool:
-    """Say whether a link is a port of this machine, and no socket and no recording.
+    """Say whether a link is a port of this machine, and no socket, no recording and no stream.
 
-    >>> is_port("/dev/ttyUSB0"), is_port("socket://10.0.0.2:4000"), is_port("replay:run.jsonl")
-    (True, False, False)
+    >>> is_port("/dev/ttyUSB0"), is_port("socket://10.0.0.2:4000"), is_port("replay:run.jsonl"), is_port("stream:room")
+    (True, False, False, False)
     """
-    return not (link.startswith("replay:") or "://" in link)
+    return not (link.startswith("replay:") or stream_of(link) is not None or "://" in link)

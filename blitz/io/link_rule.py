@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from blitz.errors import ConfigError
-from blitz.io.link import check_link
+from blitz.io.link import check_link, is_port
 
 RECORDINGS = "recordings"
 """The folder in the data folder."""
@@ -34,7 +34,7 @@ def network_rule(data_dir: Path) -> LinkRule:
         check_link(link)
         if link.startswith("replay:"):
             _check_recording(link, recordings)
-        elif "://" not in link:
+        elif is_port(link):
             _check_port(link)
 
     return check

@@ -5,7 +5,7 @@ from collections.abc import Container, Mapping
 
 from blitz.config import SerialPort
 from blitz.data.board_definition import BoardDefinition
-from blitz.data.source_config import SerialOptions, SourceConfig
+from blitz.data.source_config import SerialOptions, SourceConfig, stream_of
 from blitz.errors import ConfigError
 
 
@@ -14,9 +14,11 @@ def free_name(link: str, taken: Container[str]) -> str:
 
     >>> free_name("/dev/ttyUSB0", {"ttyUSB0"})
     'ttyUSB0-2'
-    >>> free_name("replay:run.jsonl?speed=max", ())
-    'run.jsonl'
+    >>> free_name("replay:run.jsonl?speed=max", ()), free_name("stream:set point", ())
+    ('run.jsonl', 'set_point')
     """
+    if (stream := stream_of(link)) is not None:
+        link = stream.replace("?", "_")
     short = link.removeprefix("replay:").partition("?")[0].replace("\\", "/").rstrip("/").rpartition("/")[2]
     name = short = re.sub(r"[\s%#?]", "_", short) or "source"
     number = 2

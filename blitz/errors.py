@@ -40,6 +40,7 @@
     ├── CacheError
     │   ├── CacheTooNew (RuntimeError)        the cache was written by a newer Blitz
     │   └── CacheMismatch (ValueError)        the cache belongs to another store
+    ├── LoggerFileError (OSError)             a logger's file cannot be opened, read or written
     ├── BlockError (ValueError)               a block of messages is damaged or not a block
     ├── DownloadCancelled (RuntimeError)      the user cancelled; an older copy is kept
     ├── ExportError (OSError)                 a file could not be written
@@ -293,6 +294,12 @@ class CacheMismatch(CacheError, ValueError):  # noqa: N818
     """The cache belongs to another server's store."""
 
     code = "cache_mismatch"
+
+
+class LoggerFileError(BlitzError, OSError):
+    """A logger's file cannot be opened, read or written."""
+
+    code = "logger_file"
 
 
 class BlockError(BlitzError, ValueError):

@@ -119,7 +119,9 @@ def _show(out: Output, file: Path, manifest: "Manifest") -> None:
     out.document(file=str(file), backup=manifest)
     trashed = len(manifest.store.trash)
     in_trash = f", {trashed} of them in the trash" if trashed else ""
-    out.line(f"{plural(len(manifest.sessions), 'session')}{in_trash}, {plural(manifest.message_count, 'message')}.")
+    sessions = plural(len(manifest.store.sessions) + trashed, "session")
+    streams = f"{plural(len(manifest.store.streams), 'stream')}, " if manifest.store.streams else ""
+    out.line(f"{sessions}{in_trash}, {streams}{plural(manifest.message_count, 'message')}.")
     for session in manifest.sessions:
         if session.is_running:
             out.line(

@@ -17,6 +17,7 @@ from blitz.data.blocks import GRID_MESSAGES, MessageBlock
 from blitz.data.bulk_reading import ARRIVAL_DTYPE, BUFFER_BYTES, Arrivals, Lane, read_reply
 from blitz.data.store_faults import translated
 from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, RESTORED_FIELD, StoreKeys
+from blitz.data.stream_listing import sessions_of_streams
 
 _LANES = 3
 _BLOCKS_AHEAD = 2
@@ -86,13 +87,14 @@ class ArchiveStore:
         return int(answer["used_memory"]), int(answer.get("maxmemory", 0))
 
     def extents(self) -> Sequence[Extent]:
-        """Return what Redis holds of each session that has messages there, those in the trash included.
+        """Return what Redis holds of each session that has messages there: streams and those in the trash, too.
 
         No trim that was asked for before is executed from now on.
         """
         self._set_fence()
         running = self._execute("GET", self._keys.session)
         ids = self._execute("LRANGE", self._keys.sessions, 0, -1) + self._execute("ZRANGE", self._keys.trash, 0, -1)
+        ids += sessions_of_streams(self._redis, self._keys)
         found: list[Extent] = []
         for begin in range(0, len(ids), _SESSIONS_AT_ONCE):
             found += self._extents_of(

@@ -35,6 +35,7 @@ from blitz.data.backup_format import (
 from blitz.data.database_server import DatabaseServer
 from blitz.data.disk import LocalDisk
 from blitz.data.store_copying import saved_blocks, session_snapshot, store_snapshot
+from blitz.data.stream_listing import sessions_of_streams
 from blitz.errors import ArchiveError, BackupError, BlockError, SessionNotFound
 
 Progress = Callable[[int, int], None]
@@ -125,7 +126,10 @@ class Account:
         for expected in manifest.sessions:
             if found.get(expected.id) != expected:
                 raise BackupError(f"The backup {path} is damaged: session {expected.id} is not whole. Use another one.")
-        if self._files != manifest.files or self._store is None:
+        store = None if self._store is None else self._store.with_only({session.id for session in manifest.sessions})
+        if store != manifest.store:
+            raise BackupError(f"The backup {path} is damaged: the list of sessions is not whole. Use another one.")
+        if self._files != manifest.files:
             raise BackupError(f"The backup {path} is damaged: the server's files are not whole. Use another one.")
         return manifest
 
@@ -142,7 +146,8 @@ def _write(
     for file in [] if data_dir is None else _folder_files(data_dir):
         writer.add_file(file.name, file.content)
         files[file.name] = digest(file.content)
-    numbers = sorted({*snapshot.sessions, *snapshot.trash})
+    streams = sessions_of_streams(store.client, store.keys) if snapshot.streams else []
+    numbers = sorted({*snapshot.sessions, *snapshot.trash, *snapshot.streams.values(), *streams})
     total = sum(_counts(store, numbers))
     done, saved, left_out = 0, [], []
     for number in numbers:
@@ -166,16 +171,10 @@ def _write(
             reason = "it was deleted meanwhile" if is_deleted else str(error).rstrip(".")
             left_out.append(LeftOut(id=number, reason=reason, is_deleted=is_deleted))
     kept = {session.id for session in saved}
-    snapshot = snapshot.model_copy(
-        update={
-            "sessions": tuple(number for number in snapshot.sessions if number in kept),
-            "trash": {number: since for number, since in snapshot.trash.items() if number in kept},
-        }
-    )
     return Manifest(
         blitz_version=version("blitz"),
         created_at=datetime.now(UTC),
-        store=snapshot,
+        store=snapshot.with_only(kept),
         sessions=tuple(saved),
         left_out=tuple(left_out),
         files=files,

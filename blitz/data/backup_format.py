@@ -13,7 +13,7 @@ import json
 import re
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO, ClassVar, Final, NamedTuple
 
@@ -54,6 +54,17 @@ class StoreSnapshot(_Part):
     session_last: int
     sessions: tuple[int, ...] = Field(description="newest first")
     trash: dict[int, float] = Field(default={}, description="id -> ms since the Unix epoch")
+    streams: dict[str, int] = Field(default={}, description="name -> id; they are in neither of the lists")
+
+    def with_only(self, kept: Collection[int]) -> "StoreSnapshot":
+        """Return it without the sessions that are not in the backup."""
+        return self.model_copy(
+            update={
+                "sessions": tuple(number for number in self.sessions if number in kept),
+                "trash": {number: since for number, since in self.trash.items() if number in kept},
+                "streams": {name: number for name, number in self.streams.items() if number in kept},
+            }
+        )
 
 
 class SessionSnapshot(_Part):

@@ -130,12 +130,13 @@ class DatabaseServer:
             raise not_found(session_id)
 
     def flush(self) -> None:
-        """Delete all sessions, a running one and the trash too, and with it all data.
+        """Delete all sessions, a running one and the trash too, all streams, and with it all data.
 
         Only this store's own keys are touched. The ids given out so far are not used again.
         """
         keys = self.keys
-        self._script(store_keys.FLUSH_SCRIPT, [keys.session, keys.sessions, keys.trash], [keys.prefix])
+        names = [keys.session, keys.sessions, keys.trash, keys.streams, keys.stream_deadlines]
+        self._script(store_keys.FLUSH_SCRIPT, names, [keys.prefix])
         self.archive.remove_all_but(lambda session_id: bool(self._execute("EXISTS", keys.start(session_id))))
 
     def get_all_from_session(self, session_id: int) -> list[str]:

@@ -22,6 +22,7 @@ from blitz.data.backup_format import (
     SessionSnapshot,
     StoreSnapshot,
 )
+from blitz.data.blocks import GRID_MESSAGES
 from blitz.data.database_server import DatabaseServer
 from blitz.data.disk import LocalDisk
 from blitz.data.store_copying import (
@@ -80,7 +81,7 @@ def check_empty(store: DatabaseServer) -> None:
     """
     keys = store.keys
     with translated():
-        has_sessions = store.client.exists(keys.sessions, keys.trash, keys.session)
+        has_sessions = store.client.exists(keys.sessions, keys.trash, keys.session, keys.streams)
         has_server = store.client.exists(keys.server)
     if has_server:
         raise BackupError(f"A Blitz server uses the store at {store.address}. Stop it, then restore.")
@@ -121,6 +122,7 @@ class _Target:
         self._archive = _claimed_archive(store) if archived else None
         self._keys: SessionSnapshot | None = None
         self._filling: SegmentFilling | None = None
+        self._archived_count = 0
         self._last_ns: int | None = None
 
     def take(self, part: StoreSnapshot | SessionSnapshot | SavedBlock | SavedFile) -> None:
@@ -133,8 +135,10 @@ class _Target:
                 return
             if self._filling is None:
                 put_block(self._store, part)
-            else:
+            elif part.block.next_seq <= self._archived_count:
                 self._filling.take(part.block)
+            else:
+                put_block(self._store, SavedBlock(part.block, None))  # a read may have begun in the archived part
             self._last_ns = int(part.block.arrived_ns[-1])
         elif isinstance(part, SavedFile) and self._data_dir is not None:
             _write_file(self._data_dir / part.name, part.content)
@@ -151,7 +155,7 @@ class _Target:
         if self._filling is not None:
             self._filling.finish()
             with translated():
-                store.client.set(store.keys.first(keys.id), keys.message_count)
+                store.client.set(store.keys.first(keys.id), self._archived_count)
         there = session_snapshot(store, keys.id).model_copy(update={"is_running": keys.is_running})
         found = digest_of(store, keys).saved(there)
         if found != self._wanted[keys.id]:
@@ -174,6 +178,10 @@ class _Target:
         self._keys, self._last_ns = keys, None
         is_archived = self._archive is not None and keys.id in self._archived
         self._filling = SegmentFilling(self._archive, keys.id) if self._archive and is_archived else None
+        is_stream = keys.meta.get("kind") == "stream"  # it grows on: what is newest stays in Redis, from a grid's line
+        self._archived_count = keys.message_count // GRID_MESSAGES * GRID_MESSAGES if is_stream else keys.message_count
+        if is_stream and self._archived_count == keys.message_count:
+            self._archived_count = max(self._archived_count - GRID_MESSAGES, 0)
         put_session(self._store, keys)
 
 

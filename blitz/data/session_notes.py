@@ -27,11 +27,12 @@ from blitz.data.session_words import (
 from blitz.data.store_faults import translated
 from blitz.data.store_keys import StoreKeys
 from blitz.data.store_reader import in_trash, not_found
-from blitz.errors import StoreUnavailable
+from blitz.errors import SessionNotFound, StoreUnavailable
 
 _TRIES: Final = 200
 _SESSIONS_AT_ONCE: Final = 200
 _WORDS: Final = ("name", "notes", "starred", "tags", "fields")
+_READ: Final = (*_WORDS, "trashed_at", "kind")
 
 
 class _Step(NamedTuple):
@@ -73,7 +74,7 @@ class SessionNotes:
         pipeline.lrange(self._keys.markers(session_id), 0, -1)
         with translated():
             exists, is_trashed, entries = pipeline.execute()
-        _check(session_id, exists, is_trashed)
+        _check(session_id, exists, {"trashed_at": ""} if is_trashed else {})
         found = split_entries(filter(entries_of.is_marker, entries)).versions
         return found if versions else present_markers(found)
 
@@ -188,13 +189,11 @@ class SessionNotes:
             with translated(), self._redis.pipeline() as pipeline:
                 try:
                     pipeline.watch(start, meta_key, list_key)  # type: ignore[no-untyped-call]
-                    known: Any = pipeline.hmget(meta_key, (*_WORDS, "trashed_at"))
+                    known: Any = pipeline.hmget(meta_key, _READ)
                     meta = {
-                        name: str(value, "utf-8")
-                        for name, value in zip((*_WORDS, "trashed_at"), known, strict=True)
-                        if value is not None
+                        name: str(value, "utf-8") for name, value in zip(_READ, known, strict=True) if value is not None
                     }
-                    _check(session_id, pipeline.exists(start), "trashed_at" in meta)
+                    _check(session_id, pipeline.exists(start), meta)
                     entries: Any = pipeline.lrange(list_key, 0, -1)
                     wanted = step(entries, meta)
                     if wanted is None:
@@ -219,10 +218,12 @@ def _put(pipeline: Any, step: _Step, meta_key: str, list_key: str) -> None:
     pipeline.hincrby(meta_key, "revision", 1)
 
 
-def _check(session_id: int, exists: int, is_trashed: bool) -> None:
+def _check(session_id: int, exists: int, meta: Mapping[str, str]) -> None:
     if not exists:
         raise not_found(session_id)
-    if is_trashed:
+    if meta.get("kind") == "stream":
+        raise SessionNotFound(f"{session_id} is the stream {meta.get('name')!r}, and no session that has notes.")
+    if "trashed_at" in meta:
         raise in_trash(session_id)
 
 

@@ -37,14 +37,16 @@ def store_snapshot(store: "DatabaseServer", schema_version: int) -> StoreSnapsho
     pipeline.get(keys.session_last)
     pipeline.lrange(keys.sessions, 0, -1)
     pipeline.zrange(keys.trash, 0, -1, withscores=True)
+    pipeline.hgetall(keys.streams)
     with translated():
-        last, sessions, trash = pipeline.execute()
+        last, sessions, trash, streams = pipeline.execute()
     return StoreSnapshot(
         store_id=store_id,
         schema_version=schema_version,
         session_last=int(last or 0),
         sessions=tuple(map(int, sessions)),
         trash={int(session_id): since for session_id, since in trash},
+        streams={_text(name): int(session_id) for name, session_id in streams.items()},
     )
 
 
@@ -148,7 +150,7 @@ def put_store(store: "DatabaseServer", snapshot: StoreSnapshot) -> None:
     """Write the keys that belong to no session, all in one moment: with that the sessions are there."""
     keys = store.keys
     pipeline = store.client.pipeline(transaction=True)
-    pipeline.delete(keys.sessions, keys.trash)
+    pipeline.delete(keys.sessions, keys.trash, keys.streams)
     pipeline.set(keys.store_id, snapshot.store_id)
     pipeline.set(keys.session_last, snapshot.session_last)
     if snapshot.schema_version > 1:
@@ -157,6 +159,8 @@ def put_store(store: "DatabaseServer", snapshot: StoreSnapshot) -> None:
         pipeline.rpush(keys.sessions, *part)
     if snapshot.trash:
         pipeline.zadd(keys.trash, {str(session_id): since for session_id, since in snapshot.trash.items()})
+    if snapshot.streams:
+        pipeline.hset(keys.streams, mapping={_bytes(name): str(number) for name, number in snapshot.streams.items()})
     with translated():
         pipeline.execute()
 

@@ -34,6 +34,7 @@ class StoreKeys:
         self.sessions = f"{prefix}sessions"
         self.trash = f"{prefix}trash"
         self.streams = f"{prefix}streams"
+        self.stream_deadlines = f"{prefix}stream_deadlines"
         self.archive = f"{prefix}archive"
         self.archive_fence = f"{prefix}archive_fence"
 
@@ -170,11 +171,16 @@ FLUSH_SCRIPT: Final = (
     + """
 for _, id in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do drop(id) end
 for _, id in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1)) do drop(id) end
-redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+for _, id in ipairs(redis.call('HVALS', KEYS[4])) do
+  local downlink = redis.call('HGET', ARGV[1] .. 'session_' .. id .. '_meta', 'downlink_id')
+  if downlink then drop(downlink) end
+  drop(id)
+end
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5])
 return 1
 """
 )
-"""KEYS: session, sessions, trash. ARGV: prefix. Ids given out and the store's id stay."""
+"""KEYS: session, sessions, trash, streams, stream_deadlines. ARGV: prefix. Ids given out and the store's id stay."""
 
 RENEW_SCRIPT: Final = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end

@@ -150,6 +150,14 @@ class AcquisitionParts:
         else:
             self.hub.post(Event(event=EventKind.TIMELINE, entry=entry))
 
+    def check_room(self) -> None:
+        """Refuse points of streams that could not be stored.
+
+        :raises StoreFull: if no room is left.
+        """
+        if self.room is not None:
+            self.room.check()
+
     # ---- what is read of sessions --------------------------------------------------------------------------------
 
     def messages(self, session_id: int, first: int, count: int) -> MessageBlock:

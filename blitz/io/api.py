@@ -167,7 +167,7 @@ def create_app(
     app.include_router(examining, **of_acquirer)
     app.include_router(_session_calls(acquisition, store, keeper, lanes), prefix="/api/v1")
     app.include_router(notes_calls(acquisition, store), prefix="/api/v1")
-    app.include_router(stream_calls(store, lanes), prefix="/api/v1")
+    app.include_router(stream_calls(store, lanes, acquisition.check_room), prefix="/api/v1")
     app.include_router(plan_calls(acquisition.planner), **of_acquirer)
     app.include_router(store_calls(keeper), prefix="/api/v1")
     app.include_router(archive_calls(archiver), prefix="/api/v1")

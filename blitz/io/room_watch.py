@@ -117,6 +117,15 @@ class RoomWatch:
         if record.level == "full":
             raise StoreFull(refusal_sentence(record))
 
+    def check(self) -> None:
+        """Refuse what could not be stored, by what was found last.
+
+        :raises StoreFull: if no room is left, with what to do.
+        """
+        record = self._record
+        if record is not None and record.level == "full":
+            raise StoreFull(refusal_sentence(record))
+
     def look(self, load: Load) -> RoomRecord:
         """Measure everything and return what there is; a change of the level is told. Redis may be asked."""
         with self._lock:

@@ -4,6 +4,7 @@ Owns how these requests look. Points are checked and stored in worker threads of
 of the stream's session, by the calls for those.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -73,8 +74,11 @@ class NewPoints(_Request):
     partial: bool = Field(False, description="store those that can be, and report the others")
 
 
-def stream_calls(store: DatabaseServer, lanes: Lanes) -> APIRouter:
-    """Return the calls, ``/streams``."""
+def stream_calls(store: DatabaseServer, lanes: Lanes, check_room: Callable[[], None]) -> APIRouter:
+    """Return the calls, ``/streams``.
+
+    :param check_room: refuses points that could not be stored, as no room is left.
+    """
     calls = APIRouter(tags=["streams"])
     streams = store.streams
 
@@ -110,6 +114,7 @@ def stream_calls(store: DatabaseServer, lanes: Lanes) -> APIRouter:
     @lanes.streams
     def insert_points(name: GivenName, request: NewPoints) -> InsertResult:
         """Store points, all or none; 422 names the first that cannot be stored."""
+        check_room()
         return streams.append(
             name,
             request.points,

@@ -123,3 +123,22 @@ def test_while_redis_is_away_points_are_refused_and_taken_when_it_is_back(
         with running_redis(folder):
             assert http.post(f"{place}/a/points", json=body).json()["count"] == 1
             assert http.get(f"{place}/a").json()["point_count"] == 1
+
+
+def test_a_stream_is_no_session_to_be_stopped_trashed_or_renamed(http: httpx.Client) -> None:
+    record = http.post("/streams", json={"name": "a"}).json()
+    http.post("/streams/a/points", json={"points": [{"t": 1, "d": 1.5}]}).raise_for_status()
+    assert http.get("/sessions").json() == []
+    for number in (record["id"], record["downlink_id"]):
+        path = f"/sessions/{number}"
+        assert http.get(path).json()["name"] == "a"
+        assert code(http.delete(path)) == (404, "session_not_found")
+        assert code(http.delete(f"/trash/{number}")) == (404, "session_not_found")
+        assert code(http.post(f"/trash/{number}/restore")) == (404, "session_not_found")
+        assert code(http.post(f"{path}/stop")) == (409, "no_session")
+        assert code(http.patch(path, json={"name": "b", "starred": True})) == (404, "session_not_found")
+        assert code(http.post(f"{path}/markers", json={"text": "x", "from_ns": 1})) == (404, "session_not_found")
+        assert code(http.patch(f"{path}/plan", json={"stop_after_s": 60}))[0] in (404, 409, 422)
+        for part in ("readings", "overview", "markers"):
+            assert http.get(f"{path}/{part}").status_code < 500
+    assert http.get("/streams/a").json()["point_count"] == 1

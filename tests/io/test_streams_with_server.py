@@ -1,5 +1,6 @@
 """Streams by the client library, with a real server: what scripts do with them."""
 
+import inspect
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from blitz.errors import (
     StreamNotFound,
 )
 from blitz.io import async_stream, blocking_stream, stream_calls
+from blitz.io.async_stream import AsyncStream
+from blitz.io.blocking_stream import Stream
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +36,21 @@ def db(plain_server: Any) -> Iterator[blitz.Client]:
         yield client
         for stream in client.streams():
             client[stream.name].delete()
+
+
+CALLS = (
+    *((Stream, AsyncStream, name) for name in ("record", "exists", "create", "delete", "length", "insert", "__call__")),
+    *((Stream, AsyncStream, name) for name in ("insert_array", "subscribe", "unsubscribe", "send")),
+    *((blitz.Client, blitz.AsyncClient, name) for name in ("__getitem__", "streams", "insert_points")),
+)
+
+
+@pytest.mark.parametrize(("ours", "theirs", "name"), CALLS)
+def test_plain_scripts_have_the_calls_of_asynchronous_ones(ours: type, theirs: type, name: str) -> None:
+    mine, other = (list(inspect.signature(getattr(kind, name)).parameters.values()) for kind in (ours, theirs))
+    assert [(each.name, each.kind, each.default) for each in mine] == [
+        (each.name, each.kind, each.default) for each in other
+    ]
 
 
 def test_first_steps(db: blitz.Client) -> None:

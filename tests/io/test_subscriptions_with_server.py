@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from waiting import wait_until
@@ -231,35 +232,51 @@ def test_a_subscription_ends_with_its_stream(db: blitz.Client, caplog: pytest.Lo
     assert any("The subscription to stream gone has ended" in record.getMessage() for record in caplog.records)
 
 
+class Writing:
+    """Inserts 1, 2, 3, …, each again and again until it is acknowledged, by numbered batches: each is stored once."""
+
+    def __init__(self, *hosts: tuple[str, int]) -> None:
+        self.count = 0
+        self._hosts = hosts
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Writing":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with blitz.Client(self._hosts) as client:
+            for n in itertools.count(1):
+                while True:
+                    try:
+                        client.insert_points("paced", [{"t": float(n), "d": n}], writer="test", batch=n)
+                        break
+                    except RemoteError:
+                        self._stopping.wait(0.02)
+                self.count = n
+                if self._stopping.wait(0.005):
+                    return
+
+
+def host_of(server: Any) -> tuple[str, int]:
+    return "127.0.0.1", urlsplit(server.url).port or 0
+
+
 def test_each_point_is_seen_once_and_in_order_over_kills_of_the_server(
     run_server: Callable[..., Any], steady_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_reader, "FIRST_WAIT_S", 0.1)
     server = run_server("--durability", "none", "--port", str(steady_port))
-    stopping = threading.Event()
-    counts: list[int] = []
-
-    def write() -> None:
-        """Insert 1, 2, 3, … again and again until each is acknowledged, by numbered batches: each is stored once."""
-        with blitz.Client(server.url) as writer:
-            for n in itertools.count(1):
-                while True:
-                    try:
-                        writer.insert_points("paced", [{"t": float(n), "d": n}], writer="test", batch=n)
-                        break
-                    except RemoteError:
-                        stopping.wait(0.02)
-                counts.append(n)
-                if stopping.wait(0.005):
-                    return
-
     with blitz.Client(server.url, max_wait_retry=0.3) as client:
         client["paced"].create({"type": "integer"})
         seen = Seen()
         client["paced"].subscribe(seen)
-        writing = threading.Thread(target=write)
-        writing.start()
-        try:
+        with Writing(host_of(server)) as writing:
             for _ in range(3):
                 before = len(seen.points)
                 wait_until(lambda least=before + 40: len(seen.points) >= least)
@@ -267,9 +284,27 @@ def test_each_point_is_seen_once_and_in_order_over_kills_of_the_server(
                 server.start()
             before = len(seen.points)
             wait_until(lambda: len(seen.points) >= before + 40)
-        finally:
-            stopping.set()
-            writing.join()
-        wait_until(lambda: len(seen.points) >= len(counts))
-        assert seen.points.d() == list(range(1, counts[-1] + 1))
+        wait_until(lambda: len(seen.points) >= writing.count)
+        assert seen.points.d() == list(range(1, writing.count + 1))
         assert seen.points == client["paced"][:]
+
+
+def test_each_point_is_seen_once_and_in_order_where_one_of_two_servers_is_killed(
+    run_server: Callable[..., Any], redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_reader, "FIRST_WAIT_S", 0.1)
+    servers = run_server("--redis-url", redis_url), run_server("--no-acquisition", "--redis-url", redis_url)
+    hosts = [host_of(server) for server in servers]
+    with blitz.Client(hosts, max_wait_retry=0.3) as client:
+        client["paced"].create({"type": "integer"})
+        all_seen = [Seen() for _ in range(4)]  # one or the other server has each
+        for seen in all_seen:
+            client["paced"].subscribe(seen)
+        with Writing(*hosts) as writing:
+            wait_until(lambda: min(len(seen.points) for seen in all_seen) >= 40)
+            servers[1].kill()
+            before = writing.count
+            wait_until(lambda: min(len(seen.points) for seen in all_seen) >= before + 40)
+        for seen in all_seen:
+            wait_until(lambda seen=seen: len(seen.points) >= writing.count)
+            assert seen.points.d() == list(range(1, writing.count + 1))

@@ -7,11 +7,12 @@ installation needs neither Qt nor the server's packages.
 from typing import TYPE_CHECKING
 
 __version__ = "0.3.0"
-__all__ = ["AsyncClient", "Client", "__version__"]
+__all__ = ["AsyncClient", "Client", "Logger", "__version__"]
 
 if TYPE_CHECKING:
     from blitz.io.blocking import Client
     from blitz.io.connection import AsyncClient
+    from blitz.io.logger import Logger
 
 
 def __getattr__(name: str) -> object:
@@ -23,4 +24,8 @@ def __getattr__(name: str) -> object:
         from blitz.io.blocking import Client
 
         return Client
+    if name == "Logger":
+        from blitz.io.logger import Logger
+
+        return Logger
     raise AttributeError(f"module 'blitz' has no attribute {name!r}")

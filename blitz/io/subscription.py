@@ -100,6 +100,7 @@ class Subscription:
         take = self._take_commands if is_downlink else self._take_points
         self._task = asyncio.create_task(self._run(take), name=f"blitz subscription {self.name}")
         calls.subscriptions.add(self)
+        self._task.add_done_callback(self._note_end)  # also where it was cancelled before it began
 
     async def end(self, *, is_waited_for: bool = True) -> None:
         """End it; a call that is under way ends first, unless it is that one which ends the subscription.
@@ -116,8 +117,13 @@ class Subscription:
         if asyncio.current_task() is not self._task:
             self._task.cancel()
             await asyncio.wait([self._task])
+            await self._live.aclose()
         else:
             await self.end()
+
+    def _note_end(self, _: "asyncio.Task[None]") -> None:
+        self._calls.subscriptions.discard(self)
+        self.caller.close()
 
     async def _run(self, take: Callable[[MessageBlock], Awaitable[None]]) -> None:
         try:
@@ -133,8 +139,6 @@ class Subscription:
         except Exception:
             log.exception("The subscription to stream %s has ended by a fault of our own", self.name)
         finally:
-            self._calls.subscriptions.discard(self)
-            self.caller.close()
             await self._live.aclose()
 
     async def _take(self, block: MessageBlock, take: Callable[[MessageBlock], Awaitable[None]]) -> None:
@@ -142,8 +146,6 @@ class Subscription:
             await take(block)
         except BlockError as error:
             log.error("A subscription leaves out messages of stream %s: %s", self.name, error)
-        except RemoteError as error:
-            log.warning("A command to stream %s was not answered: %s", self.name, error)
 
     async def _take_points(self, block: MessageBlock) -> None:
         await self._call(Points.from_messages(block.messages(), block.first_seq))
@@ -158,11 +160,17 @@ class Subscription:
         for command in open_commands(block):
             if self._is_ending:
                 return
-            # A callback may have taken its time before: what has come behind the block tells whether it is over.
-            ask = partial(self._calls.stream_messages, self._session_id, block.next_seq)
-            behind = await self._insist(ask, command.timeout_s)
-            if not any(later.id == command.id for later in read_commands(behind)):
-                await self._obey(command)
+            try:
+                if await self._is_open(command, block.next_seq):
+                    await self._obey(command)
+            except (RemoteError, StoreUnavailable) as error:
+                log.warning("A command to stream %s was not answered: %s", self.name, error)
+
+    async def _is_open(self, command: StreamCommand, next_seq: int) -> bool:
+        """Whether what has come behind a block says nothing else: a callback may have taken its time before."""
+        ask = partial(self._calls.stream_messages, self._session_id, next_seq)
+        behind = await self._insist(ask, command.timeout_s)
+        return not any(later.id == command.id for later in read_commands(behind))
 
     async def _insist(self, ask: Callable[[], Awaitable[_T]], for_s: float) -> _T:
         """Ask again while the server is away, for as long as a command waits."""

@@ -15,7 +15,7 @@ from blitz.data.blocks import MessageBlock
 from blitz.data.plain_points import plain_points, plain_value
 from blitz.data.points import Point, Points
 from blitz.data.stream_records import InsertResult, PointRange, StreamCommand, StreamRecord
-from blitz.errors import ServerBusy, SessionNotFound, StreamNotFound
+from blitz.errors import PointsRefused, ServerBusy, SessionNotFound, StreamNotFound
 from blitz.io.address import ServerAddress
 from blitz.io.calls import NOTHING, Calls, quoted
 
@@ -28,6 +28,7 @@ PAGE_POINTS = 65_536
 """So many messages come in one answer at most."""
 _BUSY_ATTEMPTS = 10
 _BUSY_WAIT_S = 2.0
+_REASON_LENGTH = 2_000
 
 _STREAM = TypeAdapter(StreamRecord)
 _STREAMS = TypeAdapter(list[StreamRecord])
@@ -156,11 +157,17 @@ class StreamCalls(Calls):
         :raises ServerError: if the stream takes no commands.
         :raises PointsRefused: if the value is none that its schema allows.
         """
-        body = {"d": plain_value(value), "timeout_s": timeout_s}
+        try:
+            body = {"d": plain_value(value), "timeout_s": timeout_s}
+        except (ValueError, RecursionError) as error:
+            raise PointsRefused(f"The command was not sent: {error}") from error
         return await self._ask(_COMMAND, "POST", f"{_path(name)}/commands", body)
 
     async def stream_commands(self, name: str, first: int | None = None) -> list[StreamCommand]:
-        """Return the commands of a stream as they are now, oldest first."""
+        """Return the commands of a stream as they are now, oldest first, 1000 at most.
+
+        :param first: from this id on; None for the newest.
+        """
         return await self._ask(_COMMANDS, "GET", f"{_path(name)}/commands{'' if first is None else f'?first={first}'}")
 
     async def answer_command(
@@ -175,11 +182,11 @@ class StreamCalls(Calls):
         """Say what became of a command.
 
         :param is_done: it was done: the points, or the command's own value, go into the stream; else it failed.
-        :param reason: why it failed.
+        :param reason: why it failed, cut where it is very long.
         :raises CommandOver: if it was answered before, or too late.
         :raises PointsRefused: if the points cannot be stored.
         """
-        body: dict[str, Any] = {"state": "acknowledged" if is_done else "failed", "reason": reason}
+        body: dict[str, Any] = {"state": "acknowledged" if is_done else "failed", "reason": reason[:_REASON_LENGTH]}
         body["points"] = None if points is None else plain_points(points)
         return await self._ask(_COMMAND, "POST", f"{_path(name)}/commands/{int(command_id)}/answer", body)
 

@@ -161,16 +161,16 @@ class Subscription:
             if self._is_ending:
                 return
             try:
-                if await self._is_open(command, block.next_seq):
+                if await self._is_open(command):
                     await self._obey(command)
             except (RemoteError, StoreUnavailable) as error:
                 log.warning("A command to stream %s was not answered: %s", self.name, error)
 
-    async def _is_open(self, command: StreamCommand, next_seq: int) -> bool:
-        """Whether what has come behind a block says nothing else: a callback may have taken its time before."""
-        ask = partial(self._calls.stream_messages, self._session_id, next_seq)
-        behind = await self._insist(ask, command.timeout_s)
-        return not any(later.id == command.id for later in read_commands(behind))
+    async def _is_open(self, command: StreamCommand) -> bool:
+        """Ask whether it still waits: a callback may have taken its time before, or the server may have been away."""
+        ask = partial(self._calls.stream_commands, self.name, command.id)
+        since = await self._insist(ask, command.timeout_s)
+        return any(each.id == command.id and each.state is CommandState.SENT for each in since)
 
     async def _insist(self, ask: Callable[[], Awaitable[_T]], for_s: float) -> _T:
         """Ask again while the server is away, for as long as a command waits."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from blitz.data.stream_records import RefusedPoint
 from blitz.data.stream_schema import Check
+from blitz.errors import PointsRefused
 
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _FIELDS = {"t", "d"}
@@ -31,9 +32,14 @@ class CheckedPoints:
     is_restamped: list[bool] = field(default_factory=list)
     refused: list[RefusedPoint] = field(default_factory=list)
 
-    def packed_times(self) -> bytes:
-        """Return the times as the script reads them: doubles, little-endian."""
-        return np.asarray(self.times, "<f8").tobytes()
+    def arguments(self) -> list[Any]:
+        """Return what scripts are told before the messages: the times, as doubles, and the newest of them, as text."""
+        return [np.asarray(self.times, "<f8").tobytes(), repr(self.times[-1]) if self.times else ""]
+
+    def refusal(self) -> PointsRefused:
+        """Return the error that names the first that was refused."""
+        point = self.refused[0]
+        return PointsRefused(f"No point was stored, as point {point.index}, counted from 0, cannot be: {point.reason}")
 
     def too_old(self, count: int, newest_t: float) -> list[RefusedPoint]:
         """Return the first so many as refused, as they are older than what the stream has."""

@@ -60,6 +60,19 @@ end
 """``push`` puts messages behind those of a session, as one read of its source 0, and returns the place of the first.
 Times of arrival are eight bytes each, too many for Lua's numbers; they never fall."""
 
+_PUSH_STATE: Final = """
+local function push_state(down, arrived, message, member, field)
+  redis.call('HDEL', down .. '_meta', field)
+  redis.call('ZREM', KEYS[#KEYS], member)
+  return push(down, arrived, {message}) + 1
+end
+local function now_ms()
+  local now = redis.call('TIME')
+  return now[1] * 1000 + math.floor(now[2] / 1000)
+end
+"""
+"""``push_state`` ends a command, whose deadline is in the last key, and returns how long its session is."""
+
 _POINTS: Final = (
     _PUSH
     + """
@@ -128,3 +141,75 @@ out what is too old, 'restamp' gives it the newest time.
 Returns {1, place of the first, how many were stored, how many were too old, the newest time before}; 2 instead of 1
 where that batch is there already, a later one, too, then with a count of 0; 3 where nothing was stored as not all can
 be; {0} where there is no such stream. A second time with one token, after a lost reply, it returns the same again."""
+
+SEND_COMMAND_SCRIPT: Final = (
+    _PUSH
+    + _PUSH_STATE
+    + """
+local down, base, token = KEYS[1], KEYS[2], ARGV[1]
+local meta = down .. '_meta'
+if redis.call('EXISTS', base .. '_start', down .. '_start') < 2 then return {0} end
+local recent = redis.call('HGET', meta, 'recent') or ''
+local told = string.match(recent, token .. '=([^;]*);')
+if told then
+  local id, length = string.match(told, '^(%d+):(%d+)$')
+  return {1, tonumber(id), tonumber(length)}
+end
+if redis.call('HGET', base .. '_meta', 'downlink') ~= '1' then return {2} end
+local id = redis.call('HINCRBY', meta, 'command_last', 1)
+redis.call('HSET', meta, 'open:' .. id, ARGV[4])
+redis.call('ZADD', KEYS[3], now_ms() + tonumber(ARGV[3]), string.match(down, 'session_(%d+)$') .. ':' .. id)
+local length = push(down, ARGV[2], {'{"id":' .. id .. ',' .. ARGV[4]}) + 1
+local answer = string.format('%s=%.0f:%.0f;', token, id, length)
+redis.call('HSET', meta, 'recent', string.sub(recent .. answer, -2000))
+return {1, id, length}
+"""
+)
+"""KEYS: the downlink's session_N, the stream's, stream_deadlines. ARGV: this call's token, when it arrived, the time
+that it has in ms, the command as JSON behind its id. Returns {1, its id, how long its session is}, {0} where there is
+no such stream, {2} where it takes no commands."""
+
+ANSWER_COMMAND_SCRIPT: Final = (
+    _POINTS
+    + _PUSH_STATE
+    + """
+local down, base, member, field, done, arrived = KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], ARGV[5]
+if redis.call('HEXISTS', down .. '_meta', field) == 0 then
+  for _, message in ipairs(redis.call('LRANGE', down, -100, -1)) do
+    if message == done then return {1, 0, 0, 0, ''} end
+  end
+  return {0, 0, 0, 0, ''}
+end
+local deadline = redis.call('ZSCORE', KEYS[3], member)
+if not deadline or tonumber(deadline) <= now_ms() then
+  return {2, push_state(down, arrived, ARGV[4], member, field), 0, 0, ''}
+end
+local length = 0
+if ARGV[6] ~= '' then
+  local first, count, old, newest = push_points(base, ARGV[6], ARGV[7], ARGV[8], arrived, 9)
+  if not first then return {3, 0, 0, old, newest} end
+  length = first + count
+end
+return {1, push_state(down, arrived, done, member, field), length, 0, ''}
+"""
+)
+"""KEYS: the downlink's session_N, the stream's, stream_deadlines. ARGV: the command in the set of deadlines, its field
+in the meta hash, its message as it is answered, its message if its time is over, when the answer arrived, then as
+:data:`APPEND_POINTS_SCRIPT` the mode ('' for no points), times, the newest, the points' messages. Returns {outcome, how
+long the downlink's session is, how long the stream is, how many points were too old, the newest time}: 1 answered, now
+or by this call before; 0 over already; 2 its time was over; 3 the points cannot be stored, and nothing was."""
+
+EXPIRE_COMMAND_SCRIPT: Final = (
+    _PUSH
+    + _PUSH_STATE
+    + """
+if redis.call('HEXISTS', KEYS[1] .. '_meta', ARGV[2]) == 0 or ARGV[3] == '' then
+  redis.call('ZREM', KEYS[2], ARGV[1])
+  return 0
+end
+return push_state(KEYS[1], ARGV[4], ARGV[3], ARGV[1], ARGV[2])
+"""
+)
+"""KEYS: the downlink's session_N, stream_deadlines. ARGV: the command in the set of deadlines, its field in the meta
+hash, its message, or '' where it was over already, when that was. Returns how long its session is;
+0 where it was over."""

@@ -19,7 +19,8 @@ from redis.client import Pipeline
 from blitz.data.records import Source
 from blitz.data.store_faults import translated
 from blitz.data.store_keys import META_SCRIPT, MILLISECOND_NS, StoreKeys
-from blitz.data.stream_points import CheckedPoints, check_points, time_of
+from blitz.data.stream_commands import StreamCommands
+from blitz.data.stream_points import check_points, time_of
 from blitz.data.stream_records import (
     LARGEST_BATCH,
     POINTS_AT_ONCE,
@@ -30,7 +31,7 @@ from blitz.data.stream_records import (
 )
 from blitz.data.stream_schema import compile_schema, encode_schema
 from blitz.data.stream_scripts import APPEND_POINTS_SCRIPT, CREATE_STREAM_SCRIPT, DELETE_STREAM_SCRIPT
-from blitz.errors import PointsRefused, StreamExists, StreamNotFound
+from blitz.errors import StreamExists, StreamNotFound
 
 WRITER_LENGTH: Final = 200
 _WORDS: Final = ("nickname", "description", "unit")
@@ -43,6 +44,7 @@ class _Known(NamedTuple):
 
     id: int
     schema: str
+    downlink_id: int
 
 
 class StreamStore:
@@ -69,6 +71,8 @@ class StreamStore:
         self._known: dict[str, _Known] = {}
         self.listeners: list[Callable[[int, int], None]] = []
         """Told of each session that has become longer by a call here: its id, and how long it is. Must be quick."""
+        self.commands = StreamCommands(client, keys, self._find, self._forget, read_raw, self._tell)
+        """What is sent to streams that take commands."""
 
     def streams(self) -> list[StreamRecord]:
         """Return all streams, by name."""
@@ -141,8 +145,7 @@ class StreamStore:
         if fields:
             keys = [self._keys.start(known.id), self._keys.meta(known.id)]
             if not self._script(META_SCRIPT, keys, _flat(fields)):
-                self._forget(name)
-                raise not_found(name)
+                raise self._forget(name)
         return self.stream(name)
 
     def delete(self, name: str) -> None:
@@ -181,14 +184,13 @@ class StreamStore:
             schema = compile_schema(known.schema)
             checked = check_points(points, schema, restamp=restamp, stop_at_first=not partial)
             if checked.refused and not partial:
-                raise _refused(checked)
+                raise checked.refusal()
             arguments = [
                 mode,
                 f"batch:{writer}" if writer else "",
                 0 if batch is None else batch,
                 secrets.token_hex(8),
-                checked.packed_times(),
-                repr(checked.times[-1]) if checked.times else "",
+                *checked.arguments(),
                 time.time_ns().to_bytes(8, "little"),
             ]
             reply = self._script(APPEND_POINTS_SCRIPT, [self._keys.messages(known.id)], arguments + checked.messages)
@@ -200,7 +202,7 @@ class StreamStore:
             checked.refused += checked.too_old(too_old, float(newest))
             checked.refused.sort(key=lambda point: point.index)
         if outcome not in (_STORED, _REPEATED):
-            raise _refused(checked)
+            raise checked.refusal()
         self._tell(known.id, first + count)
         return InsertResult(
             first=first,
@@ -259,18 +261,20 @@ class StreamStore:
         known = self._known.get(name)
         if known is None:
             found = self._execute("HGET", self._keys.streams, name)
-            schema = None if found is None else self._execute("HGET", self._keys.meta(int(found)), "schema")
-            if schema is None:
+            fields = ("schema", "downlink_id")
+            words = None if found is None else self._execute("HMGET", self._keys.meta(int(found)), *fields)
+            if words is None or None in words:
                 raise not_found(name)
-            known = self._known[name] = _Known(int(found), str(schema, "utf-8"))
+            known = self._known[name] = _Known(int(found), str(words[0], "utf-8"), int(words[1]))
         return known
 
     def _tell(self, session_id: int, length: int) -> None:
         for listen in self.listeners:
             listen(session_id, length)
 
-    def _forget(self, name: str) -> None:
+    def _forget(self, name: str) -> StreamNotFound:
         self._known.pop(name, None)
+        return not_found(name)
 
     def _records(self, session_ids: Iterable[int]) -> list[StreamRecord]:
         ids = list(session_ids)
@@ -319,11 +323,6 @@ class StreamStore:
 def not_found(name: str) -> StreamNotFound:
     """Return the error for a stream that does not exist."""
     return StreamNotFound(f"There is no stream {name!r}. Create it first.")
-
-
-def _refused(checked: CheckedPoints) -> PointsRefused:
-    point = checked.refused[0]
-    return PointsRefused(f"No point was stored, as point {point.index}, counted from 0, cannot be: {point.reason}")
 
 
 def _check_batch(points: Sequence[Any], writer: str, batch: int | None) -> None:

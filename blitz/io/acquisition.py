@@ -45,6 +45,7 @@ from blitz.io.acquisition_options import AcquisitionOptions
 from blitz.io.acquisition_parts import ClockChange
 from blitz.io.appender import Appender
 from blitz.io.clock_watch import STEP_NS, ClockWatch
+from blitz.io.command_timing import CommandTiming
 from blitz.io.devices import Devices
 from blitz.io.housekeeping import Housekeeping
 from blitz.io.intake import Intake
@@ -132,6 +133,7 @@ class Acquisition(AcquisitionChores):
         )
         self._anchor_ns = time.time_ns() - time.monotonic_ns()
         self._clock_change = ClockChange(PREVIEW_ID, 0)
+        self.command_timing = CommandTiming(store.streams.commands)
         self._telling = Housekeeping("status")
         self._telling.add(self._tell_status)  # also while housekeeping waits for a store that hangs
         self.housekeeping = Housekeeping()
@@ -192,6 +194,7 @@ class Acquisition(AcquisitionChores):
         self.devices.start()
         self.housekeeping.start()
         self._telling.start()
+        self.command_timing.start()
         self.planner.start()
 
     def _finish_late(self, session_id: int) -> None:
@@ -269,6 +272,7 @@ class Acquisition(AcquisitionChores):
         if self.housekeeping.is_stopping:
             return
         self._telling.stop(HOUSE_STOP_S)
+        self.command_timing.stop(HOUSE_STOP_S)
         self.housekeeping.stop(HOUSE_STOP_S)
         self.planner.stop(HOUSE_STOP_S)
         is_kept = self._session is not None and self._options.on_stop == "keep"

@@ -66,6 +66,7 @@ class Follower(Acquisition):
             self.follow_store()
         self.housekeeping.start()
         self._telling.start()
+        self.command_timing.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -75,6 +76,7 @@ class Follower(Acquisition):
         self._stopping.set()
         for house in (self._telling, self.housekeeping):
             house.stop(_JOIN_S)
+        self.command_timing.stop(_JOIN_S)
         if self._thread.is_alive():
             self._thread.join(_JOIN_S)
         self._intake_store.close()

@@ -48,8 +48,14 @@ class StreamFeeds:
         self._thread: threading.Thread | None = None
 
     def is_stream(self, session_id: int) -> bool:
-        """Ask the store whether that session is a stream, or the downlink of one."""
-        return self._store.streams.is_stream(session_id)
+        """Ask the store whether that session is a stream, or the downlink of one.
+
+        Commands whose time is over are ended before: nobody who begins to follow them takes one for waiting.
+        """
+        if not self._store.streams.is_stream(session_id):
+            return False
+        self._store.streams.commands.expire()
+        return True
 
     def get(self, session_id: int) -> StreamFeed | None:
         """Return the feed of a stream that somebody follows."""

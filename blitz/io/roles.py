@@ -69,6 +69,9 @@ ROLES: dict[tuple[str, str], Role | None] = {
     ("DELETE", "/api/v1/streams/{name}"): Role.ADMIN,  # for good
     ("POST", "/api/v1/streams/{name}/points"): Role.OPERATOR,
     ("GET", "/api/v1/streams/{name}/range"): Role.VIEWER,
+    ("GET", "/api/v1/streams/{name}/commands"): Role.VIEWER,
+    ("POST", "/api/v1/streams/{name}/commands"): Role.OPERATOR,
+    ("POST", "/api/v1/streams/{name}/commands/{command_id}/answer"): Role.OPERATOR,
     # timed runs
     ("GET", "/api/v1/planned"): Role.VIEWER,
     ("POST", "/api/v1/planned"): Role.OPERATOR,

@@ -277,7 +277,7 @@ def test_each_point_is_seen_once_and_in_order_over_kills_of_the_server(
         seen = Seen()
         client["paced"].subscribe(seen)
         with Writing(host_of(server)) as writing:
-            for _ in range(3):
+            for _ in range(2):
                 before = len(seen.points)
                 wait_until(lambda least=before + 40: len(seen.points) >= least)
                 server.kill()

@@ -25,6 +25,8 @@ SAY_WHERE = ("/api/v1/archive",)
 """An operator asks it where the archive's files are."""
 REFUSED = (401, 404, 405, 422, 429)
 
+pytestmark = pytest.mark.timeout(600)  # some thousand requests, one after the other, and more with each new call
+
 calm = settings(
     max_examples=EXAMPLES,
     deadline=None,

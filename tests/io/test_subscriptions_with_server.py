@@ -267,8 +267,9 @@ def host_of(server: Any) -> tuple[str, int]:
     return "127.0.0.1", urlsplit(server.url).port or 0
 
 
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=(pytest.mark.soak, pytest.mark.timeout(600)))])
 def test_each_point_is_seen_once_and_in_order_over_kills_of_the_server(
-    run_server: Callable[..., Any], steady_port: int, monkeypatch: pytest.MonkeyPatch
+    run_server: Callable[..., Any], steady_port: int, monkeypatch: pytest.MonkeyPatch, kills: int
 ) -> None:
     monkeypatch.setattr(live_reader, "FIRST_WAIT_S", 0.1)
     server = run_server("--durability", "none", "--port", str(steady_port))
@@ -277,7 +278,7 @@ def test_each_point_is_seen_once_and_in_order_over_kills_of_the_server(
         seen = Seen()
         client["paced"].subscribe(seen)
         with Writing(host_of(server)) as writing:
-            for _ in range(2):
+            for _ in range(kills):
                 before = len(seen.points)
                 wait_until(lambda least=before + 40: len(seen.points) >= least)
                 server.kill()

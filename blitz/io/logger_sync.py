@@ -15,6 +15,7 @@ import anyio
 
 from blitz.data.logger_batches import BATCH_POINTS, Batch, LoggerBatches, Refusal
 from blitz.data.logger_file import LoggerFile
+from blitz.data.points import Point
 from blitz.data.stream_records import InsertResult
 from blitz.data.stream_schema import compile_schema, encode_schema
 from blitz.errors import BlitzError, PointsRefused, ServerError, StreamError
@@ -119,23 +120,29 @@ class LoggerSync:
         most_points = BATCH_POINTS
         while not self._ends and (batch := self._batches.next(name, most_points)) is not None:
             try:
-                result = self._client.insert_points(
-                    name, batch.points, writer=batch.writer, batch=batch.number, restamp=batch.restamp
-                )
+                result = self._insert(batch, batch.points)
             except PointsRefused as error:
                 most_points = self._put_aside(batch, str(error))
+                continue
             except ServerError as error:
-                if error.status != _TOO_LARGE or (batch.is_repeated and len(batch.points) > 1):
-                    raise  # one that is repeated may have been taken when the limit was another
-                most_points = self._split(batch, str(error))
-            else:
-                if result.repeated and not self._is_stored(batch, result):
-                    if self._batches.release(batch, new_writer=True):
-                        log.warning("A copy of the logger's file has used its numbers: going on under another name.")
+                if error.status != _TOO_LARGE:
+                    raise
+                if batch.is_repeated:  # it may have been stored when the limit was another
+                    result = self._insert(batch, [])  # if not, its number is used up by that
+                if not batch.is_repeated or not result.repeated:
+                    most_points = self._split(batch, str(error))
                     continue
+            if not result.repeated or self._is_stored(batch, result):
                 self._batches.acknowledge(batch)
                 self._sent += len(batch.points)
                 most_points = min(2 * most_points, BATCH_POINTS)
+            elif self._batches.release(batch, new_writer=True):
+                log.warning("A copy of the logger's file has used its numbers: going on under another name.")
+
+    def _insert(self, batch: Batch, points: list[Point]) -> InsertResult:
+        return self._client.insert_points(
+            batch.stream, points, writer=batch.writer, batch=batch.number, restamp=batch.restamp
+        )
 
     def _put_aside(self, batch: Batch, reason: str) -> int:
         """Keep what the server refuses out of its way, and return how many points to send next.

@@ -47,7 +47,10 @@
     ├── VerificationError (ValueError)        a file is not what its sidecar says, or a session not what it was
     ├── ImportFileError (ValueError)          a file to import is none that Blitz reads, or is damaged
     ├── SeriesError (ValueError)              arrays, transforms: no such channel, or an argument that has no meaning
+    ├── InsertError (ValueError)              a series that cannot be stored
+    │   └── InsertOverflow (OverflowError)    a whole number in it has more than 63 bits and a sign
     ├── QueryError (ValueError)               SQL that is wrong, or asks for what a query may not do
+    │   └── QueryTimeout (TimeoutError)       a query that took too long
     ├── MarkerNotFound (LookupError)          the session has no marker with that id
     ├── EditConflict (RuntimeError)           somebody else has changed it meanwhile: look again
     ├── PackageMissing (ImportError)          an optional part is not installed; says how to install it
@@ -56,11 +59,13 @@
         │   └── PoolError                     none of several hosts is available
         ├── RequestTimeout (TimeoutError)     the answer did not come in time
         ├── AuthenticationError (PermissionError)  the token is missing or wrong
-        ├── Forbidden (PermissionError)       the token's role may not do that
+        ├── UserAuthError (PermissionError)
+        │   └── Forbidden                     the token's role may not do that
         ├── CertificateMismatch (ConnectionError)  the server's certificate is not the one that is expected
         ├── DatabaseNotFound (IndexError)     the server's store has another name than the one that is wanted
         ├── ServerBusy (ConnectionError)      a limit of the server is reached; try again later
         └── ServerError (RuntimeError)        any other refusal; carries the server's `code`
+            └── UnknownAnswer (TypeError)     an answer in no words of Blitz, as of another program or version
 
 A message says what was tried, with which value, and what to do. Each class also derives from the builtin
 that fits, so that a script may catch ``ConnectionError`` or ``TimeoutError`` without knowing Blitz.
@@ -344,6 +349,24 @@ class QueryError(BlitzError, ValueError):
     code = "query"
 
 
+class QueryTimeout(QueryError, TimeoutError):  # noqa: N818
+    """A query took longer than it was given."""
+
+    code = "query_timeout"
+
+
+class InsertError(BlitzError, ValueError):
+    """A series cannot be stored: it is none, or the server refuses its points."""
+
+    code = "insert"
+
+
+class InsertOverflow(InsertError, OverflowError):  # noqa: N818
+    """A whole number of a series has more than 63 bits and a sign."""
+
+    code = "insert_overflow"
+
+
 class MarkerNotFound(BlitzError, LookupError):  # noqa: N818
     """A session has no marker with that id."""
 
@@ -394,7 +417,13 @@ class AuthenticationError(RemoteError, PermissionError):
     code = "authentication"
 
 
-class Forbidden(RemoteError, PermissionError):  # noqa: N818
+class UserAuthError(RemoteError, PermissionError):
+    """Who asks has no right to do that."""
+
+    code = "user_auth"
+
+
+class Forbidden(UserAuthError):  # noqa: N818
     """The token's role may not do that."""
 
     code = "forbidden"
@@ -433,6 +462,10 @@ class ServerError(RemoteError, RuntimeError):
         self.status = status
 
 
+class UnknownAnswer(ServerError, TypeError):  # noqa: N818
+    """What answers does not speak as a Blitz server of this version does."""
+
+
 def error_for_code(code: str, message: str, status: int = 500) -> BlitzError:
     """Return the error that a server's problem details stand for.
 
@@ -442,7 +475,7 @@ def error_for_code(code: str, message: str, status: int = 500) -> BlitzError:
     pending = list(BlitzError.__subclasses__())
     while pending:
         kind = pending.pop()
-        if kind.code == code and kind is not ServerError:
+        if kind.code == code and not issubclass(kind, ServerError):
             return kind(message)
         pending.extend(kind.__subclasses__())
     return ServerError(message, code, status)

@@ -62,9 +62,20 @@ class QueryTables:
     :param tables: Arrow tables, or tables that are scanned, by name.
     :param views: SQL of views on them, by name.
     :param channels: SQL of further views, of which only those are made that a query names.
+    :param reads: what the tables are, in words.
+    :param listing: which table tells what there is, as a sentence.
     """
 
-    def __init__(self, tables: Mapping[str, Any], views: Mapping[str, str], channels: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        tables: Mapping[str, Any],
+        views: Mapping[str, str],
+        channels: Mapping[str, str],
+        listing: str = "The table channels lists the channels, by label.",
+        reads: str = "the cached sessions",
+    ) -> None:
+        self.reads = reads
+        self.listing = listing
         self.tables = tables
         self.views = views
         self.channels = channels
@@ -266,13 +277,13 @@ class QueryBatches:
 
     def _remedy(self, text: str) -> str:
         if text.startswith("Permission Error"):
-            return " A query reads the cached sessions only: no files, and no network."
+            return f" A query reads {self._tables.reads} only: no files, and no network."
         missing = _NO_TABLE.search(text)
         if missing is None:
             return ""
         near = difflib.get_close_matches(missing[1].strip('"'), self._tables.names(), 1)
         hint = f" Did you mean {_quoted(near[0])}?" if near else ""
-        return f"{hint} The table channels lists the channels, by label."
+        return f"{hint} {self._tables.listing}"
 
 
 def _cancelled() -> DownloadCancelled:

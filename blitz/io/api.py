@@ -41,8 +41,11 @@ from blitz.errors import (
     MarkerNotFound,
     NoAcquisition,
     NoSession,
+    PackageMissing,
     PlanNotFound,
     PointsRefused,
+    QueryError,
+    QueryTimeout,
     SeriesError,
     ServerBusy,
     SessionNotFound,
@@ -72,6 +75,7 @@ from blitz.io.link import check_link
 from blitz.io.live import as_json_lines
 from blitz.io.notes_api import Search, find_sessions, notes_calls
 from blitz.io.plan_api import SessionWishes, plan_calls
+from blitz.io.query_api import query_calls
 from blitz.io.readings_api import readings_calls
 from blitz.io.session_keeper import SessionKeeper
 from blitz.io.source_api import Owner, device_calls, source_calls
@@ -111,6 +115,9 @@ _STATUS: dict[type[BlitzError], int] = {
     PlanNotFound: 404,
     EditConflict: 409,
     SeriesError: 422,
+    QueryTimeout: 504,
+    QueryError: 422,
+    PackageMissing: 501,
     StreamNotFound: 404,
     StreamExists: 409,
     PointsRefused: 422,
@@ -167,6 +174,7 @@ def create_app(
     app.include_router(examining, **of_acquirer)
     app.include_router(_session_calls(acquisition, store, keeper, lanes), prefix="/api/v1")
     app.include_router(notes_calls(acquisition, store), prefix="/api/v1")
+    app.include_router(query_calls(store), prefix="/api/v1")
     app.include_router(stream_calls(store, lanes, acquisition.check_room), prefix="/api/v1")
     app.include_router(plan_calls(acquisition.planner), **of_acquirer)
     app.include_router(store_calls(keeper), prefix="/api/v1")

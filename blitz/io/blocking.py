@@ -27,6 +27,7 @@ from blitz.io.blocking_calls import BlockingDeviceCalls
 from blitz.io.blocking_hook_calls import BlockingHookCalls
 from blitz.io.blocking_notes_calls import BlockingNotesCalls
 from blitz.io.blocking_plan_calls import BlockingPlanCalls
+from blitz.io.blocking_query_calls import BlockingQueryCalls
 from blitz.io.blocking_readings_calls import BlockingReadingsCalls
 from blitz.io.blocking_retention_calls import BlockingRetentionCalls
 from blitz.io.blocking_stream_calls import BlockingStreamCalls
@@ -55,6 +56,7 @@ class Client(
     BlockingHookCalls,
     BlockingNotesCalls,
     BlockingReadingsCalls,
+    BlockingQueryCalls,
     BlockingStreamCalls,
 ):
     """A connection to one Blitz server, or to several over one store, for scripts without an event loop.

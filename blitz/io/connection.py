@@ -29,10 +29,10 @@ from blitz.io.live_reader import LiveOptions, LiveReader
 from blitz.io.live_stream import Decoding, LiveStream, Translation, Untranslated
 from blitz.io.notes_calls import NotesCalls
 from blitz.io.plan_calls import PlanCalls
+from blitz.io.query_calls import QueryCalls
 from blitz.io.readings_calls import ReadingsCalls
 from blitz.io.retention_calls import RetentionCalls
 from blitz.io.session_calls import SessionCalls
-from blitz.io.stream_calls import StreamCalls
 from blitz.io.trash_calls import TrashCalls
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class AsyncClient(
     HookCalls,
     NotesCalls,
     ReadingsCalls,
-    StreamCalls,
+    QueryCalls,
 ):
     """A connection to one Blitz server, or to several over one store.
 

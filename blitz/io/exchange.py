@@ -25,6 +25,7 @@ from blitz.errors import (
     ServerBusy,
     ServerError,
     ServerUnreachable,
+    UnknownAnswer,
     error_for_code,
 )
 from blitz.io.address import API_PATH, ServerAddress
@@ -129,7 +130,7 @@ class HttpExchange:
 
     def not_understood(self, what: str, status: int) -> ServerError:
         """Return the error for an answer that is not in our language."""
-        return ServerError(
+        return UnknownAnswer(
             f"{self._address} answered {what} with something that is not Blitz's (HTTP status {status}). "
             "Check that a Blitz server of the same version runs at this address.",
             status=status,

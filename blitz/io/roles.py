@@ -47,6 +47,7 @@ ROLES: dict[tuple[str, str], Role | None] = {
     ("GET", "/api/v1/definitions/{source}"): Role.VIEWER,
     ("PUT", "/api/v1/definitions/{source}"): Role.OPERATOR,
     ("GET", "/api/v1/definitions/{source}/versions"): Role.VIEWER,
+    ("POST", "/api/v1/query"): Role.VIEWER,  # it can only read
     # sessions and messages
     ("GET", "/api/v1/sessions"): Role.VIEWER,
     ("POST", "/api/v1/sessions"): Role.OPERATOR,

@@ -7,12 +7,24 @@ installation needs neither Qt nor the server's packages.
 from typing import TYPE_CHECKING
 
 __version__ = "0.3.0"
-__all__ = ["AsyncClient", "Client", "Logger", "__version__"]
+__all__ = [
+    "MICROSECOND",
+    "MILLISECOND",
+    "NANOSECOND",
+    "SECOND",
+    "AsyncClient",
+    "Client",
+    "Logger",
+    "Servers",
+    "__version__",
+]
 
 if TYPE_CHECKING:
+    from blitz.data.time_precision import MICROSECOND, MILLISECOND, NANOSECOND, SECOND
     from blitz.io.blocking import Client
     from blitz.io.connection import AsyncClient
     from blitz.io.logger import Logger
+    from blitz.io.servers import Servers
 
 
 def __getattr__(name: str) -> object:
@@ -28,4 +40,12 @@ def __getattr__(name: str) -> object:
         from blitz.io.logger import Logger
 
         return Logger
+    if name == "Servers":
+        from blitz.io.servers import Servers
+
+        return Servers
+    if name in ("SECOND", "MILLISECOND", "MICROSECOND", "NANOSECOND"):
+        from blitz.data.time_precision import TimePrecision
+
+        return TimePrecision[name]
     raise AttributeError(f"module 'blitz' has no attribute {name!r}")

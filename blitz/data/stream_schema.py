@@ -1,7 +1,8 @@
 """The JSON schema of a stream: what its values must be. Pure.
 
 Draft 2020-12. A schema comes from a client, and each point is checked by it: so it refers to nothing outside itself,
-and its patterns are matched by RE2, whose time does not explode.
+and its patterns are matched by RE2, whose time does not explode. What checks is imported when there is a first schema:
+most programs that open a store have none.
 """
 
 import json
@@ -9,12 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-import jsonschema
 import re2
-import referencing
-import referencing.exceptions
-import referencing.jsonschema
-from jsonschema.validators import extend
 
 from blitz.data.stream_records import SCHEMA_BYTES
 
@@ -43,6 +39,8 @@ def encode_schema(schema: Mapping[str, Any]) -> str:
 
     :raises ValueError: if it is none; says where.
     """
+    import jsonschema
+
     try:
         text = json.dumps(schema, separators=(",", ":"), allow_nan=False)
         jsonschema.Draft202012Validator.check_schema(schema)
@@ -88,16 +86,29 @@ def compile_schema(text: str) -> Check:
     return check
 
 
-def _pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
-    if isinstance(value, str) and not re2.search(pattern, value, _OPTIONS):
-        yield jsonschema.ValidationError(f"{value!r} does not match {pattern!r}")
-
-
-_Validator = extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
-
-
 def _validator(schema: Mapping[str, Any]) -> Any:
-    return _Validator(schema, registry=referencing.Registry())  # an empty one: jsonschema's own asks the network
+    import referencing
+
+    return _validators()(schema, registry=referencing.Registry())  # an empty one: jsonschema's own asks the network
+
+
+@lru_cache(maxsize=1)
+def _validators() -> Any:
+    import jsonschema
+    from jsonschema.validators import extend
+
+    def pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
+        if isinstance(value, str) and not _matches(pattern, value):
+            yield jsonschema.ValidationError(f"{value!r} does not match {pattern!r}")
+
+    return extend(jsonschema.Draft202012Validator, {"pattern": pattern})
+
+
+def _matches(pattern: str, text: str) -> bool:
+    try:
+        return re2.search(pattern, text, _OPTIONS) is not None
+    except UnicodeEncodeError:  # half a character
+        return False
 
 
 def _check_words(schema: Mapping[str, Any]) -> None:
@@ -105,6 +116,10 @@ def _check_words(schema: Mapping[str, Any]) -> None:
 
     :raises ValueError: see there.
     """
+    import referencing
+    import referencing.exceptions
+    import referencing.jsonschema
+
     resource = referencing.Resource.from_contents(schema, default_specification=referencing.jsonschema.DRAFT202012)
     resolver = referencing.Registry().resolver_with_root(resource)
     for word, value in _words(schema):

@@ -104,8 +104,27 @@ end
 of them are older than the newest of the stream. Returns the place of the first, how many were stored, ``old``, and
 that time as text; no place where nothing was stored, as all had to be."""
 
+MOST_WRITERS: Final = 4_096
+
+_WRITERS: Final = """
+local function forget_writers(meta)
+  local known = redis.call('HGETALL', meta)
+  local writers = {}
+  for place = 1, #known, 2 do
+    if string.sub(known[place], 1, 6) == 'batch:' then
+      writers[#writers + 1] = {known[place], tonumber(string.match(known[place + 1], '^%d+:(%d+)'))}
+    end
+  end
+  table.sort(writers, function(one, other) return one[2] < other[2] end)
+  for place = 1, #writers - MOST / 2 do redis.call('HDEL', meta, writers[place][1]) end
+end
+""".replace("MOST", str(MOST_WRITERS))
+"""``forget_writers`` leaves half of the most writers that are remembered: those that have stored something last."""
+
 APPEND_POINTS_SCRIPT: Final = (
     _POINTS
+    + _WRITERS
+    + f"local most_writers = {MOST_WRITERS}"
     + """
 local base, mode, batch_field, batch, token = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local meta = base .. '_meta'
@@ -129,7 +148,9 @@ end
 local first, count, old, newest = push_points(base, mode, ARGV[5], ARGV[6], ARGV[7], 8)
 if not first then return {3, 0, 0, old, newest} end
 local answer = string.format('%.0f:%.0f:%.0f:', first, count, old) .. (newest or '')
-if batch_field ~= '' then redis.call('HSET', meta, batch_field, batch .. ':' .. answer) end
+if batch_field ~= '' and redis.call('HSET', meta, batch_field, batch .. ':' .. answer) == 1 then
+  if redis.call('HLEN', meta) > most_writers then forget_writers(meta) end
+end
 redis.call('HSET', meta, 'recent', string.sub(recent .. token .. '=' .. answer .. ';', -2000))
 return {1, first, count, old, newest or ''}
 """

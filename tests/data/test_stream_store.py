@@ -313,3 +313,19 @@ def test_a_stream_is_no_session_that_could_be_stopped_or_thrown_away(store: Data
             store.trash.put(session_id, 1)
         assert store.close_session(session_id) is None
     assert store.streams.append("a", points(1)).count == 1
+
+
+def test_of_very_many_writers_those_are_remembered_that_came_last(store: DatabaseServer) -> None:
+    made = store.streams.create("a")
+    for writer in range(5_000):
+        store.streams.append("a", points(writer), writer=f"w{writer}", batch=1)
+    fields = store.client.hlen(store.keys.meta(made.id))
+    assert 2_048 <= fields <= 4_096
+    assert store.streams.append("a", points(0), writer="w4999", batch=1).repeated
+    assert store.streams.append("a", points(0), writer="w3500", batch=1).repeated
+    with pytest.raises(PointsRefused):
+        store.streams.append("a", points(0), writer="w0", batch=1)
+
+
+def test_half_a_character_matches_no_pattern() -> None:
+    assert compile_schema(encode_schema({"pattern": "a"}))("\ud800") is not None

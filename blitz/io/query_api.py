@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import sys
 from typing import Any
 
@@ -73,6 +74,7 @@ async def _run(store: DatabaseServer, request: QueryRequest) -> dict[str, list[l
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        env={name: value for name, value in os.environ.items() if not name.startswith("BLITZ_")},  # no token in reach
         start_new_session=True,  # Ctrl-C is for the server
     )
     try:

@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 import blitz
-from blitz.data.records import Event, StatusRecord
+from blitz.data.blocks import MessageBlock
+from blitz.data.records import Event, EventKind, StatusRecord
 from blitz.errors import (
     ConfigError,
     DatabaseNotFound,
@@ -329,6 +331,32 @@ async def test_a_paused_server_is_found_and_calls_and_live_views_go_on(
         with pytest.raises(NoSession):
             await client.stop()
         assert [board.name for board in await client.boards()] == ["sim1"], "whichever host is asked first"
+    caplog.clear()
+
+
+async def test_a_live_view_goes_on_at_another_host_without_a_gap(
+    pair: tuple[Any, Any], run_server: Callable[..., Any], own_redis: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = run_server("--no-acquisition", "--redis-url", own_redis, "--redis-prefix", "dbtest:")
+    place = urlsplit(pair[0].url)
+    hosts = [other.url, (place.hostname, place.port, {"backup": True})]
+    async with asyncio.timeout(120), blitz.AsyncClient(hosts, timeout=30) as client:
+        session = await client.start()
+        async with client.live(session.id, 0, raw=True) as stream:
+            seen: list[int] = []
+            is_back = False
+            async for entry in stream:
+                if isinstance(entry, MessageBlock):
+                    seen += range(entry.first_seq, entry.next_seq)
+                    if other.process.poll() is None and len(seen) >= 5:
+                        other.kill()
+                    elif is_back:
+                        break
+                elif entry.event is EventKind.RECONNECTED:
+                    is_back = True
+        assert seen == list(range(len(seen)))
+        await client.stop()
+        await client.delete(session.id)
     caplog.clear()
 
 

@@ -101,6 +101,8 @@ def _cause_of_delivering(board: BoardRecord, watched: Watched, now: datetime) ->
         what = "It delivers; what its values are was guessed. Give them names and units."
         return Cause(Severity.WAITING, what, (Remedy.CHANNELS,))
     doing = "It records" if board.state is LinkState.RECORDING else "It delivers"
+    if not board.is_recorded:
+        doing = "It is shown, and not recorded: Streams… changes that"
     total = faults_words(board)
     return Cause(Severity.FINE, f"{doing}. Faults: {total}.")
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from blitz.data.records import BoardRecord, LinkState, RoomRecord, StatusRecord, StoreRecord
+from blitz.data.source_config import stream_of
 from blitz.ui.formats import format_count, room_words
 
 CLOCK_APART_S = 2.0
@@ -119,6 +120,10 @@ def _check_board(board: BoardRecord, is_expected: bool) -> Check:
     red = Light.RED if is_expected else Light.AMBER
     light, state, remedy = Light.AMBER, f"is {board.state}", ""
     match board.state:
+        case LinkState.READY if not board.is_recorded:
+            light, state, remedy = Light.OFF, "is shown, and not recorded", "Boards, Streams… has it recorded."
+        case LinkState.READY | LinkState.RECORDING if stream_of(board.link) is not None and not board.definition:
+            light, state = Light.GREEN, "is ready, and has no point yet"
         case LinkState.READY | LinkState.RECORDING if board.definition is None:
             state, remedy = "has no definition", "Its messages are kept, but have no values yet: name its channels."
         case LinkState.READY | LinkState.RECORDING:

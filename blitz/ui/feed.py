@@ -173,6 +173,11 @@ class Feed(QObject):
     source_answered = pyqtSignal(str, str)
     """name of a source that was to be added, and why it was not; nothing where it was"""
 
+    streams_listed = pyqtSignal(object)
+    """tuple[StreamView, ...]; None where the server did not say"""
+    stream_command_told = pyqtSignal(str, object, str)
+    """stream, StreamCommand as it stands now or None, and why it was not sent"""
+
     @property
     def cache_path(self) -> Path | None:
         """The file of the cache; None until a server was reached."""
@@ -321,6 +326,17 @@ class Feed(QObject):
 
     def ignore_found(self, port: str) -> None:
         """Ask no more about a new device."""
+        raise NotImplementedError
+
+    def list_streams(self) -> None:
+        """Ask for the server's streams; they come as ``streams_listed``."""
+
+    def record_stream(self, source: str, is_recorded: bool) -> None:
+        """Let the points of a stream that is a source go into sessions, or no longer."""
+        raise NotImplementedError
+
+    def send_stream_command(self, stream: str, value: object) -> None:
+        """Send a command to a stream's downlink; what becomes of it comes as ``stream_command_told``."""
         raise NotImplementedError
 
     @property

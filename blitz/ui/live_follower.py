@@ -1,5 +1,7 @@
 """Decides what is followed, the running session or the preview, and brings its readings into the live store."""
 
+from dataclasses import replace
+
 from PyQt5.QtCore import QObject, pyqtSignal
 
 from blitz.data.blocks import PREVIEW_ID
@@ -21,6 +23,8 @@ class LiveFollower(QObject):
         self._store = store
         self._wanted = PREVIEW_ID
         self._sources: dict[int, tuple[Source, ...]] = {}
+        self._beside: frozenset[str] = frozenset()
+        """Names of the streams that are shown beside a session, and not recorded: they come with the preview."""
         feed.connection_changed.connect(self._take_connection)
         feed.status_received.connect(self._take_status)
         feed.session_started.connect(self._take_start)
@@ -44,7 +48,10 @@ class LiveFollower(QObject):
             self._want(PREVIEW_ID)
 
     def _take_status(self, status: StatusRecord) -> None:
-        self._want(status.session.id if status.session else PREVIEW_ID)
+        beside = frozenset(board.name for board in status.boards if not board.is_recorded)
+        is_other, self._beside = beside != self._beside, beside
+        if not self._want(status.session.id if status.session else PREVIEW_ID) and is_other:
+            self._follow()
 
     def _take_start(self, session: SessionRecord) -> None:
         self._want(session.id)
@@ -55,10 +62,12 @@ class LiveFollower(QObject):
 
     def _take_sources(self, session_id: int, sources: tuple[Source, ...]) -> None:
         self._sources[session_id] = sources
-        if session_id == self._wanted:
-            self._store.follow(session_id, sources)
+        if session_id == self._wanted or (session_id == PREVIEW_ID and self._beside):
+            self._follow()
 
     def _take_readings(self, readings: Readings) -> None:
+        if readings.session_id == PREVIEW_ID != self._wanted and readings.source.name in self._beside:
+            readings = replace(readings, session_id=self._wanted)
         self._store.add(readings)
 
     def _take_gap(self, session_id: int, gap: Gap) -> None:
@@ -73,11 +82,22 @@ class LiveFollower(QObject):
         if session_id == self._store.session_id:
             self._store.show_markers(markers)
 
-    def _want(self, session_id: int) -> None:
+    def _want(self, session_id: int) -> bool:
+        """Follow another one; False if it is followed already."""
         if session_id == self._wanted:
-            return
+            return False
         self._wanted = session_id
         for left in [known for known in self._sources if known not in (session_id, PREVIEW_ID)]:
             del self._sources[left]
-        self._store.follow(session_id, self._sources.get(session_id, ()))
+        self._follow()
         self.followed_changed.emit(self.is_preview)
+        return True
+
+    def _follow(self) -> None:
+        """Show the sources of what is followed, and the streams beside it."""
+        sources = self._sources.get(self._wanted, ())
+        if self._wanted != PREVIEW_ID:
+            known = {source.index for source in sources}
+            beside = (source for source in self._sources.get(PREVIEW_ID, ()) if source.name in self._beside)
+            sources = (*sources, *(source for source in beside if source.index not in known))
+        self._store.follow(self._wanted, sources)

@@ -37,7 +37,8 @@ from blitz.ui.recording_actions import RecordingActions
 from blitz.ui.rights import Rights
 from blitz.ui.session_actions import SessionActions
 from blitz.ui.settings_actions import SettingsActions
-from blitz.ui.theme import SPACE, Appearance, ThemeChoice
+from blitz.ui.stream_actions import StreamActions
+from blitz.ui.theme import SPACE, Appearance, ThemeChoice, number_font
 from blitz.ui.trash_actions import TrashActions
 from blitz.ui.version_actions import VersionActions
 from blitz.ui.widgets.condition_bar import ConditionBar
@@ -94,6 +95,7 @@ class MainWindow(QMainWindow):
             feed, self.tabs, appearance, self.session_actions, self.version_actions, self.note_actions, self
         )
         self.new_devices = NewDevices(feed, appearance, self.notices, self.boards_page, self)
+        self.stream_actions = StreamActions(feed, self.boards_page, number_font(self.font()), self)
         self.first = FirstMinute(feed, preferences, appearance, self.jobs, self.notices, self.tabs, self.header, self)
         self.closing = Closing(feed, self.header, self.first.local.owns, self)
         self._lay_out()

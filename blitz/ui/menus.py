@@ -39,6 +39,7 @@ def build_menus(window: "MainWindow") -> dict[str, QAction]:
     add(server, "disconnect", "&Disconnect", "Ctrl+Shift+K", window.feed.disconnect_from)
     server.addSeparator()
     add(server, "add_device", "&Add a device…", "", window.new_devices.ask)
+    add(server, "streams", "S&treams…", "", window.stream_actions.ask)
     server.addSeparator()
     add(server, "settings", "S&ettings…", "Ctrl+,", window.settings_actions.ask)
     server.addSeparator()

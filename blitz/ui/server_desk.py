@@ -31,6 +31,7 @@ from blitz.ui.notes_desk import NotesDesk
 from blitz.ui.recording_desk import RecordingDesk
 from blitz.ui.report import report
 from blitz.ui.session_desk import SessionDesk
+from blitz.ui.streams_desk import StreamsDesk
 from blitz.ui.trash_desk import TrashDesk
 
 log = logging.getLogger(__name__)
@@ -82,6 +83,8 @@ class ServerDesk:
         """What is asked of boards."""
         self.devices = DeviceDesk(feed, self._known_client, self._tell_status)
         """What is asked about devices that are no sources yet."""
+        self.streams = StreamsDesk(feed, self._known_client, self._tell_status)
+        """What is asked about streams."""
         self.recording = RecordingDesk(feed, self._known_client, self._tell_status)
         """What is asked of recording."""
         self.sessions = SessionDesk(feed, self._known_client, lambda: self._cache)

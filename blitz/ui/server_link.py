@@ -213,6 +213,19 @@ class ServerLink(Feed):
         """Ask no more about a new device."""
         self._ask(f"The device at {port} is asked about as before", lambda desk: desk.devices.ignore(port))
 
+    def list_streams(self) -> None:
+        """Ask for the server's streams."""
+        self._ask("Streams were not listed", lambda desk: desk.streams.tell())
+
+    def record_stream(self, source: str, is_recorded: bool) -> None:
+        """Record a stream that is shown, or no longer."""
+        what = "is not recorded" if is_recorded else "is recorded as before"
+        self._ask(f"{source} {what}", lambda desk: desk.streams.record(source, is_recorded))
+
+    def send_stream_command(self, stream: str, value: object) -> None:
+        """Send a command to a stream's downlink."""
+        self._ask(f"The command was not sent to {stream}", lambda desk: desk.streams.send(stream, value))
+
     @property
     def next_try_s(self) -> float | None:
         """When a connection is tried again that is waited for."""

@@ -147,6 +147,15 @@ class FakeFeed(Feed):
     def delete_source(self, source: str) -> None:
         self.requests.append(("delete source", source))
 
+    def list_streams(self) -> None:
+        self.requests.append(("list streams",))
+
+    def record_stream(self, source: str, is_recorded: bool) -> None:
+        self.requests.append(("record stream", source, is_recorded))
+
+    def send_stream_command(self, stream: str, value: object) -> None:
+        self.requests.append(("stream command", stream, value))
+
     def examine_device(self, link: str, baud: int | None = None) -> None:
         self.requests.append(("examine", link, baud))
 

@@ -145,7 +145,9 @@ class BoardsModel(ColumnsModel):
             return heard_words(board, self.watched(board), self._now)
         if column == TREND:
             return ""
-        texts = {SOURCE: board.name, STATE: str(board.state), RATE: format_rate(board.rate_hz)}
+        is_shown_only = board.state is LinkState.READY and not board.is_recorded
+        state = "shown" if is_shown_only else str(board.state)
+        texts = {SOURCE: board.name, STATE: state, RATE: format_rate(board.rate_hz)}
         return texts.get(column) or format_words(board)
 
     def _tooltip(self, board: BoardRecord, column: int) -> str:

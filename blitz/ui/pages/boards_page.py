@@ -45,6 +45,7 @@ class BoardsPage(QWidget):
     look_requested = pyqtSignal()
     """Devices are to be looked for, and silent ones asked again."""
     new_device_requested = pyqtSignal()
+    streams_requested = pyqtSignal()
 
     def __init__(self, appearance: Appearance, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -206,6 +207,7 @@ class BoardsPage(QWidget):
         permit(self.retake, refusal)
         for button in (self.look, self.add):
             permit(button, refusal, is_enabled=self._status is not None)
+        self.streams.setEnabled(self._status is not None)
         self.release.setVisible(not is_lent)
         self.retake.setVisible(is_lent)
         self.port_words.setText("" if is_lent else _RELEASE)  # until when it is lent stands in the line above
@@ -224,6 +226,9 @@ class BoardsPage(QWidget):
         self.add = _button("&Add a device…", "Let the server read another device")
         self.add.clicked.connect(self.new_device_requested)
         self.add.hide()  # until somebody serves it
+        self.streams = _button("Str&eams…", "What scripts send to the server: show it beside the boards, record it")
+        self.streams.clicked.connect(self.streams_requested)
+        self.streams.hide()
         self.look = _button("&Look for devices", "Look for devices now, and ask silent ones again (up to 5 s)")
         self.look.clicked.connect(self.look_requested)
 
@@ -235,7 +240,7 @@ class BoardsPage(QWidget):
     def _lay_out(self) -> None:
         sources = QHBoxLayout()
         sources.setSpacing(SPACE)
-        for button in (self.add, self.look):
+        for button in (self.add, self.streams, self.look):
             sources.addWidget(button)
         sources.addStretch(1)
         for button in (self.rename, self.delete):

@@ -10,6 +10,7 @@ from blitz import Client
 from blitz.ui.dialogs.add_device import AddDeviceDialog, DeviceKind
 from blitz.ui.dialogs.bad_frames import BadFramesDialog
 from blitz.ui.dialogs.channels import ChannelsDialog
+from blitz.ui.dialogs.streams import StreamsDialog
 
 Stage = Any
 Play = Callable[[Stage], Any]
@@ -49,6 +50,11 @@ def add_device(stage: Stage) -> Iterator[str]:
         if board.link.startswith("replay"):
             stage.ask_server(lambda client, board=board: client.delete_source(board.name))
     stage.wait(lambda: stage.window.boards_page.boards.rowCount() == 2)
+
+
+def open_streams(stage: Stage) -> None:
+    stage.press(page_of(stage), "Streams")
+    stage.cancel(StreamsDialog)
 
 
 def look(stage: Stage) -> Iterator[str]:
@@ -191,6 +197,7 @@ def retake(stage: Stage) -> Iterator[str]:
 
 BOARDS: dict[str, Play] = {
     "Add a device": add_device,
+    "Streams": open_streams,
     "Look for devices": look,
     "Rename": rename,
     "Delete": delete,

@@ -16,6 +16,7 @@ from blitz.ui.dialogs.marker import MarkerDialog
 from blitz.ui.dialogs.settings import SettingsDialog
 from blitz.ui.dialogs.shortcuts import ShortcutsDialog
 from blitz.ui.dialogs.start import StartDialog
+from blitz.ui.dialogs.streams import StreamsDialog
 from blitz.ui.server_link import ServerLink
 from blitz.ui.theme import ThemeChoice
 from blitz.ui.windows import PlotWindow
@@ -49,6 +50,11 @@ def disconnect(stage: Stage) -> Iterator[str]:
 def add_device(stage: Stage) -> None:
     stage.menu("Server/Add a device…").trigger()
     stage.cancel(AddDeviceDialog)
+
+
+def streams(stage: Stage) -> None:
+    stage.menu("Server/Streams…").trigger()
+    stage.cancel(StreamsDialog)
 
 
 def settings(stage: Stage) -> None:
@@ -316,6 +322,7 @@ ACTIONS: dict[str, Play] = {
     "Server/Servers…": servers,
     "Server/Disconnect": disconnect,
     "Server/Add a device…": add_device,
+    "Server/Streams…": streams,
     "Server/Settings…": settings,
     "Server/Quit": quit_it,
     "Session/Start": start,

@@ -15,7 +15,15 @@ from typing import Any
 
 from blitz.data.logger_file import LoggerFile
 from blitz.data.logger_points import pack_rows
-from blitz.data.logger_rows import append_rows, read_points, read_setting, remove_points, split_row, write_setting
+from blitz.data.logger_rows import (
+    append_rows,
+    next_place,
+    read_points,
+    read_setting,
+    remove_points,
+    split_row,
+    write_setting,
+)
 from blitz.data.points import Point
 
 BATCH_POINTS = 5000
@@ -59,17 +67,23 @@ class LoggerBatches:
     def __init__(self, file: LoggerFile) -> None:
         self._file = file
 
+    def end(self, stream: str) -> int:
+        """Return the place behind the last point of a stream, as it is now."""
+        with self._file.reading() as db:
+            return next_place(db, db.execute("SELECT id FROM stream WHERE name = ?", (stream,)).fetchone()[0])[0]
+
+    def waits(self, stream: str, end: int) -> bool:
+        """Whether there is a point before a place."""
+        with self._file.reading() as db:
+            first = db.execute(
+                "SELECT min(place) FROM points WHERE stream_id = (SELECT id FROM stream WHERE name = ?)", (stream,)
+            ).fetchone()[0]
+        return first is not None and first < end
+
     def next(self, stream: str, most_points: int = BATCH_POINTS) -> Batch | None:
         """Return the batch of a stream that is under way, else begin one; None if the stream has no points."""
-        with self._file.reading() as db:
-            found = db.execute(
-                "SELECT id FROM stream WHERE name = ? AND EXISTS (SELECT 1 FROM points WHERE stream_id = stream.id)",
-                (stream,),
-            ).fetchone()
-        if found is None:
-            return None
         with self._file.writing() as db:
-            (stream_id,) = found
+            (stream_id,) = db.execute("SELECT id FROM stream WHERE name = ?", (stream,)).fetchone()
             is_repeated = _has_batch(db, stream_id)
             if not is_repeated and not _begin_batch(db, stream_id, most_points):
                 return None

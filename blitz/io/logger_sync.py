@@ -118,7 +118,11 @@ class LoggerSync:
 
     def _send_stream(self, name: str) -> None:
         most_points = BATCH_POINTS
-        while not self._ends and (batch := self._batches.next(name, most_points)) is not None:
+        end = self._batches.end(name)  # a script may insert all the time, and other streams wait
+        while not self._ends and self._batches.waits(name, end):
+            batch = self._batches.next(name, most_points)
+            if batch is None:  # another program was faster
+                return
             try:
                 result = self._insert(batch, batch.points)
             except PointsRefused as error:

@@ -328,3 +328,34 @@ def test_the_file_holds_what_a_person_can_read(path: Path) -> None:
         row = db.execute("SELECT name, t, content FROM points JOIN stream ON stream.id = stream_id").fetchone()
     assert (row[0], row[1], json.loads(row[2])) == ("temperature", 1000.0, 20.5)
     assert os.path.getsize(path) < 100_000
+
+
+def test_a_full_disk_is_told_and_takes_nothing_that_was_inserted(path: Path) -> None:
+    with closing(open_logger_file(path, with_stream)) as file:
+        with file.reading() as db:
+            pages = db.execute("PRAGMA page_count").fetchone()[0]
+            db.execute(f"PRAGMA max_page_count={pages + 3}")
+        inserted = 0
+
+        def insert_on() -> None:
+            nonlocal inserted
+            while True:
+                file.insert("temperature", inserted, 1)
+                inserted += 1
+
+        with pytest.raises(LoggerFileError, match="full"):
+            insert_on()
+        with pytest.raises(LoggerFileError, match=r"full\. Free some space"):
+            file.insert_many({"temperature": [{"t": 2, "d": n} for n in range(5000)]})
+        with file.reading() as db:
+            db.execute("PRAGMA max_page_count=100000")
+        file.insert("temperature", inserted, 1)
+        assert [d for _, d in all_points(file)] == list(range(inserted + 1))
+        assert inserted > 10
+
+
+@pytest.mark.parametrize("name", ["with space.db", "a#b?c=%41.db", "ü.db"])
+def test_a_file_may_have_any_name(tmp_path: Path, name: str) -> None:
+    with closing(open_logger_file(str(tmp_path / name), with_stream)) as file:
+        file.insert("temperature", 1, 1)
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]

@@ -518,3 +518,20 @@ def test_a_file_of_a_program_that_was_killed_is_synchronised_by_the_next(path: P
         logger.insert("temperature", "new")
         assert logger.sync().sent == 2
     assert client["temperature"](i1=0).d() == ["left", "new"]
+
+
+def test_a_script_that_inserts_all_the_time_does_not_hold_up_the_other_streams(
+    logger: blitz.Logger, client: blitz.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger.add_stream("humidity", NUMBER)
+    insert = blitz.Client.insert_points
+
+    def insert_more(self: blitz.Client, name: str, *arguments: Any, **options: Any) -> Any:
+        logger.insert("temperature", 1)
+        return insert(self, name, *arguments, **options)
+
+    monkeypatch.setattr(blitz.Client, "insert_points", insert_more)
+    logger.insert("temperature", 1)
+    logger.insert("humidity", 1)
+    result = logger.sync()
+    assert (result.sent, result.is_complete, len(logger)) == (2, True, 2)

@@ -33,6 +33,7 @@ from blitz.data.store_placing import place
 from blitz.data.store_reader import StoreReader, not_found
 from blitz.data.store_sizes import StoreSizes
 from blitz.data.store_writer import FENCE_SCRIPT, SessionWriter
+from blitz.data.stream_listing import sessions_of_streams
 from blitz.data.stream_store import StreamStore
 from blitz.errors import ConfigError, NoSession, SessionRunning, StoreChanged, StoreInUse, StoreUnavailable
 
@@ -384,6 +385,10 @@ class DatabaseServer:
     def sessions(self) -> list[SessionRecord]:
         """Return all sessions, newest first, without their sources and gaps."""
         return self._reader.records(self.available_sessions(), is_complete=False)
+
+    def stream_sessions(self) -> list[SessionRecord]:
+        """Return the sessions that streams consist of, as records, without their sources and gaps."""
+        return self._reader.records(sessions_of_streams(self._redis, self.keys), is_complete=False)
 
     def update_session(
         self,

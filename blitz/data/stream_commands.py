@@ -43,6 +43,10 @@ class Known(Protocol):
     def schema(self) -> str:
         """The schema of its values, as text."""
 
+    @property
+    def start_token(self) -> str:
+        """The token of the call that made it."""
+
 
 class StreamCommands:
     """The commands to the streams of a store. May be used from several threads.
@@ -86,6 +90,7 @@ class StreamCommands:
             raise PointsRefused(f"The command was not sent: {checked.refused[0].reason}")
         command = StreamCommand(id=0, stream=name, t=now, d=value, by=by, timeout_s=timeout_s)
         arguments = [secrets.token_hex(8), _now(), max(1, round(timeout_s * 1000)), _without_id(command)]
+        arguments.append(known.start_token)
         reply = self._script(SEND_COMMAND_SCRIPT, self._names(known), arguments)
         if reply[0] == 0:
             raise self._forget(name)

@@ -128,7 +128,7 @@ APPEND_POINTS_SCRIPT: Final = (
     + """
 local base, mode, batch_field, batch, token = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local meta = base .. '_meta'
-if redis.call('EXISTS', base .. '_start') == 0 then return {0} end
+if redis.call('HGET', meta, 'start_token') ~= ARGV[8] then return {0} end
 local recent = redis.call('HGET', meta, 'recent') or ''
 local told = string.match(recent, token .. '=([^;]*);')
 if told then
@@ -145,7 +145,7 @@ if batch_field ~= '' then
     end
   end
 end
-local first, count, old, newest = push_points(base, mode, ARGV[5], ARGV[6], ARGV[7], 8)
+local first, count, old, newest = push_points(base, mode, ARGV[5], ARGV[6], ARGV[7], 9)
 if not first then return {3, 0, 0, old, newest} end
 local answer = string.format('%.0f:%.0f:%.0f:', first, count, old) .. (newest or '')
 if batch_field ~= '' and redis.call('HSET', meta, batch_field, batch .. ':' .. answer) == 1 then
@@ -156,8 +156,8 @@ return {1, first, count, old, newest or ''}
 """
 )
 """KEYS: session_N. ARGV: mode, ``batch:WRITER`` or '', the batch's number, this call's token, the points' times, the
-newest of them as text, when they arrived, the points' messages. Modes: 'all' stores all or nothing, 'partial' leaves
-out what is too old, 'restamp' gives it the newest time.
+newest of them as text, when they arrived, the token of the call that made the stream, the points' messages. Modes:
+'all' stores all or nothing, 'partial' leaves out what is too old, 'restamp' gives it the newest time.
 
 Returns {1, place of the first, how many were stored, how many were too old, the newest time before}; 2 instead of 1
 where that batch is there already, a later one, too, then with a count of 0; 3 where nothing was stored as not all can
@@ -169,7 +169,7 @@ SEND_COMMAND_SCRIPT: Final = (
     + """
 local down, base, token = KEYS[1], KEYS[2], ARGV[1]
 local meta = down .. '_meta'
-if redis.call('EXISTS', base .. '_start', down .. '_start') < 2 then return {0} end
+if redis.call('HGET', base .. '_meta', 'start_token') ~= ARGV[5] then return {0} end
 local recent = redis.call('HGET', meta, 'recent') or ''
 local told = string.match(recent, token .. '=([^;]*);')
 if told then
@@ -187,8 +187,8 @@ return {1, id, length}
 """
 )
 """KEYS: the downlink's session_N, the stream's, stream_deadlines. ARGV: this call's token, when it arrived, the time
-that it has in ms, the command as JSON behind its id. Returns {1, its id, how long its session is}, {0} where there is
-no such stream, {2} where it takes no commands."""
+that it has in ms, the command as JSON behind its id, the token of the call that made the stream. Returns {1, its id,
+how long its session is}, {0} where there is no such stream, {2} where it takes no commands."""
 
 ANSWER_COMMAND_SCRIPT: Final = (
     _POINTS

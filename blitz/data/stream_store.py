@@ -45,6 +45,8 @@ class _Known(NamedTuple):
     id: int
     schema: str
     downlink_id: int
+    start_token: str
+    """Of the call that made it: tells it from one that another store has at its place."""
 
 
 class StreamStore:
@@ -192,6 +194,7 @@ class StreamStore:
                 secrets.token_hex(8),
                 *checked.arguments(),
                 time.time_ns().to_bytes(8, "little"),
+                known.start_token,
             ]
             reply = self._script(APPEND_POINTS_SCRIPT, [self._keys.messages(known.id)], arguments + checked.messages)
             if reply[0] != _GONE:
@@ -261,11 +264,13 @@ class StreamStore:
         known = self._known.get(name)
         if known is None:
             found = self._execute("HGET", self._keys.streams, name)
-            fields = ("schema", "downlink_id")
+            fields = ("schema", "downlink_id", "start_token")
             words = None if found is None else self._execute("HMGET", self._keys.meta(int(found)), *fields)
             if words is None or None in words:
                 raise not_found(name)
-            known = self._known[name] = _Known(int(found), str(words[0], "utf-8"), int(words[1]))
+            known = self._known[name] = _Known(
+                int(found), str(words[0], "utf-8"), int(words[1]), str(words[2], "ascii")
+            )
         return known
 
     def _tell(self, session_id: int, length: int) -> None:

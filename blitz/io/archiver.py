@@ -113,7 +113,8 @@ class Archiver:
         memory = self._store.sizes.memory()
         budget = self._options.budget_bytes or memory.limit_bytes
         archive = Archive(self._options.folder, self._store.store_id)
-        sessions = [self._archived(archive, record) for record in self._store.sessions() if record.archived_count]
+        records = self._store.sessions() + self._store.stream_sessions()
+        sessions = [self._archived(archive, record) for record in records if record.archived_count]
         return ArchiveRecord(
             is_on=self._options.is_on,
             folder=str(self._options.folder),

@@ -329,3 +329,16 @@ def test_of_very_many_writers_those_are_remembered_that_came_last(store: Databas
 
 def test_half_a_character_matches_no_pattern() -> None:
     assert compile_schema(encode_schema({"pattern": "a"}))("\ud800") is not None
+
+
+def test_a_stream_is_told_from_one_that_another_store_has_at_its_place(store: DatabaseServer) -> None:
+    store.streams.create("a", downlink=True)
+    store.streams.append("a", points(1))
+    store.client.flushdb()
+    store.streams.create("b", downlink=True)
+    with pytest.raises(StreamNotFound):
+        store.streams.append("a", points(2))
+    store.client.flushdb()
+    store.streams.create("a", schema={"type": "string"}, downlink=True)
+    with pytest.raises(PointsRefused):
+        store.streams.append("a", points(2))

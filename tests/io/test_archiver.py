@@ -270,3 +270,23 @@ def test_appending_and_archiving_at_once_keep_every_message(
     writer.close()
     store.stop_session()
     check(store, session_id, count)
+
+
+def test_streams_move_too_and_are_counted_and_verified(
+    store: DatabaseServer, run_archiver: Callable[..., Archiver]
+) -> None:
+    made = store.streams.create("long")
+    for begin in range(0, 18 * GRID_MESSAGES, 2 * GRID_MESSAGES):
+        points = [{"t": place, "d": "x" * 40} for place in range(begin, begin + 2 * GRID_MESSAGES)]
+        store.streams.append("long", points)
+    reach = Reach(store.newest_session(), {})
+    archiver = run_archiver(budget_bytes=2 * store.sizes.memory().used_bytes, reach=lambda: reach)
+    wait_until(lambda: archiver.status().moved_messages, "nothing moved")
+    wait_until(lambda: not archiver.status().is_moving, "it did not end")
+    [archived] = archiver.status().sessions
+    assert (archived.session_id, archived.name, archived.message_count) == (made.id, "long", 18 * GRID_MESSAGES)
+    assert archived.archived_count >= 8 * GRID_MESSAGES
+    assert archiver.totals() == (archived.file_bytes, archived.archived_count)
+    assert store.streams.range("long", t1=5).first == 5
+    check = archiver.verify(only=made.id)
+    assert (check.messages, check.faults) == (archived.archived_count, ())

@@ -44,7 +44,7 @@ def test_lists_are_lists_in_the_file_and_have_commas_in_a_variable(
     ("text", "sentence"),
     [
         ("port = 'x'", "'port' in [server] of {path} is 'x': input should be a valid integer"),
-        ("prot = 1", "'prot' in [server] of {path} is not a setting. Allowed are: after_crash, allowed_hosts, "),
+        ("prot = 1", "'prot' in [server] of {path} is not a setting. Allowed are: acquisition, after_crash, "),
         ("serial = 5", "'serial' in [server] of {path}: 5 is not a list of texts."),
         ("serial = [5]", "'serial' in [server] of {path}: [5] is not a list of texts."),
         ("serial = [['/dev/a', 0]]", "'serial' in [server] of {path}: "),
@@ -71,7 +71,7 @@ def test_a_mistyped_variable_is_a_warning_that_names_it(
     monkeypatch.setenv("BLITZ_TOKNE", "s3cret")
     load(ClientSettings)
     (warning,) = caplog.messages
-    assert warning.startswith("BLITZ_TOKNE is not a setting, and ignored. Allowed are: BLITZ_AFTER_CRASH, ")
+    assert warning.startswith("BLITZ_TOKNE is not a setting, and ignored. Allowed are: BLITZ_ACQUISITION, ")
     assert "BLITZ_TOKEN" in warning
     assert "s3cret" not in warning
 
@@ -100,7 +100,7 @@ def test_a_rate_that_no_line_has_is_wrong(text: str) -> None:
 
 
 def test_an_address_that_nothing_reads_is_wrong() -> None:
-    with pytest.raises(ConfigError, match="'http://lab-pi' is none of socket://HOST:PORT, netscanner://HOST:PORT and"):
+    with pytest.raises(ConfigError, match="'http://lab-pi' is none of socket://HOST:PORT, netscanner://HOST:PORT, "):
         load(ServerSettings, {"serial": ["http://lab-pi"]})
 
 

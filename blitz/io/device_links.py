@@ -355,7 +355,7 @@ class DeviceLinks:
                 with self._lock:
                     self._guesses[link.name] = link.definition = definition
 
-        return stream.open(link.delivery.active, take)
+        return stream.open(link.delivery.active, take, lambda: link.is_leaving)
 
     def _open(self, link: DeviceLink) -> None:
         with self._lock:

@@ -5,6 +5,7 @@ Knows where in the stream it stands, and nothing of sessions: what is delivered 
 """
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from blitz.data.store_faults import translated
 from blitz.data.store_keys import ARRIVAL
 from blitz.data.stream_records import StreamRecord
 from blitz.errors import CommandRefused, LinkError, SessionNotFound, StoreError, StreamNotFound
+
+log = logging.getLogger(__name__)
 
 LOOK_S = 0.05
 """A point is read so soon after it was put in, through whichever server of the store."""
@@ -157,6 +160,9 @@ class StreamLink:
             end = self._reader.end(self._stream_name, self.stream.id)
             if end is None:
                 raise LinkError(f"The stream {self._stream_name!r} was deleted.")
+            if end < self._at:
+                log.warning("%s has lost points that were read: it goes on at %d, not %d", self.name, end, self._at)
+                self._at = self._cursor.next = end
             return self._reader.read(self.stream.id, self._at, POINTS_AT_ONCE) if end > self._at else []
         except (StoreError, SessionNotFound) as error:
             raise LinkError(f"Lost the stream {self._stream_name!r}: {error}") from error

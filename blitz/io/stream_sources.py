@@ -54,6 +54,7 @@ class StreamSource:
         self._sessions = sessions
         self._sink = sink
         self._cursor = PointCursor()
+        self._is_leaving: Callable[[], bool] = lambda: False
         self._resumes: int | None = None
         self._session_id = PREVIEW_ID
         self._from_seq = 0
@@ -69,13 +70,20 @@ class StreamSource:
         """The source was deleted: should it be added again, points count from then on."""
         self._cursor.next = None
 
-    def open(self, active: int | None, heard: Callable[[StreamRecord, list[bytes]], None]) -> StreamLink:
+    def open(
+        self,
+        active: int | None,
+        heard: Callable[[StreamRecord, list[bytes]], None],
+        is_leaving: Callable[[], bool] = lambda: False,
+    ) -> StreamLink:
         """Open a link.
 
         :param active: the session that is delivered to, the preview, or None.
         :param heard: see :class:`~blitz.io.stream_link.StreamLink`.
+        :param is_leaving: asked again and again where that takes long; ends it.
         :raises LinkError: if there is no such stream, or the store is away.
         """
+        self._is_leaving = is_leaving
         return StreamLink(self._link, self._reader, self._cursor, lambda stream: self._begin(stream, active), heard)
 
     def _begin(self, stream: StreamRecord, active: int | None) -> None:
@@ -115,9 +123,11 @@ class StreamSource:
 
     def _count(self, session_id: int, rows: Sequence[int]) -> int:
         seq, count = self._from_seq, 0
-        while len(block := self._sessions.messages(session_id, seq, GRID_MESSAGES)):
+        while not self._is_leaving() and len(block := self._sessions.messages(session_id, seq, GRID_MESSAGES)):
             count += int(np.isin(block.source, rows).sum())
             seq = block.next_seq
+        if self._is_leaving():
+            raise LinkError(f"{self._link} was not opened: it is left.")
         return count
 
     def _field(self, stream_id: int | None) -> str:

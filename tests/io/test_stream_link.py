@@ -1,11 +1,15 @@
 """Streams as sources, on real servers over a real Redis: shown beside boards, recorded on request, each point once."""
 
 import contextlib
+import itertools
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +20,7 @@ import blitz
 from blitz.data.database_server import DatabaseServer
 from blitz.data.records import BoardRecord, LinkState
 from blitz.data.source_config import SourceConfig
-from blitz.errors import BlitzError, ConfigError, SourceExists
+from blitz.errors import BlitzError, ConfigError, SourceExists, StoreUnavailable
 
 NUMBER = {"type": "number"}
 
@@ -214,6 +218,48 @@ def test_readings_have_the_time_that_their_points_have(client: blitz.Client, sto
     times_s = found.time.astype(np.int64) / 1e9
     assert np.allclose(np.diff(times_s), 0.25, atol=0.001)
     assert 0 <= times_s[-1] - began_s < 5  # the newest arrived so much later than it was made
+
+
+def test_sessions_that_follow_one_another_have_each_point_once_between_them(
+    client: blitz.Client, store: DatabaseServer
+) -> None:
+    store.streams.create("room", schema=NUMBER)
+    add(client)
+    first = client.start("run", repeat_every_s=1.0)
+    count = 0
+    while len(client.sessions()) < 4:
+        insert(store, *range(count, count + 5))
+        count += 5
+    client.stop()
+    ids = sorted(record.id for record in client.sessions())
+    assert ids[0] == first.id
+    found = [values(client, session_id) for session_id in ids]
+    assert list(itertools.chain(*found)) == list(range(count))
+    assert sum(map(bool, found)) > 2
+
+
+def test_a_store_that_is_killed_costs_no_point(run_server: Callable[..., Any]) -> None:
+    server = run_server("--durability", "always")
+    with contextlib.closing(blitz.Client(server.url, timeout=60)) as client:
+        client["room"].create(NUMBER)
+        add(client)
+        session = client.start("run")
+        for number in range(5):
+            client["room"].insert(number)
+        wait_until(lambda: client.session(session.id).message_count == 5)
+        texts = [path.read_text("ascii") for path in Path(f"/proc/{server.process.pid}/task").glob("*/children")]
+        (redis,) = {int(number) for text in texts for number in text.split()}
+        os.kill(redis, signal.SIGKILL)
+        count = 5
+        while count < 10:
+            with contextlib.suppress(StoreUnavailable):
+                client["room"].insert(count)
+                count += 1
+        wait_until(lambda: client.session(session.id).message_count >= 10)
+        record = client.stop()
+        assert values(client, session.id) == [point["d"] for point in client["room"][:]]
+        assert record.verdict.endswith("account balances")
+    assert server.stop() == 0
 
 
 def test_what_cannot_be_a_source_is_refused_in_a_sentence(client: blitz.Client, store: DatabaseServer) -> None:

@@ -42,7 +42,11 @@ def open_logger_file(path: str | os.PathLike[str], fill: "Callable[[LoggerFile],
             turn = FileTurn(target.with_name(f".{target.name}.turn"))
             turn.__enter__()
         except OSError as error:
-            raise LoggerFileError(f"Cannot make the logger's file {target}: {error.strerror or error}.") from error
+            reason = error.strerror or error
+            raise LoggerFileError(
+                f"Cannot make the logger's file {target}: {reason}. Its folder must be there, and you must be able to "
+                "write there."
+            ) from error
         try:
             if not target.exists():
                 _make(target, fill)

@@ -64,7 +64,10 @@ def pack_points(schema: str, points: Iterable[Mapping[str, Any]], *, any_order: 
     >>> [row.count for row in pack_points("{}", [{"t": t, "d": "on"} for t in range(1500)])]
     [1000, 500]
     """
-    points = points if isinstance(points, list) else list(points)
+    try:
+        points = points if isinstance(points, list) else list(points)
+    except TypeError:
+        raise PointsRefused(f"{points!r:.80} is no list of points.") from None
     times, values = _columns(points) or _columns_of_any(points)
     check = compile_schema(schema)
     for index, fault in enumerate(map(check, values)):

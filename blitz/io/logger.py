@@ -4,11 +4,13 @@ Owns the interface, the callbacks and the thread; the file stands in :mod:`blitz
 :mod:`blitz.io.logger_sync`.
 """
 
+import atexit
 import inspect
 import logging
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from types import TracebackType
@@ -16,12 +18,15 @@ from typing import Any, Self
 
 from blitz.data.logger_batches import LoggerBatches, Refusal
 from blitz.data.logger_file import LoggerFile, open_logger_file
-from blitz.errors import BlitzError, ConfigError, StreamExists
+from blitz.errors import BlitzError, ConfigError, PointsRefused, StreamExists
 from blitz.io.logger_settings import LoggerSettings
 from blitz.io.logger_sync import LoggerSync, SyncClient, SyncResult
 from blitz.io.logger_thread import LoggerThread
 
 log = logging.getLogger(__name__)
+
+_EXIT_S = 2.0
+"""At the program's end nobody waits longer, whatever a callback does."""
 
 
 class Logger(LoggerSettings):
@@ -108,6 +113,8 @@ class Logger(LoggerSettings):
         :raises PointsRefused: if a value is against its schema, or a time before the one of the point before.
         :raises LoggerFileError: if they could not be written.
         """
+        if not isinstance(points, Mapping):
+            raise PointsRefused(f"{points!r:.80} is no dict of lists of points: give {{stream: [{{'t': …, 'd': …}}]}}.")
         self._file.insert_many(points, restamp=restamp)
 
     def __len__(self) -> int:
@@ -185,19 +192,16 @@ class Logger(LoggerSettings):
                 self._thread = LoggerThread(
                     lambda is_over: self._synchronise(is_over).error, lambda: self.syncperiod, self._file.path
                 )
+                # What weakref does at the program's end, closing clients, is behind this by its being there before.
+                weakref.finalize(self, int)
+                atexit.register(self._end_thread, _EXIT_S)
 
     def stop(self) -> None:
         """End the synchronisation in the background, and one that is under way."""
         with self._lock:
-            thread, self._thread = self._thread, None
             self._starts_when_made = False
-        if thread is not None:
-            thread.end()
-        sync = self._sync
-        if sync is not None:
-            sync.stop()
-        if thread is not None:
-            thread.join()
+        atexit.unregister(self._end_thread)
+        self._end_thread()
 
     def close(self) -> None:
         """End all synchronisation, and release the file; a second time is allowed."""
@@ -230,6 +234,17 @@ class Logger(LoggerSettings):
 
     def __repr__(self) -> str:
         return f"Logger({str(self._file.path)!r})"
+
+    def _end_thread(self, timeout_s: float | None = None) -> None:
+        with self._lock:
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.end()
+        sync = self._sync
+        if sync is not None:
+            sync.stop()
+        if thread is not None:
+            thread.join(timeout_s)
 
     def _period_changed(self) -> None:
         thread = self._thread

@@ -42,7 +42,8 @@ class LoggerSettings:
 
     @syncperiod.setter
     def syncperiod(self, period_s: float) -> None:
-        if isinstance(period_s, bool) or not math.isfinite(period_s) or period_s <= 0:
+        is_number = isinstance(period_s, int | float) and not isinstance(period_s, bool)
+        if not is_number or not math.isfinite(period_s) or period_s <= 0:
             raise ConfigError(f"syncperiod is {period_s!r}: give a number of seconds above 0.")
         self._file.keep("syncperiod", float(period_s))
         self._period_changed()

@@ -42,10 +42,10 @@ class LoggerThread:
         self._is_over = True
         self._wake.set()
 
-    def join(self) -> None:
+    def join(self, timeout_s: float | None = None) -> None:
         """Wait for its end, unless it is the thread itself that asks."""
         if self._thread is not threading.current_thread():
-            self._thread.join()
+            self._thread.join(timeout_s)
 
     def _run(self) -> None:
         while not self._is_over:

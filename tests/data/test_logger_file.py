@@ -101,6 +101,8 @@ def test_of_many_points_one_that_is_wrong_keeps_all_out(path: Path, points: list
         file.add_stream("good", {})
         with pytest.raises(PointsRefused, match=f"Stream 'temperature': {words}"):
             file.insert_many({"good": [{"t": 1, "d": 1}], "temperature": points})
+        with pytest.raises(PointsRefused, match="5 is no list of points"):
+            file.insert_many({"temperature": 5})  # type: ignore[dict-item]
         with pytest.raises(StreamNotFound, match="no stream 'humidity'"):
             file.insert_many({"good": [{"t": 1, "d": 1}], "humidity": []})
         assert file.count() == 0

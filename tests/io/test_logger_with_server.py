@@ -137,8 +137,8 @@ def test_a_server_is_named_as_elsewhere(path: Path, given: Any, url: str, token:
         assert logger.serverurl == url
 
 
-@pytest.mark.parametrize("period", [0, -1, float("nan"), float("inf"), True])
-def test_a_period_is_a_number_of_seconds(path: Path, period: float) -> None:
+@pytest.mark.parametrize("period", [0, -1, float("nan"), float("inf"), True, "60"])
+def test_a_period_is_a_number_of_seconds(path: Path, period: Any) -> None:
     with blitz.Logger(path) as logger, pytest.raises(ConfigError):
         logger.syncperiod = period
 
@@ -456,23 +456,26 @@ def test_a_stop_ends_a_synchronisation_that_waits(
 
 
 SCRIPT = """
-import sys, blitz
+import sys, time, blitz
 logger = blitz.Logger(sys.argv[1])
 logger.start()
 for number in range(5):
     logger.insert("temperature", number)
+while sys.argv[2] == "amid" and (logger._sync is None or logger._sync._client._scope is None):
+    time.sleep(0.01)
 """
 
 
-@pytest.mark.parametrize("is_answered", [True, False])
+@pytest.mark.parametrize(("is_answered", "when"), [(True, "soon"), (False, "soon"), (False, "amid")])
 def test_a_script_that_ends_is_not_kept_by_its_logger(
-    path: Path, logger: blitz.Logger, silent_url: str, is_answered: bool
+    path: Path, logger: blitz.Logger, silent_url: str, is_answered: bool, when: str
 ) -> None:
     if not is_answered:
         logger.serverurl = silent_url
     logger.close()
     began_s = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", SCRIPT, str(path)], capture_output=True, timeout=60, text=True)
+    command = [sys.executable, "-c", SCRIPT, str(path), when]
+    done = subprocess.run(command, capture_output=True, timeout=60, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert is_answered or time.monotonic() - began_s < 9  # a request would take ten
     with blitz.Logger(path) as again:

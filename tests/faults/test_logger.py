@@ -93,7 +93,7 @@ class Script:
         self.next_number += MOST_AT_ONCE
 
 
-@pytest.mark.timeout(900 if IS_LONG else 240)
+@pytest.mark.timeout(1700 if IS_LONG else 240)
 def test_each_point_arrives_once_whatever_is_killed(
     tmp_path: Path, run_server: Callable[..., Any], steady_port: int, seed: int
 ) -> None:

@@ -68,6 +68,8 @@ HOUSE_STOP_S = 0.5
 """Longer than that it waits for a store that hangs, and may be left to that."""
 ACCOUNTS_EVERY_S = 10
 """How often accounts are written down: what a restarted server goes on from."""
+_LAST_LOOK_S = 0.1
+"""What was told to stop at first has ended long before, but for a store that hangs."""
 _NOTICES_KEPT = 200
 
 __all__ = ["Acquisition", "AcquisitionOptions"]
@@ -272,7 +274,7 @@ class Acquisition(AcquisitionChores):
         if self.housekeeping.is_stopping:
             return
         self._telling.stop(HOUSE_STOP_S)
-        self.command_timing.stop(HOUSE_STOP_S)
+        self.command_timing.stop(0.0)
         self.housekeeping.stop(HOUSE_STOP_S)
         self.planner.stop(HOUSE_STOP_S)
         is_kept = self._session is not None and self._options.on_stop == "keep"
@@ -297,6 +299,7 @@ class Acquisition(AcquisitionChores):
                 self._watch.release_lease()
         except StoreUnavailable as error:
             log.warning("The lease could not be given up: %s", error)
+        self.command_timing.stop(_LAST_LOOK_S)
         self._intake_store.close()
         if self._own_folder is not None:
             shutil.rmtree(self._own_folder, ignore_errors=True)

@@ -30,6 +30,8 @@ most; with as long a tick the two would beat, and messages wait for up to a tick
 _RECENT_EVENTS = 2_000
 _LOADS = 4
 _MANY_LINES = 500
+_HEARD_OF_S = 3.0
+"""Within that time it is known here what another program, or the server that records, has started."""
 
 
 class LiveHub:
@@ -259,12 +261,18 @@ class _Viewer:
             self._session_id = running
         session_id = self._session_id
         if session_id is not None:
+            is_stream = False
+            if self._named is not None and session_id not in (PREVIEW_ID, running):
+                is_stream = await self._is_stream(session_id)
+                if not is_stream:
+                    await self._wait_for_beginning(session_id)
+                running = hub.running
             end = hub.next_seq(session_id)
             is_live = end is not None and session_id in (PREVIEW_ID, running)
             if is_live:
                 self._cursor = _resolve(first, int(end or 0))
                 yield self._sources_event(session_id, hub.sources(session_id))
-            elif self._named is not None and await self._is_stream(session_id):
+            elif is_stream:
                 yield await self._begin_stream(session_id, first)
             else:
                 async for frame in self._finished_session(session_id, first):
@@ -301,6 +309,16 @@ class _Viewer:
     async def _is_stream(self, session_id: int) -> bool:
         streams = self._hub.streams
         return streams is not None and await anyio.to_thread.run_sync(streams.is_stream, session_id)
+
+    async def _wait_for_beginning(self, session_id: int) -> None:
+        """Wait for a session that the store says is recorded, and that this server has yet to hear of."""
+        with anyio.move_on_after(_HEARD_OF_S):
+            while self._hub.running != session_id:
+                wakeup = self._hub._wakeup
+                record = await anyio.to_thread.run_sync(self._hub._read_record, session_id)
+                if not record.is_running or self._hub.running == session_id:
+                    return
+                await wakeup.wait()
 
     async def _begin_stream(self, session_id: int, first: int | None) -> str:
         """Follow a stream, which has no end; return what its sources are."""

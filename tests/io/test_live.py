@@ -258,3 +258,28 @@ def test_wrong_wishes_are_refused_before_the_connection_stands(server) -> None:
         pass
     assert refusal.value.response.status_code == 403
     assert json.loads(refusal.value.response.body)["code"] == "foreign_origin"
+
+
+def test_a_session_that_this_server_has_yet_to_hear_of_is_followed_and_not_taken_for_finished(
+    store: DatabaseServer,
+) -> None:
+    """Another server over the same store has started it just now."""
+
+    async def run() -> list[object]:
+        bench = _Bench(store)
+        session_id = store.start_session(sources=[SOURCE])
+        frames = bench.hub.frames(session_id, 0)
+        assert json.loads(await anext(frames))["event"] == "status"
+        watching = asyncio.create_task(_collect(frames, "session_stopped"))
+        await asyncio.sleep(0)
+        bench.writer = store.writer(session_id)
+        bench.hub.open_session(session_id, [SOURCE])
+        bench.hub.post(Event(event=EventKind.SESSION_STARTED, session_id=session_id, session=store.session(session_id)))
+        bench.append(session_id, 0, 5)
+        bench.stop(session_id)
+        async with asyncio.timeout(30):
+            return await watching
+
+    seen = asyncio.run(run())
+    assert (1, 0, 5) in seen
+    assert seen[-1] == "session_stopped"

@@ -166,6 +166,7 @@ class HostPool:
     async def _over(self, ask: Callable[[HttpExchange], Awaitable[_T]], repeatable: bool) -> _T:
         tried: set[int] = set()
         refusal: BlitzError | None = None
+        was_sent = False
         while (number := self._choice.choose(tried)) is not None:
             tried.add(number)
             if not await self._is_greeted(number):
@@ -180,14 +181,15 @@ class HostPool:
                 if self._is_closed:
                     raise
                 self._suspect_or_fail(number, error)
-                if not (repeatable or _did_nothing(error)):
+                was_sent = was_sent or not _did_nothing(error)
+                if was_sent and not repeatable:
                     raise
                 log.info("%s The call goes to another host.", error)
             else:
                 return answer
-        raise refusal or self._none_left()
+        raise refusal or self._none_left(was_sent=was_sent)
 
-    def _none_left(self) -> BlitzError:
+    def _none_left(self, *, was_sent: bool = False) -> BlitzError:
         reasons = [(address, self._choice.error(n)) for n, address in enumerate(self.addresses)]
         errors = [error for _, error in reasons if error is not None]
         if len(errors) == len(reasons) and isinstance(errors[0], BlitzError):
@@ -195,7 +197,9 @@ class HostPool:
             if kind in (AuthenticationError, ConfigError, DatabaseNotFound) and all(type(e) is kind for e in errors):
                 return errors[0]
         told = " ".join(f"{address}: {error or 'failed just now'}" for address, error in reasons)
-        return PoolError(f"No server of the list is available; try again later. {told}")
+        error = PoolError(f"No server of the list is available; try again later. {told}")
+        error.was_sent = was_sent
+        return error
 
     # ---- hosts ------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from blitz.errors import (
     InsertError,
     InsertOverflow,
     PointsRefused,
+    PoolError,
     QueryError,
     RequestTimeout,
     ServerError,
@@ -39,6 +40,7 @@ _LARGEST = 2**63
 _REPLY_S = 5.0
 _REFUSED = 422
 _ATTEMPTS = 4
+_AGAIN_S = 0.5
 
 
 class QueryCalls(StreamCalls):
@@ -58,6 +60,7 @@ class QueryCalls(StreamCalls):
             await client.insert({"some_measurement": [[1700000000, 0.5], [1700000001, 0.7]]})
 
         Each request has a number, so that what is sent again, to another host where a reply was lost, is stored once.
+        Where no host is left and nobody knows whether points were stored, it goes on trying until the time is over.
 
         :param data: of each stream points ``[time, value]``, oldest first; times in seconds since the Unix epoch.
         :param timeout: seconds for all of it.
@@ -103,14 +106,21 @@ class QueryCalls(StreamCalls):
         self._batches[name] += 1
         number = self._batches[name]
         try:
-            for attempt in range(_ATTEMPTS):
+            attempts, was_sent = 0, False
+            while True:
                 try:
                     await self._insert_numbered(name, points, number)
                     return
                 except StreamNotFound:
-                    if attempt == _ATTEMPTS - 1:
+                    attempts += 1
+                    if attempts == _ATTEMPTS:
                         raise
                     await self._create(name)
+                except PoolError as error:
+                    was_sent = was_sent or error.was_sent
+                    if not was_sent:
+                        raise
+                    await asyncio.sleep(_AGAIN_S)  # only the store knows; by the number it will say
         except PointsRefused as error:
             raise InsertError(f"{name}: {error}") from error
         except ServerError as error:

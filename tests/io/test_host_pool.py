@@ -40,6 +40,8 @@ class Desk:
         self.store_id = store_id
         self.calls: Counter[str] = Counter()
         self.is_silent = False
+        self.batches: list[tuple[str, int]] = []
+        """Writer and number of the points that came, answered or not."""
         self.drops_answers = False
         self.port = 0
         self._server: asyncio.Server | None = None
@@ -68,6 +70,8 @@ class Desk:
                 fields = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if line)
                 body = await reader.readexactly(int(fields.get("content-length", 0)))
                 self.calls[f"{method} {path.partition('?')[0]}"] += 1
+                if path.endswith("/points"):
+                    self.batches.append((json.loads(body)["writer"], json.loads(body)["batch"]))
                 if self.is_silent:
                     await self._released.wait()
                     return
@@ -87,6 +91,8 @@ class Desk:
         if path.endswith("/status"):
             status = {"version": blitz.__version__, "store_id": self.store_id, "now": "2026-03-01T12:00:00Z"}
             return {**status, "store": {"is_up": True}}
+        if path.endswith("/points"):
+            return {"first": 0, "count": 1, "repeated": True}
         number = int(path.rpartition("/")[2])
         return {"id": number, "started_at": "2026-03-01T12:00:00Z", "name": f"session {number}"}
 
@@ -258,6 +264,27 @@ async def test_a_call_that_must_not_be_made_twice_is_not(caplog: pytest.LogCaptu
             await client.stop(7)
         assert sum(desk.calls["POST /api/v1/sessions/7/stop"] for desk in desks) == 1
         await client.close()
+    caplog.clear()
+
+
+async def test_an_insert_whose_replies_were_all_lost_is_asked_again_under_its_number(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with open_desks(2) as desks, blitz.AsyncClient(hosts_of(desks, {}, {})) as client:
+        for desk in desks:
+            desk.drops_answers = True
+        inserting = asyncio.create_task(client.insert({"x": [[1, 2]]}))
+        async with asyncio.timeout(30):
+            while not all(desk.batches for desk in desks):
+                await asyncio.sleep(0.01)
+            for desk in desks:
+                desk.drops_answers = False
+            await inserting
+        await client.insert({"x": [[2, 2]]})
+    batches = [batch for desk in desks for batch in desk.batches]
+    assert len(batches) >= 4
+    assert {number for _, number in batches} == {1, 2}
+    assert len({writer for writer, _ in batches}) == 1
     caplog.clear()
 
 

@@ -174,11 +174,11 @@ async def test_inserts_during_failover_are_stored_once_each(
     where = ("--redis-url", own_redis, "--redis-prefix", "failover:")
     first = run_server(*where)
     second = run_server("--no-acquisition", *where, "--port", str(steady_port))
-    async with blitz.AsyncClient([first.url, second.url], timeout=1, inactive_time=1, max_wait_retry=1) as client:
+    async with blitz.AsyncClient([first.url, second.url], timeout=2, inactive_time=1, max_wait_retry=1) as client:
 
         async def trouble() -> None:
             os.kill(second.process.pid, signal.SIGSTOP)
-            await asyncio.sleep(1.5)  # longer than it is waited for
+            await asyncio.sleep(2.5)  # longer than it is waited for
             os.kill(second.process.pid, signal.SIGCONT)
             second.kill()
             await asyncio.to_thread(second.start)

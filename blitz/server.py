@@ -85,6 +85,7 @@ def run(settings: ServerSettings) -> int:
 
 
 def _run(settings: ServerSettings, notifier: Notifier, early: "EarlySignals") -> int:
+    _check_following(settings)
     definitions = load_definitions(settings.definitions_dir)
     hooks = read_hooks(settings.hooks)
     limits = Limits.from_settings(settings)
@@ -93,7 +94,6 @@ def _run(settings: ServerSettings, notifier: Notifier, early: "EarlySignals") ->
         stack.enter_context(log_files.to_file(settings))
         holding = _locked_folder(settings) if settings.redis_url else _private_redis(settings, early)
         private = stack.enter_context(holding)
-        _check_following(settings)
         archive = ArchiverOptions.from_settings(settings)
         url = private.url if private else settings.redis_url
         folder = archive.folder if settings.acquisition else None  # else where the store itself says

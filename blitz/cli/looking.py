@@ -67,6 +67,8 @@ def status(
         out.document(**record.model_dump(mode="json", exclude_none=True))
         return
     out.line(f"Blitz {record.version} at {address}, store {record.store_id}")
+    if not record.acquires:
+        out.line("It does not acquire: it serves what another server over the same Redis records.")
     if who.role != "admin":
         out.line(f"You are {who.name or 'somebody'} with the role {who.role.value}.")
     out.line(_describe_session(record))
@@ -78,8 +80,9 @@ def status(
         out.line(sentence)
     if trashed:
         out.line(f"Trash: {plural(trashed, 'session')}. See 'blitz trash list'.")
-    _print_boards(out, record.boards)
-    _print_board_accounts(out, record.boards)
+    if record.acquires:
+        _print_boards(out, record.boards)
+        _print_board_accounts(out, record.boards)
 
 
 def boards(

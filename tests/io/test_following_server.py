@@ -1,6 +1,8 @@
 """Two real servers over one Redis: one records, the other serves without acquiring."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -119,6 +121,11 @@ async def test_the_second_says_what_it_is_and_refuses_what_only_the_first_can_do
     assert one.store_id == two.store_id
     with pytest.raises(NoAcquisition, match="does not acquire"):
         await second.boards()
+    shown = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-m", "blitz", "status", "--server", str(second.address)], capture_output=True
+    )
+    assert shown.returncode == 0
+    assert b"It does not acquire" in shown.stdout
     with pytest.raises(NoAcquisition):
         await second.command("sim1", "0885")
     with pytest.raises(NoAcquisition):

@@ -50,13 +50,13 @@ class LinkOptions:
     """How a link is run.
 
     :param is_named: the operator named the port; one found by its USB id is not asked again and again.
-    :param open_link: opens its link, which for a stream is nothing that this machine has.
+    :param open_link: opens its link, if not :func:`~blitz.io.link.open_link` does: a stream is nothing of this machine.
     """
 
     poll_interval_s: float = 0.1
     preview: bool = True
     is_named: bool = True
-    open_link: Callable[[str, SerialOptions | None], Link] = open_link
+    open_link: Callable[[str, SerialOptions | None], Link] | None = None
 
 
 class DeviceLink:
@@ -478,7 +478,7 @@ class DeviceLink:
             if place.port is None:
                 raise LinkError(place.why)
             self.port = place.port
-        self._link = self.options.open_link(self.port, self.config.serial)
+        self._link = (self.options.open_link or open_link)(self.port, self.config.serial)
         self._talk = Conversation(
             self._link,
             self.framing,

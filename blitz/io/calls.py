@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from blitz.errors import ServerError
 from blitz.io.address import ServerAddress
-from blitz.io.exchange import HttpExchange, closed_error
+from blitz.io.exchange import closed_error
 
 _T = TypeVar("_T")
 _SLOW_S = 15.0
@@ -50,14 +50,16 @@ class Exchange(Protocol):
 
 
 class Calls:
-    """A connection to one server, or to several over one store, and how they are asked."""
+    """A connection to one server, or to several over one store, and how they are asked.
 
-    def __init__(self, address: ServerAddress, timeout_s: float) -> None:
+    :param owner: who asks, where a call does not say.
+    """
+
+    def __init__(self, address: ServerAddress, timeout_s: float, owner: str, exchange: Exchange) -> None:
         self.address = address
+        self.owner = owner
         self._timeout_s = timeout_s
-        self.owner = default_owner()
-        """Who asks, where a call does not say."""
-        self._exchange: Exchange = HttpExchange(address, timeout_s, owner=self.owner)
+        self._exchange = exchange
         self._is_closed = False
         self._is_known = False
 

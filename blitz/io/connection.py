@@ -17,6 +17,7 @@ from blitz.data.records import SessionRecord, StatusRecord
 from blitz.errors import BlitzError, ConfigError, ServerBusy
 from blitz.io.address import Host, ServerAddress
 from blitz.io.archive_calls import ArchiveCalls
+from blitz.io.calls import default_owner
 from blitz.io.device_calls import DeviceCalls
 from blitz.io.exchange import HttpExchange, closed_error
 from blitz.io.hook_calls import HookCalls
@@ -114,23 +115,25 @@ class AsyncClient(
             if not seconds > 0:
                 raise ConfigError(f"{name} is {seconds!r}: give a number of seconds above 0.")
         hosts = parse_hosts(hostlist, token=token or password, fingerprint=fingerprint)
-        super().__init__(hosts[0].address, float(timeout))
+        address, owner = hosts[0].address, username or default_owner()
         self._database = dbname or ""
-        self.owner = username or self.owner
-        one = HttpExchange(self.address, float(timeout), owner=self.owner)
-        self._exchange = one
-        self._hosts: LiveHosts = OneHost(LiveHost(self.address, one.headers, one.tls, one.sound))
         self._pool: HostPool | None = None
         if len(hosts) > 1:
-            self._exchange = self._hosts = self._pool = HostPool(
+            self._pool = HostPool(
                 hosts,
                 float(timeout),
-                owner=self.owner,
+                owner=owner,
                 database=self._database,
                 keepalive=keepalive,
                 inactive_s=float(inactive_time),
                 max_wait_s=float(max_wait_retry),
             )
+            self._hosts: LiveHosts = self._pool
+            super().__init__(address, float(timeout), owner, self._pool)
+        else:
+            one = HttpExchange(address, float(timeout), owner)
+            self._hosts = OneHost(LiveHost(address, one.headers, one.tls, one.sound))
+            super().__init__(address, float(timeout), owner, one)
         self._keepalive = keepalive
         self._inactive_s = float(inactive_time)
         self._max_wait_s = float(max_wait_retry)

@@ -28,7 +28,7 @@ from blitz.errors import (
     StreamNotFound,
 )
 from blitz.io.address import ServerAddress
-from blitz.io.calls import quoted
+from blitz.io.calls import Exchange, quoted
 from blitz.io.exchange import HttpExchange
 from blitz.io.stream_calls import StreamCalls
 
@@ -46,8 +46,8 @@ _AGAIN_S = 0.5
 class QueryCalls(StreamCalls):
     """Series in, series out."""
 
-    def __init__(self, address: ServerAddress, timeout_s: float) -> None:
-        super().__init__(address, timeout_s)
+    def __init__(self, address: ServerAddress, timeout_s: float, owner: str, exchange: Exchange) -> None:
+        super().__init__(address, timeout_s, owner, exchange)
         self._writer = f"client {uuid.uuid4().hex}"
         self._batches: defaultdict[str, int] = defaultdict(int)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)

@@ -15,7 +15,7 @@ from blitz.data.records import Notice, SessionRecord, StatusRecord
 from blitz.data.versions import compare_versions
 from blitz.errors import NoSession, RemoteError
 from blitz.io.address import ServerAddress
-from blitz.io.calls import NOTHING, Calls
+from blitz.io.calls import NOTHING, Calls, Exchange
 from blitz.io.exchange import ARROW
 from blitz.io.sync_threads import run_in_thread
 
@@ -31,8 +31,8 @@ _STATUS = TypeAdapter(StatusRecord)
 class SessionCalls(Calls):
     """Status and notices; listing, starting, stopping, changing and deleting sessions, and their messages."""
 
-    def __init__(self, address: ServerAddress, timeout_s: float) -> None:
-        super().__init__(address, timeout_s)
+    def __init__(self, address: ServerAddress, timeout_s: float, owner: str, exchange: Exchange) -> None:
+        super().__init__(address, timeout_s, owner, exchange)
         self._version_words: str | None = None
 
     @property

@@ -17,7 +17,7 @@ from blitz.data.points import Point, Points
 from blitz.data.stream_records import InsertResult, PointRange, StreamCommand, StreamRecord
 from blitz.errors import PointsRefused, ServerBusy, SessionNotFound, StreamNotFound
 from blitz.io.address import ServerAddress
-from blitz.io.calls import NOTHING, Calls, quoted
+from blitz.io.calls import NOTHING, Calls, Exchange, quoted
 
 if TYPE_CHECKING:
     from blitz.io.async_stream import AsyncStream
@@ -44,8 +44,8 @@ class StreamCalls(Calls):
     Every call that names a stream raises :class:`~blitz.errors.StreamNotFound` where there is none of that name.
     """
 
-    def __init__(self, address: ServerAddress, timeout_s: float) -> None:
-        super().__init__(address, timeout_s)
+    def __init__(self, address: ServerAddress, timeout_s: float, owner: str, exchange: Exchange) -> None:
+        super().__init__(address, timeout_s, owner, exchange)
         self.subscriptions: set[Subscription] = set()
         """Those of this client that have not ended."""
 

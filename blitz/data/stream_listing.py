@@ -15,7 +15,7 @@ def sessions_of_streams(client: "redis.Redis", keys: StoreKeys) -> list[int]:
     :raises StoreUnavailable: if Redis does not answer.
     """
     with translated():
-        streams: Any = client.hvals(keys.streams)
+        streams: Any = client.execute_command("HVALS", keys.streams)  # type: ignore[no-untyped-call]
         found = [int(session_id) for session_id in streams]
         pipeline = client.pipeline(transaction=False)
         for session_id in found:

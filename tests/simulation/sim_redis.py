@@ -265,6 +265,9 @@ class SimRedis:
     def _do_hgetall(self, key: bytes) -> list[bytes]:
         return [part for pair in (self._get(key, dict) or {}).items() for part in pair]
 
+    def _do_hvals(self, key: bytes) -> list[bytes]:
+        return list((self._get(key, dict) or {}).values())
+
     def _do_hexists(self, key: bytes, field: bytes) -> int:
         return int(field in (self._get(key, dict) or ()))
 

@@ -11,6 +11,7 @@ import pytest
 from blitz.data.blocks import MessageBlock
 from blitz.data.boards import BoardDefinition, Channel
 from blitz.data.database_client import DatabaseClient
+from blitz.data.database_server import DatabaseServer
 from blitz.data.records import SessionRecord, Source
 
 STARTED_S = 1_700_000_000
@@ -123,3 +124,11 @@ def all_readings() -> Callable[[DatabaseClient, int], Sequence[tuple[int, str, f
         (reading.time_logged, reading.category.variable_name, reading.value)
         for reading in cache.get_session_readings(session_id)
     ]
+
+
+@pytest.fixture
+def other(redis_url: str) -> Iterator[DatabaseServer]:
+    """Where backups are restored to."""
+    store = DatabaseServer(redis_url, "two:")
+    yield store
+    store.close()

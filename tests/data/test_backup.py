@@ -39,14 +39,6 @@ def store(redis_url: str) -> Iterator[DatabaseServer]:
     store.close()
 
 
-@pytest.fixture
-def other(redis_url: str) -> Iterator[DatabaseServer]:
-    """Where backups are restored to."""
-    store = DatabaseServer(redis_url, "two:")
-    yield store
-    store.close()
-
-
 def record(store: DatabaseServer, count: int, *, seed: int = 1, stop: bool = True) -> int:
     """A session with reads of all sizes; some follow each other with the same time and source."""
     chance = random.Random(seed)

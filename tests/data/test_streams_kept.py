@@ -29,14 +29,6 @@ def store(redis_url: str) -> Iterator[DatabaseServer]:
     store.close()
 
 
-@pytest.fixture
-def other(redis_url: str) -> Iterator[DatabaseServer]:
-    """Where backups are restored to."""
-    store = DatabaseServer(redis_url, "two:")
-    yield store
-    store.close()
-
-
 def fill(store: DatabaseServer, name: str, count: int, first: int = 0) -> None:
     for begin in range(first, first + count, 20_000):
         stop = min(begin + 20_000, first + count)

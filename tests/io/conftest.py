@@ -16,6 +16,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
+import blitz
 from blitz.data.blocks import MessageBlock, Read
 from blitz.data.records import Event, EventKind, SessionRecord, Source, StatusRecord, StoreRecord
 
@@ -200,3 +201,18 @@ def record() -> Callable[..., SessionRecord]:
 def make_block(session_id: int, first: int, stop: int) -> MessageBlock:
     messages = [b"%d" % number for number in range(first, stop)]
     return MessageBlock.from_reads(session_id, first, [Read(1_000_000 * first, 0, messages)], STORE_ID)
+
+
+@pytest.fixture(scope="module")
+def plain_server(run_server: Callable[..., Any]) -> Any:
+    """A real server without devices; one a test module."""
+    return run_server("--durability", "none")
+
+
+@pytest.fixture
+def db(plain_server: Any) -> Iterator[blitz.Client]:
+    """A client of that server; the streams go with the test."""
+    with blitz.Client(plain_server.url) as client:
+        yield client
+        for stream in client.streams():
+            client[stream.name].delete()

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -14,12 +14,6 @@ from blitz.errors import ConfigError
 
 pytestmark = pytest.mark.anyio
 WAIT_S = 60
-
-
-@pytest.fixture(scope="module")
-def plain_server(run_server: Callable[..., Any]) -> Any:
-    """A server without devices; one a test module."""
-    return run_server("--durability", "none")
 
 
 @pytest.fixture

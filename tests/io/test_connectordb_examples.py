@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,6 @@ import pytest
 from waiting import wait_until
 
 import blitz
-
-
-@pytest.fixture(scope="module")
-def plain_server(run_server: Callable[..., Any]) -> Any:
-    """A server without devices; one a test module."""
-    return run_server("--durability", "none")
 
 
 @pytest.fixture(scope="module")

@@ -18,20 +18,6 @@ from blitz.io import live_reader
 WAIT_S = 60
 
 
-@pytest.fixture(scope="module")
-def plain_server(run_server: Callable[..., Any]) -> Any:
-    """A server without devices; one a test module."""
-    return run_server("--durability", "none")
-
-
-@pytest.fixture
-def db(plain_server: Any) -> Iterator[blitz.Client]:
-    with blitz.Client(plain_server.url) as client:
-        yield client
-        for stream in client.streams():
-            client[stream.name].delete()
-
-
 @pytest.fixture
 def switch(plain_server: Any, db: blitz.Client) -> Iterator[Any]:
     """The stream of a light, as another script sees it."""

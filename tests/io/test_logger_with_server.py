@@ -32,12 +32,6 @@ from blitz.io import logger_thread
 NUMBER = {"type": "number"}
 
 
-@pytest.fixture(scope="module")
-def plain_server(run_server: Callable[..., Any]) -> Any:
-    """A server without devices; one a test module."""
-    return run_server("--durability", "none")
-
-
 @pytest.fixture
 def client(plain_server: Any) -> Iterator[blitz.Client]:
     with blitz.Client(plain_server.url) as client:

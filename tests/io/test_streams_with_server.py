@@ -2,9 +2,7 @@
 
 import inspect
 import time
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,21 +20,6 @@ from blitz.errors import (
 from blitz.io import async_stream, blocking_stream, stream_calls
 from blitz.io.async_stream import AsyncStream
 from blitz.io.blocking_stream import Stream
-
-
-@pytest.fixture(scope="module")
-def plain_server(run_server: Callable[..., Any]) -> Any:
-    """A server without devices; one a test module."""
-    return run_server("--durability", "none")
-
-
-@pytest.fixture
-def db(plain_server: Any) -> Iterator[blitz.Client]:
-    with blitz.Client(plain_server.url) as client:
-        yield client
-        for stream in client.streams():
-            client[stream.name].delete()
-
 
 CALLS = (
     *((Stream, AsyncStream, name) for name in ("record", "exists", "create", "delete", "length", "insert", "__call__")),

@@ -5,7 +5,7 @@ import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,20 +23,6 @@ from blitz.errors import (
 from blitz.io import live_reader
 
 WAIT_S = 60
-
-
-@pytest.fixture(scope="module")
-def plain_server(run_server: Callable[..., Any]) -> Any:
-    """A server without devices; one a test module."""
-    return run_server("--durability", "none")
-
-
-@pytest.fixture
-def db(plain_server: Any) -> Iterator[blitz.Client]:
-    with blitz.Client(plain_server.url) as client:
-        yield client
-        for stream in client.streams():
-            client[stream.name].delete()
 
 
 class Seen:

@@ -38,6 +38,7 @@ from blitz.client import make_application
 from blitz.config import ClientSettings
 from blitz.data.kept_settings import KeptSettings
 from blitz.data.records import FoundDevice
+from blitz.data.source_config import SourceConfig
 from blitz.io.address import ServerAddress
 from blitz.io.discovery import FoundServer
 from blitz.io.protocol import set_point
@@ -51,6 +52,7 @@ from blitz.ui.dialogs.red_checks import RedChecksDialog
 from blitz.ui.dialogs.session_details import SessionDetailsDialog
 from blitz.ui.dialogs.settings import SettingsDialog
 from blitz.ui.dialogs.start import StartDialog
+from blitz.ui.dialogs.streams import StreamsDialog
 from blitz.ui.feed import BoardCommand, Connection
 from blitz.ui.main_window import MainWindow
 from blitz.ui.pages.history_page import HistoryPage
@@ -261,6 +263,37 @@ def day(scene: Scene) -> None:
         window.header.stop.click()
         scene.camera.run_for(0.5)
         scene.take("stop_of_another")
+
+
+def streams(scene: Scene) -> None:
+    """What scripts send, beside the boards, while a session runs."""
+    window = scene.window
+    with Server(scene.folder / "data", "--simulate", "1") as server, Client(server.url) as script:
+        room, light = script["room temperature"], script["light"]
+        room.create({"type": "number"}, unit="°C", description="by the window")
+        light.create({"type": "boolean"})
+        light.downlink = True
+        room.insert(20.0)
+        light.insert(False)
+        script.add_source(SourceConfig(name="room", link="stream:room temperature"))
+        scene.connect(server.url)
+        scene.wait(window.header.start.isEnabled)
+        window.recording_actions.start("Room and board")
+        scene.wait(lambda: window.header.is_recording)
+        for step in range(40):
+            room.insert(20 + step % 7 / 4)
+            scene.camera.run_for(0.1)
+        scene.take("streams_live")
+        window.tabs.setCurrentWidget(window.boards_page)
+        window.stream_actions.ask()
+        dialog = scene.find(StreamsDialog)
+        scene.wait(lambda: len(dialog.streams.streams) == 2)
+        dialog.table.selectRow(dialog.streams.row_of("light") or 0)
+        dialog.value.setText("true")
+        scene.take("streams_dialog")
+        dialog.reject()
+        window.header.stop.click()
+        scene.camera.run_for(0.5)
 
 
 def name_channels(scene: Scene) -> None:
@@ -530,6 +563,7 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "first": first,
     "newcomer": newcomer,
     "day": day,
+    "streams": streams,
     "trouble": trouble,
     "access": access,
 }

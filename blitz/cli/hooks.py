@@ -32,7 +32,7 @@ def list_hooks(
     out = Output(as_json)
     out.document(hooks=records)
     if not records:
-        out.line("No hooks. Tables [[server.hooks]] in the server's settings file make them: see docs/operation.md.")
+        out.line("No hooks. Tables [[server.hooks]] in the server's settings file make them: see docs/administration.md.")
         return
     headers = ("Name", "Kind", "Tells", "Sent", "Waiting", "Dropped", "Last sent", "Trouble")
     out.table(headers, [_row(record) for record in records])

@@ -66,7 +66,7 @@ def test_two_hooks_of_one_name_are_refused() -> None:
 
 
 def test_the_examples_of_the_documentation_are_right() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "operation.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "administration.md").read_text()
     examples = [block for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "[[server.hooks]]" in block]
     hooks = [hook for example in examples for hook in read_hooks(tomllib.loads(example)["server"]["hooks"])]
     assert {hook.kind for hook in hooks} == {"email", "webhook", "command"}

@@ -9,7 +9,7 @@ SEED ?= $(shell date +%s)
 HAS_SCREEN := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages run test soak simulate firmware-test lint format bench wheel clean
+.PHONY: help setup packages run test soak simulate firmware-test lint format docs docs-serve bench wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ setup: $(SETUP) ## make .venv and install everything (the other targets do it wh
 packages:
 	@scripts/packages.sh $(PACKAGES_OPTIONS)
 
-setup lint format bench wheel: PACKAGES_OPTIONS := --qt-optional
+setup lint format docs docs-serve bench wheel: PACKAGES_OPTIONS := --qt-optional
 firmware-test: PACKAGES_OPTIONS := --qt-optional --firmware
 run: PACKAGES_OPTIONS := $(if $(HAS_SCREEN),,--qt-optional)
 
@@ -55,6 +55,15 @@ lint: $(SETUP) ## check style, types and import contracts
 format: $(SETUP) ## let ruff rewrite what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: $(SETUP) ## build the user's guide into build/site; a warning is an error
+	@$(BIN)/mkdocs build --quiet --strict
+	@echo "The guide: build/site/index.html"
+
+docs-serve: export NO_MKDOCS_2_WARNING := 1
+docs-serve: $(SETUP) ## show the guide at http://127.0.0.1:8000 while it is written
+	@$(BIN)/mkdocs serve
 
 bench: $(SETUP) ## run every benchmark; ARGS=--json for one line of JSON each
 	@set -e; for benchmark in benchmarks/*.py; do \

@@ -20,5 +20,5 @@ echo "Installing Blitz and what it needs into .venv (about 700 MB the first time
 # The variables give the same versions to the isolated environment in which pip builds the project;
 # older versions of pip read the first, newer ones the second.
 PIP_CONSTRAINT="$PWD/constraints.txt" PIP_BUILD_CONSTRAINT="$PWD/constraints.txt" PIP_DISABLE_PIP_VERSION_CHECK=1 \
-    .venv/bin/python -m pip install --quiet -e ".[server,gui,analysis,export,test,lint]" -c constraints.txt
+    .venv/bin/python -m pip install --quiet -e ".[server,gui,analysis,export,test,docs,lint]" -c constraints.txt
 touch .venv/.set-up

@@ -1,0 +1,59 @@
+"""What the guide has beyond its pages: the changelog, and links into the repository.
+
+MkDocs calls these functions while it builds. They own no text.
+"""
+
+import os
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).parents[2]
+LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^ *(```|~~~).*?^ *\1 *$", re.DOTALL | re.MULTILINE)
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that no one writes."""
+    files.append(File.generated(config, "changelog.md", content=_changelog()))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: Any) -> str:
+    """Turn links to files of the repository into their text: a code host follows them, the site has no such files."""
+    folder = Path(config.docs_dir, page.file.src_uri).parent
+    return outside_code(lambda text: LINK.sub(lambda link: _link(link, folder, Path(config.docs_dir)), text), markdown)
+
+
+def outside_code(change: Any, markdown: str) -> str:
+    """Apply a change of text to what is not in a fenced block."""
+    parts, end = [], 0
+    for fence in FENCE.finditer(markdown):
+        parts += [change(markdown[end : fence.start()]), fence[0]]
+        end = fence.end()
+    return "".join([*parts, change(markdown[end:])])
+
+
+def _link(link: re.Match[str], folder: Path, docs: Path) -> str:
+    text, address = link.groups()
+    place, _, anchor = address.partition("#")
+    if not place or re.match(r"[a-z]+:", place):
+        return link[0]
+    target = Path(os.path.normpath(folder / place))
+    if target == ROOT / "CHANGELOG.md":
+        up = os.path.relpath(docs / "changelog.md", folder)
+        return f"[{text}]({PurePosixPath(up)}{'#' + anchor if anchor else ''})"
+    if target.is_relative_to(docs) or not target.exists():
+        return link[0]  # MkDocs says what it thinks of it
+    name = target.relative_to(ROOT).as_posix()
+    return text if name in text else f"{text} (`{name}`)"
+
+
+def _changelog() -> str:
+    """Return CHANGELOG.md with its links as from within docs/."""
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    return text.replace("](docs/", "](")

@@ -4,7 +4,8 @@ What the server keeps over restarts and gives at ``/sources``. What a session sa
 :class:`blitz.data.records.Source`.
 """
 
-from typing import Literal, Self
+import re
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -14,6 +15,7 @@ from blitz.data.framing_rule import LINES, FramingRule
 DEFAULT_BAUD = 57600
 STREAM = "stream:"
 """Begins the link of a source that is a stream of the server's own store."""
+_KIND = re.compile(r"([a-z][a-z0-9]{1,19}):(?!//)")
 POINTS = FramingRule(limit_bytes=1 << 20)
 """How the points of a stream are cut: a line each, which may be longer than a device's."""
 
@@ -68,8 +70,9 @@ NAME_PATTERN = r"^[^\s/\\?#%][^/\\?#%\x00-\x1f]{0,59}$"
 class SourceConfig(_Part):
     """One configured input.
 
-    ``link`` is a port's path (``/dev/ttyUSB0``, ``COM3``), ``socket://host:port``, ``replay:FILE``, or ``stream:NAME``;
-    a USB device with an identity is found under whatever port name it has, ``link`` being the last one.
+    ``link`` is a port's path (``/dev/ttyUSB0``, ``COM3``), ``socket://host:port``, ``replay:FILE``, ``stream:NAME``, or
+    what a kind of source calls its own (``csv:/home/lab/run.csv``, see :mod:`blitz.data.source_kinds`). A USB device
+    with an identity is found under whatever port name it has, ``link`` being the last one.
     """
 
     name: str = Field(pattern=NAME_PATTERN, description="unique on the server")
@@ -93,6 +96,8 @@ class SourceConfig(_Part):
     is_recorded: bool = Field(
         default=True, description="false: a stream is shown beside the boards, and its points go into no session"
     )
+    is_enabled: bool = Field(default=True, description="false: it is kept and not opened")
+    options: dict[str, Any] = Field(default_factory=dict, description="what its kind of source is told")
 
     @field_validator("on_connect")
     @classmethod
@@ -111,7 +116,9 @@ class SourceConfig(_Part):
             raise ValueError(f"source {self.name!r} is asked by the Blitz protocol, which has lines of hex digits")
         if self.stream is not None and (self.framing is not None or self.protocol not in ("auto", "stream")):
             raise ValueError(f"source {self.name!r} is a stream of points: it has neither a protocol nor a framing")
-        if self.stream is None and not self.is_recorded:
+        if self.kind is not None and self.protocol not in ("auto", "stream"):
+            raise ValueError(f"source {self.name!r} is of the kind {self.kind!r}: it has no protocol")
+        if self.stream is None and self.kind is None and not self.is_recorded:
             raise ValueError(f"source {self.name!r} is a device: only a stream can be shown without being recorded")
         return self
 
@@ -119,6 +126,11 @@ class SourceConfig(_Part):
     def stream(self) -> str | None:
         """The name of the stream that it is; None for a device."""
         return stream_of(self.link)
+
+    @property
+    def kind(self) -> str | None:
+        """The prefix of the kind of source that it is; None for a port, a socket, a recording or a stream."""
+        return kind_of(self.link)
 
     @property
     def rule(self) -> FramingRule:
@@ -131,7 +143,11 @@ class SourceConfig(_Part):
     def is_stream(self) -> bool:
         """Whether it is only listened to, and never asked by the Blitz protocol."""
         is_foreign = self.definition is not None and self.definition.format is not Format.BLITZ
-        return self.protocol == "stream" or (self.protocol == "auto" and (is_foreign or self.rule != LINES))
+        return (
+            self.protocol == "stream"
+            or self.kind is not None
+            or (self.protocol == "auto" and (is_foreign or self.rule != LINES))
+        )
 
 
 def stream_of(link: str) -> str | None:
@@ -141,3 +157,13 @@ def stream_of(link: str) -> str | None:
     ('room temperature', None)
     """
     return link.removeprefix(STREAM) if link.startswith(STREAM) else None
+
+
+def kind_of(link: str) -> str | None:
+    """Return the prefix of the kind of source that a link is of; None for what every server can open.
+
+    >>> kind_of("csv:/home/lab/run.csv"), kind_of("replay:run.jsonl"), kind_of("socket://bench:4000"), kind_of("COM3")
+    ('csv', None, None, None)
+    """
+    found = _KIND.match(link)
+    return None if found is None or found[1] in ("replay", "stream") else found[1]

@@ -240,7 +240,14 @@ _S = TypeVar("_S", bound=_Settings)
 
 DEMONSTRATION_VARIABLE = "BLITZ_DEMONSTRATION"
 """Folder in which the window of `make run` remembers its places, apart from the user's own window."""
-_FURTHER_VARIABLES = ("BLITZ_CONFIG", "BLITZ_NO_INSTALL", "BLITZ_SOAK", "BLITZ_RELEASED_PORT", DEMONSTRATION_VARIABLE)
+PROFILE_VARIABLE = "BLITZ_PROFILE"
+"""Name of the profile that says which server is meant."""
+PROFILES_VARIABLE = "BLITZ_PROFILES"
+"""The file of profiles, if it is another than the user's own."""
+_FURTHER_VARIABLES = (
+    *("BLITZ_CONFIG", "BLITZ_NO_INSTALL", "BLITZ_SOAK", "BLITZ_RELEASED_PORT"),
+    *(DEMONSTRATION_VARIABLE, PROFILE_VARIABLE, PROFILES_VARIABLE),
+)
 """What is no setting: where the settings file is, and what set-up, tests and the demonstration are told."""
 
 

@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 for name in [name for name in os.environ if name.startswith("BLITZ_") and name != "BLITZ_SOAK"]:
     del os.environ[name]
-os.environ["BLITZ_CONFIG"] = os.devnull
+os.environ["BLITZ_CONFIG"] = os.environ["BLITZ_PROFILES"] = os.devnull
 _sockets = Path(tempfile.mkdtemp(prefix="blitz-test-"))
 os.environ["XDG_RUNTIME_DIR"] = str(_sockets)  # a server that a test kills leaves its folder behind
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a script; programs would inherit that

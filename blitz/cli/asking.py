@@ -19,10 +19,11 @@ _T = TypeVar("_T")
 
 
 def client_settings(server: str | None, token: str | None, config_file: Path | None) -> "ClientSettings":
-    """Gather the settings of the client's side."""
+    """Gather the settings of the client's side, a profile among them."""
     from blitz import config
+    from blitz.data.profiles import with_profile
 
-    return config.load(config.ClientSettings, {"server": server, "token": token}, config_file)
+    return with_profile(config.load(config.ClientSettings, {"server": server, "token": token}, config_file))
 
 
 def ask(settings: "ClientSettings", question: "Callable[[AsyncClient], Awaitable[_T]]") -> _T:

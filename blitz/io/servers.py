@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
+from blitz.data.profiles import read_profiles
 from blitz.data.records import BoardRecord, Event, SessionRecord, StatusRecord
 from blitz.errors import BlitzError, ConfigError
 from blitz.io.address import Host, ServerAddress
@@ -59,6 +60,23 @@ class Servers(Mapping[str, AsyncClient]):
             name: place if isinstance(place, AsyncClient) else AsyncClient(place, **options)
             for name, place in places.items()
         }
+
+    @classmethod
+    def from_profiles(cls, *names: str, **options: Any) -> Self:
+        """Make clients of the servers that ``blitz profile add`` has noted, each by the name of its profile.
+
+        :param names: of profiles; all, when none is given.
+        :raises ConfigError: if there is no such profile, or none at all, or one names no address.
+        """
+        profiles = read_profiles()
+        chosen = [profiles.named(name) for name in names] or list(profiles.by_name.values())
+        if not chosen:
+            raise ConfigError("There are no profiles. 'blitz profile add NAME LINK' notes one.")
+        places = {
+            each.name: ServerAddress.parse(each.server, token=each.token, fingerprint=each.fingerprint)
+            for each in chosen
+        }
+        return cls(places, **options)
 
     def __getitem__(self, name: str) -> AsyncClient:
         return self._clients[name]

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import blitz
+from blitz.data.profiles import Profile, add_profile
 from blitz.data.records import Event
 from blitz.errors import BlitzError, ConfigError, ServerUnreachable
 
@@ -65,3 +67,20 @@ async def test_one_that_is_away_hides_nothing_of_the_others(benches: dict[str, s
 def test_no_server_at_all_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least one"):
         blitz.Servers({})
+
+
+async def test_profiles_are_servers_by_name(
+    benches: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BLITZ_PROFILES", str(tmp_path / "profiles.toml"))
+    with pytest.raises(ConfigError, match="There are no profiles"):
+        blitz.Servers.from_profiles()
+    for name, url in benches.items():
+        add_profile(Profile(name, url))
+    async with asyncio.timeout(60), blitz.Servers.from_profiles(timeout=30) as servers:
+        assert list(servers) == ["bench1", "bench2"]
+        assert [type(answer) for answer in (await servers.sessions()).values()] == [list, list]
+    async with asyncio.timeout(60), blitz.Servers.from_profiles("bench2") as servers:
+        assert list(servers) == ["bench2"]
+    with pytest.raises(ConfigError, match=r"There is no profile 'bench3'\. There are: bench1, bench2"):
+        blitz.Servers.from_profiles("bench3")

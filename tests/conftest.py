@@ -19,12 +19,13 @@ from typing import Any
 
 import pytest
 import usb_sockets
+from forked_servers import ForkedServer, ForkingProcess
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 for name in [name for name in os.environ if name.startswith("BLITZ_") and name != "BLITZ_SOAK"]:
     del os.environ[name]
-os.environ["BLITZ_CONFIG"] = os.environ["BLITZ_PROFILES"] = os.devnull
+os.environ["BLITZ_CONFIG"] = os.devnull
 _sockets = Path(tempfile.mkdtemp(prefix="blitz-test-"))
 os.environ["XDG_RUNTIME_DIR"] = str(_sockets)  # a server that a test kills leaves its folder behind
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a script; programs would inherit that
@@ -205,25 +206,31 @@ START_S = 60.0
 class ServerProcess:
     """A real server in a process of its own, as `python run_server.py` starts it.
 
+    :param forking: where it comes from.
     :param arguments: after `--port 0 --data-dir …`.
     :param sockets: the file of the USB sockets that it looks into (`usb_sockets.py`); None: it looks into none.
     """
 
-    def __init__(self, data_dir: Path, arguments: Sequence[str], sockets: Path | None = None) -> None:
+    def __init__(
+        self, forking: ForkingProcess, data_dir: Path, arguments: Sequence[str], sockets: Path | None = None
+    ) -> None:
         self.data_dir = data_dir
         self.arguments = [*([] if sockets else ["--no-scan-usb"]), *arguments]
-        self._program = ["-m", "blitz"] if sockets is None else [usb_sockets.__file__, str(sockets)]
+        self._forking = forking
+        self._sockets = sockets
         self.url = ""
         self.log_path = data_dir.with_suffix(".log")
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | ForkedServer | None = None
 
     def start(self) -> "ServerProcess":
-        command = [sys.executable, *self._program, "serve", "--port", "0", "--data-dir", str(self.data_dir)]
+        arguments = ["serve", "--port", "0", "--data-dir", str(self.data_dir), *self.arguments]
         with self.log_path.open("ab") as log:
             begin = log.tell()
-            self.process = subprocess.Popen(
-                [*command, *self.arguments], stdin=subprocess.DEVNULL, stderr=log, stdout=log
-            )
+            if self._sockets is None:
+                self.process = self._forking.start(arguments, log.fileno())
+            else:
+                command = [sys.executable, usb_sockets.__file__, str(self._sockets), *arguments]
+                self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log, stdout=log)
         deadline_s = time.monotonic() + START_S
         while True:
             found = re.search(rb"serves (https?://\S+),", self.log_path.read_bytes()[begin:])
@@ -285,13 +292,22 @@ def find_steady_port() -> int:
             return port
 
 
+@pytest.fixture(scope="session")
+def _forking() -> Iterator[ForkingProcess]:
+    process = ForkingProcess()
+    yield process
+    process.close()
+
+
 @pytest.fixture(scope="module")
-def run_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., ServerProcess]]:
+def run_server(
+    _forking: ForkingProcess, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., ServerProcess]]:
     """Start servers with the given arguments; they are ended with the module."""
     with contextlib.ExitStack() as servers:
 
         def run(*arguments: str, sockets: Path | None = None) -> ServerProcess:
-            server = ServerProcess(tmp_path_factory.mktemp("server") / "data", arguments, sockets)
+            server = ServerProcess(_forking, tmp_path_factory.mktemp("server") / "data", arguments, sockets)
             servers.callback(server.end)
             return server.start()
 

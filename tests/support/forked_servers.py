@@ -1,0 +1,159 @@
+"""Servers that are forked from a process which has imported what they need: most of a start is importing.
+
+They are processes of their own in every other respect. What a start itself is like, and whatever needs another
+interpreter, is tested with `python -m blitz`.
+"""
+
+import array
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+PROGRAM = """
+import importlib, sys
+for name in ("blitz.server", "blitz.cli.main", "blitz.cli.programs", "blitz.data.optional_packages"):
+    importlib.import_module(name)
+sys.path.insert(0, sys.argv[2])
+import forked_servers
+forked_servers.serve(int(sys.argv[1]))
+"""
+
+
+class ForkingProcess:
+    """Has imported the server, and forks one for whoever asks; one a process of tests, made when first needed."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            command = [sys.executable, "-c", PROGRAM, str(theirs.fileno()), str(Path(__file__).parent)]
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+        self._socket = ours
+
+    def start(self, arguments: Sequence[str], output: int) -> "ForkedServer":
+        """Start `blitz` with these arguments, as this process would: in its folder, with its environment."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs:
+            request = json.dumps({"arguments": list(arguments), "environment": dict(os.environ), "folder": os.getcwd()})
+            fds = array.array("i", [theirs.fileno(), output])
+            self._socket.sendmsg([request.encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+        answer = ours.recv(4)
+        assert len(answer) == 4, "the process that forks servers has ended"
+        return ForkedServer(arguments, int.from_bytes(answer, "big"), ours)
+
+    def close(self) -> None:
+        """End the process; its servers stay."""
+        self._socket.close()
+        self._process.wait(60)
+
+
+class ForkedServer:
+    """A forked server, as `subprocess.Popen` shows processes."""
+
+    def __init__(self, args: Sequence[str], pid: int, reports: socket.socket) -> None:
+        self.args = args
+        self.pid = pid
+        self.returncode: int | None = None
+        self._reports = reports
+
+    def poll(self) -> int | None:
+        """Return the exit code, below 0 for a signal; None while it runs."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end.
+
+        :raises subprocess.TimeoutExpired: if it takes longer.
+        """
+        if self.returncode is None:
+            if not select.select([self._reports], [], [], timeout)[0]:
+                assert timeout is not None
+                raise subprocess.TimeoutExpired(self.args, timeout)
+            report = self._reports.recv(4)
+            self._reports.close()
+            # Without a report the process that forks was killed, and its servers with it.
+            self.returncode = int.from_bytes(report, "big", signed=True) if report else -signal.SIGKILL
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal if it runs."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+
+def serve(requests_fd: int) -> None:
+    """Fork servers until nobody can ask any more. Returns in a server's process, too, at its end: by SystemExit."""
+    requests = socket.socket(fileno=requests_fd)
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_write, False)
+    signal.set_wakeup_fd(wake_write)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the tests, which end their servers
+    running: dict[int, socket.socket] = {}
+    while True:
+        ready, _, _ = select.select([requests, wake_read], [], [])
+        if wake_read in ready:
+            os.read(wake_read, 4096)
+            _report_ends(running)
+        if requests in ready:
+            request, fds, _, _ = socket.recv_fds(requests, 1 << 20, 2)
+            if not request:
+                return
+            reports = socket.socket(fileno=fds[0])
+            pid = os.fork()
+            if pid == 0:
+                signal.set_wakeup_fd(-1)
+                for descriptor in (wake_read, wake_write, requests_fd, *[other.fileno() for other in running.values()]):
+                    os.close(descriptor)
+                requests.detach()
+                for other in running.values():
+                    other.detach()
+                os.close(reports.detach())
+                _become(json.loads(request), fds[1])
+            os.close(fds[1])
+            running[pid] = reports
+            reports.sendall(pid.to_bytes(4, "big"))
+
+
+def _report_ends(running: dict[int, socket.socket]) -> None:
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            reports = running.pop(pid)
+            with reports, contextlib.suppress(OSError):  # nobody may want to know any more
+                reports.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, "big", signed=True))
+
+
+def _become(request: dict[str, Any], output: int) -> None:
+    """Be the `blitz` program."""
+    for number in (signal.SIGCHLD, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL if number == signal.SIGCHLD else signal.default_int_handler)
+    for descriptor in (1, 2):
+        os.dup2(output, descriptor)
+    os.close(output)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.chdir(request["folder"])
+    sys.argv[:] = ["blitz", *request["arguments"]]
+    from blitz.cli.main import run
+
+    run()

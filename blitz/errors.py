@@ -39,7 +39,9 @@
     ├── HookError (OSError)                   somebody who is to be told something could not be reached
     ├── CacheError
     │   ├── CacheTooNew (RuntimeError)        the cache was written by a newer Blitz
-    │   └── CacheMismatch (ValueError)        the cache belongs to another store
+    │   ├── CacheMismatch (ValueError)        the cache belongs to another store
+    │   ├── CacheNotFound (LookupError)       there is no cache of that name, or no such file
+    │   └── CacheExists (RuntimeError)        there is a cache of that name, or at that place, already
     ├── LoggerFileError (OSError)             a logger's file cannot be opened, read or written
     ├── BlockError (ValueError)               a block of messages is damaged or not a block
     ├── DownloadCancelled (RuntimeError)      the user cancelled; an older copy is kept
@@ -299,6 +301,18 @@ class CacheMismatch(CacheError, ValueError):  # noqa: N818
     """The cache belongs to another server's store."""
 
     code = "cache_mismatch"
+
+
+class CacheNotFound(CacheError, LookupError):  # noqa: N818
+    """There is no cache of that name, or no such file."""
+
+    code = "cache_not_found"
+
+
+class CacheExists(CacheError, RuntimeError):  # noqa: N818
+    """There is a cache of that name, or at that place, already."""
+
+    code = "cache_exists"
 
 
 class LoggerFileError(BlitzError, OSError):

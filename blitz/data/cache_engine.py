@@ -19,12 +19,14 @@ from sqlalchemy import event, orm
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from blitz.data import migrations
-from blitz.data.models import Base, StoreBinding
+from blitz.data.cache_address import file_of, is_in_memory, parse_address, shown_address
+from blitz.data.models import Base, Notification, StoreBinding
 from blitz.errors import CacheError, CacheMismatch
 
 log = logging.getLogger(__name__)
 
 _BUSY_TIMEOUT_S = 30
+_CONNECT_TIMEOUT_S = 10
 
 _POSTGRESQL_LOCK = int.from_bytes(b"blitz", "big")
 """The advisory lock that a writer holds, so that writers wait for each other."""
@@ -53,16 +55,17 @@ class CacheEngine:
     """
 
     def __init__(self, verbose: bool = False, path: str | Path = ":memory:") -> None:
-        url = _parse(path)
-        self.path = url.render_as_string(hide_password=True) if "://" in str(path) else str(path)
+        url = parse_address(path)
+        self.path = shown_address(path)
         is_sqlite = url.get_backend_name() == "sqlite"
-        is_memory = is_sqlite and url.database in (None, "", ":memory:")
+        is_memory = is_in_memory(path)
         # All threads share the one connection of a database in memory, a transaction each at a time.
         self._turn: AbstractContextManager[Any] = threading.Lock() if is_memory else nullcontext()
         self._is_closed = False
         with self._faults_as_sentences():
-            if is_sqlite and not is_memory:
-                _make_folder(Path(str(url.database)))
+            file = file_of(path)
+            if file is not None:
+                _make_folder(file)
             self._engine = _create_engine(url, verbose, is_sqlite=is_sqlite, is_memory=is_memory)
         self._release = weakref.finalize(self, self._engine.dispose)
         self._readers = orm.sessionmaker(self._engine, expire_on_commit=False)
@@ -95,6 +98,22 @@ class CacheEngine:
             if force_drop:
                 Base.metadata.drop_all(connection)
             Base.metadata.create_all(connection)
+
+    def drop_tables(self) -> None:
+        """Delete all that is in the cache, and its tables. Nothing of it can be used afterwards but :meth:`close`."""
+        with self._turn, self._faults_as_sentences(), self._writing_engine.begin() as connection:
+            Base.metadata.drop_all(connection)
+            migrations.forget(connection)
+
+    def check_writable(self) -> None:
+        """See that rows can be written; nothing is.
+
+        :raises CacheError: if that is refused.
+        """
+        with self._turn, self._faults_as_sentences(), self._writers() as db:
+            db.add(Notification(time_logged=0, description="a trial"))
+            db.flush()
+            db.rollback()
 
     @property
     def store_id(self) -> str | None:
@@ -153,17 +172,14 @@ class CacheEngine:
         except DBAPIError as error:
             reason = str(error.orig)
             raise CacheError(f"Cannot use the cache {self.path}: {reason}. {_remedy(reason)}".rstrip()) from error
-        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        except ModuleNotFoundError as error:
+            raise CacheError(f"Cannot open the cache {self.path}: {_driver_words(error)}") from error
+        except NoSuchModuleError as error:
+            kind = self.path.partition(":")[0]
+            words = f"no database is called {kind!r}. SQLite and PostgreSQL are tested: a file, or postgresql://"
+            raise CacheError(f"Cannot open the cache {self.path}: {words}.") from error
+        except ArgumentError as error:
             raise CacheError(f"Cannot open the cache {self.path}: {error}.") from error
-
-
-def _parse(path: str | Path) -> sqlalchemy.URL:
-    if "://" not in str(path):
-        return sqlalchemy.URL.create("sqlite", database=str(path))
-    try:
-        return sqlalchemy.make_url(str(path))
-    except ArgumentError as error:
-        raise CacheError(f"{str(path)!r} is neither a file nor a SQLAlchemy URL.") from error
 
 
 def _make_folder(path: Path) -> None:
@@ -204,8 +220,12 @@ def _create_engine(url: sqlalchemy.URL, verbose: bool, *, is_sqlite: bool, is_me
 
 
 def _create_postgresql_engine(url: sqlalchemy.URL, verbose: bool) -> sqlalchemy.Engine:
+    # A machine that is away would be waited for by the system's own time, which is minutes.
+    waits = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_TIMEOUT_S}
     # A reader sees one state of the database, as with SQLite, though it asks several times.
-    engine = sqlalchemy.create_engine(url, echo=verbose, isolation_level="REPEATABLE READ", pool_pre_ping=True)
+    engine = sqlalchemy.create_engine(
+        url, echo=verbose, isolation_level="REPEATABLE READ", pool_pre_ping=True, connect_args=waits
+    )
 
     @event.listens_for(engine, "begin")
     def begin(connection: sqlalchemy.Connection) -> None:
@@ -224,6 +244,8 @@ def _use_wal(connection: sqlite3.Connection) -> None:
     deadline_s = time.monotonic() + _BUSY_TIMEOUT_S
     while True:
         try:
+            if _is_of_another_program(connection):
+                return  # it is refused, and stays as it is
             connection.execute("PRAGMA journal_mode=WAL").close()
             return
         except sqlite3.OperationalError as error:
@@ -231,6 +253,19 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             if "locked" not in str(error) or time.monotonic() > deadline_s:
                 raise
             time.sleep(0.01)
+
+
+def _is_of_another_program(connection: sqlite3.Connection) -> bool:
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    if mode == "wal":
+        return False
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return bool(tables) and not migrations.is_of_a_cache(tables)
+
+
+def _driver_words(error: ModuleNotFoundError) -> str:
+    package = {"psycopg": '"psycopg[binary]"', "MySQLdb": "mysqlclient"}.get(error.name or "", error.name)
+    return f"its driver is not installed: pip install {package}"
 
 
 def _remedy(reason: str) -> str:
@@ -241,6 +276,10 @@ def _remedy(reason: str) -> str:
         ("full", "Free some space on that disk."),
         ("unable to open", "Check that the path is a file, and that you may write there."),
         ("readonly", "Check that you may write there."),
+        ("refused", "See that the database server runs, and listens there."),
+        ("timeout", "See that the database server runs, and listens there."),
+        ("password", "See name and password: in ~/.pgpass, or in the URL."),
+        ("permission denied", "Whoever runs the database can allow it."),
         ("already exists", "It is the database of another program: use another file."),
     ):
         if sign in reason:

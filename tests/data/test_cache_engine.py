@@ -146,6 +146,7 @@ def test_a_database_of_another_program_is_refused_and_kept(tmp_path: Path) -> No
         DatabaseClient(path=path)
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("session",)]
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     connection.close()
 
 
@@ -164,7 +165,7 @@ def test_a_damaged_cache_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "sentence"),
     [
-        ("foo://x", "Can't load plugin"),
+        ("foo://x", "no database is called 'foo'"),
         ("://", "neither a file nor a SQLAlchemy URL"),
         ("postgresql+psycopg://nobody@127.0.0.1:1/x", "Cannot"),
     ],

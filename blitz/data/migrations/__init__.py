@@ -5,10 +5,11 @@ the revisions give what ``models.py`` says.
 """
 
 import threading
+from collections.abc import Set
 
 from sqlalchemy import Connection, inspect, text
 
-from blitz.errors import CacheTooNew
+from blitz.errors import CacheError, CacheTooNew
 
 HEAD = "0002"
 """The revision that this program writes."""
@@ -31,10 +32,17 @@ def upgrade(connection: Connection, cache_name: str) -> None:
     """Bring a cache to :data:`HEAD`, within the transaction of ``connection``.
 
     :raises CacheTooNew: if a newer version of Blitz wrote it.
+    :raises CacheError: if another program's tables are in it.
     """
     revision = current_revision(connection)
     if revision == HEAD:
         return
+    others = sorted(set(inspect(connection).get_table_names()) - {_VERSION_TABLE})
+    if others and not is_of_a_cache({*others, *([] if revision is None else [_VERSION_TABLE])}):
+        raise CacheError(
+            f"Cannot use {cache_name} as a cache: it has a table {others[0]!r}. It is the database of another program: "
+            "use another file or database."
+        )
 
     # Most caches are up to date: a program's start need not wait for this import.
     from alembic import command
@@ -52,3 +60,13 @@ def upgrade(connection: Connection, cache_name: str) -> None:
         )
     with _ALEMBIC_LOCK:
         command.upgrade(config, "head")
+
+
+def is_of_a_cache(tables: Set[str]) -> bool:
+    """Whether tables that are there are those of a cache, of whatever version."""
+    return {_VERSION_TABLE, "category", "session"} <= tables
+
+
+def forget(connection: Connection) -> None:
+    """Let a database from which the cache's tables were dropped be as if it had never been one."""
+    connection.execute(text(f"DROP TABLE IF EXISTS {_VERSION_TABLE}"))

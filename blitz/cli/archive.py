@@ -10,6 +10,7 @@ from blitz.cli.options import (
     EPILOG,
     ConfigOption,
     JsonOption,
+    Panel,
     ServerOption,
     SessionArgument,
     TokenOption,
@@ -27,7 +28,7 @@ _MEGABYTE = 1 << 20
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.add_typer(archive, epilog=EPILOG)
+    app.add_typer(archive, epilog=EPILOG, rich_help_panel=Panel.KEEP)
 
 
 @archive.command("list", epilog=EPILOG)

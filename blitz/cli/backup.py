@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from blitz.cli.faults import ExitCode
-from blitz.cli.options import EPILOG, JsonOption
+from blitz.cli.options import EPILOG, JsonOption, Panel
 from blitz.cli.output import Output, Progress, local_time, plural
 from blitz.cli.programs import SERVER_PACKAGES, needing
 
@@ -44,8 +44,8 @@ ServerConfigOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(epilog=EPILOG)(backup)
-    app.command(epilog=EPILOG)(restore)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.KEEP)(backup)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.KEEP)(restore)
 
 
 def backup(

@@ -11,7 +11,7 @@ import typer
 
 from blitz import __version__
 from blitz.cli.ending import end_if_told, is_told, waking
-from blitz.cli.options import EPILOG, JsonOption
+from blitz.cli.options import EPILOG, JsonOption, Panel
 from blitz.cli.output import Output, printable
 from blitz.cli.programs import SERVER_PACKAGES, needing
 from blitz.cli.source_options import (
@@ -34,8 +34,8 @@ _SHOW_EVERY_S = 0.5
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(epilog=EPILOG)(record)
-    app.command(epilog=EPILOG)(replay)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.DEVICES)(record)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.DEVICES)(replay)
 
 
 def record(

@@ -7,7 +7,16 @@ import typer
 
 from blitz.cli import source_options as options
 from blitz.cli.asking import ask, client_settings, confirm
-from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, TokenOption, YesOption, list_by_default
+from blitz.cli.options import (
+    EPILOG,
+    ConfigOption,
+    JsonOption,
+    Panel,
+    ServerOption,
+    TokenOption,
+    YesOption,
+    list_by_default,
+)
 from blitz.cli.output import Output, local_time
 
 if TYPE_CHECKING:
@@ -22,8 +31,8 @@ sources = typer.Typer(name="sources", help="List, add, change or remove the sour
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.add_typer(sources, epilog=EPILOG)
-    app.command(epilog=EPILOG)(definition)
+    app.add_typer(sources, epilog=EPILOG, rich_help_panel=Panel.DEVICES)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.DEVICES)(definition)
 
 
 @sources.command("list", epilog=EPILOG)

@@ -7,7 +7,7 @@ import typer
 
 from blitz.cli.asking import ask, client_settings
 from blitz.cli.caches import caches_with, holding_cache
-from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, SessionArgument, TokenOption
+from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, SessionArgument, TokenOption
 from blitz.cli.output import Output, Progress
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ CacheOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog=EPILOG)(download)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.ANALYSE)(download)
 
 
 def download(

@@ -8,7 +8,16 @@ import typer
 from blitz.cli.accounts import print_bad_frames
 from blitz.cli.asking import ask, client_settings, confirm
 from blitz.cli.lending import run_with_port
-from blitz.cli.options import EPILOG, BoardArgument, ConfigOption, JsonOption, ServerOption, TokenOption, YesOption
+from blitz.cli.options import (
+    EPILOG,
+    BoardArgument,
+    ConfigOption,
+    JsonOption,
+    Panel,
+    ServerOption,
+    TokenOption,
+    YesOption,
+)
 from blitz.cli.output import Output, local_time
 from blitz.errors import ConfigError
 
@@ -36,11 +45,11 @@ class Ending(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(epilog=EPILOG)(command)
-    app.command(epilog=EPILOG)(release)
-    app.command(epilog=EPILOG)(retake)
-    app.command(epilog=EPILOG)(attach)
-    app.command(name="bad-frames", epilog=EPILOG)(bad_frames)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.DEVICES)(command)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.DEVICES)(release)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.DEVICES)(retake)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.DEVICES)(attach)
+    app.command(name="bad-frames", epilog=EPILOG, rich_help_panel=Panel.DEVICES)(bad_frames)
 
 
 def command(

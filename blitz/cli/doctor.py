@@ -9,7 +9,7 @@ import typer
 
 from blitz.cli.asking import ask, client_settings
 from blitz.cli.ending import at_once
-from blitz.cli.options import EPILOG, JsonOption, ServerOption, TokenOption
+from blitz.cli.options import EPILOG, JsonOption, Panel, ServerOption, TokenOption
 from blitz.cli.output import Output
 from blitz.cli.programs import SERVER_PACKAGES, needing
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog=EPILOG)(doctor)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.DEVICES)(doctor)
 
 
 def doctor(

@@ -9,7 +9,7 @@ import typer
 
 from blitz.cli.ending import at_once
 from blitz.cli.faults import ExitCode
-from blitz.cli.options import EPILOG, JsonOption
+from blitz.cli.options import EPILOG, JsonOption, Panel
 from blitz.cli.output import Output, plural
 from blitz.cli.programs import SERVER_PACKAGES, needing
 
@@ -21,7 +21,7 @@ _HEADERS = ("Fault", "Rounds", "Sent", "Stored", "Missed", "Lost", "Doubled", "R
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog=EPILOG)(drill)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.KEEP)(drill)
 
 
 def drill(

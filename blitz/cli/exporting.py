@@ -11,7 +11,7 @@ from blitz.cli.caches import CacheCommand, CachedSessionArgument
 from blitz.cli.copying import CacheOption, find_cache
 from blitz.cli.ending import end_if_told
 from blitz.cli.notes import parse_time
-from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, TokenOption
+from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, TokenOption
 from blitz.cli.output import Output
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class PresetChoice(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog=EPILOG, cls=CacheCommand)(export)
+    app.command(epilog=EPILOG, cls=CacheCommand, rich_help_panel=Panel.ANALYSE)(export)
 
 
 def export(

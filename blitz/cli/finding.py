@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blitz.cli.asking import ask, client_settings
-from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, TokenOption
+from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, TokenOption
 from blitz.cli.output import Output
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ PortArgument = Annotated[str, typer.Argument(metavar="PORT", help="As 'blitz fou
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(epilog=EPILOG)(found)
-    app.command(epilog=EPILOG)(listen)
-    app.command(epilog=EPILOG)(discover)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.DEVICES)(found)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.DEVICES)(listen)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.RUN)(discover)
 
 
 def found(

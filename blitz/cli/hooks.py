@@ -6,7 +6,7 @@ import typer
 
 from blitz.cli.asking import ask, client_settings
 from blitz.cli.faults import ExitCode
-from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, TokenOption, list_by_default
+from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, TokenOption, list_by_default
 from blitz.cli.output import Output, local_time
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ hooks = typer.Typer(name="hooks", help="Show whom the server tells what happens,
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.add_typer(hooks, epilog=EPILOG)
+    app.add_typer(hooks, epilog=EPILOG, rich_help_panel=Panel.ADMINISTER)
 
 
 @hooks.command("list", epilog=EPILOG)
@@ -32,7 +32,9 @@ def list_hooks(
     out = Output(as_json)
     out.document(hooks=records)
     if not records:
-        out.line("No hooks. Tables [[server.hooks]] in the server's settings file make them: see docs/administration.md.")
+        out.line(
+            "No hooks. Tables [[server.hooks]] in the server's settings file make them: see docs/administration.md."
+        )
         return
     headers = ("Name", "Kind", "Tells", "Sent", "Waiting", "Dropped", "Last sent", "Trouble")
     out.table(headers, [_row(record) for record in records])

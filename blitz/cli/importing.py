@@ -11,7 +11,7 @@ from blitz.cli.asking import client_settings
 from blitz.cli.caches import CacheCommand, CachedSessionArgument, cache_to_fill
 from blitz.cli.copying import CacheOption, find_cache
 from blitz.cli.ending import end_if_told
-from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, TokenOption
+from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, TokenOption
 from blitz.cli.output import Output, local_time, plural
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ class Unit(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("import", epilog=EPILOG)(import_file)
-    app.command(epilog=EPILOG, cls=CacheCommand)(pack)
-    app.command(epilog=EPILOG)(unpack)
+    app.command("import", epilog=EPILOG, rich_help_panel=Panel.ANALYSE)(import_file)
+    app.command(epilog=EPILOG, cls=CacheCommand, rich_help_panel=Panel.ANALYSE)(pack)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.ANALYSE)(unpack)
 
 
 def import_file(

@@ -10,7 +10,7 @@ import typer
 from blitz.cli.accounts import print_accounts, print_changes, print_gaps, print_markers, print_timeline
 from blitz.cli.asking import ask, client_settings
 from blitz.cli.kinds import print_types
-from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, SessionArgument, TokenOption
+from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, SessionArgument, TokenOption
 from blitz.cli.output import Output, duration, local_time, plural
 from blitz.cli.planned import describe_plans
 from blitz.cli.room import describe_room, describe_store
@@ -35,9 +35,9 @@ _SESSION_HEADERS: "Sequence[str]" = (
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(epilog=EPILOG)(status)
-    app.command(epilog=EPILOG)(boards)
-    app.command(epilog=EPILOG)(sessions)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.WATCH)(status)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.WATCH)(boards)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.SESSIONS)(sessions)
 
 
 async def _look(client: "AsyncClient") -> "tuple[ServerAddress, StatusRecord, WhoRecord, int]":

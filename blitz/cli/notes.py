@@ -9,7 +9,7 @@ import typer.core
 from blitz.cli import looking
 from blitz.cli.accounts import print_markers
 from blitz.cli.asking import ask, client_settings
-from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, SessionArgument, TokenOption
+from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, SessionArgument, TokenOption
 from blitz.cli.output import Output
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ session = typer.Typer(name="session", cls=_ShowsByDefault, help="Show one sessio
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.add_typer(marker, epilog=EPILOG)
+    app.add_typer(marker, epilog=EPILOG, rich_help_panel=Panel.RECORD)
     session.command("show", epilog=EPILOG)(looking.session)
-    app.add_typer(session, epilog=EPILOG)
+    app.add_typer(session, epilog=EPILOG, rich_help_panel=Panel.SESSIONS)
 
 
 @marker.command("list", epilog=EPILOG)

@@ -1,6 +1,7 @@
 """Options that several commands share, so that they mean the same everywhere."""
 
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,20 @@ EPILOG = """\b
 Exit codes: 0 done; 1 error; 2 wrong usage or setting; 3 the server cannot be
 reached, is busy, or is another one; 4 refused, such as a session that runs
 already or none that runs, or a wrong token or role; 130 ended with Ctrl-C."""
+
+
+class Panel(StrEnum):
+    """What commands are for, in the order of ``blitz --help``: each is registered with one as its help panel."""
+
+    RUN = "Run the programs"
+    WATCH = "Watch what happens"
+    RECORD = "Record"
+    SESSIONS = "Look after sessions"
+    DEVICES = "Connect devices"
+    ANALYSE = "Use what is recorded"
+    KEEP = "Keep it safe"
+    ADMINISTER = "Administer"
+
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document; errors as JSON, too, on the standard error.")

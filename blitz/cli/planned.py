@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blitz.cli.asking import ask, client_settings
-from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, TokenOption, list_by_default
+from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, TokenOption, list_by_default
 from blitz.cli.output import Output, duration, local_time, plural
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ planned = typer.Typer(name="planned", help="List or cancel the starts that 'blit
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.add_typer(planned, epilog=EPILOG)
+    app.add_typer(planned, epilog=EPILOG, rich_help_panel=Panel.RECORD)
 
 
 @planned.command("list", epilog=EPILOG)

@@ -14,7 +14,7 @@ import typer
 from blitz.cli.asking import client_settings
 from blitz.cli.ending import hand_over
 from blitz.cli.faults import InstallationError
-from blitz.cli.options import EPILOG, ConfigOption, JsonErrorsOption, JsonOption, ServerOption, TokenOption
+from blitz.cli.options import EPILOG, ConfigOption, JsonErrorsOption, JsonOption, Panel, ServerOption, TokenOption
 
 _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 
@@ -71,9 +71,9 @@ class LogLevel(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(epilog=EPILOG)(serve)
-    app.command(epilog=EPILOG)(client)
-    app.command(epilog=EPILOG)(simulate)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.RUN)(serve)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.RUN)(client)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.RUN)(simulate)
 
 
 def serve(

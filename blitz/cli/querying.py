@@ -12,7 +12,7 @@ import typer
 from blitz.cli.asking import client_settings
 from blitz.cli.copying import CacheOption
 from blitz.cli.ending import at_once, end_if_told
-from blitz.cli.options import EPILOG, ConfigOption, JsonOption
+from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel
 from blitz.cli.output import Output, plural
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class ResultFormat(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog=EPILOG)(query)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.ANALYSE)(query)
 
 
 def query(

@@ -8,15 +8,15 @@ import typer
 from blitz.cli.asking import ask, client_settings
 from blitz.cli.moments import parse_duration, parse_moment
 from blitz.cli.notes import FieldOption, TagOption, parse_fields
-from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, TokenOption
+from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, TokenOption
 from blitz.cli.output import Output, local_time
 from blitz.cli.planned import describe_run
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(epilog=EPILOG)(start)
-    app.command(epilog=EPILOG)(stop)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.RECORD)(start)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.RECORD)(stop)
 
 
 def start(

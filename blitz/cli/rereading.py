@@ -8,7 +8,7 @@ import typer
 from blitz.cli.asking import client_settings, confirm
 from blitz.cli.caches import CacheCommand, CachedSessionArgument, holding_cache
 from blitz.cli.copying import CacheOption
-from blitz.cli.options import EPILOG, ConfigOption, JsonOption, YesOption
+from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, YesOption
 from blitz.cli.output import Output, local_time, plural
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog=EPILOG, cls=CacheCommand)(reread)
+    app.command(epilog=EPILOG, cls=CacheCommand, rich_help_panel=Panel.ANALYSE)(reread)
 
 
 def reread(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blitz.cli.asking import confirm
-from blitz.cli.options import EPILOG, JsonOption, YesOption
+from blitz.cli.options import EPILOG, JsonOption, Panel, YesOption
 from blitz.cli.output import Output
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog=EPILOG)(service)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.RUN)(service)
 
 
 def service(

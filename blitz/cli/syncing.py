@@ -13,7 +13,7 @@ from blitz.cli.asking import ask, client_settings
 from blitz.cli.copying import CacheOption
 from blitz.cli.ending import is_told
 from blitz.cli.faults import ExitCode
-from blitz.cli.options import EPILOG, ConfigOption, JsonOption, ServerOption, TokenOption
+from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, TokenOption
 from blitz.cli.output import Output, Progress, local_time, plural
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog=EPILOG)(sync)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.ANALYSE)(sync)
 
 
 def sync(

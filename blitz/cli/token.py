@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from blitz.cli.options import EPILOG, JsonOption
+from blitz.cli.options import EPILOG, JsonOption, Panel
 from blitz.cli.output import Output, local_time
 from blitz.cli.programs import SERVER_PACKAGES, needing
 
@@ -46,8 +46,8 @@ ServerConfigOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.add_typer(tokens)
-    app.command(epilog=EPILOG)(audit)
+    app.add_typer(tokens, rich_help_panel=Panel.ADMINISTER)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.ADMINISTER)(audit)
 
 
 @tokens.callback(invoke_without_command=True)

@@ -9,6 +9,7 @@ from blitz.cli.options import (
     EPILOG,
     ConfigOption,
     JsonOption,
+    Panel,
     ServerOption,
     SessionArgument,
     TokenOption,
@@ -28,8 +29,8 @@ trash = typer.Typer(name="trash", help="List, restore or delete for good what wa
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.add_typer(trash, epilog=EPILOG)
-    app.command(epilog=EPILOG)(star)
+    app.add_typer(trash, epilog=EPILOG, rich_help_panel=Panel.SESSIONS)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.SESSIONS)(star)
 
 
 def star(

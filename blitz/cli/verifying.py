@@ -7,7 +7,7 @@ import typer
 
 from blitz.cli.asking import client_settings
 from blitz.cli.copying import CacheOption
-from blitz.cli.options import ConfigOption, JsonOption
+from blitz.cli.options import ConfigOption, JsonOption, Panel
 from blitz.cli.output import Output, plural
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ cannot be checked; 2 wrong usage or setting; 130 ended with Ctrl-C."""
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog=_EPILOG)(verify)
+    app.command(epilog=_EPILOG, rich_help_panel=Panel.KEEP)(verify)
 
 
 def verify(

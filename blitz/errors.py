@@ -23,7 +23,8 @@
     │   └── CommandOver (RuntimeError)        a command to a stream was answered already, or too late
     ├── SourceError
     │   ├── UnknownSource (LookupError)       no source of that name is configured
-    │   └── SourceExists (RuntimeError)       there is a source of that name already
+    │   ├── SourceExists (RuntimeError)       there is a source of that name already
+    │   └── SourceUnavailable (OSError)       a source that was to be added cannot be opened now
     ├── UnknownToken (LookupError)            no token has that id
     ├── TablesError (OSError)                 the server's own tables cannot be opened, read or written
     ├── StoreError
@@ -205,6 +206,12 @@ class SourceExists(SourceError, RuntimeError):  # noqa: N818
     """There is a source of that name already."""
 
     code = "source_exists"
+
+
+class SourceUnavailable(SourceError, OSError):  # noqa: N818
+    """A source that was to be added cannot be opened now: it was not added. It can be, for later."""
+
+    code = "source_unavailable"
 
 
 class UnknownToken(BlitzError, LookupError):  # noqa: N818

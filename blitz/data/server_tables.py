@@ -21,7 +21,7 @@ from blitz.errors import TablesError
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Kept in the file's ``user_version``."""
 
 _BUSY_TIMEOUT_S = 10
@@ -112,6 +112,19 @@ IGNORED = Table(
 )
 """New devices of which nobody wants to be asked, by what tells them from others."""
 
+PLACES = Table(
+    "source_place",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("link", Text, nullable=False, unique=True),
+    Column("session_id", Integer, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("delivered", Integer, nullable=False),
+)
+"""Of sources whose messages are counted: from which message of which session on to count, and what the first of them is
+in the source's own count. ``delivered``: how many went there, where the session itself is gone."""
+
 
 def _to_2(connection: sqlalchemy.Connection) -> None:
     """Add tokens and the audit trail."""
@@ -123,7 +136,12 @@ def _to_3(connection: sqlalchemy.Connection) -> None:
     _metadata.create_all(connection, [PLANNED, IGNORED])
 
 
-_STEPS: dict[int, Callable[[sqlalchemy.Connection], None]] = {1: _to_2, 2: _to_3}
+def _to_4(connection: sqlalchemy.Connection) -> None:
+    """Add where sources stand whose messages are counted."""
+    _metadata.create_all(connection, [PLACES])
+
+
+_STEPS: dict[int, Callable[[sqlalchemy.Connection], None]] = {1: _to_2, 2: _to_3, 3: _to_4}
 """What makes the next version of each older one; a step is never changed once it was released."""
 
 

@@ -70,3 +70,11 @@ class DefinitionVersion(Record):
         default="", description="the device's, where known: definition and calibration belong to source and device"
     )
     definition: BoardDefinition
+
+
+class SourceChange(Record):
+    """One change to a source: when, by whom, and what."""
+
+    at: AwareDatetime
+    who: str = Field(default="", description="user@machine, or empty: the server itself")
+    what: str

@@ -5,43 +5,50 @@ nothing of the file ``--serial`` options come from. Every call is one short tran
 from any thread, but never from an event loop.
 """
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from blitz.data.board_definition import BoardDefinition
+from blitz.data.kind_tables import forget_source, make_tables
 from blitz.data.model_faults import first_fault
 from blitz.data.server_tables import DEFINITIONS, HISTORY, IGNORED, SOURCES
 from blitz.data.source_changes import changed_source, describe_changes
 from blitz.data.source_config import SourceConfig
-from blitz.data.source_records import DefinitionVersion
-from blitz.data.table_file import TableFile
+from blitz.data.source_kinds import SourceKind
+from blitz.data.source_places import SourcePlaces, forget_place
+from blitz.data.source_records import DefinitionVersion, SourceChange
 from blitz.errors import SourceExists, TablesError, UnknownSource
 
 __all__ = ["SourceChange", "SourceStore", "changed_source"]
 
+log = logging.getLogger(__name__)
+
 _Kept = TypeVar("_Kept", bound=BaseModel)
 
 
-class SourceChange(NamedTuple):
-    """One change to a source."""
-
-    at: datetime
-    who: str
-    what: str
-
-
-class SourceStore(TableFile):
+class SourceStore(SourcePlaces):
     """The sources of one server, open until :meth:`close`."""
 
     def sources(self) -> list[SourceConfig]:
-        """Return all sources, in the order in which they were added."""
+        """Return all sources, in the order in which they were added; those that cannot be read left out."""
+        return self.all_sources()[0]
+
+    def all_sources(self) -> tuple[list[SourceConfig], dict[str, str]]:
+        """Return all sources in the order in which they were added, and by name what is wrong with the others."""
         with self.transaction() as db:
             rows = db.execute(select(SOURCES.c.name, SOURCES.c.config).order_by(SOURCES.c.id)).all()
-        return [self._read(SourceConfig, config, f"source {name!r}") for name, config in rows]
+        sources, wrong = [], {}
+        for name, config in rows:
+            try:
+                sources.append(self._read(SourceConfig, config, f"source {name!r}"))
+            except TablesError as error:
+                wrong[name] = str(error)
+        return sources, wrong
 
     def source(self, name: str) -> SourceConfig:
         """Return one source.
@@ -51,9 +58,18 @@ class SourceStore(TableFile):
         with self.transaction() as db:
             return self._find(db, name)
 
-    def add(self, config: SourceConfig, who: str = "") -> SourceConfig:
+    def add(
+        self,
+        config: SourceConfig,
+        who: str = "",
+        *,
+        kind: SourceKind | None = None,
+        start: Callable[[Connection], None] = lambda db: None,
+    ) -> SourceConfig:
         """Keep a new source and return it; a definition that comes with it is in force.
 
+        :param kind: what it is, whose own tables are made with it.
+        :param start: called before it is kept: what it raises undoes all of it.
         :raises SourceExists: if there is one of that name.
         """
         with self.transaction() as db:
@@ -62,6 +78,9 @@ class SourceStore(TableFile):
             _log(db, config.name, who, f"added: {config.link}", config)
             if config.definition is not None:
                 self._put_in_force(db, config.name, config.definition, who, _serial_number(config))
+            if kind is not None:
+                make_tables(db, kind)
+            start(db)
         return config
 
     def update(self, name: str, changes: SourceConfig | Mapping[str, Any], who: str = "") -> SourceConfig:
@@ -87,14 +106,25 @@ class SourceStore(TableFile):
                 self._put_in_force(db, after.name, after.definition, who, _serial_number(after))
         return after
 
-    def delete(self, name: str, who: str = "") -> None:
+    def delete(self, name: str, who: str = "", *, kind: SourceKind | None = None) -> None:
         """Forget a source. Its history stays; its definitions stay as versions, none being in force.
 
+        One that cannot be read any more goes, too.
+
+        :param kind: what it is: its rows in the kind's tables go, and the tables with the last source of the kind.
         :raises UnknownSource: if there is none of that name.
         """
         with self.transaction() as db:
-            config = self._find(db, name)
+            document = self._document(db, name)
+            try:
+                config = self._read(SourceConfig, document, f"source {name!r}")
+            except TablesError as error:
+                log.warning("%s It is removed", error)
+                config = None
             db.execute(delete(SOURCES).where(SOURCES.c.name == name))
+            if config is not None:
+                forget_place(db, config.link)
+                forget_source(db, kind, config)
             if _newest(db, name) is not None:
                 _insert_version(db, name, None, who, "")
             _log(db, name, who, "removed", config)
@@ -116,7 +146,7 @@ class SourceStore(TableFile):
         columns = HISTORY.c.changed_ms, HISTORY.c.who, HISTORY.c.what
         with self.transaction() as db:
             rows = db.execute(select(*columns).where(HISTORY.c.source == name).order_by(HISTORY.c.id)).all()
-        return [SourceChange(_moment(changed_ms), who, what) for changed_ms, who, what in rows]
+        return [SourceChange(at=_moment(changed_ms), who=who, what=what) for changed_ms, who, what in rows]
 
     def definition(self, source_name: str, serial_number: str | None = None) -> BoardDefinition | None:
         """Return the definition in force for a source, which need not be a configured one; None if there is none.
@@ -154,10 +184,13 @@ class SourceStore(TableFile):
         ]
 
     def _find(self, db: Connection, name: str) -> SourceConfig:
-        config = db.scalar(select(SOURCES.c.config).where(SOURCES.c.name == name))
-        if config is None:
-            raise UnknownSource(f"There is no source {name!r}. 'blitz sources' lists those that are configured.")
-        return self._read(SourceConfig, config, f"source {name!r}")
+        return self._read(SourceConfig, self._document(db, name), f"source {name!r}")
+
+    def _document(self, db: Connection, name: str) -> str:
+        document = db.scalar(select(SOURCES.c.config).where(SOURCES.c.name == name))
+        if document is None:
+            raise UnknownSource(f"There is no source {name!r}. 'blitz source list' lists those that are configured.")
+        return str(document)
 
     def _check_free(self, db: Connection, name: str) -> None:
         if db.scalar(select(SOURCES.c.id).where(SOURCES.c.name == name)) is not None:

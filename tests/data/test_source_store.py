@@ -1,5 +1,6 @@
 """What the server keeps of its sources."""
 
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -253,15 +254,23 @@ def test_a_damaged_file_is_told_and_kept(tmp_path: Path) -> None:
     assert path.read_bytes() == content
 
 
-def test_a_source_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_a_source_that_cannot_be_read_is_named_holds_up_no_other_and_can_be_deleted(tmp_path: Path) -> None:
     path = tmp_path / "server.db"
     with SourceStore(path) as store:
         store.add(BENCH)
+        store.add(BENCH.model_copy(update={"name": "oven"}))
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE source SET config = '{}'")
+        connection.execute("UPDATE source SET config = '{}' WHERE name = 'bench'")
     connection.close()
-    with SourceStore(path) as store, pytest.raises(TablesError, match=r"source 'bench' in .* cannot be read: name"):
-        store.sources()
+    with SourceStore(path) as store:
+        whole, wrong = store.all_sources()
+        assert [config.name for config in whole] == ["oven"]
+        assert re.match(r"The source 'bench' in .* cannot be read: name", wrong["bench"])
+        with pytest.raises(TablesError, match="source 'bench' in .* cannot be read"):
+            store.source("bench")
+        store.delete("bench", "me")
+        assert store.all_sources()[1] == {}
+        assert [change.what for change in store.history("bench")][-1] == "removed"
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def is_same_place(one: str | Path, other: str | Path) -> bool:
         return files[0].resolve() == files[1].resolve()
     urls = [parse_address(address) for address in (one, other)]
     # Whoever asks for it, it is the same database.
-    first, second = (url.set(username=None, password=None, drivername=url.get_backend_name()) for url in urls)
+    first, second = ((url.get_backend_name(), url.host, url.port, url.database, url.query) for url in urls)
     return first == second
 
 

@@ -30,6 +30,7 @@ _CONNECT_TIMEOUT_S = 10
 
 _POSTGRESQL_LOCK = int.from_bytes(b"blitz", "big")
 """The advisory lock that a writer holds, so that writers wait for each other."""
+_TABLE_BYTES = sqlalchemy.text("SELECT pg_total_relation_size(to_regclass(:name))")
 
 
 def cache_path(cache_dir: Path, store_id: str) -> Path:
@@ -114,6 +115,14 @@ class CacheEngine:
             db.add(Notification(time_logged=0, description="a trial"))
             db.flush()
             db.rollback()
+
+    def table_bytes(self, names: list[str]) -> int | None:
+        """Return how many bytes tables take, with their indexes; None where the database does not say."""
+        if self._engine.dialect.name != "postgresql":
+            return None
+        with self._asking() as db:
+            sizes = (db.scalar(_TABLE_BYTES, {"name": name}) for name in names)
+            return sum(size or 0 for size in sizes)
 
     @property
     def store_id(self) -> str | None:

@@ -18,7 +18,7 @@ _FOLDERS = (_PACKAGE / "packaging", _PACKAGE.parent / "packaging")
 _EXAMPLE = "/opt/blitz/bin/blitz serve"
 
 SETTINGS = """\
-# The settings of Blitz: see "Settings" in its README.
+# The settings of Blitz: see docs/settings.md.
 
 [server]
 """

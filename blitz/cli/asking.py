@@ -42,9 +42,18 @@ def ask(settings: "ClientSettings", question: "Callable[[AsyncClient], Awaitable
             finally:
                 await client.close()
 
+    from blitz.errors import ServerUnreachable
+
     coroutine: Any = run()
     try:
         return asyncio.run(coroutine)  # type: ignore[no-any-return]
+    except ServerUnreachable as error:
+        from blitz.data.profiles import other_names
+
+        names = other_names(settings.server)
+        if not names:
+            raise
+        raise type(error)(f"{error} No profile has that name, either; there are: {', '.join(names)}.") from error
     except asyncio.CancelledError:
         if is_told():
             raise KeyboardInterrupt from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from blitz import __version__
+from blitz.cli.completing import complete_ports
 from blitz.cli.ending import end_if_told, is_told, waking
 from blitz.cli.options import EPILOG, JsonOption, Panel
 from blitz.cli.output import Output, printable
@@ -39,7 +40,9 @@ def register(app: typer.Typer) -> None:
 
 
 def record(
-    port: Annotated[str, typer.Argument(metavar="PORT[:BAUD]", help="A port, or socket://HOST:PORT.")],
+    port: Annotated[
+        str, typer.Argument(metavar="PORT[:BAUD]", help="A port, or socket://HOST:PORT.", autocompletion=complete_ports)
+    ],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What is written, such as run.jsonl.")],
     seconds: Annotated[
         float | None, typer.Option(metavar="S", min=0.001, help="How long. [default: until Ctrl-C]", show_default=False)

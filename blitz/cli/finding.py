@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blitz.cli.asking import ask, client_settings
+from blitz.cli.completing import complete_found
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, TokenOption
 from blitz.cli.output import Output
 
@@ -12,7 +13,12 @@ if TYPE_CHECKING:
     from blitz.data.records import FoundDevice
     from blitz.io.discovery import FoundServer
 
-PortArgument = Annotated[str, typer.Argument(metavar="PORT", help="As 'blitz found' lists it.", show_default=False)]
+PortArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="PORT", help="As 'blitz found' lists it.", show_default=False, autocompletion=complete_found
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +31,10 @@ def register(app: typer.Typer) -> None:
 def found(
     ignored: Annotated[bool, typer.Option("--ignored", help="List those that are ignored, too.")] = False,
     ignore: Annotated[
-        str | None, typer.Option("--ignore", metavar="PORT", help="Ask no more of the device at this port.")
+        str | None,
+        typer.Option(
+            "--ignore", metavar="PORT", help="Ask no more of the device at this port.", autocompletion=complete_found
+        ),
     ] = None,
     server: ServerOption = None,
     token: TokenOption = None,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blitz.cli.asking import ask, client_settings
+from blitz.cli.completing import complete_hooks
 from blitz.cli.faults import ExitCode
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, TokenOption, list_by_default
 from blitz.cli.output import Output, local_time
@@ -45,7 +46,9 @@ list_by_default(hooks, list_hooks)
 
 @hooks.command("test", epilog=EPILOG)
 def try_hook(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The hook's name.", show_default=False)],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The hook's name.", show_default=False, autocompletion=complete_hooks)
+    ],
     server: ServerOption = None,
     token: TokenOption = None,
     config_file: ConfigOption = None,

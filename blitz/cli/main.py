@@ -29,7 +29,9 @@ from blitz.cli import (
     importing,
     looking,
     notes,
+    overview,
     planned,
+    profiling,
     programs,
     querying,
     recording,
@@ -43,15 +45,13 @@ from blitz.cli import (
 )
 from blitz.cli.ending import end_if_told, is_interruption, is_told, note_signals
 from blitz.cli.faults import ExitCode, report
-from blitz.cli.options import EPILOG
+from blitz.cli.overview import Overview
 from blitz.data.optional_packages import leave_out_pandas
 
 app = typer.Typer(
     name="blitz",
-    help="Serial data acquisition: a server that records what boards send, and its clients.",
-    epilog=EPILOG,
+    cls=Overview,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
@@ -81,6 +81,8 @@ for part in (
     token,
     hooks,
     service,
+    profiling,
+    overview,
 ):
     part.register(app)
 

@@ -9,6 +9,7 @@ import typer.core
 from blitz.cli import looking
 from blitz.cli.accounts import print_markers
 from blitz.cli.asking import ask, client_settings
+from blitz.cli.completing import complete_sources
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, SessionArgument, TokenOption
 from blitz.cli.output import Output
 
@@ -28,7 +29,10 @@ MarkerArgument = Annotated[
 _TIMES = "2026-11-22T10:15:30, 10:15:30 on the day of the session, or +90: seconds after its start"
 AtOption = Annotated[str | None, typer.Option("--at", metavar="TIME", help=f"When it was, or began: {_TIMES}.")]
 UntilOption = Annotated[str | None, typer.Option("--until", metavar="TIME", help="The end, where it lasted.")]
-SourceOption = Annotated[str | None, typer.Option("--source", metavar="NAME", help="The source that it is about.")]
+SourceOption = Annotated[
+    str | None,
+    typer.Option("--source", metavar="NAME", help="The source that it is about.", autocompletion=complete_sources),
+]
 FieldOption = Annotated[
     list[str] | None, typer.Option("--field", metavar="NAME=TEXT", help="A field of your own; may be given again.")
 ]

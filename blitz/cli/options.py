@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from blitz.cli.completing import complete_boards, complete_profiles, complete_sessions
+
 EPILOG = """\b
 Exit codes: 0 done; 1 error; 2 wrong usage or setting; 3 the server cannot be
 reached, is busy, or is another one; 4 refused, such as a session that runs
@@ -35,9 +37,10 @@ ServerOption = Annotated[
     typer.Option(
         "--server",
         "-s",
-        metavar="URL",
-        help="Address of the server, or the link of 'blitz token create' in quotes; better in BLITZ_SERVER. "
-        "[default: http://127.0.0.1:8999]",
+        metavar="SERVER",
+        help="A profile's name, the server's address, or the link of 'blitz token create' in quotes; better in "
+        "BLITZ_SERVER. [default: as 'blitz profile use' says, or http://127.0.0.1:8999]",
+        autocompletion=complete_profiles,
     ),
 ]
 TokenOption = Annotated[
@@ -46,9 +49,20 @@ TokenOption = Annotated[
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="A TOML file with a table [client].")
 ]
-SessionArgument = Annotated[int, typer.Argument(metavar="SESSION", min=1, help="A session's id.", show_default=False)]
+SessionArgument = Annotated[
+    int,
+    typer.Argument(
+        metavar="SESSION", min=1, help="A session's id.", show_default=False, autocompletion=complete_sessions
+    ),
+]
 BoardArgument = Annotated[
-    str, typer.Argument(metavar="BOARD", help="The board's name, as 'blitz boards' lists it.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="BOARD",
+        help="The board's name, as 'blitz boards' lists it.",
+        show_default=False,
+        autocompletion=complete_boards,
+    ),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blitz.cli.asking import ask, client_settings
+from blitz.cli.completing import complete_planned
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, TokenOption, list_by_default
 from blitz.cli.output import Output, duration, local_time, plural
 
@@ -44,7 +45,12 @@ list_by_default(planned, list_planned)
 
 @planned.command(epilog=EPILOG)
 def cancel(
-    plan_id: Annotated[int, typer.Argument(metavar="ID", min=1, help="As the list shows it.", show_default=False)],
+    plan_id: Annotated[
+        int,
+        typer.Argument(
+            metavar="ID", min=1, help="As the list shows it.", show_default=False, autocompletion=complete_planned
+        ),
+    ],
     server: ServerOption = None,
     token: TokenOption = None,
     config_file: ConfigOption = None,

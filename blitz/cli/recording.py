@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from blitz.cli.asking import ask, client_settings
+from blitz.cli.completing import complete_sessions
 from blitz.cli.moments import parse_duration, parse_moment
 from blitz.cli.notes import FieldOption, TagOption, parse_fields
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, TokenOption
@@ -82,7 +83,13 @@ def start(
 def stop(
     session_id: Annotated[
         int | None,
-        typer.Argument(metavar="SESSION", min=1, help="Stop only if this one runs.", show_default=False),
+        typer.Argument(
+            metavar="SESSION",
+            min=1,
+            help="Stop only if this one runs.",
+            show_default=False,
+            autocompletion=complete_sessions,
+        ),
     ] = None,
     server: ServerOption = None,
     token: TokenOption = None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blitz.cli.asking import ask, client_settings
+from blitz.cli.completing import complete_sessions
 from blitz.cli.copying import CacheOption
 from blitz.cli.ending import is_told
 from blitz.cli.faults import ExitCode
@@ -35,7 +36,10 @@ def register(app: typer.Typer) -> None:
 
 def sync(
     session_ids: Annotated[
-        list[int] | None, typer.Argument(metavar="SESSION…", min=1, help="These sessions.", show_default=False)
+        list[int] | None,
+        typer.Argument(
+            metavar="SESSION…", min=1, help="These sessions.", show_default=False, autocompletion=complete_sessions
+        ),
     ] = None,
     all_sessions: Annotated[bool, typer.Option("--all", help="Every session that has ended.")] = False,
     chosen: Annotated[bool, typer.Option("--chosen", help="The sessions that were chosen.")] = False,

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from blitz.cli.completing import complete_tokens
 from blitz.cli.options import EPILOG, JsonOption, Panel
 from blitz.cli.output import Output, local_time
 from blitz.cli.programs import SERVER_PACKAGES, needing
@@ -136,7 +137,9 @@ def list_tokens(
 
 @tokens.command(epilog=EPILOG)
 def revoke(
-    token_id: Annotated[int, typer.Argument(metavar="ID", min=0, help="As 'blitz token list' shows it.")],
+    token_id: Annotated[
+        int, typer.Argument(metavar="ID", min=0, help="As 'blitz token list' shows it.", autocompletion=complete_tokens)
+    ],
     data_dir: DataDirOption = None,
     config_file: ServerConfigOption = None,
     as_json: JsonOption = False,

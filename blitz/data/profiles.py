@@ -210,6 +210,12 @@ def with_profile(settings: "ClientSettings") -> "ClientSettings":
     return settings if profile is None else _put(profile, settings)
 
 
+def other_names(server: str) -> list[str]:
+    """Return the profiles that there are, where what was given as a server may be meant for one's name, but is none."""
+    names = list(read_profiles().by_name)
+    return names if NAME.fullmatch(server) and server not in names else []
+
+
 def _put(profile: Profile, settings: "ClientSettings") -> "ClientSettings":
     """Put what a profile says in the place of settings; a token of the command line goes before its own.
 
@@ -221,6 +227,8 @@ def _put(profile: Profile, settings: "ClientSettings") -> "ClientSettings":
     else:
         token = profile.token or None
     known = {"server": profile.server, "token": token, "fingerprint": profile.fingerprint or None}
+    if profile.cache and not settings.origin("cache"):
+        known["cache"] = profile.cache
     return settings.model_copy(update=known)
 
 

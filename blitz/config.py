@@ -217,6 +217,11 @@ class ClientSettings(_Settings):
         default_factory=lambda: Path(platformdirs.user_data_path("blitz", appauthor=False)) / "caches",
         description="folder of the local caches, one a server",
     )
+    cache: str | None = Field(
+        None,
+        repr=False,
+        description="the cache: its name, a file, a SQLAlchemy URL, or usual: one a server; absent: what was chosen",
+    )
     sync: Literal["off", "chosen", "all"] = Field(
         "chosen", description="which sessions come into the cache without being asked for"
     )

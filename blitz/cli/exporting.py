@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from blitz.cli.asking import client_settings
-from blitz.cli.caches import CacheCommand, CachedSessionArgument
-from blitz.cli.copying import CacheOption, find_cache
+from blitz.cli.caches import CacheCommand, CachedSessionArgument, CacheOption
+from blitz.cli.copying import find_cache
 from blitz.cli.ending import end_if_told
 from blitz.cli.notes import parse_time
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, TokenOption
@@ -104,7 +104,6 @@ def export(
         raise typer.BadParameter("it is given by --output, too.", param_hint="FILE")
     from dataclasses import replace
 
-    from blitz.data.database_client import DatabaseClient
     from blitz.data.export import export_session
     from blitz.data.export_formats import FileFormat
     from blitz.data.export_spelling import Spelling, spreadsheet_spelling
@@ -115,7 +114,7 @@ def export(
     spelling = spreadsheet_spelling() if preset is PresetChoice.SPREADSHEET else Spelling()
     warnings: list[str] = []
     with (
-        DatabaseClient(path=str(cached)) as database,
+        cached.open() as database,
         out.progress(f"Exporting session {session_id}") as progress,
     ):
         session = database.session_record(session_id)

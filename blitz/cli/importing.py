@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blitz.cli.asking import client_settings
-from blitz.cli.caches import CacheCommand, CachedSessionArgument, cache_to_fill
-from blitz.cli.copying import CacheOption, find_cache
+from blitz.cli.caches import (
+    CacheCommand,
+    CachedSessionArgument,
+    CacheOption,
+    cache_to_fill,
+    meant_cache,
+    usual_cache,
+)
+from blitz.cli.copying import find_cache
 from blitz.cli.ending import end_if_told
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, TokenOption
 from blitz.cli.output import Output, local_time, plural
@@ -73,7 +80,6 @@ def import_file(
     can be plotted, queried and exported like others; its id is below 0. How the file is written is found out; the
     options say what it does not.
     """
-    from blitz.data.database_client import DatabaseClient
     from blitz.data.import_table import ImportOptions
     from blitz.data.importing import import_file as bring_in
     from blitz.data.importing import plan_import
@@ -93,17 +99,17 @@ def import_file(
         out.document(plan=_as_document(plan))
         _show_plan(out, plan)
         return
-    path = cache_to_fill(client_settings(server, token, config_file), cache)
+    place = cache_to_fill(client_settings(server, token, config_file), cache)
     plans: list[ImportPlan] = []
     with (
-        DatabaseClient(path=str(path)) as database,
+        place.open() as database,
         out.progress(f"Importing {file.name}") as progress,
     ):
         session = bring_in(database, file, options, progress=progress, is_cancelled=end_if_told, tell=plans.append)
-    out.document(session=session, cache=str(path), left_out=list(plans[0].left_out))
+    out.document(session=session, cache=str(place), left_out=list(plans[0].left_out))
     _show_left_out(out, plans[0])
     out.line(
-        f"{file} is session {session.id} in the cache {path}: {plural(session.message_count, 'message')} of "
+        f"{file} is session {session.id} in the cache {place.words}: {plural(session.message_count, 'message')} of "
         f"{plural(len(plans[0].channels), 'channel')}, from {local_time(session.started_at)}."
     )
 
@@ -124,14 +130,13 @@ def pack(
     'blitz unpack' reads it there. Raw messages, definitions, markers and all else are in it, with checksums. The
     session is downloaded first when it is not in the cache.
     """
-    from blitz.data.database_client import DatabaseClient
     from blitz.data.session_file import SUFFIX, pack_session
 
     out = Output(as_json)
     holding = find_cache(client_settings(server, token, config_file), session_id, cache, out)
     target = file or Path(f"session-{session_id}{SUFFIX}")
     with (
-        DatabaseClient(path=str(holding)) as database,
+        holding.open() as database,
         out.progress(f"Packing session {session_id}") as progress,
     ):
         written = pack_session(database, session_id, target, progress=progress, is_cancelled=end_if_told)
@@ -153,28 +158,25 @@ def unpack(
     The file is verified wholly first. The session goes to the cache of the store that recorded it; one that is there
     already is left alone. Needs no server.
     """
-    from blitz.data.cache_engine import cache_path
-    from blitz.data.database_client import DatabaseClient
     from blitz.data.session_file import unpack_session, verify_session_file
 
     out = Output(as_json)
     settings = client_settings(server, token, config_file)
     with out.progress(f"Unpacking {file.name}") as progress:
-        if cache is not None:
-            path = cache
-        else:
+        place = meant_cache(settings, cache)
+        if place is None:
             saved = verify_session_file(file, progress)
             is_of_store = saved.store_id and saved.record.id > 0
-            path = cache_path(settings.cache_dir, saved.store_id) if is_of_store else cache_to_fill(settings, None)
-        with DatabaseClient(path=str(path)) as database:
+            place = usual_cache(settings, saved.store_id) if is_of_store else cache_to_fill(settings, cache)
+        with place.open() as database:
             unpacked = unpack_session(database, file, progress=progress)
     session = unpacked.record
-    out.document(session=session, cache=str(path), was_there=unpacked.was_there)
+    out.document(session=session, cache=str(place), was_there=unpacked.was_there)
     if unpacked.was_there:
-        out.line(f"Session {session.id} is in the cache {path} already, and was left as it is.")
+        out.line(f"Session {session.id} is in the cache {place.words} already, and was left as it is.")
     else:
         count = plural(session.message_count, "message")
-        out.line(f"Session {session.id} is in the cache {path}: {count}, from {local_time(session.started_at)}.")
+        out.line(f"Session {session.id} is in the cache {place.words}: {count}, from {local_time(session.started_at)}.")
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from blitz.cli.asking import client_settings
-from blitz.cli.copying import CacheOption
+from blitz.cli.caches import CacheOption, existing_cache
 from blitz.cli.ending import at_once, end_if_told
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel
 from blitz.cli.output import Output, plural
 
 if TYPE_CHECKING:
+    from blitz.data.cache_places import CachePlace
     from blitz.data.query_engine import QueryBatches
 
 _MOST_ROWS = 1000
@@ -60,15 +61,14 @@ def query(
     if sql == "-":
         with at_once():
             sql = sys.stdin.read()
-    from blitz.data.database_client import DatabaseClient
     from blitz.data.query_text import WRITERS
 
     out = Output(as_json)
-    path = _find(cache, config_file)
+    place = _find(cache, config_file)
     # A bar would stand in the middle of what is printed.
     shows_progress = Output(as_json=output is None and form is not ResultFormat.TABLE)
     with (
-        DatabaseClient(path=str(path)) as database,
+        place.open() as database,
         shows_progress.progress("Reading") as progress,
         database.query_batches(sql, progress=progress, is_cancelled=end_if_told) as batches,
     ):
@@ -100,18 +100,18 @@ def _format(form: ResultFormat | None, output: Path | None, *, as_json: bool) ->
         ) from None
 
 
-def _find(cache: Path | None, config_file: Path | None) -> Path:
+def _find(cache: str | None, config_file: Path | None) -> "CachePlace":
     """Return the cache that is meant, or the only one there is."""
+    from blitz.data.cache_places import usual_places
     from blitz.errors import CacheError
 
-    if cache is not None:
-        if not cache.is_file():
-            raise CacheError(f"There is no cache {cache}.")
-        return cache
-    folder = client_settings(None, None, config_file).cache_dir
-    there = sorted(folder.glob("*.db"))
+    settings = client_settings(None, None, config_file)
+    place = existing_cache(settings, cache)
+    if place is not None:
+        return place
+    there = usual_places(settings.cache_dir)
     if not there:
-        raise CacheError(f"There is no cache in {folder} yet. Bring a session: 'blitz download SESSION'.")
+        raise CacheError(f"There is no cache in {settings.cache_dir} yet. Bring a session: 'blitz download SESSION'.")
     if len(there) > 1:
         raise CacheError(f"There are several caches; choose with --cache: {', '.join(map(str, there))}.")
     return there[0]

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blitz.cli.asking import client_settings, confirm
-from blitz.cli.caches import CacheCommand, CachedSessionArgument, holding_cache
-from blitz.cli.copying import CacheOption
+from blitz.cli.caches import CacheCommand, CachedSessionArgument, CacheOption, holding_cache
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, YesOption
 from blitz.cli.output import Output, local_time, plural
 
@@ -54,11 +53,8 @@ def reread(
     """
     if sum((definition is not None, listed, compare is not None, back)) > 1:
         raise typer.BadParameter("say one of --definition, --list, --compare and --back.")
-    from blitz.data.database_client import DatabaseClient
-
     out = Output(as_json)
-    path = holding_cache(client_settings(None, None, config_file), session_id, cache)
-    with DatabaseClient(path=str(path)) as database:
+    with holding_cache(client_settings(None, None, config_file), session_id, cache).open() as database:
         if definition is not None:
             _correct(out, database, session_id, definition, source, reason)
         elif compare is not None:

@@ -4,14 +4,14 @@ import asyncio
 import logging
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from blitz.cli.asking import ask, client_settings
+from blitz.cli.caches import CacheOption, meant_cache, usual_cache
 from blitz.cli.completing import complete_sessions
-from blitz.cli.copying import CacheOption
+from blitz.cli.copying import OTHER_SERVER
 from blitz.cli.ending import is_told
 from blitz.cli.faults import ExitCode
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, TokenOption
@@ -19,6 +19,7 @@ from blitz.cli.output import Output, Progress, local_time, plural
 
 if TYPE_CHECKING:
     from blitz.config import ClientSettings
+    from blitz.data.cache_places import CachePlace
     from blitz.data.database_client import DatabaseClient
     from blitz.data.export_at_stop import ExportRule, Outcome
     from blitz.data.records import SessionRecord
@@ -74,7 +75,8 @@ def sync(
         raise typer.BadParameter("the setting 'sync' is off: say --all, --chosen, or which sessions.")
     from blitz.data.export_at_stop import rule_of
 
-    syncing = _Syncing(Output(as_json), mode, ids, choose, cache or settings.cache_dir, rule_of(settings))
+    place = meant_cache(settings, cache)
+    syncing = _Syncing(Output(as_json), mode, ids, choose, settings, place, rule_of(settings))
     if not watch:
         if ask(settings, syncing.once).failed:
             raise typer.Exit(ExitCode.ERROR)
@@ -106,17 +108,19 @@ async def copies_here(client: "AsyncClient", settings: "ClientSettings", known: 
 
     :param known: the server's sessions; None leaves out those that only the cache has.
     """
-    from blitz.data.database_client import DatabaseClient
-    from blitz.data.sync import cache_path
     from blitz.errors import BlitzError
 
-    if not settings.cache_dir.is_dir():
-        return CopiesHere()
     try:
-        path = cache_path(settings.cache_dir, (await client.status()).store_id)
-        if not path.is_file():
+        chosen = meant_cache(settings, None)
+        if chosen is None and not settings.cache_dir.is_dir():
             return CopiesHere()
-        with DatabaseClient(path=str(path)) as cache:
+        store_id = (await client.status()).store_id
+        place = chosen or usual_cache(settings, store_id)
+        if not place.exists:
+            return CopiesHere()
+        with place.open() as cache:
+            if cache.store_id not in (None, store_id):  # another server's sessions have ids of their own
+                return CopiesHere()
             states = cache.copy_states()
             records = () if known is None else tuple(cache.session_records())
     except BlitzError as error:
@@ -129,7 +133,7 @@ async def copies_here(client: "AsyncClient", settings: "ClientSettings", known: 
 class _Syncing:
     """What was asked for.
 
-    :param place: the cache file, or the folder of the caches.
+    :param place: the cache; None: the usual one of the server.
     :param rule: how sessions that have stopped are exported; None: they are not.
     """
 
@@ -139,13 +143,15 @@ class _Syncing:
         mode: "SyncMode",
         ids: tuple[int, ...],
         choose: bool | None,
-        place: Path,
+        settings: "ClientSettings",
+        place: "CachePlace | None",
         rule: "ExportRule | None" = None,
     ) -> None:
         self._out = out
         self._mode = mode
         self._ids = ids
         self._choose = choose
+        self._settings = settings
         self._place = place
         self._rule = rule
 
@@ -163,17 +169,15 @@ class _Syncing:
 
     async def once(self, client: "AsyncClient") -> "SyncRound":
         """Do it, and tell what was done."""
-        from blitz.data.database_client import DatabaseClient
-        from blitz.data.sync import cache_path
+        from blitz.data.cache_setup import bind
         from blitz.io.export_at_stop import export_stopped
         from blitz.io.sync_rounds import refresh_list, synchronise
 
-        path = self._place
-        if path.is_dir() or not path.suffix:
-            path = cache_path(path, (await client.status()).store_id)
-        with DatabaseClient(path=str(path)) as cache:
+        store_id = (await client.status()).store_id
+        place = self._place_for(store_id)
+        with place.open() as cache:
+            bind(place, cache, store_id, str(client.address), OTHER_SERVER)
             if self._choose is not None:
-                cache.bind_store((await client.status()).store_id)
                 await refresh_list(client, cache)
                 for session_id in self._ids:
                     cache.choose_session(session_id, self._choose)
@@ -187,8 +191,20 @@ class _Syncing:
                     exports = await export_stopped(
                         cache, self._rule, outcome.records, bringing.bring, is_cancelled=is_told
                     )
-            self._tell(outcome, bringing.counts, cache, path, exports)
+            self._tell(outcome, bringing.counts, cache, place, exports)
         return outcome
+
+    def _place_for(self, store_id: str) -> "CachePlace":
+        """Return the cache: of a folder, the server's own file in it."""
+        from blitz.data.cache_engine import cache_path
+        from blitz.data.cache_places import CachePlace
+
+        if self._place is None:
+            return usual_cache(self._settings, store_id)
+        file = self._place.file
+        if file is not None and not self._place.name and (file.is_dir() or not file.suffix):
+            return CachePlace(cache_path(file, store_id))
+        return self._place
 
     def _tell_export(self, outcome: "Outcome") -> None:
         session_id = outcome.export.session_id
@@ -202,7 +218,7 @@ class _Syncing:
         outcome: "SyncRound",
         counts: dict[int, int],
         cache: "DatabaseClient",
-        path: Path,
+        place: "CachePlace",
         exports: "list[Outcome]",
     ) -> None:
         from blitz.io.sync_rounds import last_success
@@ -214,7 +230,7 @@ class _Syncing:
             failed={session_id: str(error) for session_id, error in outcome.failed},
             changed={session_id: change.value for session_id, change in outcome.changes.by_id},
             here={session_id: state.value for session_id, state in sorted(states.items())},
-            cache=str(path),
+            cache=str(place),
             exported={export.export.session_id: str(export.path) for export in exports if export.path is not None},
             not_exported={export.export.session_id: export.error for export in exports if export.path is None},
             synchronised_at=succeeded_at.isoformat() if succeeded_at else None,
@@ -229,7 +245,7 @@ class _Syncing:
             self._tell_export(export)
         whole = sum(state.value == "whole" for state in states.values())
         when = f" Last synchronised {local_time(succeeded_at)}." if succeeded_at else ""
-        self._out.line(f"{plural(whole, 'session')} in the cache {path}.{when}")
+        self._out.line(f"{plural(whole, 'session')} in the cache {place.words}.{when}")
 
 
 _STATE_WORDS = {"whole": "here", "older": "older", "part": "part"}

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from blitz.cli.asking import client_settings
-from blitz.cli.copying import CacheOption
+from blitz.cli.caches import CacheOption, existing_cache, usual_cache
 from blitz.cli.options import ConfigOption, JsonOption, Panel
 from blitz.cli.output import Output, plural
 
 if TYPE_CHECKING:
+    from blitz.config import ClientSettings
+    from blitz.data.cache_places import CachePlace
     from blitz.data.sidecar import Verdict
 
 _EPILOG = """\b
@@ -35,17 +37,16 @@ def verify(
 
     Where a cache has the session, its raw messages are compared, too. No server is asked.
     """
-    from blitz.errors import CacheError, VerificationError
+    from blitz.errors import VerificationError
 
     out = Output(as_json)
-    folder = client_settings(None, None, config_file).cache_dir
-    if cache is not None and not cache.is_file():
-        raise CacheError(f"There is no cache {cache}.")
+    settings = client_settings(None, None, config_file)
+    place = existing_cache(settings, cache)
     told: list[dict[str, Any]] = []
     for file in files:
         try:
             with out.progress(file.name) as progress:
-                verdict = _verify(file, cache, folder, progress)
+                verdict = _verify(file, place, settings, progress, is_named=cache is not None)
             told.append({"is_verified": True, **verdict.model_dump()})
             out.line(f"{file}: {_words(verdict)}")
             if not verdict.sidecar_checked:
@@ -60,17 +61,23 @@ def verify(
         raise typer.Exit(1)
 
 
-def _verify(file: Path, cache: Path | None, folder: Path, progress: Any) -> "Verdict":
-    from blitz.data.cache_engine import cache_path
-    from blitz.data.database_client import DatabaseClient
+def _verify(
+    file: Path, place: "CachePlace | None", settings: "ClientSettings", progress: Any, *, is_named: bool
+) -> "Verdict":
     from blitz.data.sidecar import read_sidecar, verify_file
 
     store_id = read_sidecar(file).store_id
-    found = cache or (cache_path(folder, store_id) if store_id else None)
-    if found is None or not found.is_file():
+    if place is None or not (is_named or _belongs_to(place, store_id)):
+        place = usual_cache(settings, store_id) if store_id else None
+    if place is None or not place.exists:
         return verify_file(file)
-    with DatabaseClient(path=str(found)) as database:
+    with place.open() as database:
         return verify_file(file, database, progress=progress)
+
+
+def _belongs_to(place: "CachePlace", store_id: str | None) -> bool:
+    with place.open() as database:
+        return database.store_id == store_id
 
 
 def _words(verdict: "Verdict") -> str:

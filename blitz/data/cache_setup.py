@@ -12,7 +12,7 @@ from blitz.data.cache_places import CachePlace, usual_places
 from blitz.data.database_client import DatabaseClient
 from blitz.data.models import Base, Session
 from blitz.data.named_caches import NamedCache, NamedCaches, check_name, taken
-from blitz.errors import BlitzError, CacheError, CacheExists
+from blitz.errors import BlitzError, CacheError, CacheExists, CacheMismatch
 
 _BESIDE: Final = ("-wal", "-shm", "-journal")
 _SERVER: Final = "filled_from"
@@ -84,6 +84,24 @@ def look_at(place: CachePlace) -> CacheFacts:
             )
     except BlitzError as error:
         return CacheFacts(problem=str(error))
+
+
+def bind(place: CachePlace, cache: DatabaseClient, store_id: str, server: str, remedy: str) -> None:
+    """Bind an open cache to a server's store, if it is new; afterwards, see that it is this one.
+
+    :param server: its address, for people.
+    :param remedy: a sentence, where the cache belongs to another one.
+    :raises CacheMismatch: then; nothing has changed.
+    """
+    try:
+        cache.bind_store(store_id)
+    except CacheMismatch as error:
+        noted = cache.get_config(_SERVER)
+        whose = f" of {noted.value}" if noted is not None else ""
+        raise CacheMismatch(
+            f"The cache {place.words} belongs to the store {cache.store_id}{whose}, not to that of {server}. {remedy}"
+        ) from error
+    note_server(cache, server)
 
 
 def note_server(cache: DatabaseClient, address: str) -> None:

@@ -56,7 +56,7 @@ def test_a_cache_gets_a_name_is_used_and_forgotten_and_its_data_stay(folder: Pat
     assert names.forget("experiment") == made
     assert (names.all(), names.in_use) == ([], None)
     assert Path(made.address).is_file()
-    with pytest.raises(CacheNotFound, match="There is no cache named 'experiment'. None has a name yet"):
+    with pytest.raises(CacheNotFound, match=r"There is no cache named 'experiment'. None has a name yet"):
         names.use("experiment")
 
 

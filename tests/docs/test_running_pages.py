@@ -1,0 +1,23 @@
+"""The examples of README.md and the guide, run page by page (`tests/support/page_runs.py` says how)."""
+
+from pathlib import Path
+
+import pytest
+from code_blocks import PAGES, code_blocks, name_of
+from page_runs import RUNNING, run_page
+from page_world import PageWorld, make_lab
+
+
+def runs(page: Path) -> bool:
+    return any(block.language in RUNNING and block.not_run is None for block in code_blocks(page))
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory, module_port: int) -> Path:
+    return make_lab(tmp_path_factory.mktemp("lab"), module_port)
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=name_of(page)) for page in PAGES if runs(page)])
+def test_a_page_does_what_it_says(page: Path, lab: Path, steady_port: int, tmp_path: Path) -> None:
+    with PageWorld(tmp_path, steady_port) as world:
+        run_page(page, world, lab)

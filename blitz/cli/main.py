@@ -39,6 +39,7 @@ from blitz.cli import (
     retention,
     service,
     syncing,
+    tailing,
     token,
     trash,
     verifying,
@@ -58,6 +59,7 @@ app = typer.Typer(
 for part in (
     programs,
     looking,
+    tailing,
     notes,
     recording,
     planned,

@@ -320,6 +320,8 @@ class LinkState(StrEnum):
     """Lent to another program, such as one that flashes a sketch; taken again by itself."""
     AMBIGUOUS = "ambiguous"
     """Several devices that look alike may be this one: the operator is asked which it is."""
+    DISABLED = "disabled"
+    """Kept and not opened, as an operator wishes."""
 
 
 class BoardRecord(Record):

@@ -224,6 +224,27 @@ def kind_for(config: SourceConfig) -> SourceKind | None:
     return None if prefix is None else load_kind(prefix)
 
 
+def checked_by_kind(config: SourceConfig, kind: SourceKind) -> SourceConfig:
+    """Return a source as its kind completes it.
+
+    :raises ConfigError: if the kind refuses it, or fails.
+    """
+    try:
+        checked = kind.check(config)
+        if checked.kind != kind.prefix or checked.name != config.name:
+            raise TypeError(f"check returned the source {checked.name!r} at {checked.link!r}")
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    except Exception as error:
+        log.exception("The kind of source %r failed", kind.prefix)
+        raise ConfigError(f"The plug-in for '{kind.prefix}:…' failed: {_reason(error)}.") from error
+    if checked.poll_interval_s is None:
+        checked = checked.model_copy(update={"poll_interval_s": kind.interval_s})
+    return checked
+
+
 def list_kinds() -> list[KindEntry]:
     """Return all kinds by prefix, having imported each."""
     entries = []

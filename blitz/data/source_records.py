@@ -78,3 +78,12 @@ class SourceChange(Record):
     at: AwareDatetime
     who: str = Field(default="", description="user@machine, or empty: the server itself")
     what: str
+
+
+class SourceKindRecord(Record):
+    """A kind of source that a package on the server brings."""
+
+    prefix: str = Field(description="begins its links, before a colon")
+    origin: str = Field(default="", description="the package that brings it, with its version")
+    summary: str = ""
+    error: str = Field(default="", description="why it cannot be used")

@@ -78,6 +78,7 @@ class SourceStore(SourcePlaces):
             _log(db, config.name, who, f"added: {config.link}", config)
             if config.definition is not None:
                 self._put_in_force(db, config.name, config.definition, who, _serial_number(config))
+            forget_place(db, config.link)
             if kind is not None:
                 make_tables(db, kind)
             start(db)

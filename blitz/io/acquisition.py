@@ -49,6 +49,7 @@ from blitz.io.command_timing import CommandTiming
 from blitz.io.devices import Devices
 from blitz.io.housekeeping import Housekeeping
 from blitz.io.intake import Intake
+from blitz.io.kind_links import KindSources
 from blitz.io.live import LiveHub
 from blitz.io.resume import Resumption
 from blitz.io.room_options import FlowMeter
@@ -107,9 +108,10 @@ class Acquisition(AcquisitionChores):
         spool = Spool(LocalDisk(), self._spools.of_store(self.store_id), options.spool_limit_bytes)
         self.intake = Intake(self._intake_store, spool, self)
         kept = kept or SourceStore(":memory:")
-        streams = StreamSources(PointReader(self._intake_store), self._sessions_of_streams())
+        sessions = self._sessions_of_sources()
+        streams, kinds = StreamSources(PointReader(self._intake_store), sessions), KindSources(sessions, kept)
         self.devices = Devices(
-            *(definitions, kept, options.devices, self, self.record, self._account, self._tell_found, streams)
+            *(definitions, kept, options.devices, self, self.record, self._account, self._tell_found, streams, kinds)
         )
         self.appender = Appender(self.intake, self, self.devices.source)
         self._accounting = Accounting(self.devices, self.intake, self._read_block, self.hub.next_seq, self)
@@ -146,7 +148,7 @@ class Acquisition(AcquisitionChores):
             self.housekeeping.add(chore)
         self.housekeeping.add(self._renew_lease, LEASE_EVERY_S)
 
-    def _sessions_of_streams(self) -> Sessions:
+    def _sessions_of_sources(self) -> Sessions:
         store = self._intake_store
 
         def field(session_id: int, name: str) -> str | None:

@@ -11,7 +11,7 @@ from blitz.data.board_definition import BoardDefinition
 from blitz.data.format_proposal import FormatProposal
 from blitz.data.records import BadFrameRecord, BoardRecord, FoundDevice
 from blitz.data.source_config import SourceConfig
-from blitz.data.source_records import DefinitionVersion
+from blitz.data.source_records import DefinitionVersion, SourceChange, SourceKindRecord
 from blitz.io.device_calls import DeviceCalls
 
 _T = TypeVar("_T")
@@ -96,9 +96,9 @@ class BlockingDeviceCalls:
         """Let the server close a port that was kept open."""
         self._call(partial(self._calls.end_examining, link))
 
-    def add_source(self, config: SourceConfig) -> SourceConfig:
-        """Configure a source, which the server keeps over restarts."""
-        return self._call(partial(self._calls.add_source, config))
+    def add_source(self, config: SourceConfig, *, later: bool = False) -> SourceConfig:
+        """Configure a source, which the server opens now, unless it is for later, and keeps over restarts."""
+        return self._call(partial(self._calls.add_source, config, later=later))
 
     def update_source(self, source: str, /, **changes: Any) -> SourceConfig:
         """Change some fields of a source, those of ``serial`` one by one; what is not given stays."""
@@ -107,6 +107,14 @@ class BlockingDeviceCalls:
     def delete_source(self, name: str) -> None:
         """Let the server forget a source; what was recorded of it stays."""
         self._call(partial(self._calls.delete_source, name))
+
+    def source_history(self, name: str) -> list[SourceChange]:
+        """Return each change to the sources that had this name, deleted ones included, oldest first."""
+        return self._call(partial(self._calls.source_history, name))
+
+    def source_kinds(self) -> list[SourceKindRecord]:
+        """Return the kinds of sources that plug-ins on the server bring, and what is wrong with them."""
+        return self._call(self._calls.source_kinds)
 
     def definitions(self) -> list[BoardDefinition]:
         """Return all kinds of boards that the server knows."""

@@ -9,12 +9,20 @@ from blitz.data.format_proposal import FormatProposal
 from blitz.data.model_faults import first_fault
 from blitz.data.records import BadFrameRecord, BoardRecord, FoundDevice
 from blitz.data.source_config import SourceConfig
-from blitz.data.source_records import CommandAnswer, CommandRequest, DefinitionVersion
+from blitz.data.source_records import (
+    CommandAnswer,
+    CommandRequest,
+    DefinitionVersion,
+    SourceChange,
+    SourceKindRecord,
+)
 from blitz.errors import ConfigError
 from blitz.io.calls import NOTHING, Calls, quoted
 
 _LONGEST_WAIT_S = 60.0
 _MOST_RATES = 10
+_OPEN_S = 20.0
+"""So much longer the adding of a source may take than other slow calls: it is opened first."""
 
 _BAD_FRAMES = TypeAdapter(list[BadFrameRecord])
 _BOARD = TypeAdapter(BoardRecord)
@@ -26,6 +34,8 @@ _SOURCE = TypeAdapter(SourceConfig)
 _SOURCES = TypeAdapter(list[SourceConfig])
 _FOUND = TypeAdapter(list[FoundDevice])
 _PROPOSAL = TypeAdapter(FormatProposal)
+_CHANGES_MADE = TypeAdapter(list[SourceChange])
+_KINDS = TypeAdapter(list[SourceKindRecord])
 _VERSIONS = TypeAdapter(list[DefinitionVersion])
 
 
@@ -163,12 +173,15 @@ class DeviceCalls(Calls):
         """Let the server close a port that :meth:`examine` has kept open, before it becomes a source."""
         await self._ask(NOTHING, "POST", "/sources/examine/end", {"link": link}, self._slow_s())
 
-    async def add_source(self, config: SourceConfig) -> SourceConfig:
-        """Configure a source, which the server keeps over restarts.
+    async def add_source(self, config: SourceConfig, *, later: bool = False) -> SourceConfig:
+        """Configure a source, which the server opens now and keeps over restarts.
 
-        :raises SourceExists: if there is one of that name.
+        :param later: add it whether it can be opened now or not: it is read as soon as it is there.
+        :raises SourceExists: if there is one of that name, or at that place.
+        :raises SourceUnavailable: if it cannot be opened now: then nothing of it is kept.
         """
-        return await self._ask(_SOURCE, "POST", "/sources", config.model_dump(mode="json"), self._slow_s())
+        path = "/sources?later=true" if later else "/sources"
+        return await self._ask(_SOURCE, "POST", path, config.model_dump(mode="json"), self._slow_s() + _OPEN_S)
 
     async def update_source(self, source: str, /, **changes: Any) -> SourceConfig:
         """Change some fields of a source, those of ``serial`` one by one; what is not given stays.
@@ -189,6 +202,17 @@ class DeviceCalls(Calls):
         :raises UnknownSource: if there is none of that name.
         """
         await self._ask(NOTHING, "DELETE", f"/sources/{quoted(name)}", timeout_s=self._slow_s())
+
+    async def source_history(self, name: str) -> list[SourceChange]:
+        """Return each change to the sources that had this name, deleted ones included, oldest first.
+
+        :raises UnknownSource: if there never was one.
+        """
+        return await self._ask(_CHANGES_MADE, "GET", f"/sources/{quoted(name)}/history")
+
+    async def source_kinds(self) -> list[SourceKindRecord]:
+        """Return the kinds of sources that plug-ins on the server bring, and what is wrong with them."""
+        return await self._ask(_KINDS, "GET", "/source-kinds", timeout_s=self._slow_s())
 
     async def definitions(self) -> list[BoardDefinition]:
         """Return all kinds of boards that the server knows."""

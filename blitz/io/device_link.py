@@ -29,6 +29,7 @@ from blitz.io.lending import WAS_ASKED_FOR, Lending
 from blitz.io.link import Link, LinkEnded, is_port, open_link
 from blitz.io.link_orders import Changes, CommandQueue
 from blitz.io.link_watch import Fault, Nobody
+from blitz.io.opening import Opening
 from blitz.io.resume import RESTARTED
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,10 @@ NOTICE_EVERY_S = 10.0
 BEGIN_ROUND_S = 0.25
 ABANDON_S = 3.0
 """Whoever takes messages may take so long for it while the store is away."""
+REST_ROUND_S = 0.25
+DISABLED = "disabled"
+"""Why messages are missing from a session in which an operator has disabled a source."""
+IS_DISABLED = "Disabled: nobody reads it until it is enabled."
 LENT = "Lent to another program; it is opened again by itself."
 
 
@@ -119,6 +124,11 @@ class DeviceLink:
         self._commands = CommandQueue()
         self._changes = Changes()
         self.lending = lending or Lending()
+        self.opening: Opening | None = None
+        """Of a source that is being added: who waits until it is open."""
+        self._is_enabled = config.is_enabled
+        self._called = threading.Event()
+        """Ends a round of rest early."""
         self._is_over = threading.Event()
         self._ask_lock = threading.Lock()
         self._asked_again = threading.Event()
@@ -153,6 +163,8 @@ class DeviceLink:
     def stop(self) -> None:
         """End the thread and close the port; re-raise what went wrong in it."""
         self.stopping.set()
+        if self.opening is not None:
+            self.opening.decide()
         self._wake()
         if self._thread.is_alive():
             self._thread.join(10.0)
@@ -235,6 +247,11 @@ class DeviceLink:
     def release(self, for_s: float) -> None:
         """Close the port for another program, and take it again after that time by itself."""
         self.lending.lend(for_s)
+        self._wake()
+
+    def enable(self, is_enabled: bool) -> None:
+        """Close the link until it is enabled again, or open it again; what comes meanwhile is missing."""
+        self._is_enabled = is_enabled
         self._wake()
 
     def retake(self) -> bool:
@@ -322,7 +339,7 @@ class DeviceLink:
     def is_leaving(self) -> bool:
         """Whether the link is about to be closed."""
         self.beats += 1
-        return self.stopping.is_set() or self.lending.is_lent
+        return self.stopping.is_set() or self.lending.is_lent or not self._is_enabled
 
     @property
     def may_start(self) -> bool:
@@ -422,14 +439,23 @@ class DeviceLink:
         try:
             self._wait_for_begin()
             while not self.stopping.is_set():
+                if not self._is_enabled:
+                    self._rest()
+                    continue
                 if self.lending.is_lent:
                     self._lend()
                     continue
                 talk: Conversation | None = None
                 try:
                     talk = self._open()
-                    self._attend(talk)
+                    if self.opening is not None and self.opening.is_pending:
+                        self.opening.succeed()
+                    if not self.stopping.is_set():
+                        self._attend(talk)
                 except LinkError as error:
+                    if self.opening is not None and self.opening.is_pending:
+                        self.opening.fail(error)
+                        break
                     reopens = self._link is None or self._link.reopens
                     self._lose(error, talk)
                     if not reopens:
@@ -438,6 +464,9 @@ class DeviceLink:
         except Exception as error:
             self.failure = error
             log.exception("The thread of %s ended", self.name)
+            if self.opening is not None and self.opening.is_pending:
+                self.opening.fail(error)
+                return
             with contextlib.suppress(Exception):  # what else is wrong says what has ended it
                 self._settle(self.ledger.tally(()) if self._talk is None else self._talk.tally())
             self._note_missed(self.delivery)
@@ -582,6 +611,22 @@ class DeviceLink:
         if why != WAS_ASKED_FOR and not self.stopping.is_set():
             self._tell(f"{self.name} was taken again by itself: {why}.")
 
+    def _rest(self) -> None:
+        """Leave the source alone until it is enabled."""
+        is_missed = self.delivery.is_recording and self.delivery.source is not None
+        self._leave(DISABLED if is_missed else "")
+        self.identified.set()
+        while not self._is_enabled and not self.stopping.is_set():
+            self._commands.refuse(LinkError(f"{self.name} is disabled. Enable it first."))
+            self.beats += 1
+            self._changes.make()
+            if not self.delivery.is_current:
+                self.delivery.activate()  # of a session that begins without it, nothing is missing
+            self.set_state(LinkState.DISABLED, IS_DISABLED)
+            self._called.wait(REST_ROUND_S)
+            self._called.clear()
+        self._retries, self._told = 0, None
+
     def _wait_lent(self) -> None:
         self._commands.refuse(LinkError(f"{self.name} is released: another program has the port. Retake it first."))
         self.keep_waiting()
@@ -593,6 +638,7 @@ class DeviceLink:
             link.close()
 
     def _wake(self) -> None:
+        self._called.set()
         link = self._link
         if link is not None:
             link.wake()

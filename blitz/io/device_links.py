@@ -13,10 +13,11 @@ from blitz.data.blocks import PREVIEW_ID
 from blitz.data.board_definition import BoardDefinition, Format
 from blitz.data.records import FoundDevice, Source, TimelineKind
 from blitz.data.source_config import SourceConfig
+from blitz.data.source_kinds import checked_by_kind, kind_for
 from blitz.data.source_store import SourceStore
 from blitz.data.stream_definition import stream_definition
 from blitz.data.stream_records import StreamRecord
-from blitz.errors import BlitzError
+from blitz.errors import BlitzError, LinkError
 from blitz.io import identity
 from blitz.io.asking import ask_board_id
 from blitz.io.blitz_device import BlitzDevice
@@ -24,6 +25,9 @@ from blitz.io.delivery import NOT_THERE, Identified, Sink
 from blitz.io.device import Device, Placement
 from blitz.io.device_link import DeviceLink, LinkOptions
 from blitz.io.doctor import guess_definition
+from blitz.io.kind_device import KindDevice
+from blitz.io.kind_links import KindSources
+from blitz.io.link import Link
 from blitz.io.link_watch import Fault, LinkWatch
 from blitz.io.netscanner import NetScanner
 from blitz.io.new_devices import new_device
@@ -70,6 +74,7 @@ class DeviceLinks:
     :param record: puts what happens on the session's time line.
     :param tell_found: told the new devices that nobody listens to, when these are others.
     :param streams: the streams of the store that can be sources; None: none can.
+    :param kinds: the sources of kinds that plug-ins bring; None: none can be opened.
     """
 
     def __init__(
@@ -81,12 +86,14 @@ class DeviceLinks:
         record: Record,
         tell_found: Callable[[tuple[FoundDevice, ...]], None] = lambda found: None,
         streams: StreamSources | None = None,
+        kinds: KindSources | None = None,
     ) -> None:
         self._definitions = definitions
         self._store = store
         self._options = options
         self._sink = sink
         self._streams = streams
+        self._kinds = kinds
         self._record = record
         self._change = threading.RLock()
         """Held while links are added, replaced and removed: one change after the other."""
@@ -98,6 +105,8 @@ class DeviceLinks:
         self._session_id = PREVIEW_ID
         self._rows = SourceRows()
         self._guesses: dict[str, BoardDefinition] = {}
+        self._told: set[str] = set()
+        """Names of the sources of which a kind, not a guess, says what their messages mean."""
         self._new: tuple[FoundDevice, ...] = ()
         """USB devices that no source is for."""
         self._ignored = store.ignored_devices()
@@ -116,12 +125,16 @@ class DeviceLinks:
     def start(self) -> None:
         """Open what is configured and what is found."""
         self._is_starting = True
-        for config in self._store.sources():
+        sources, wrong = self._store.all_sources()
+        for config in sources:
             self._kept.add(config.name)
-            self._add(config)
+            self._restore(config)
+        for name, why in wrong.items():
+            self._kept.add(name)
+            self._add_wrong(SourceConfig(name=name, link="unreadable"), why)
         for config in self._options.sources:
             if config.name not in self._links:
-                self._add(config)
+                self._restore(config)
         for port in self._options.serial:
             self._add_named(port)
         self._is_starting = False
@@ -209,7 +222,8 @@ class DeviceLinks:
 
     def present_sources(self) -> list[Source]:
         """Return the rows of the devices that are known now."""
-        rows = [link.delivery.source for link in self.links() if link.config.is_recorded]
+        links = [link for link in self.links() if link.config.is_recorded and link.config.is_enabled]
+        rows = [link.delivery.source for link in links]
         return [self._rows.get(row) for row in rows if row is not None]
 
     def source(self, row: int) -> Source:
@@ -242,7 +256,7 @@ class DeviceLinks:
             definition, is_guessed = config.definition, False
             if definition is None and board_id is not None:
                 definition = self._definitions.get(board_id)
-            elif definition is None and config.stream is not None:
+            elif definition is None and (config.stream is not None or name in self._told):
                 definition = self._guesses.get(name)
             elif definition is None:
                 definition = self._guess(name, heard)
@@ -318,6 +332,28 @@ class DeviceLinks:
         """Open a source under the definition in force."""
         self._open(self._make(self._with_saved_definition(config), is_named=is_named))
 
+    def _restore(self, config: SourceConfig) -> None:
+        """Open a source that was kept; whatever is wrong with it holds up no other."""
+        try:
+            kind = kind_for(config)
+            self._add(config if kind is None else checked_by_kind(config, kind))
+        except BlitzError as error:
+            self._add_wrong(config, str(error))
+        except Exception as error:
+            log.exception("The source %s cannot be used", config.name)
+            self._add_wrong(config, f"The source {config.name} cannot be used: a fault of ours, {error!r}.")
+
+    def _add_wrong(self, config: SourceConfig, why: str) -> None:
+        """Show a source that cannot be opened, so that it can be mended or deleted."""
+
+        def refuse(*_: object) -> Link:
+            raise LinkError(why)
+
+        log.error("%s", why)
+        options = LinkOptions(open_link=refuse)
+        plain = config.model_copy(update={"definition": None, "framing": None})
+        self._open(DeviceLink(plain, options, StreamDevice, self._sink))
+
     def _with_saved_definition(self, config: SourceConfig) -> SourceConfig:
         saved = self._store.definition(config.name, config.identity.serial_number if config.identity else None)
         return config if saved is None else config.model_copy(update={"definition": saved})
@@ -330,8 +366,22 @@ class DeviceLinks:
         if config.definition is None and before is not None:
             config = self._with_saved_definition(config)
         options = LinkOptions(self._options.poll_interval_s, self._options.preview, is_named)
-        sink = self._sink
-        if config.stream is not None and self._streams is not None:
+        sink: Sink = self._sink
+        make_device: Callable[[DeviceLink], Device] = device_for
+        if config.kind is not None and self._kinds is not None:
+            sink = source = self._kinds.source(config.link, self._sink)
+            options = replace(
+                options,
+                open_link=lambda *_: source.open(
+                    link.config, link.delivery.active, lambda: link.is_leaving, link.notice
+                ),
+            )
+
+            def kind_device(owner: DeviceLink) -> Device:
+                return KindDevice(owner, source, lambda definition: self._take_description(owner, definition))
+
+            make_device = kind_device
+        elif config.stream is not None and self._streams is not None:
             sink = stream = self._streams.source(config.link, self._sink)
             options = replace(options, open_link=lambda *_: self._open_stream(link, stream))
             if self._is_starting and self._session_id != PREVIEW_ID and config.is_recorded:
@@ -344,8 +394,15 @@ class DeviceLinks:
             self._record(TimelineKind.LINK, text, source=config.name)
 
         why, lending = (NOT_THERE, None) if before is None else (WAS_CHANGED, before.lending)
-        link = DeviceLink(config, options, device_for, sink, locate, tell, why, lending)
+        link = DeviceLink(config, options, make_device, sink, locate, tell, why, lending)
         return link
+
+    def _take_description(self, link: DeviceLink, definition: BoardDefinition) -> None:
+        """Take what a kind of source says its messages mean, unless an operator has said that."""
+        if link.config.definition is None:
+            with self._lock:
+                self._told.add(link.name)
+                self._guesses[link.name] = link.definition = definition
 
     def _open_stream(self, link: DeviceLink, stream: StreamSource) -> StreamLink:
         """Open a stream, in its link's thread; what its points mean is known as soon as there is one."""
@@ -394,9 +451,13 @@ class DeviceLinks:
 
     def _remove(self, link: DeviceLink) -> None:
         self._end(link)
+        self._drop(link)
+
+    def _drop(self, link: DeviceLink) -> None:
         with self._lock:
             self._links.pop(link.name, None)
             self._guesses.pop(link.name, None)
+            self._told.discard(link.name)
         self._places.forget(link.name)
 
     @staticmethod

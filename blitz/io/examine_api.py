@@ -46,6 +46,7 @@ def examine_calls(
     calls = APIRouter(tags=["boards"])
     definitions = {known.id: known for known in devices.known_definitions()}
     examiner = Examiner(devices.check_free, definitions, is_ending=is_ending)
+    devices.let_go = examiner.end_now
 
     @calls.post("/sources/examine", response_model_exclude_none=True)
     @lanes.boards

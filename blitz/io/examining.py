@@ -27,6 +27,7 @@ MOST_AT_ONCE = 4
 _HEX_BYTES = 48
 _TAIL_BYTES = 16 << 10
 _READ_S = 0.1
+_END_S = 2.0
 _LOOK_S = 0.5
 """So often it is looked at whether a port that is kept open has become a source."""
 
@@ -118,6 +119,13 @@ class Examiner:
                 raise LinkError(str(error).partition(" It is opened again")[0]) from error
             self._put_back(place, kept, keep_s)
         return propose(link, heard, baud)
+
+    def end_now(self, link: str) -> None:
+        """As :meth:`end`, and wait, at most two seconds, until the port is closed."""
+        self.end(link)
+        place, deadline_s = real_port(link), time.monotonic() + _END_S
+        while place in self._busy and time.monotonic() < deadline_s:
+            time.sleep(0.01)
 
     def end(self, link: str) -> None:
         """Close a port that was kept open, or is being listened to; one that is neither is no fault."""

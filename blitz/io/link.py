@@ -3,9 +3,11 @@
 Says what a link can do and opens the right one. Links know nothing of lines and boards.
 """
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
-from blitz.data.source_config import SerialOptions, stream_of
+from blitz.data.source_config import SerialOptions, kind_of, stream_of
+from blitz.data.source_kinds import load_kind
 from blitz.data.stream_records import check_stream_name
 from blitz.errors import ConfigError, LinkError
 from blitz.io.replay_link import LinkEnded, ReplayLink, parse_replay
@@ -60,14 +62,15 @@ def open_link(link: str, options: SerialOptions | None = None) -> Link:
         return SocketLink(link)
     if link.startswith("replay:"):
         return ReplayLink(link)
-    if stream_of(link) is not None:
-        raise LinkError(f"{link} is no device: add it as a source, and the server reads the stream itself.")
+    if stream_of(link) is not None or kind_of(link) is not None:
+        raise LinkError(f"{link} is no device: add it as a source, and the server reads it itself.")
     return SerialLink(link, options)
 
 
-def check_link(link: str) -> None:
+def check_link(link: str, options: Mapping[str, Any] | None = None) -> None:
     """Check that a link is written as one that can be opened; whether it is there, nobody looks.
 
+    :param options: what its kind of source is told.
     :raises ConfigError: if it is not.
     """
     try:
@@ -84,14 +87,19 @@ def check_link(link: str) -> None:
         except ValueError as error:
             raise ConfigError(f"{link!r} cannot be read: {error}") from error
         return
-    if not link.startswith(("socket://", "replay:")) and "://" in link:
-        raise ConfigError(f"{link!r} is no link. Give a port, socket://HOST:PORT, replay:FILE or stream:NAME.")
+    if (kind := kind_of(link)) is not None:
+        load_kind(kind)
+    elif not link.startswith(("socket://", "replay:")) and "://" in link:
+        raise ConfigError(
+            f"{link!r} is no link. Give a port, socket://HOST:PORT, replay:FILE or stream:NAME. 'blitz source kinds' "
+            "lists what else there is."
+        )
 
 
 def is_port(link: str) -> bool:
-    """Say whether a link is a port of this machine, and no socket, no recording and no stream.
+    """Say whether a link is a port of this machine, and no socket, no recording, no stream and none of a plug-in.
 
     >>> is_port("/dev/ttyUSB0"), is_port("socket://10.0.0.2:4000"), is_port("replay:run.jsonl"), is_port("stream:room")
     (True, False, False, False)
     """
-    return not (link.startswith("replay:") or stream_of(link) is not None or "://" in link)
+    return not (link.startswith("replay:") or stream_of(link) is not None or kind_of(link) is not None or "://" in link)

@@ -6,9 +6,12 @@ What is named in settings, and on a server that only programs of its own machine
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
+from blitz.data.source_config import SourceConfig, kind_of
+from blitz.data.source_kinds import load_kind
 from blitz.errors import ConfigError
 from blitz.io.link import check_link, is_port
 
@@ -22,17 +25,24 @@ _NAMED_BY_SYSTEM = re.compile(r"/dev/(serial/by-(id|path)/)?[\w.:+@-]+")
 """What udev calls a port is a link in /dev that only the system can make."""
 _WINDOWS_PORT = re.compile(r"(\\\\\.\\)?COM\d{1,3}", re.IGNORECASE)
 
-LinkRule = Callable[[str], None]
-"""Checks a link that comes in a request; raises ConfigError if it may not be named."""
+
+class LinkRule(Protocol):
+    """Checks a link that comes in a request, with what its kind of source is told."""
+
+    def __call__(self, link: str, options: Mapping[str, Any] | None = None) -> None:
+        """:raises ConfigError: if it may not be named."""
 
 
 def network_rule(data_dir: Path) -> LinkRule:
     """Return the rule for a server that is reached from the network."""
     recordings = data_dir / RECORDINGS
 
-    def check(link: str) -> None:
+    def check(link: str, options: Mapping[str, Any] | None = None) -> None:
         check_link(link)
-        if link.startswith("replay:"):
+        kind = kind_of(link)
+        if kind is not None:
+            load_kind(kind).check_remote(SourceConfig(name="new", link=link, options=dict(options or {})), data_dir)
+        elif link.startswith("replay:"):
             _check_recording(link, recordings)
         elif is_port(link):
             _check_port(link)

@@ -43,6 +43,8 @@ ROLES: dict[tuple[str, str], Role | None] = {
     ("POST", "/api/v1/sources/examine/end"): Role.OPERATOR,
     ("PATCH", "/api/v1/sources/{name}"): Role.OPERATOR,
     ("DELETE", "/api/v1/sources/{name}"): Role.OPERATOR,
+    ("GET", "/api/v1/sources/{name}/history"): Role.VIEWER,
+    ("GET", "/api/v1/source-kinds"): Role.VIEWER,
     ("GET", "/api/v1/definitions"): Role.VIEWER,
     ("GET", "/api/v1/definitions/{source}"): Role.VIEWER,
     ("PUT", "/api/v1/definitions/{source}"): Role.OPERATOR,

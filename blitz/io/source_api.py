@@ -8,14 +8,22 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Protocol
 from urllib.parse import unquote
 
-from fastapi import APIRouter, Body, Depends, Header
+from fastapi import APIRouter, Body, Depends, Header, Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.records import BadFrameRecord, BoardRecord
 from blitz.data.source_changes import check_fields
 from blitz.data.source_config import SerialOptions, SourceConfig, UsbIdentity
-from blitz.data.source_records import OWNER_HEADER, CommandAnswer, CommandRequest, DefinitionVersion
+from blitz.data.source_kinds import list_kinds
+from blitz.data.source_records import (
+    OWNER_HEADER,
+    CommandAnswer,
+    CommandRequest,
+    DefinitionVersion,
+    SourceChange,
+    SourceKindRecord,
+)
 from blitz.io.askers import NoteSubject, TokenName
 from blitz.io.lanes import Lanes
 from blitz.io.link import check_link
@@ -51,14 +59,17 @@ class Devices(Protocol):
     def sources(self) -> list[SourceConfig]:
         """Return the configured sources."""
 
-    def add_source(self, config: SourceConfig, who: str) -> SourceConfig:
-        """Configure a source and open it."""
+    def add_source(self, config: SourceConfig, who: str, *, later: bool = False) -> SourceConfig:
+        """Configure a source and open it, or whether it can be opened now or not."""
 
     def update_source(self, name: str, changes: Mapping[str, Any], who: str) -> SourceConfig:
         """Change some fields of a source."""
 
     def delete_source(self, name: str, who: str) -> None:
         """Close a source and forget it."""
+
+    def source_history(self, name: str) -> list[SourceChange]:
+        """Return each change to the sources that had a name, oldest first."""
 
     def known_definitions(self) -> Sequence[BoardDefinition]:
         """Return all kinds of boards."""
@@ -114,6 +125,7 @@ async def _read_owner(
     return unquote(x_blitz_owner)[:_OWNER_LENGTH]
 
 
+Later = Annotated[bool, Query(description="add it whether it can be opened now or not")]
 Owner = Annotated[str, Depends(_read_owner)]
 
 
@@ -189,11 +201,15 @@ def source_calls(devices: Devices, lanes: Lanes | None = None, check: LinkRule =
 
     @calls.post("/sources", status_code=201)
     @lanes.boards
-    def add_source(config: NewSource, owner: Owner, note_subject: NoteSubject) -> SourceConfig:
-        """Configure a source, which is kept over restarts; 409 if there is one of that name."""
+    def add_source(config: NewSource, owner: Owner, note_subject: NoteSubject, later: Later = False) -> SourceConfig:
+        """Configure a source, open it, and keep it over restarts.
+
+        409 `source_exists` if there is one of that name or at that place; 409 `source_unavailable` if it cannot be
+        opened now: then nothing of it is kept, unless `later` is true.
+        """
         note_subject(config.name)
-        check(config.link)
-        return devices.add_source(SourceConfig(**dict(config)), owner)
+        check(config.link, config.options)
+        return devices.add_source(SourceConfig(**dict(config)), owner, later=later)
 
     @calls.patch("/sources/{name}")
     @lanes.boards
@@ -203,8 +219,12 @@ def source_calls(devices: Devices, lanes: Lanes | None = None, check: LinkRule =
         owner: Owner,
     ) -> SourceConfig:
         """Change some fields of a source; what is absent stays."""
-        if isinstance(changes.get("link"), str):
-            check(changes["link"])
+        if isinstance(changes.get("link"), str) or "options" in changes:
+            before = next((source for source in devices.sources() if source.name == name), None)
+            link = changes.get("link", "" if before is None else before.link)
+            options = changes.get("options", {} if before is None else before.options)
+            if isinstance(link, str) and link:
+                check(link, options if isinstance(options, dict) else {})
         return devices.update_source(name, changes, owner)
 
     @calls.delete("/sources/{name}", status_code=204)
@@ -212,6 +232,18 @@ def source_calls(devices: Devices, lanes: Lanes | None = None, check: LinkRule =
     def remove_source(name: str, owner: Owner) -> None:
         """Forget a source; what was recorded of it stays."""
         devices.delete_source(name, owner)
+
+    @calls.get("/sources/{name}/history")
+    @lanes.memory
+    def read_source_history(name: str) -> list[SourceChange]:
+        """Return each change to the sources that had this name, deleted ones included, oldest first."""
+        return devices.source_history(name)
+
+    @calls.get("/source-kinds")
+    @lanes.boards
+    def list_source_kinds() -> list[SourceKindRecord]:
+        """Return the kinds of sources that plug-ins on the server bring, and what is wrong with them."""
+        return [SourceKindRecord(**vars(kind)) for kind in list_kinds()]
 
     @calls.get("/definitions")
     @lanes.memory

@@ -124,7 +124,7 @@ class StreamLink:
             if stream is None:
                 cursor.stream_id, cursor.next = None, 0
                 raise LinkError(
-                    f"There is no stream {self._stream_name!r} in the store. It is read as soon as there is one."
+                    f"There is no stream {self._stream_name!r} in the store yet: whoever sends a point makes it."
                 )
             self.stream = stream
             begin(stream)

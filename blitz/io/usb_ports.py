@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from serial.tools import list_ports
 
-from blitz.data.source_config import UsbIdentity, stream_of
+from blitz.data.source_config import UsbIdentity, kind_of, stream_of
 from blitz.errors import ConfigError
 
 KNOWN_USB_VENDORS = {
@@ -66,10 +66,14 @@ class FoundPort(NamedTuple):
 
 def real_port(port: str) -> str:
     """Return a port's own path: one device may be known by several names, such as those in /dev/serial/by-id."""
-    if stream_of(port) is not None:
+    if stream_of(port) is not None or kind_of(port) is not None:
         return port
-    is_path = os.name == "posix" and not ("://" in port or port.startswith("replay:"))
-    return os.path.normcase(os.path.realpath(port) if is_path else port)
+    if port.startswith("replay:"):
+        path, mark, query = port.removeprefix("replay:").partition("?")
+        return f"replay:{os.path.normcase(os.path.realpath(path))}{mark}{query}"
+    if "://" in port:
+        return port.lower()
+    return os.path.normcase(os.path.realpath(port) if os.name == "posix" else port)
 
 
 def find_ports(

@@ -266,7 +266,7 @@ def test_a_source_that_cannot_be_read_is_named_holds_up_no_other_and_can_be_dele
         whole, wrong = store.all_sources()
         assert [config.name for config in whole] == ["oven"]
         assert re.match(r"The source 'bench' in .* cannot be read: name", wrong["bench"])
-        with pytest.raises(TablesError, match="source 'bench' in .* cannot be read"):
+        with pytest.raises(TablesError, match=r"source 'bench' in .* cannot be read"):
             store.source("bench")
         store.delete("bench", "me")
         assert store.all_sources()[1] == {}

@@ -70,8 +70,8 @@ class Remembering:
     def sources(self) -> list[SourceConfig]:
         return [BENCH]
 
-    def add_source(self, config: SourceConfig, who: str) -> SourceConfig:
-        self.asked.append((config, who))
+    def add_source(self, config: SourceConfig, who: str, *, later: bool = False) -> SourceConfig:
+        self.asked.append((config, who, later) if later else (config, who))
         return config
 
     def update_source(self, name: str, changes: Mapping[str, Any], who: str) -> SourceConfig:

@@ -89,15 +89,15 @@ def test_a_source_that_cannot_be_opened_is_not_kept(
     with monkeypatch.context() as patch:
         refuse_framing(patch)
         with pytest.raises(ValueError, match="no such framing"):
-            acquisition.devices.add_source(SourceConfig(name="bench", link="/dev/nothing"), "")
+            acquisition.devices.add_source(SourceConfig(name="bench", link="/dev/nothing"), "", later=True)
     assert (kept.sources(), acquisition.devices.sources()) == ([], [])
-    acquisition.devices.add_source(SourceConfig(name="bench", link="/dev/nothing"), "")
+    acquisition.devices.add_source(SourceConfig(name="bench", link="/dev/nothing"), "", later=True)
 
 
 def test_a_change_that_cannot_be_made_leaves_the_source_as_it_is(
     acquisition: Acquisition, kept: SourceStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = acquisition.devices.add_source(SourceConfig(name="bench", link="/dev/nothing"), "")
+    source = acquisition.devices.add_source(SourceConfig(name="bench", link="/dev/nothing"), "", later=True)
     (link,) = acquisition.devices.links()
     framed = PRINTER.model_copy(update={"framing": FramingRule(kind=FramingKind.COBS)})
     with monkeypatch.context() as patch:
@@ -137,7 +137,7 @@ def test_a_definition_whose_plug_in_cannot_be_used_is_refused_and_the_known_ones
         channels = (Channel(name="a"),)
         return BoardDefinition(id="any", name="Any", format=Format.PLUGIN, plugin=name, channels=channels)
 
-    acquisition.devices.add_source(SourceConfig(name="bench", link="/dev/nothing"), "")
+    acquisition.devices.add_source(SourceConfig(name="bench", link="/dev/nothing"), "", later=True)
     with pytest.raises(ConfigError, match=r"Plug-in 'nosuch' cannot be used: no installed package .* fine") as refusal:
         acquisition.devices.set_definition("bench", of_plugin("nosuch"), "")
     assert "broken (ModuleNotFoundError: No module named 'nowhere_at_all')" in str(refusal.value)
@@ -157,7 +157,7 @@ def test_a_definition_whose_plug_in_cannot_be_used_is_refused_and_the_known_ones
 def test_a_command_that_the_definition_does_not_have_is_refused_with_the_names_there_are(
     acquisition: Acquisition,
 ) -> None:
-    acquisition.devices.add_source(SourceConfig(name="bench", link="/dev/nothing"), "")
+    acquisition.devices.add_source(SourceConfig(name="bench", link="/dev/nothing"), "", later=True)
     commands = (Command(name="TARE", send="t"), Command(name="HEAT", send="h"))
     acquisition.devices.set_definition("bench", PRINTER.model_copy(update={"commands": commands}), "")
     with pytest.raises(CommandRefused, match=r"bench has no command 'ZERO'\. It has: TARE, HEAT\.") as refusal:

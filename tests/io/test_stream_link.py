@@ -185,7 +185,7 @@ def test_what_was_recorded_in_parts_goes_on_behind_them_when_the_server_is_kille
 def test_a_stream_that_is_made_later_or_anew_is_read_from_its_first_point(
     client: blitz.Client, store: DatabaseServer
 ) -> None:
-    client.add_source(SourceConfig(name="room", link="stream:room"))
+    client.add_source(SourceConfig(name="room", link="stream:room"), later=True)
     session = client.start("run")
     wait_until(lambda: "There is no stream 'room'" in (board(client).error or ""))
     store.streams.create("room")

@@ -90,6 +90,29 @@ def existing_cache(settings: "ClientSettings", cache: str | None) -> "CachePlace
     return place
 
 
+def find_cache_of_name(settings: "ClientSettings", name: str) -> "CachePlace":
+    """Return the cache that a name means, or one of the usual ones by its file: its path, or the file's name.
+
+    :raises CacheNotFound: if there is none.
+    """
+    from blitz.data.cache_places import CachePlace, usual_places
+    from blitz.data.named_caches import USUAL, NamedCaches
+    from blitz.errors import CacheNotFound
+
+    names = NamedCaches(settings.cache_dir)
+    named = names.find(name)
+    if named is not None:
+        return CachePlace.of(named)
+    usual = usual_places(settings.cache_dir)
+    for place in usual:
+        if place.file is not None and (name in (place.file.name, place.file.stem) or Path(name) == place.file):
+            return place
+    if name.casefold() == USUAL:
+        files = ", ".join(map(str, usual)) or "there is none yet"
+        raise CacheNotFound(f"The usual caches are one a server; say which by its file: {files}.")
+    raise CacheNotFound(f"There is no cache named {name!r}. {names.words}")
+
+
 def holding_cache(settings: "ClientSettings", session_id: int, cache: str | None) -> "CachePlace":
     """Return the one cache that has a session; no server is asked.
 

@@ -179,7 +179,7 @@ class CacheEngine:
         except IntegrityError as error:
             raise CacheError(f"The cache {self.path} refuses the row: {error.orig}.") from error
         except DBAPIError as error:
-            reason = str(error.orig)
+            reason = str(error.orig).partition("\n")[0].rstrip(".?")  # PostgreSQL's have a hint on further lines
             raise CacheError(f"Cannot use the cache {self.path}: {reason}. {_remedy(reason)}".rstrip()) from error
         except ModuleNotFoundError as error:
             raise CacheError(f"Cannot open the cache {self.path}: {_driver_words(error)}") from error

@@ -5,13 +5,16 @@ other people, and some shells evaluate what they are given: only harmless charac
 """
 
 import logging
+import os
 import re
 import threading
 from collections.abc import Callable, Iterable
-from functools import wraps
+from contextlib import suppress
 from typing import Any
 
 import typer
+
+from blitz.errors import BlitzError
 
 Offer = str | tuple[str, str]
 """A word, or a word and what it means."""
@@ -19,7 +22,7 @@ Completer = Callable[[typer.Context, list[str], str], list[Offer]]
 
 _WAIT_S = 0.5
 _UNSAFE_WORD = re.compile(r"[^\w.,:/+@=-]")
-_UNSAFE_HELP = re.compile(r"[^\w .,/+@=()-]")
+_UNSAFE_HELP = re.compile(r"[^\w .,/+@=-]")
 _HELP_LENGTH = 60
 _MOST = 200
 
@@ -27,33 +30,58 @@ _MOST = 200
 def completer(find: Callable[[typer.Context], Iterable[Offer]]) -> Completer:
     """Make a function that finds words fit to be called by a shell."""
 
-    @wraps(find)
     def complete(context: typer.Context, args: list[str], incomplete: str) -> list[Offer]:
         logging.disable()  # a warning on the standard error would stand in the line that is being typed
-        found: list[Offer] = []
-
-        def look() -> None:
-            try:
-                found.extend(find(context))
-            except BaseException:  # noqa: BLE001 - a shell waits, and has no use for an error
-                found.clear()
-
-        thread = threading.Thread(
-            target=look, name="blitz completion", daemon=True
-        )  # names are looked up without limit
-        thread.start()
-        thread.join(3 * _WAIT_S)
-        harmless = [offer for each in list(found)[:_MOST] if (offer := _harmless(each)) is not None]
+        try:
+            found = list(find(context))
+        except BaseException:  # noqa: BLE001 - a shell waits, and has no use for an error
+            return []
+        harmless = [offer for each in found[:_MOST] if (offer := _harmless(each)) is not None]
         return [each for each in harmless if (each if isinstance(each, str) else each[0]).startswith(incomplete)]
 
+    complete.__doc__ = find.__doc__
     return complete
+
+
+def begin_completion() -> bool:
+    """Return whether a shell asks, with whose line no error must interfere; from then on."""
+    if not os.environ.get("_BLITZ_COMPLETE"):
+        return False
+    if "COMP_WORDS" in os.environ and os.environ.get("COMP_CWORD", "").isdecimal():
+        words, place = whole_words(os.environ["COMP_WORDS"].split("\n"), int(os.environ["COMP_CWORD"]))
+        os.environ.update(COMP_WORDS="\n".join(words), COMP_CWORD=str(place))
+    return True
+
+
+def whole_words(words: list[str], place: int) -> tuple[list[str], int]:
+    """Put together what bash takes apart: addresses at each colon, options at the sign of equality.
+
+    :param place: of the word that is being typed; of that, bash replaces only the part behind the last such sign.
+
+    >>> whole_words(["blitz", "boards", "-s", "http", ":", "//lab", ":", "8999", "--"], 8)
+    (['blitz', 'boards', '-s', 'http://lab:8999', '--'], 4)
+    >>> whole_words(["blitz", "boards", "--server", "=", "he"], 4)
+    (['blitz', 'boards', '--server', 'he'], 3)
+    """
+    whole: list[str] = []
+    glued = False
+    for index, word in enumerate(words[: place + 1]):
+        if word == "=" and whole and whole[-1].startswith("--"):
+            if index == place:
+                whole.append("")
+        elif (word == ":" or glued) and whole:
+            whole[-1] += word
+            glued = word == ":"
+        else:
+            whole.append(word)
+    return whole, len(whole) - 1
 
 
 def _harmless(offer: Offer) -> Offer | None:
     """Return what may be given to any shell; None where a word itself is not.
 
     >>> _harmless(("7", "run `x` $(y)"))
-    ('7', 'run x (y)')
+    ('7', 'run x y')
     >>> _harmless("a;b")
     """
     word, meaning = (offer, "") if isinstance(offer, str) else offer
@@ -72,8 +100,17 @@ def _ask(context: typer.Context, path: str) -> list[dict[str, Any]]:
     told = context.params
     settings = client_settings(told.get("server"), told.get("token"), told.get("config_file"))
     address = ServerAddress.parse(settings.server, token=settings.token, fingerprint=settings.fingerprint)
-    listed = glance(address, path, _WAIT_S)
-    return listed if isinstance(listed, list) else []
+    listed: list[dict[str, Any]] = []
+
+    def look() -> None:
+        with suppress(BlitzError):
+            listed.extend(glance(address, path, _WAIT_S))
+
+    # Looking up a name has no limit of its own.
+    thread = threading.Thread(target=look, name="blitz completion", daemon=True)
+    thread.start()
+    thread.join(2 * _WAIT_S)
+    return listed
 
 
 @completer

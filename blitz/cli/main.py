@@ -45,6 +45,7 @@ from blitz.cli import (
     trash,
     verifying,
 )
+from blitz.cli.completing import begin_completion
 from blitz.cli.ending import end_if_told, is_interruption, is_told, note_signals
 from blitz.cli.faults import ExitCode, report
 from blitz.cli.overview import Overview
@@ -115,6 +116,7 @@ def run_client() -> None:
 def invoke(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code; errors are told, not raised."""
     # What follows "--" belongs to the program that `blitz release` runs.
+    completing = begin_completion()
     as_json = "--json" in itertools.takewhile(lambda word: word != "--", arguments)
     try:
         end_if_told()
@@ -126,6 +128,8 @@ def invoke(arguments: Sequence[str]) -> int:
         _forget_output()
         return int(ExitCode.ERROR)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the outermost frame
+        if completing:
+            return int(ExitCode.ERROR)
         if is_told() or is_interruption(error):  # libraries hear signals, too, and have errors of their own for them
             error = KeyboardInterrupt()
         return int(report(error, as_json=as_json))

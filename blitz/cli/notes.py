@@ -43,7 +43,8 @@ class _ShowsByDefault(typer.core.TyperGroup):
     """`blitz session 7` is `blitz session show 7`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
+        is_one = bool(args) and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        if not is_one and (args or not ctx.resilient_parsing):  # a shell that completes wants the commands
             args = ["show", *args]
         return super().parse_args(ctx, args)
 

@@ -6,6 +6,7 @@ interpreter, is tested with `python -m blitz`.
 
 import array
 import contextlib
+import importlib.util
 import json
 import os
 import select
@@ -154,6 +155,18 @@ def _become(request: dict[str, Any], output: int) -> None:
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
     sys.argv[:] = ["blitz", *request["arguments"]]
+    _look_into([folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder])
     from blitz.cli.main import run
 
     run()
+
+
+def _look_into(folders: list[str]) -> None:
+    """Import from these folders first, and run what stands there for that, as Python does when it starts."""
+    sys.path[:0] = folders
+    for folder in folders:
+        if (Path(folder) / "sitecustomize.py").is_file():
+            spec = importlib.util.spec_from_file_location("tests_sitecustomize", Path(folder) / "sitecustomize.py")
+            assert spec is not None
+            assert spec.loader is not None
+            spec.loader.exec_module(importlib.util.module_from_spec(spec))

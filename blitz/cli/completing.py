@@ -31,7 +31,6 @@ def completer(find: Callable[[typer.Context], Iterable[Offer]]) -> Completer:
     """Make a function that finds words fit to be called by a shell."""
 
     def complete(context: typer.Context, args: list[str], incomplete: str) -> list[Offer]:
-        logging.disable()  # a warning on the standard error would stand in the line that is being typed
         try:
             found = list(find(context))
         except BaseException:  # noqa: BLE001 - a shell waits, and has no use for an error
@@ -47,6 +46,7 @@ def begin_completion() -> bool:
     """Return whether a shell asks, with whose line no error must interfere; from then on."""
     if not os.environ.get("_BLITZ_COMPLETE"):
         return False
+    logging.disable()  # a warning on the standard error would stand in the line that is being typed
     if "COMP_WORDS" in os.environ and os.environ.get("COMP_CWORD", "").isdecimal():
         words, place = whole_words(os.environ["COMP_WORDS"].split("\n"), int(os.environ["COMP_CWORD"]))
         os.environ.update(COMP_WORDS="\n".join(words), COMP_CWORD=str(place))

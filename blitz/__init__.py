@@ -15,11 +15,13 @@ __all__ = [
     "AsyncClient",
     "Client",
     "Logger",
+    "Points",
     "Servers",
     "__version__",
 ]
 
 if TYPE_CHECKING:
+    from blitz.data.points import Points
     from blitz.data.time_precision import MICROSECOND, MILLISECOND, NANOSECOND, SECOND
     from blitz.io.blocking import Client
     from blitz.io.connection import AsyncClient
@@ -40,6 +42,10 @@ def __getattr__(name: str) -> object:
         from blitz.io.logger import Logger
 
         return Logger
+    if name == "Points":
+        from blitz.data.points import Points
+
+        return Points
     if name == "Servers":
         from blitz.io.servers import Servers
 

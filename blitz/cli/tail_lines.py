@@ -18,11 +18,15 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=
 
 
 def write_lines(lines: Iterable[str]) -> None:
+    """Write lines at once."""
+    write_text("".join(f"{line}\n" for line in lines))
+
+
+def write_text(text: str) -> None:
     """Write and flush; a signal strikes while a reader that is slow is waited for.
 
     :raises BrokenPipeError: if nobody reads any more.
     """
-    text = "".join(f"{line}\n" for line in lines)
     with at_once():
         sys.stdout.write(text)
         sys.stdout.flush()

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from blitz.cli.asking import ask, client_settings
+from blitz.cli.completing import complete_sessions, complete_sources
 from blitz.cli.moments import parse_duration
 from blitz.cli.options import EPILOG, ConfigOption, Panel, ServerOption, TokenOption
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from rich.console import RenderableType
 
@@ -45,14 +46,25 @@ def register(app: typer.Typer) -> None:
 def tail(
     source: Annotated[
         list[str] | None,
-        typer.Option("--source", metavar="NAME", help="Only this source, or those that match, as sim*. Repeatable."),
+        typer.Option(
+            "--source",
+            metavar="NAME",
+            help="Only this source, or those that match, as sim*. Repeatable.",
+            autocompletion=complete_sources,
+        ),
     ] = None,
     channel: Annotated[
         list[str] | None, typer.Option("--channel", metavar="NAME", help="Only this channel, likewise.")
     ] = None,
     session: Annotated[
         int | None,
-        typer.Option("--session", metavar="ID", min=1, help="Show this session. [default: whatever is recorded]"),
+        typer.Option(
+            "--session",
+            metavar="ID",
+            min=1,
+            help="Show this session. [default: whatever is recorded]",
+            autocompletion=complete_sessions,
+        ),
     ] = None,
     first: Annotated[
         int | None,
@@ -86,15 +98,6 @@ def tail(
     choice = Choice(tuple(source or ()), tuple(channel or ()))
     is_table = not as_json and not messages and sys.stdout is not None and sys.stdout.isatty()
 
-    async def follow(client: "AsyncClient") -> None:
-        # The time begins with the command: a server that has nothing to say must not hold it up.
-        try:
-            async with asyncio.timeout(for_s) as limit:
-                await work(client)
-        except TimeoutError:
-            if not limit.expired():
-                raise
-
     async def work(client: "AsyncClient") -> None:
         if streams:
             from blitz.cli.tail_streams import follow_streams
@@ -107,7 +110,23 @@ def tail(
         else:
             await _write_readings(client, choice, session, first, count, as_json=as_json)
 
-    ask(client_settings(server, token, config_file), follow)
+    ask(client_settings(server, token, config_file), limited(work, for_s))
+
+
+def limited(
+    work: "Callable[[AsyncClient], Awaitable[None]]", for_s: float | None
+) -> "Callable[[AsyncClient], Awaitable[None]]":
+    """Return work that ends by itself after a time; it begins at once: a silent server must not hold it up."""
+
+    async def run(client: "AsyncClient") -> None:
+        try:
+            async with asyncio.timeout(for_s) as limit:
+                await work(client)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+
+    return run
 
 
 async def _write_readings(

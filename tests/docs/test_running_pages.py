@@ -14,10 +14,10 @@ def runs(page: Path) -> bool:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory, module_port: int) -> Path:
-    return make_lab(tmp_path_factory.mktemp("lab"), module_port)
+    return make_lab(tmp_path_factory.mktemp("lab"), module_port, "")
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=name_of(page)) for page in PAGES if runs(page)])
-def test_a_page_does_what_it_says(page: Path, lab: Path, steady_port: int, tmp_path: Path) -> None:
-    with PageWorld(tmp_path, steady_port) as world:
+def test_a_page_does_what_it_says(page: Path, lab: Path, steady_port: int, redis_url: str, tmp_path: Path) -> None:
+    with PageWorld(tmp_path, steady_port, redis_url) as world:
         run_page(page, world, lab)

@@ -108,7 +108,7 @@ def _begins_indented(lines: list[str], index: int) -> bool:
         if earlier.strip() and (_indent(earlier) < indent or _LIST.match(earlier)):
             listed = _LIST.match(earlier)
             if listed:
-                return indent >= _indent(earlier) + 8
+                return indent >= len(listed[0]) + 4
             if _indent(earlier) == 0:
                 return True
     return True

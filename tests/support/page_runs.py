@@ -35,8 +35,8 @@ def run_page(page: Path, world: PageWorld, lab: Path) -> None:
     shown = {
         block.follows.line: block.text for block in code_blocks(page) if block.follows and block.language == "text"
     }
-    commands = [command for block in blocks if block.language in SHELLS for command, _ in commands_of(block.text)]
-    if not any(_SERVE.match(world.as_here(command)) for command in commands):
+    first = [command for block in blocks[:1] if block.language in SHELLS for command, _ in commands_of(block.text)]
+    if not any(_SERVE.match(world.as_here(command)) for command in first):
         world.serve_lab(lab, set(_CACHE.findall("".join(block.text for block in blocks))))
     python = PythonSession(world.work, world.environment, world.logs)
     try:

@@ -1,11 +1,12 @@
 """The world in which a page of the documents is run: its machine, its server, its devices, its recordings.
 
-A page that starts a server itself (`blitz serve`) begins with nothing. Any other finds what a user has after some
-days: a server at http://127.0.0.1:8999 with two simulated boards and a device that prints at /dev/ttyUSB0, twelve
+A page whose first block starts a server (`blitz serve`) begins with nothing. Any other finds what a user has after
+some days: a server at http://127.0.0.1:8999 with two simulated boards and a device that prints at /dev/ttyUSB0, twelve
 sessions, of which 7 and 12 hold more than a few messages, and these two in the local caches that the page opens
 with `DatabaseClient(path="cache.db")`. At /dev/ttyUSB1 and /dev/ttyACM0 there are devices that nobody reads.
 
-Port 8999 is another one here, and folders of the system lie in a folder of the test: `as_here` says which.
+Port 8999 is another one here, folders of the system lie in a folder of the test, and there is a Redis where pages have
+one on a host of its own: `as_here` says where. A second server of a page has a port and a data folder of its own.
 """
 
 import os
@@ -28,7 +29,7 @@ from blitz.io.simulated_device import SimulatedDevice
 NAMES = ("bench1", "bench2", "lab-pi", "server1.local", "server2.local", "spare.local", "dbhost")
 START_S = 60.0
 DEVICES = {"ttyUSB0": "csv", "ttyUSB1": "csv", "ttyACM0": "cobs"}
-DEFINITION = """id = "pump"
+PUMP = """id = "pump"
 name = "Pump"
 format = "columns"
 channels = [
@@ -41,6 +42,12 @@ channels = [
 ]
 commands = [{ name = "TARE", send = "t" }]
 """
+SCALE = """id = "scale"
+name = "Kitchen scale"
+format = "columns"
+channels = [{ name = "weight", column = 1, unit = "g" }]
+commands = [{ name = "TARE", send = "t" }, { name = "STREAM", send = "c1" }]
+"""
 SERVE = "blitz serve --simulate 2 --serial {dev}/ttyUSB0:115200=pump --definitions-dir {definitions}"
 _FOLDERS = re.compile(r"(?<![\w.~/-])/(mnt|srv|var/lib|etc|tmp|usr/local|dev/(?=tty|serial))")
 _PROGRAMS = re.compile(r"(?<![\w/])(/opt/blitz/bin/|\.venv/bin/)")
@@ -49,8 +56,10 @@ _PROGRAMS = re.compile(r"(?<![\w/])(/opt/blitz/bin/|\.venv/bin/)")
 class PageWorld:
     """A context manager; see the module."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, redis_url: str) -> None:
         self.port = port
+        self._redis_url = redis_url
+        self._servers = 0
         self.url = f"http://127.0.0.1:{port}"
         self.root, self.work, self.logs = folder / "root", folder / "work", folder / "logs"
         self.data = folder / "home" / ".local" / "share" / "blitz"
@@ -58,6 +67,7 @@ class PageWorld:
             (self.root / path).mkdir(parents=True)
         for made in (self.work, self.logs, self.data.parent):
             made.mkdir(parents=True)
+        (self.work / "docs").symlink_to(ROOT / "docs")
         self.environment = {
             name: value for name, value in os.environ.items() if name in ("XDG_RUNTIME_DIR", "LANG")
         } | {
@@ -92,11 +102,15 @@ class PageWorld:
     def as_here(self, text: str) -> str:
         """Return code or output of a page with the ports, folders and names that it has in this world."""
         text = _FOLDERS.sub(lambda place: f"{self.root}/{place[1]}", _PROGRAMS.sub("", text))
+        text = re.sub(r"redis://db:6379/0", self._redis_url, text)
         text = re.sub(r"\b8999\b", str(self.port), text)
         return re.sub(rf"(curl .*//)[\w.-]+(:{self.port})", r"\g<1>127.0.0.1\2", text)
 
     def serve(self, command: str) -> Path:
         """Start a server and wait until it serves; return the file of what it writes."""
+        self._servers += 1
+        if self._servers > 1:
+            command = f"export BLITZ_PORT=0 BLITZ_DATA_DIR='{self.root}/srv/server{self._servers}'\n{command}"
         log = self.shell.start(command)
         deadline_s = time.monotonic() + START_S
         while b" serves http" not in log.read_bytes():
@@ -116,16 +130,17 @@ class PageWorld:
                 shutil.copy(lab / "cache.db", self.work / name)
         definitions = self.root / "etc" / "blitz" / "definitions"
         definitions.mkdir()
-        (definitions / "pump.toml").write_text(DEFINITION, "utf-8")
+        (definitions / "pump.toml").write_text(PUMP, "utf-8")
+        (definitions / "scale.toml").write_text(SCALE, "utf-8")
         self.serve(SERVE.format(dev=self.root / "dev", definitions=definitions))
         with blitz.Client(self.url) as client:
             client.scan()
             wait_until(lambda: {board.mode for board in client.boards()} == {"polled", "streaming"})
 
 
-def make_lab(folder: Path, port: int) -> Path:
+def make_lab(folder: Path, port: int, redis_url: str) -> Path:
     """Record what each page finds; return the folder of it."""
-    with PageWorld(folder / "world", port) as world:
+    with PageWorld(folder / "world", port, redis_url) as world:
         world.serve_lab(None)
         with blitz.Client(world.url) as client:
             for number in range(1, 13):

@@ -15,6 +15,7 @@ from blitz.cli.options import EPILOG, JsonOption, Panel
 from blitz.cli.output import Output
 
 _WIDTH = 80
+_LIST_WIDTH = 100
 _NAMES_FROM = 24
 _HEAD = """\
 Usage: blitz COMMAND [OPTIONS]
@@ -77,7 +78,8 @@ def commands(context: typer.Context, as_json: JsonOption = False) -> None:
         out.line(panel or "More")
         for command in found:
             if command.panel == panel:
-                out.line(f"  {command.name:{width}}  {command.summary}")
+                summary = textwrap.shorten(command.summary, _LIST_WIDTH - width - 4, placeholder=" …")
+                out.line(f"  {command.name:{width}}  {summary}")
         if panel != panels[-1]:
             out.line("")
 

@@ -160,13 +160,14 @@ def _link(given: str | None) -> str:
 
 def _try(noted: "Profile") -> str:
     """Return why a server does not answer; empty if it does."""
-    from blitz.config import ClientSettings
+    from blitz.config import ClientSettings, load
+    from blitz.data.profiles import put_profile
 
     async def look(client: Any) -> None:
         async with asyncio.timeout(_CHECK_S):
             await client.status()
 
-    settings = ClientSettings(server=noted.server, token=noted.token or None, fingerprint=noted.fingerprint or None)
+    settings = put_profile(noted, load(ClientSettings))
     try:
         ask(settings, look)
     except BlitzError as error:

@@ -115,7 +115,7 @@ def create(
             "This link is without TLS, for programs of this machine. For a server that will listen on the network, "
             f"name the machine: --host {socket.gethostname()}."
         )
-    _note(settings, f"blitz token create: {record.id}, {record.name}, {record.role}")
+    note(settings, f"blitz token create: {record.id}, {record.name}, {record.role}")
 
 
 @tokens.command("list", epilog=EPILOG)
@@ -125,7 +125,7 @@ def list_tokens(
     """List all tokens, revoked ones, too."""
     from blitz.data.tokens import TokenStore
 
-    with TokenStore(_existing_tables(_settings(data_dir, config_file))) as store:
+    with TokenStore(_existing_tables(server_settings(data_dir, config_file))) as store:
         records = store.tokens()
     out = Output(as_json)
     out.document(tokens=records)
@@ -150,10 +150,10 @@ def revoke(
     """
     from blitz.data.tokens import TokenStore
 
-    settings = _settings(data_dir, config_file)
+    settings = server_settings(data_dir, config_file)
     with TokenStore(_existing_tables(settings)) as store:
         record = store.revoke(token_id)
-    _note(settings, f"blitz token revoke: {record.id}, {record.name}")
+    note(settings, f"blitz token revoke: {record.id}, {record.name}")
     out = Output(as_json)
     out.document(token=record)
     out.line(f"Token {record.id} ({record.name}) is revoked.")
@@ -171,7 +171,7 @@ def audit(
     """
     from blitz.data.audit import AuditStore
 
-    with AuditStore(_existing_tables(_settings(data_dir, config_file))) as store:
+    with AuditStore(_existing_tables(server_settings(data_dir, config_file))) as store:
         records = store.last(last)
     out = Output(as_json)
     out.document(audit=records)
@@ -181,7 +181,8 @@ def audit(
         out.line("Nothing was changed and nothing was refused.")
 
 
-def _settings(data_dir: Path | None, config_file: Path | None) -> "ServerSettings":
+def server_settings(data_dir: Path | None, config_file: Path | None) -> "ServerSettings":
+    """Gather the settings of the server whose data folder a command works on."""
     from blitz.config import ServerSettings, load
 
     return load(ServerSettings, {"data_dir": data_dir}, config_file)
@@ -243,7 +244,8 @@ def _is_known_name(settings: "ServerSettings", name: str) -> bool:
     return True
 
 
-def _note(settings: "ServerSettings", what: str) -> None:
+def note(settings: "ServerSettings", what: str) -> None:
+    """Put into the audit trail what was done at the console."""
     from blitz.data.audit import AuditEntry, AuditStore, Outcome, now_ms
     from blitz.io.calls import default_owner
 

@@ -207,7 +207,7 @@ def with_profile(settings: "ClientSettings") -> "ClientSettings":
         profile = profiles.named(named)
     else:
         profile = profiles.by_name.get(profiles.chosen)
-    return settings if profile is None else _put(profile, settings)
+    return settings if profile is None else put_profile(profile, settings)
 
 
 def other_names(server: str) -> list[str]:
@@ -216,7 +216,7 @@ def other_names(server: str) -> list[str]:
     return names if NAME.fullmatch(server) and server not in names else []
 
 
-def _put(profile: Profile, settings: "ClientSettings") -> "ClientSettings":
+def put_profile(profile: Profile, settings: "ClientSettings") -> "ClientSettings":
     """Put what a profile says in the place of settings; a token of the command line goes before its own.
 
     What the settings file says of another server's token and certificate is not for this one.

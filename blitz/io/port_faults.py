@@ -51,6 +51,12 @@ def busy(port: str) -> str:
     return f"Cannot open {port}: another program uses it. Close that program (a serial monitor, perhaps)."
 
 
+def may_not_open(port: str) -> str:
+    """Return what to do so that this user may open a port; empty where there is nothing to do, or no such port."""
+    is_closed = os.path.exists(port) and not os.access(port, os.R_OK | os.W_OK)
+    return _permission_remedy(port) if is_closed else ""
+
+
 def check_rate(port: str, asked: int, real: int | None) -> None:
     """Compare the rate that was asked for with what the driver made of it; None: it does not tell.
 

@@ -56,7 +56,9 @@ def describe_changes(before: SourceConfig, after: SourceConfig) -> str:
     parts = []
     for path in flat:
         was, now = _at(old, path), _at(new, path)
-        if was != now:
+        if was != now and path == ("is_enabled",):
+            parts.append("enabled" if now else "disabled")
+        elif was != now:
             is_long = isinstance(was, dict) or isinstance(now, dict)
             parts.append(f"{path[-1]} changed" if is_long else f"{path[-1]}: {_plain(was)} -> {_plain(now)}")
     return "; ".join(parts)

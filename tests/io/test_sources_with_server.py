@@ -11,7 +11,8 @@ from waiting import wait_until
 import blitz
 from blitz.data.records import BoardRecord, LinkState, TimelineKind
 from blitz.data.source_config import SourceConfig
-from blitz.errors import BlitzError, ConfigError, SourceExists, UnknownBoard, UnknownSource
+from blitz.errors import BlitzError, ConfigError, SourceExists, SourceUnavailable, UnknownBoard, UnknownSource
+from blitz.io.calls import default_owner
 from blitz.io.simulated_device import SimulatedDevice
 
 
@@ -108,3 +109,49 @@ def test_a_simulated_board_keeps_the_name_that_it_was_given_when_its_server_was_
     with client_of(server) as client:
         wait_until(lambda: is_working(client, "scale") and is_working(client, "sim2"))
         assert [record.name for record in client.boards()] == ["scale", "sim2"]
+
+
+def test_a_device_that_is_disabled_is_let_go_and_what_it_says_meanwhile_is_a_gap(
+    run_server: Callable[..., Any], device: SimulatedDevice
+) -> None:
+    server = run_server("--durability", "none")
+    with client_of(server) as client:
+        client.add_source(SourceConfig(name="bench", link=device.path))
+        wait_until(lambda: is_working(client))
+        session = client.start("run")
+        wait_until(lambda: client.session(session.id).message_count > 5)
+        assert not client.update_source("bench", is_enabled=False).is_enabled
+        assert board(client).state is LinkState.DISABLED
+        count = board(client).message_count
+        assert client.update_source("bench", is_enabled=True).is_enabled
+        wait_until(lambda: is_working(client) and board(client).message_count > count)
+        client.update_source("bench", is_enabled=False)
+        record = client.stop()
+        assert [gap.reason for gap in record.gaps] == ["disabled", "disabled"]
+        client.start("without it")
+        record = client.stop()
+        assert (record.gaps, record.sources) == ((), ())
+    assert server.stop() == 0
+
+
+def test_a_device_that_cannot_be_opened_is_not_added_unless_for_later(
+    run_server: Callable[..., Any], device: SimulatedDevice, tmp_path: Path
+) -> None:
+    server = run_server("--durability", "none")
+    with client_of(server) as client:
+        for link in (str(tmp_path / "nothing"), "socket://127.0.0.1:1", f"replay:{tmp_path}/no.jsonl", "stream:none"):
+            with pytest.raises(SourceUnavailable, match=r"was not added: .* add it for later"):
+                client.add_source(SourceConfig(name="bench", link=link))
+            assert (client.sources(), client.boards()) == ([], [])
+        with pytest.raises(UnknownSource):
+            client.source_history("bench")
+        client.add_source(SourceConfig(name="bench", link=str(tmp_path / "nothing")), later=True)
+        assert board(client).state is LinkState.AWAY
+        client.update_source("bench", link=device.path)
+        wait_until(lambda: is_working(client))
+        what = [change.what for change in client.source_history("bench")]
+        assert what == [f"added: {tmp_path}/nothing", f"link: {tmp_path}/nothing -> {device.path}"]
+        assert {change.who for change in client.source_history("bench")} == {default_owner()}
+        with pytest.raises(UnknownSource, match=r"There is no source 'oven'\. Known are: bench"):
+            client.delete_source("oven")
+    assert server.stop() == 0

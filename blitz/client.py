@@ -12,8 +12,10 @@ from PyQt5.QtCore import QCoreApplication, QEvent, QSettings, QSize, Qt
 from PyQt5.QtWidgets import QApplication
 
 from blitz.config import DEMONSTRATION_VARIABLE, ClientSettings
+from blitz.data.cache_places import CachePlace, chosen_place
 from blitz.data.export_at_stop import rule_of
 from blitz.data.kept_settings import FILE_NAME, KeptSettings
+from blitz.errors import CacheError
 from blitz.io.address import ServerAddress
 from blitz.ui.export_at_stop import ExportAtStop
 from blitz.ui.garbage import GarbageCollection
@@ -43,7 +45,8 @@ def run(settings: ClientSettings) -> int:
     preferences = Preferences(_remembered(demonstration))
     kept = KeptSettings(settings.cache_dir / FILE_NAME)
     told, settings = settings, kept.applied_to(settings)
-    feed = ServerLink(settings.cache_dir, sync_mode=settings.sync, sync_period_s=settings.sync_period_s)
+    cache, cache_problem = _chosen_cache(settings)
+    feed = ServerLink(settings.cache_dir, sync_mode=settings.sync, sync_period_s=settings.sync_period_s, cache=cache)
     window = MainWindow(feed, preferences, Appearance(application))
     if demonstration:
         window.closing.ends_with_window = ServerAddress.parse(settings.server).http_url
@@ -59,6 +62,8 @@ def run(settings: ClientSettings) -> int:
 
     window.settings_actions.client_changed.connect(put_in_force)
     window.settings_actions.use(told, kept)
+    if cache_problem:
+        window.notices.tell("warning", f"{cache_problem} Sessions go to the usual cache of each server meanwhile.")
     _show(window, is_placed=preferences.place("window") is not None)
     window.first.begin(_named_server(settings))
     hook_before = sys.excepthook
@@ -72,6 +77,7 @@ def run(settings: ClientSettings) -> int:
         sys.excepthook = hook_before
         window.first.found.stop()
         window.jobs.close()
+        window.cache_actions.close()
         feed.close()
         exports.close()
         overviews.close()
@@ -80,6 +86,14 @@ def run(settings: ClientSettings) -> int:
         window.deleteLater()  # by Qt, while Python still has what belongs to it
         QCoreApplication.sendPostedEvents(None, QEvent.DeferredDelete)
         collection.stop()
+
+
+def _chosen_cache(settings: ClientSettings) -> tuple[CachePlace | None, str]:
+    """Return the cache that was chosen, and why it cannot be known; None: the usual one of each server."""
+    try:
+        return chosen_place(settings.cache, settings.cache_dir), ""
+    except CacheError as error:
+        return None, str(error)
 
 
 def _remembered(demonstration: str | None) -> QSettings:

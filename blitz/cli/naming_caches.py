@@ -13,6 +13,7 @@ from blitz.cli.output import Output, local_time, plural
 
 if TYPE_CHECKING:
     from blitz.config import ClientSettings
+    from blitz.data.cache_listing import ListedCache
     from blitz.data.cache_places import CachePlace
     from blitz.data.cache_setup import CacheFacts
     from blitz.data.named_caches import NamedCache
@@ -35,32 +36,26 @@ def register(app: typer.Typer) -> None:
 @cache_group.callback(invoke_without_command=True)
 def _cache(context: typer.Context, config_file: ConfigOption = None, as_json: JsonOption = False) -> None:
     if context.invoked_subcommand is None:
-        list_caches(config_file, as_json)
+        list_them(config_file, as_json)
 
 
 @cache_group.command("list", epilog=EPILOG)
-def list_caches(config_file: ConfigOption = None, as_json: JsonOption = False) -> None:
+def list_them(config_file: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List the caches: those with names, and the usual ones, one a server."""
     from blitz.cli.caches import meant_cache
-    from blitz.data.cache_places import CachePlace, usual_places
-    from blitz.data.cache_setup import look_at
-    from blitz.data.named_caches import USUAL, NamedCaches
+    from blitz.data.cache_listing import list_caches
+    from blitz.data.named_caches import USUAL
 
     settings = client_settings(None, None, config_file)
     used = meant_cache(settings, None)
     told: list[dict[str, Any]] = []
     rows: list[tuple[str, ...]] = []
-    for named in (*NamedCaches(settings.cache_dir).all(), *usual_places(settings.cache_dir)):
-        is_usual = isinstance(named, CachePlace)
-        place = named if isinstance(named, CachePlace) else CachePlace.of(named)
-        facts = look_at(place)
-        name, description = (USUAL, "") if isinstance(named, CachePlace) else (named.name, named.description)
-        is_used = used is None if is_usual else used is not None and used.name == name
-        told.append(
-            {"name": None if is_usual else name, "description": description, "is_in_use": is_used}
-            | _as_document(place, facts)
-        )
-        rows.append(_row(name, place, facts, description, is_used=is_used))
+    for listed in list_caches(settings.cache_dir):
+        place = listed.place
+        is_used = place.is_usual if used is None else used.name == place.name and used.address == place.address
+        about = {"name": place.name or None, "description": listed.description, "is_in_use": is_used}
+        told.append(about | _as_document(place, listed.facts))
+        rows.append(_row(listed, is_used=is_used))
     out = Output(as_json)
     out.document(caches=told, in_use=used.name or str(used) if used else USUAL)
     if not rows:
@@ -114,6 +109,7 @@ def add(
 @cache_group.command(epilog=EPILOG)
 def show(name: NameArgument, config_file: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show one cache: where it is, and what is in it."""
+    from blitz.data.cache_listing import ListedCache
     from blitz.data.cache_setup import look_at
     from blitz.data.named_caches import NamedCaches
 
@@ -130,7 +126,7 @@ def show(name: NameArgument, config_file: ConfigOption = None, as_json: JsonOpti
     if facts.problem:
         out.line(facts.problem)
         return
-    out.line(f"Server: {_server(facts)}")
+    out.line(f"Server: {ListedCache(place, '', facts).server_words}")
     out.line(f"Sessions: {facts.sessions}, {facts.only_here} of them on no server")
     if facts.size_bytes is not None:
         out.line(f"Size: {_megabytes(facts.size_bytes)} MB")
@@ -261,22 +257,18 @@ def _used_words(settings: "ClientSettings", place: "CachePlace | None") -> str:
     return f"The cache {place.words} is used from now on, in the window from its next start on."
 
 
-def _server(facts: "CacheFacts") -> str:
-    if facts.server:
-        return facts.server
-    return f"store {facts.store_id}" if facts.store_id else "none yet"
-
-
 def _megabytes(size_bytes: int) -> str:
     return f"{size_bytes / 1e6:.1f}"
 
 
-def _row(name: str, place: "CachePlace", facts: "CacheFacts", description: str, *, is_used: bool) -> tuple[str, ...]:
-    used = "yes" if is_used else ""
+def _row(listed: "ListedCache", *, is_used: bool) -> tuple[str, ...]:
+    facts = listed.facts
+    name, used, where = listed.place.name or "usual", "yes" if is_used else "", str(listed.place)
     if facts.problem:
-        return (name, used, "", "", "", "", str(place), facts.problem)
+        return (name, used, "", "", "", "", where, facts.problem)
     size = "" if facts.size_bytes is None else _megabytes(facts.size_bytes)
-    return (name, used, str(facts.sessions), str(facts.only_here), size, _server(facts), str(place), description)
+    counts = (str(facts.sessions), str(facts.only_here), size)
+    return (name, used, *counts, listed.server_words, where, listed.description)
 
 
 def _named_document(named: "NamedCache", place: "CachePlace", facts: "CacheFacts") -> dict[str, Any]:

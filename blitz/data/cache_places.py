@@ -17,6 +17,8 @@ class CachePlace:
     """What :class:`~blitz.data.database_client.DatabaseClient` takes."""
     name: str = ""
     """Empty for one that has none."""
+    is_usual: bool = False
+    """Whether it is that of a server which somebody who chooses nothing gets."""
 
     @classmethod
     def of(cls, named: NamedCache) -> "CachePlace":
@@ -86,4 +88,6 @@ def usual_places(folder: Path) -> list[CachePlace]:
     """Return the caches in the folder that have no name: one a server, and those of no server."""
     named = [each.address for each in NamedCaches(folder).all()]
     files = sorted(folder.glob("*.db"))
-    return [CachePlace(path) for path in files if not any(is_same_place(path, address) for address in named)]
+    return [
+        CachePlace(path, is_usual=True) for path in files if not any(is_same_place(path, address) for address in named)
+    ]

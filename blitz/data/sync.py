@@ -50,7 +50,7 @@ class SyncCursor:
     """
 
     def __init__(self, cache: DatabaseClient, session: SessionRecord) -> None:
-        self._cache = cache
+        self.cache = cache
         self.session = session
         self.next_seq = cache.begin_download(session)
         """What is wanted next."""
@@ -61,7 +61,7 @@ class SyncCursor:
         :raises BlockError: if messages between would be missing.
         :raises CacheError: if the cache cannot be written, or the session was deleted meanwhile.
         """
-        self.next_seq = self._cache.store_blocks(self.session.id, blocks)
+        self.next_seq = self.cache.store_blocks(self.session.id, blocks)
         return self.next_seq
 
     def finish(self, session: SessionRecord) -> None:
@@ -69,7 +69,7 @@ class SyncCursor:
 
         :raises BlockError: if messages are missing.
         """
-        self._cache.finish_download(session)
+        self.cache.finish_download(session)
         log.info("Session %d is in the cache: %d messages", session.id, session.message_count)
 
 

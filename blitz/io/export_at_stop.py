@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from blitz.data.database_client import DatabaseClient
 from blitz.data.export_at_stop import ExportRule, ExportsAtStop, Outcome
@@ -23,6 +24,14 @@ log = logging.getLogger(__name__)
 _LONGEST_WAIT_S = 1.0
 _AFTER_FAULT_S = 15.0
 """To the next look at a cache that could not be used."""
+
+
+class _Use(NamedTuple):
+    """The order to work with a cache."""
+
+    address: Path | str
+
+
 _Order = Callable[[ExportsAtStop], None]
 
 
@@ -38,7 +47,7 @@ class ExportThread:
         self._rule = rule
         self._tell = tell
         self._fetch = fetch
-        self._orders: queue.SimpleQueue[_Order | Path | None] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[_Order | _Use | None] = queue.SimpleQueue()
         self._is_over = threading.Event()
         self._cache: DatabaseClient | None = None
         self._exports: ExportsAtStop | None = None
@@ -46,9 +55,9 @@ class ExportThread:
         self._thread = threading.Thread(target=self._run, name="blitz export at stop", daemon=True)
         self._thread.start()
 
-    def use_cache(self, path: Path) -> None:
-        """Export from this cache from now on, what was left over included."""
-        self._orders.put(path)
+    def use_cache(self, address: Path | str) -> None:
+        """Export from this cache, a file or a URL, from now on, what was left over included."""
+        self._orders.put(_Use(address))
 
     def see(self, records: Iterable[SessionRecord]) -> None:
         """Take in sessions as the server tells them."""
@@ -86,8 +95,8 @@ class ExportThread:
         except queue.Empty:
             return False
         try:
-            if isinstance(order, Path):
-                self._open(order)
+            if isinstance(order, _Use):
+                self._open(order.address)
             elif order is not None and self._exports is not None:
                 order(self._exports)
         except BlitzError as error:
@@ -96,11 +105,11 @@ class ExportThread:
             log.exception("Exports at Stop")
         return True
 
-    def _open(self, path: Path) -> None:
+    def _open(self, address: Path | str) -> None:
         if self._cache is not None:
             self._cache.close()
             self._cache = self._exports = None
-        self._cache = DatabaseClient(path=str(path))
+        self._cache = DatabaseClient(path=address)
         self._exports = ExportsAtStop(self._cache, self._rule)
 
     def _try_what_is_due(self, exports: ExportsAtStop) -> None:

@@ -142,7 +142,8 @@ class LiveCopy:
         cache = self._cache()
         if cache is None:
             return None
-        if self._cursor is None or self._cursor.session.id != session_id:
+        cursor = self._cursor
+        if cursor is None or cursor.session.id != session_id or cursor.cache is not cache:
             session = await self._client.session(session_id)
             self._cursor = await run_in_thread(SyncCursor, cache, session)
         return self._cursor

@@ -14,6 +14,7 @@ from pathlib import Path
 from PyQt5.QtCore import QObject, pyqtSignal
 
 from blitz.data.board_definition import BoardDefinition
+from blitz.data.cache_places import CachePlace
 from blitz.data.records import Marker, RunWishes, SessionRecord
 from blitz.data.session_words import SessionWords
 from blitz.data.source_config import SourceConfig
@@ -153,7 +154,11 @@ class Feed(QObject):
     session_trashed = pyqtSignal(object)
     """SessionRecord: what was asked to be deleted lies in the trash now"""
     cache_opened = pyqtSignal(object)
-    """Path of the cache that belongs to the server"""
+    """Path or URL of the cache that sessions go into from now on, where it is another one than before"""
+    cache_told = pyqtSignal(object)
+    """CachePlace of the cache that is in use; comes before ``cache_opened``"""
+    cache_chosen = pyqtSignal(object)
+    """CachePlace that was asked for, and is used from now on; None: the usual one of each server"""
 
     raw_received = pyqtSignal(object)
     """MessageBlock, of the running session or the preview, as it came"""
@@ -179,9 +184,21 @@ class Feed(QObject):
     """stream, StreamCommand as it stands now or None, and why it was not sent"""
 
     @property
-    def cache_path(self) -> Path | None:
-        """The file of the cache; None until a server was reached."""
+    def cache_path(self) -> Path | str | None:
+        """Where the cache is, a file or a URL; None until a server was reached."""
         return None
+
+    @property
+    def cache_folder(self) -> Path | None:
+        """The folder of the usual caches, and of the names of others; None where there is none."""
+        return None
+
+    def use_cache(self, place: CachePlace | None) -> None:
+        """Let sessions go into another cache, and come from it; None: the usual one of each server.
+
+        Downloads under way are cancelled and can be resumed there. ``cache_chosen`` comes when it is done.
+        """
+        raise NotImplementedError
 
     def connect_to(self, server: ServerAddress) -> None:
         """Leave the present server and connect to another one, trying again until :meth:`disconnect_from`."""

@@ -5,7 +5,7 @@ A short session is decoded into memory; a long one is read view by view, see :mo
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -41,6 +41,8 @@ class History:
     """Of the definitions by which it is read; 0 are those of the recording."""
     versions: tuple[DefinitionVersionRecord, ...] = ()
     """All that there are besides the recording's, oldest first."""
+    place: str = ""
+    """The cache that it was read from: its path or URL; empty where that does not matter."""
 
     @property
     def is_quick(self) -> bool:
@@ -85,7 +87,7 @@ class History:
 
 
 def load_history(
-    cache_path: Path,
+    cache_path: Path | str,
     session_id: int,
     progress: Progress,
     is_cancelled: Callable[[], bool],
@@ -112,9 +114,19 @@ def load_history(
                 channels = _channels(record)
                 held.pop_all()  # the cache stays open as long as the history is looked at
                 return LongHistory(
-                    record, channels, {}, {}, version, versions, cache=cache, opened=opened, pyramid=pyramid
+                    record,
+                    channels,
+                    {},
+                    {},
+                    version,
+                    versions,
+                    str(cache_path),
+                    cache=cache,
+                    opened=opened,
+                    pyramid=pyramid,
                 )
-        return _decoded(cache, record, version, versions, progress, is_cancelled)
+        decoded = _decoded(cache, record, version, versions, progress, is_cancelled)
+        return replace(decoded, place=str(cache_path))
 
 
 def _decoded(

@@ -29,12 +29,14 @@ class HistoryTabs(QObject):
         window: QWidget,
     ) -> None:
         super().__init__(window)
+        self._feed = feed
         self._tabs = tabs
         self._appearance = appearance
         self._sessions = sessions
         self._versions = versions
         self._notes = notes
         feed.marker_received.connect(self._show_marker)
+        feed.cache_opened.connect(self._close_others)
         notes.marked.connect(self._tell_marked)
         sessions.history_loaded.connect(self.show)
         versions.history_loaded.connect(self.show)
@@ -45,7 +47,13 @@ class HistoryTabs(QObject):
         return [page for page in self._tabs.pages() if isinstance(page, HistoryPage)]
 
     def show(self, history: History) -> None:
-        """Open a tab with a session; read by another version, it shows the time that was shown."""
+        """Open a tab with a session; read by another version, it shows the time that was shown.
+
+        One that was read from a cache that is no longer in use is let go.
+        """
+        if self._is_of_other_cache(history):
+            history.close()
+            return
         page = HistoryPage(history, self._appearance)
         for old in self.pages:
             if old.session_id == history.record.id:
@@ -70,6 +78,16 @@ class HistoryTabs(QObject):
         """Grey what may not be written."""
         for page in self.pages:
             page.show_rights(self._notes.refusal(page.session_id))
+
+    def _close_others(self) -> None:
+        """What was opened from another cache cannot be exported or read anew any more."""
+        for page in self.pages:
+            if self._is_of_other_cache(page.history):
+                self._tabs.close_page(page)
+
+    def _is_of_other_cache(self, history: History) -> bool:
+        path = self._feed.cache_path
+        return bool(history.place) and path is not None and history.place != str(path)
 
     def _show_marker(self, session_id: int, marker: Marker) -> None:
         for page in self.pages:

@@ -10,6 +10,7 @@ from blitz.data.access_records import WhoRecord
 from blitz.data.records import Role, StatusRecord
 from blitz.io.address import ServerAddress
 from blitz.ui.board_actions import BoardActions
+from blitz.ui.cache_actions import CacheActions
 from blitz.ui.channel_pages import ChannelPages
 from blitz.ui.closing import Closing
 from blitz.ui.console_actions import ConsoleActions
@@ -79,6 +80,7 @@ class MainWindow(QMainWindow):
             feed, self.sessions_page.sessions, self.jobs, self.notices, preferences, self
         )
         self.finished_sessions = FinishedSessions(feed, self.sessions_page.sessions, self.session_actions, self.notices)
+        self.cache_actions = CacheActions(feed, self.sessions_page.sessions, self.notices, self.status_line, self)
         self.import_actions = ImportActions(feed, self.jobs, self.notices, self.session_actions.files.bring_in, self)
         self.trash_actions = TrashActions(feed, self.notices, self)
         self.note_actions = NoteActions(feed, self.sessions_page.sessions.is_gone, preferences, self)
@@ -144,6 +146,7 @@ class MainWindow(QMainWindow):
         self._places.remember()
         self._clock.stop()
         self.jobs.close()
+        self.cache_actions.close()
         self.feed.close()
         super().closeEvent(event)
 

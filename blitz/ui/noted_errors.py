@@ -63,7 +63,7 @@ class NotedErrors(QObject):
         self._jobs.run("Handling errors", work)
 
 
-def _line(path: Path, error: Notification) -> EventLine:
+def _line(path: Path | str, error: Notification) -> EventLine:
     severity = Severity.ERROR if error.severity > 1 else Severity.WARNING if error.severity == 1 else Severity.INFO
     at = datetime.fromtimestamp(error.time_logged / 1000, UTC)
     return EventLine(at, severity, "cache", error.description, key=(_KEY, str(path), error.id))

@@ -50,7 +50,7 @@ class OverviewMaker(QObject):
 
 
 class _Making(QRunnable):
-    def __init__(self, path: Path, session_id: int, limit_bytes: int, stop: threading.Event) -> None:
+    def __init__(self, path: Path | str, session_id: int, limit_bytes: int, stop: threading.Event) -> None:
         super().__init__()
         self._path = path
         self._session_id = session_id

@@ -15,15 +15,24 @@ from functools import partial
 from pathlib import Path
 
 from blitz.data.blocks import PREVIEW_ID
-from blitz.data.cache_engine import cache_path
+from blitz.data.cache_places import CachePlace
 from blitz.data.database_client import DatabaseClient
 from blitz.data.records import Event, EventKind, Notice, StatusRecord
-from blitz.errors import AuthenticationError, BlitzError, CertificateMismatch, ConfigError, Forbidden, ServerBusy
+from blitz.errors import (
+    AuthenticationError,
+    BlitzError,
+    CacheError,
+    CertificateMismatch,
+    ConfigError,
+    Forbidden,
+    ServerBusy,
+)
 from blitz.io.address import ServerAddress
 from blitz.io.connection import AsyncClient
 from blitz.io.sync_live import LiveCopy
 from blitz.io.sync_rounds import SyncMode, synchronise
 from blitz.ui.board_desk import BoardDesk
+from blitz.ui.cache_desk import CacheDesk
 from blitz.ui.device_desk import DeviceDesk
 from blitz.ui.feed import Connection, ConnectionState, Feed, RequestFailure
 from blitz.ui.live_relay import relay
@@ -62,21 +71,20 @@ class ServerDesk:
         make_client: MakeClient,
         sync_mode: SyncMode = "off",
         sync_period_s: float = 300.0,
+        cache: CachePlace | None = None,
     ) -> None:
         self._feed = feed
         self._sync_mode: SyncMode = sync_mode
         self._sync_period_s = sync_period_s
         self._sync_changed = asyncio.Event()
         self._live_copy: LiveCopy | None = None
-        self._cache_dir = cache_dir
+        self.caches = CacheDesk(feed, cache_dir, cache)
         self._make_client = make_client
         self._client: AsyncClient | None = None
-        self._cache: DatabaseClient | None = None
         self._serving: asyncio.Task[None] | None = None
         self._switching = asyncio.Lock()
         self._told: deque[Notice] = deque(maxlen=_MOST_TOLD)
         self._version_words = ""
-        self.cache_path: Path | None = None
         self._hurry = asyncio.Event()
         self._first_try_s: float | None = None
         self.boards = BoardDesk(feed, self._known_client, self._tell_status)
@@ -87,11 +95,11 @@ class ServerDesk:
         """What is asked about streams."""
         self.recording = RecordingDesk(feed, self._known_client, self._tell_status)
         """What is asked of recording."""
-        self.sessions = SessionDesk(feed, self._known_client, lambda: self._cache)
+        self.sessions = SessionDesk(feed, self._known_client, lambda: self.caches.cache)
         """What is asked about sessions and their copies here."""
         self.trash = TrashDesk(feed, self._known_client, self.sessions.tell_again)
         """What is asked about the trash, and stars."""
-        self.notes = NotesDesk(feed, self._known_client, lambda: self._cache, self.sessions.tell_again)
+        self.notes = NotesDesk(feed, self._known_client, lambda: self.caches.cache, self.sessions.tell_again)
         """What is asked about markers and words."""
 
     async def connect(self, server: ServerAddress) -> None:
@@ -110,13 +118,33 @@ class ServerDesk:
         """Leave the server and close the cache."""
         async with self._switching:
             await self._leave()
-            self._close_cache()
+            self.caches.close()
 
     @property
     def next_try_s(self) -> float | None:
         """When a connection is tried again that is waited for; may be asked from any thread."""
         client = self._client
         return self._first_try_s or (client.next_try_s if client is not None else None)
+
+    async def use_cache(self, place: CachePlace | None) -> None:
+        """Let sessions go into another cache, and come from it; the live view goes on meanwhile.
+
+        Downloads under way are cancelled, and can be resumed in the cache that they were for.
+
+        :param place: None: the usual one of the server.
+        :raises CacheError: if it cannot be used; everything is as before.
+        """
+        async with self._switching:
+            if self._client is None or self.caches.cache is None:
+                self.caches.choose_for_later(place)
+                return
+            opened = await self.caches.prepare(place)
+            if opened is not None:
+                await self.sessions.downloads.cancel_all()
+            self.caches.choose(place, opened)
+        await self.sessions.tell_here()
+        self._sync_changed.set()
+        await self.sessions.tell_again()
 
     async def retry_now(self) -> None:
         """Try a connection that is waited for again at once."""
@@ -149,7 +177,7 @@ class ServerDesk:
                 if isinstance(status, BlitzError):
                     raise status
                 who = await client.whoami()
-                self._open_cache(status.store_id)
+                await self.caches.open_for(status.store_id, address)
                 self._tell(Connection.ONLINE, address)
                 self._feed.identity_received.emit(who)
                 self._feed.status_received.emit(status)
@@ -182,7 +210,7 @@ class ServerDesk:
         await self._tell_notices(client)
         await self.sessions.tell()
         await self.trash.tell()
-        live_copy = LiveCopy(client, lambda: self._cache, self._tell_whole)
+        live_copy = LiveCopy(client, lambda: self.caches.cache, self._tell_whole)
         background = [asyncio.create_task(live_copy.run(), name="blitz live copy")]
         background.append(asyncio.create_task(self._synchronise(client), name="blitz sync"))
         self._live_copy = live_copy
@@ -206,11 +234,13 @@ class ServerDesk:
 
     async def _synchronise(self, client: AsyncClient) -> None:
         """Bring what is wanted, again and again; a server that is away is asked the next time."""
-        bring = partial(self.sessions.downloads.fetch, is_asked=False)
         while True:
+            self._sync_changed.clear()
+            cache = self.caches.cache
             try:
-                if self._cache is not None and self._sync_mode != "off":
-                    outcome = await synchronise(client, self._cache, self._sync_mode, bring=bring)
+                if cache is not None and self._sync_mode != "off":
+                    bring = partial(self._bring_into, cache)
+                    outcome = await synchronise(client, cache, self._sync_mode, bring=bring)
                     for session_id, error in outcome.failed:
                         log.warning("Session %d was not synchronised: %s", session_id, error)
                     self.sessions.tell_replaced(outcome.changes)
@@ -219,10 +249,14 @@ class ServerDesk:
                         self._feed.download_finished.emit(session_id)
             except BlitzError as error:
                 log.info("Not synchronised: %s", error)
-            self._sync_changed.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._sync_period_s):
                     await self._sync_changed.wait()
+
+    async def _bring_into(self, cache: DatabaseClient, session_id: int) -> None:
+        if cache is not self.caches.cache:
+            raise CacheError("Another cache was chosen meanwhile.")
+        await self.sessions.downloads.fetch(session_id, is_asked=False)
 
     async def _pass_on(self, address: str, event: Event) -> None:
         feed = self._feed
@@ -264,8 +298,8 @@ class ServerDesk:
     async def _come_back(self) -> None:
         try:
             status = await self._ask_status()
-            self._open_cache(status.store_id)
             client = self._known_client()
+            await self.caches.open_for(status.store_id, str(client.address))
             self._tell_version(client)
             self._feed.identity_received.emit(await client.whoami())
             await self._tell_notices(client)
@@ -317,25 +351,6 @@ class ServerDesk:
         if self._client is None:
             raise ConfigError("There is no server: connect to one first.")
         return self._client
-
-    def _open_cache(self, store_id: str) -> None:
-        path = cache_path(self._cache_dir, store_id)
-        if self._cache is not None and path == self.cache_path:
-            return
-        self._close_cache()
-        cache = DatabaseClient(path=str(path))
-        try:
-            cache.bind_store(store_id)
-        except BaseException:
-            cache.close()
-            raise
-        self._cache, self.cache_path = cache, path
-        self._feed.cache_opened.emit(path)
-
-    def _close_cache(self) -> None:
-        if self._cache is not None:
-            self._cache.close()
-            self._cache = None
 
     def _tell(self, connection: Connection, address: str = "", reason: str = "") -> None:
         self._feed.connection_changed.emit(ConnectionState(connection, address, reason))

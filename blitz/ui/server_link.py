@@ -10,6 +10,7 @@ from pathlib import Path
 from PyQt5.QtCore import QObject
 
 from blitz.data.board_definition import BoardDefinition
+from blitz.data.cache_places import CachePlace
 from blitz.data.records import Marker, RunWishes
 from blitz.data.session_words import SessionWords
 from blitz.data.source_config import SourceConfig
@@ -33,6 +34,7 @@ class ServerLink(Feed):
     :param make_client: makes a client of a server; tests give another.
     :param sync_mode: which sessions are brought without being asked for.
     :param sync_period_s: how often.
+    :param cache: the cache that sessions go into; None: the usual one of each server.
     """
 
     def __init__(
@@ -43,8 +45,10 @@ class ServerLink(Feed):
         *,
         sync_mode: SyncMode = "off",
         sync_period_s: float = 300.0,
+        cache: CachePlace | None = None,
     ) -> None:
         super().__init__(parent)
+        self._cache = cache
         self._sync = (sync_mode, sync_period_s)
         self._cache_dir = cache_dir
         self._make_client = make_client or _make_client
@@ -57,9 +61,19 @@ class ServerLink(Feed):
         self._started.wait()
 
     @property
-    def cache_path(self) -> Path | None:
-        """The file of the cache; None until a server was reached."""
-        return self._desk.cache_path if self._desk else None
+    def cache_path(self) -> Path | str | None:
+        """Where the cache is; None until a server was reached."""
+        place = self._desk.caches.place if self._desk else None
+        return None if place is None else place.address
+
+    @property
+    def cache_folder(self) -> Path | None:
+        """The folder of the usual caches."""
+        return self._cache_dir
+
+    def use_cache(self, place: CachePlace | None) -> None:
+        """Let sessions go into another cache, and come from it."""
+        self._ask("The cache is as before", lambda desk: desk.use_cache(place))
 
     def connect_to(self, server: ServerAddress) -> None:
         """Leave the present server and connect to another one."""
@@ -296,7 +310,7 @@ class ServerLink(Feed):
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
-            self._desk = ServerDesk(self, self._cache_dir, self._make_client, *self._sync)
+            self._desk = ServerDesk(self, self._cache_dir, self._make_client, *self._sync, self._cache)
             self._started.set()
             self._loop.run_forever()
             self._loop.run_until_complete(self._end(self._desk))

@@ -253,7 +253,7 @@ class _Seen(NamedTuple):
     caution: str
 
 
-def _look(cache_path: Path, session_id: int, version: int | None) -> _Seen:
+def _look(cache_path: Path | str, session_id: int, version: int | None) -> _Seen:
     """Return the channels of a session that is in the cache, and how much of it is there if that is not all."""
     with DatabaseClient(path=str(cache_path)) as cache:
         try:

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from blitz.data.database_client import DatabaseClient
 from blitz.data.records import Notice, SessionRecord
 from blitz.data.sync_changes import Change, CopyState, ListChanges
-from blitz.errors import BlitzError, ConfigError
+from blitz.errors import BlitzError, CacheError, ConfigError
 from blitz.io.connection import AsyncClient
 from blitz.io.sync_rounds import chosen_sessions, last_success, refresh_list, wanted_sessions
 from blitz.io.sync_threads import run_in_thread
@@ -47,17 +48,22 @@ class SessionDesk:
             client, cache = self._client(), self._cache()
             if cache is None:
                 return
-            records, changes = await refresh_list(client, cache)
-            self.listed_running = next((record.id for record in records if record.is_running), None)
-            listed = await self._show(cache, records)
-            self.tell_replaced(changes)
-        await self._sizes.tell(cache, listed)
+            listed = None
+            with self._unless_changed(cache):
+                records, changes = await refresh_list(client, cache)
+                self.listed_running = next((record.id for record in records if record.is_running), None)
+                listed = await self._show(cache, records)
+                self.tell_replaced(changes)
+        if listed is not None:
+            with self._unless_changed(cache):
+                await self._sizes.tell(cache, listed)
 
     async def tell_here(self) -> None:
         """Tell what is here by now, beside what the server listed last: it is not asked, and may be away."""
         cache, records = self._cache(), self._records
         if cache is not None and records is not None:
-            await self._sizes.tell(cache, await self._show(cache, records))
+            with self._unless_changed(cache):
+                await self._sizes.tell(cache, await self._show(cache, records))
 
     async def tell_again(self) -> None:
         """Tell the sessions, or that they are not up to date."""
@@ -137,6 +143,15 @@ class SessionDesk:
             self._records = records
             self._feed.sessions_listed.emit(listed)
         return listed
+
+    @contextmanager
+    def _unless_changed(self, cache: DatabaseClient) -> Iterator[None]:
+        """Where another cache was chosen meanwhile, this one is closed, and what was asked of it is over."""
+        try:
+            yield
+        except CacheError:
+            if cache is self._cache():
+                raise
 
     async def _copy(self, session_id: int, watch: Watch) -> None:
         client, cache = self._client(), self._cache()

@@ -150,7 +150,7 @@ class VersionActions(QObject):
             self._notices.tell("error", RequestFailure(action, error).sentence)
 
 
-def _last_messages(path: Path | None, history: History, source: Source) -> tuple[RawMessage, ...]:
+def _last_messages(path: Path | str | None, history: History, source: Source) -> tuple[RawMessage, ...]:
     """Return the last messages of a source, out of the session's last blocks."""
     if path is None:
         return ()

@@ -16,6 +16,7 @@ from windows import ending_windows
 
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.boards import Readings, load_definitions
+from blitz.data.cache_places import CachePlace
 from blitz.data.records import (
     BoardRecord,
     LinkState,
@@ -52,10 +53,18 @@ class FakeFeed(Feed):
         super().__init__()
         self.requests: list[tuple[object, ...]] = []
         self.path: Path | None = None
+        self.folder: Path | None = None
 
     @property
     def cache_path(self) -> Path | None:
         return self.path
+
+    @property
+    def cache_folder(self) -> Path | None:
+        return self.folder
+
+    def use_cache(self, place: CachePlace | None) -> None:
+        self.requests.append(("use cache", place))
 
     def connect_to(self, server: ServerAddress) -> None:
         self.requests.append(("connect", str(server), server.token, server.fingerprint))

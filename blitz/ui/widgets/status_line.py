@@ -5,6 +5,7 @@ import math
 from PyQt5.QtCore import pyqtSignal
 from PyQt5.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QStatusBar, QWidget
 
+from blitz.data.cache_places import CachePlace
 from blitz.data.records import LinkState, Role, RoomRecord, StatusRecord, StoreRecord
 from blitz.ui.feed import Connection, ConnectionState
 from blitz.ui.formats import format_bytes, format_count, room_words
@@ -44,18 +45,25 @@ class StatusLine(QStatusBar):
         # Long words must not widen the window; their tooltips have all of them.
         self.connection = ElidedLabel(least=1)
         self.boards, self.account, self.store = ElidedLabel(), ElidedLabel(), ElidedLabel()
+        self.cache = ElidedLabel()
         self.version = QLabel()
         self.activity = Activity()
         self.setContentsMargins(SPACE, 2, SPACE, 2)
         self.addWidget(self.connection)
         # Of their own, not of the words: what is red is the words.
-        self._bars = {label: QLabel("│") for label in (self.boards, self.account, self.store)}
+        self._bars = {label: QLabel("│") for label in (self.boards, self.account, self.store, self.cache)}
         for label, bar in self._bars.items():
             self.addWidget(bar)
             self.addWidget(label)
         self.addPermanentWidget(self.activity)
         self.addPermanentWidget(self.version)
+        self._say(self.cache, "")
         self.show_connection(ConnectionState(Connection.OFFLINE))
+
+    def show_cache(self, place: CachePlace) -> None:
+        """Say which cache sessions go into, where it is not the usual one."""
+        self._say(self.cache, f"Cache: {place.name or place}" if place.name or not place.is_usual else "")
+        self.cache.set_tip(f"Sessions are kept in {place.words}. Another one: Server, Cache")
 
     def show_connection(self, state: ConnectionState) -> None:
         """Say how the connection is doing."""
@@ -64,7 +72,7 @@ class StatusLine(QStatusBar):
         self._state = state
         self._show_connection(None)
         if state.connection is not Connection.ONLINE:
-            for label in self._bars:
+            for label in (self.boards, self.account, self.store):
                 self._say(label, "")
             self.version.setText("")
 

@@ -8,11 +8,14 @@ import pytest
 from PyQt5.QtGui import QGuiApplication
 from PyQt5.QtWidgets import QApplication, QFileDialog, QMessageBox
 
+from blitz.data.named_caches import NamedCaches
 from blitz.io.address import ServerAddress
 from blitz.ui.dialogs.add_device import AddDeviceDialog
+from blitz.ui.dialogs.caches import CachesDialog
 from blitz.ui.dialogs.closing import ClosingQuestion
 from blitz.ui.dialogs.export import ExportDialog
 from blitz.ui.dialogs.marker import MarkerDialog
+from blitz.ui.dialogs.new_cache import NewCacheDialog
 from blitz.ui.dialogs.settings import SettingsDialog
 from blitz.ui.dialogs.shortcuts import ShortcutsDialog
 from blitz.ui.dialogs.start import StartDialog
@@ -55,6 +58,38 @@ def add_device(stage: Stage) -> None:
 def streams(stage: Stage) -> None:
     stage.menu("Server/Streams…").trigger()
     stage.cancel(StreamsDialog)
+
+
+def usual_cache(stage: Stage) -> None:
+    stage.menu("Server/Cache/Usual, one a server").trigger()
+    stage.wait(lambda: stage.heard("in the usual cache of each server"))
+
+
+def new_cache(stage: Stage) -> None:
+    """Made, used from the menu, left, and forgotten: the menu is as before."""
+    actions, folder = stage.window.cache_actions, stage.folder / "caches"
+    stage.menu("Server/Cache/New…").trigger()
+    stage.cancel(NewCacheDialog)
+    name = f"experiment{stage.number()}"
+    stage.menu("Server/Cache/New…").trigger()
+    dialog = stage.dialog(NewCacheDialog)
+    dialog.name.setText(name)
+    dialog.use_it.setChecked(False)
+    dialog.accept_button.click()
+    stage.wait(lambda: stage.heard(f"The cache “{name}” is there"))
+    stage.menu(f"Server/Cache/{name}").trigger()
+    stage.wait(lambda: stage.window.status_line.cache.text() == f"Cache: {name}")
+    stage.menu("Server/Cache/Usual, one a server").trigger()
+    stage.wait(lambda: stage.window.status_line.cache.text() == "")
+    NamedCaches(folder).forget(name)
+    actions.list_names()
+
+
+def manage_caches(stage: Stage) -> None:
+    stage.menu("Server/Cache/Manage…").trigger()
+    dialog = stage.dialog(CachesDialog)
+    stage.wait(lambda: dialog.caches.rowCount() >= 1)
+    stage.cancel(CachesDialog)
 
 
 def settings(stage: Stage) -> None:
@@ -323,6 +358,9 @@ ACTIONS: dict[str, Play] = {
     "Server/Disconnect": disconnect,
     "Server/Add a device…": add_device,
     "Server/Streams…": streams,
+    "Server/Cache/Usual, one a server": usual_cache,
+    "Server/Cache/New…": new_cache,
+    "Server/Cache/Manage…": manage_caches,
     "Server/Settings…": settings,
     "Server/Quit": quit_it,
     "Session/Start": start,

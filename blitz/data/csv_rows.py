@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 
-LIMIT_BYTES = 1 << 18
+LIMIT_BYTES = 1 << 17
 """A longer row is none, and what a quotation mark opens is closed by then, or the mark is a mark."""
 HASH_BYTES = 8
 

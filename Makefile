@@ -58,7 +58,7 @@ format: $(SETUP) ## let ruff rewrite what it can
 
 docs: export NO_MKDOCS_2_WARNING := 1
 docs: $(SETUP) ## build the user's guide into build/site; a warning is an error
-	@$(BIN)/mkdocs build --quiet --strict
+	@$(BIN)/mkdocs build --strict
 	@echo "The guide: build/site/index.html"
 
 docs-serve: export NO_MKDOCS_2_WARNING := 1

@@ -1,6 +1,6 @@
-"""What the guide has beyond its pages: the changelog, and links into the repository.
+"""What the guide has beyond its pages: references made from the program, the changelog, links into the repository.
 
-MkDocs calls these functions while it builds. They own no text.
+MkDocs calls these functions while it builds. What they write is in no file, so that it is never out of date.
 """
 
 import os
@@ -8,6 +8,8 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from command_reference import command_reference
+from http_reference import http_reference
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -19,7 +21,13 @@ FENCE = re.compile(r"^ *(```|~~~).*?^ *\1 *$", re.DOTALL | re.MULTILINE)
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that no one writes."""
-    files.append(File.generated(config, "changelog.md", content=_changelog()))
+    pages = {
+        "changelog.md": _changelog,
+        "reference/commands.md": command_reference,
+        "reference/http.md": http_reference,
+    }
+    for name, write in pages.items():
+        files.append(File.generated(config, name, content=write()))
     return files
 
 
@@ -27,6 +35,19 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: Any) 
     """Turn links to files of the repository into their text: a code host follows them, the site has no such files."""
     folder = Path(config.docs_dir, page.file.src_uri).parent
     return outside_code(lambda text: LINK.sub(lambda link: _link(link, folder, Path(config.docs_dir)), text), markdown)
+
+
+def on_page_content(html: str, page: Page, **_: Any) -> str:
+    """Leave out what docstrings have for Sphinx and mkdocstrings does not know: roles, and the mark of code."""
+    if not page.file.src_uri.startswith("reference/python/"):
+        return html
+    html = re.sub(r":(?:class|meth|func|mod|attr|data|exc):<code>(~)?([^<]*)</code>", _named, html)
+    return re.sub(r"<p>::</p>|(?<=:):(?=</p>\s*<(?:pre|div class=\"highlight))", "", html)
+
+
+def _named(role: re.Match[str]) -> str:
+    shortened, name = role.groups()
+    return f"<code>{name.rsplit('.', 1)[-1] if shortened else name}</code>"
 
 
 def outside_code(change: Any, markdown: str) -> str:

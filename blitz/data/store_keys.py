@@ -82,6 +82,10 @@ if running then
   return {token == ARGV[3] and 1 or 0, running}
 end
 local id = redis.call('INCR', KEYS[2])
+if id == 1 then
+  for _, older in ipairs(redis.call('LRANGE', KEYS[3], 0, -1)) do id = math.max(id, tonumber(older) + 1) end
+  redis.call('SET', KEYS[2], id)
+end
 redis.call('SET', KEYS[1], id)
 redis.call('LPUSH', KEYS[3], id)
 local base = ARGV[1] .. 'session_' .. id
@@ -90,6 +94,7 @@ redis.call('HSET', base .. '_meta', 'start_token', unpack(ARGV, 3))
 return {1, id}
 """
 """KEYS: session, session_last, sessions. ARGV: prefix, start in ms, this call's token, meta fields and values.
+Blitz 0.2 kept no ``session_last``: an id that is in the list is not given again.
 Returns {1, new id}, or {0, id of the running session}. A second time with one token, after a lost reply, it returns
 {1, id} again."""
 

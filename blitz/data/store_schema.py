@@ -37,7 +37,12 @@ return 1
 
 
 def _allow_archive_and_trash(client: "redis.Redis", keys: "StoreKeys") -> str:
-    """From 1 to 2. Version 2 only adds keys that may be absent: sessions of version 1 lie in Redis whole."""
+    """From 1 to 2. Version 2 only adds keys that may be absent: sessions of version 1 lie in Redis whole.
+
+    Of Blitz 0.2, whose keys are the documented ones, the last id is not known: none that is in its list is given again.
+    """
+    if ids := [int(session_id) for session_id in client.lrange(keys.sessions, 0, -1)]:
+        client.set(keys.session_last, max(ids), nx=True)
     return f"version 2 of the store: {client.llen(keys.sessions)} sessions may now go to the archive and the trash"
 
 

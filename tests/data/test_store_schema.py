@@ -68,6 +68,31 @@ def test_a_migrated_store_can_be_recorded_to(old_store: DatabaseServer) -> None:
     assert old_store.get_all_from_session(5) == ["on it goes"]
 
 
+@pytest.fixture
+def documented_store(store: DatabaseServer) -> DatabaseServer:
+    """What Blitz 0.2 documents, and no more: three keys a session, and their list."""
+    for number, start_ms in ((1, 1_400_000_000_000), (2, 1_400_000_100_000)):
+        store.client.lpush("sessions", number)
+        store.client.mset({f"session_{number}_start": start_ms, f"session_{number}_end": start_ms + 60_000})
+        store.client.rpush(f"session_{number}", *(f"08a{n:x}" + "0" * 24 for n in range(5)))
+    return store
+
+
+@pytest.mark.parametrize("is_migrated", [False, True])
+def test_sessions_of_0_2_keep_their_ids_and_messages(documented_store: DatabaseServer, is_migrated: bool) -> None:
+    if is_migrated:
+        migrate(documented_store)
+    before = documented_store.get_all_from_session(1)
+    assert documented_store.start_session() == 3
+    documented_store.queue("08a0")
+    documented_store.stop_session()
+    assert documented_store.start_session() == 4
+    documented_store.stop_session()
+    assert documented_store.available_sessions() == [4, 3, 2, 1]
+    assert documented_store.get_all_from_session(1) == before
+    assert documented_store.build_client_session_list()[-1] == [1, 1_400_000_000_000, 1_400_000_060_000, 5]
+
+
 def test_a_newer_store_is_refused_with_a_sentence_and_left_as_it_is(store: DatabaseServer) -> None:
     store.client.set("schema", SCHEMA_VERSION + 1)
     for reader in (check, migrate):

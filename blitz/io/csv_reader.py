@@ -85,6 +85,11 @@ class CsvReader:
         return self._file.waits_for_quiet
 
     @property
+    def is_racy(self) -> bool:
+        """Whether the file may have changed since without looking so."""
+        return self._file.is_racy
+
+    @property
     def holds_removed(self) -> bool:
         """Whether rows that are wanted are in a file that is gone when it is closed."""
         return any(file.file is not None and file.file.is_removed and file.end > self.next for file in self._files)

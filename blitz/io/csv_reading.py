@@ -141,6 +141,11 @@ class Reading:
         """Whether something will be known once the file has not changed for a while."""
         return self._phase in (Phase.BEGINNING, Phase.COMPARING)
 
+    @property
+    def is_racy(self) -> bool:
+        """Whether the file may have changed since without looking so."""
+        return self._stamp is not None and self._stamp.is_racy
+
     # ---- where it is read --------------------------------------------------------------------------------------
 
     def begin(self, file: OpenFile) -> None:

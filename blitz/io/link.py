@@ -10,6 +10,7 @@ from blitz.data.source_config import SerialOptions, kind_of, stream_of
 from blitz.data.source_kinds import load_kind
 from blitz.data.stream_records import check_stream_name
 from blitz.errors import ConfigError, LinkError
+from blitz.io import csv_kind  # noqa: F401 (registers itself)
 from blitz.io.replay_link import LinkEnded, ReplayLink, parse_replay
 from blitz.io.serial_link import SerialLink
 from blitz.io.socket_link import SocketLink, parse_address

@@ -185,7 +185,7 @@ def test_a_file_that_goes_and_comes_again_is_read_on(log: Log) -> None:
     log.take()
     content = log.path.read_bytes()
     log.path.unlink()
-    with pytest.raises(LinkError, match="no file .* any more"):
+    with pytest.raises(LinkError, match=r"no file .* any more"):
         log.take()
     log.path.write_bytes(content + row(3))
     assert log.take() == rows(3)

@@ -41,6 +41,7 @@ _CODES: dict[type[BaseException], ExitCode] = {
     errors.EditConflict: ExitCode.REFUSED,
     errors.FieldsMissing: ExitCode.REFUSED,
     errors.SourceExists: ExitCode.REFUSED,
+    errors.SourceUnavailable: ExitCode.REFUSED,
     errors.StreamExists: ExitCode.REFUSED,
     errors.CacheExists: ExitCode.REFUSED,
     errors.AuthenticationError: ExitCode.REFUSED,

@@ -1,10 +1,12 @@
 """The options that describe a source, and what becomes of them."""
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -21,6 +23,23 @@ class Protocol(StrEnum):
     BLITZ = "blitz"
     STREAM = "stream"
     NETSCANNER = "netscanner"
+
+
+class PrintFormat(StrEnum):
+    """What a device prints."""
+
+    CSV = "csv"
+    PAIRS = "pairs"
+    JSON = "json"
+    BLITZ = "blitz"
+    NETSCANNER = "netscanner"
+
+
+class Rows(StrEnum):
+    """Which rows of a file are read."""
+
+    MISSING = "missing"
+    NEW = "new"
 
 
 class Parity(StrEnum):
@@ -81,11 +100,35 @@ RecordOption = Annotated[
     bool | None,
     typer.Option("--record/--no-record", help="Of a stream: whether its points go into sessions, or are only shown."),
 ]
-PollOption = Annotated[
-    float | None, typer.Option("--poll-interval", metavar="S", help="Seconds between polls.", show_default=False)
+IntervalOption = Annotated[
+    float | None,
+    typer.Option(
+        *("--interval", "-i", "--poll-interval"),
+        metavar="S",
+        help="Seconds from one look at it to the next: polls, checks of a file. [default: 10 for files]",
+        show_default=False,
+    ),
+]
+RowsOption = Annotated[
+    Rows | None,
+    typer.Option(help="Of a file: missing: all that no session has yet; new: those that come from now on."),
+]
+KindOptions = Annotated[
+    list[str] | None,
+    typer.Option("--option", metavar="NAME=VALUE", help="For its kind of source; several times for several."),
+]
+FormatOption = Annotated[
+    PrintFormat | None,
+    typer.Option(
+        "--format",
+        help="What it prints, where that is not to be found out: csv, pairs, json: listened to; blitz: asked.",
+        show_default=False,
+    ),
 ]
 
-_ADDRESS = re.compile(r"[a-z]{2,}://|replay:|stream:")
+_ADDRESS = re.compile(r"[a-z]{2,}://|[a-z][a-z0-9]+:(?!\d+$)")
+_TABLE = re.compile(r"(?!\w{2,}:).+\.(csv|tsv|txt|log)", re.IGNORECASE)
+_LOCAL = re.compile(r"localhost|127\.[\d.]+|::1")
 
 
 def serial_changes(**options: Any) -> dict[str, Any]:
@@ -116,6 +159,63 @@ def place_changes(link: str) -> dict[str, Any]:
     if _ADDRESS.match(link) or not port or not baud.isdecimal():
         return {"link": link} | ({"protocol": "stream"} if link.startswith("replay:") else {})
     return {"link": port, "serial": {"baud": int(baud)}}
+
+
+def file_link(link: str, server: str) -> str:
+    """Return the link of a file of rows, by its whole path; others stay as they are.
+
+    :param server: a file's path is its path there.
+    :raises typer.BadParameter: if it is not the whole path, and the server is another machine.
+
+    >>> file_link("/data/run.csv", "http://lab:8999"), file_link("/dev/ttyUSB0", "http://lab:8999")
+    ('csv:/data/run.csv', '/dev/ttyUSB0')
+    """
+    path = link.removeprefix("csv:")
+    if path == link and not _TABLE.fullmatch(link):
+        return link
+    if _LOCAL.fullmatch(urlsplit(server if "://" in server else f"http://{server}").hostname or ""):
+        return f"csv:{Path(path).expanduser().absolute()}"
+    if not PurePosixPath(path).is_absolute() and not PureWindowsPath(path).is_absolute():
+        raise typer.BadParameter(
+            f"{path!r}: the server is another machine. Give the whole path of the file there, such as "
+            f"csv:/home/lab/{PurePosixPath(path).name}.",
+            param_hint="LINK",
+        )
+    return f"csv:{path}"
+
+
+def kind_settings(given_options: Sequence[str] | None, rows: Rows | None) -> dict[str, Any] | None:
+    """Return what a kind of source is told; None if nothing is.
+
+    >>> kind_settings(["depth=3", "bus=/sys/bus"], Rows.NEW)
+    {'depth': 3, 'bus': '/sys/bus', 'rows': 'new'}
+    """
+    told: dict[str, Any] = {}
+    for option in given_options or ():
+        name, mark, value = option.partition("=")
+        if not mark or not name:
+            raise typer.BadParameter(f"{option!r} is not NAME=VALUE.", param_hint="--option")
+        try:
+            told[name] = json.loads(value)
+        except ValueError:
+            told[name] = value
+    if rows is not None:
+        told["rows"] = rows.value
+    return told or None
+
+
+def protocol_of(print_format: PrintFormat | None, protocol: Protocol | None) -> str | None:
+    """Return how a device is talked to that prints something.
+
+    >>> protocol_of(PrintFormat.CSV, None), protocol_of(PrintFormat.BLITZ, None)
+    ('stream', 'blitz')
+    """
+    if print_format is None:
+        return None if protocol is None else protocol.value
+    if protocol is not None:
+        raise typer.BadParameter("give only one of --format and --protocol.")
+    is_asked = print_format in (PrintFormat.BLITZ, PrintFormat.NETSCANNER)
+    return print_format.value if is_asked else Protocol.STREAM.value
 
 
 def usual_name(link: str) -> str:

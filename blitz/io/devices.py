@@ -282,7 +282,7 @@ class Devices(DeviceLinks):
             if isinstance(error, LinkError):
                 raise SourceUnavailable(
                     f"The source {config.name!r} was not added: {ended(str(error))} If it is to be read as soon as it "
-                    "is there, add it for later."
+                    "is there, add it for later: --later."
                 ) from error
             raise
         self._kept.add(config.name)
@@ -372,6 +372,9 @@ class Devices(DeviceLinks):
                 self._dismissed.add(found.port)
             self._drop(link)
             self._forget(link.config)
+            kind = self._kind_of(link.config)
+            if kind is not None and self._kinds is not None:
+                self._kinds.remove_files(kind, link.config)
 
     def source_history(self, name: str) -> list[SourceChange]:
         """Return each change to the sources that had a name, oldest first; those that were deleted included.

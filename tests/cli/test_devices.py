@@ -187,9 +187,14 @@ def test_a_port_is_taken_again_after_a_program_that_is_not_there(shell: Shell) -
     assert shell.printer()["state"] != "released"
 
 
-def test_sources_are_added_changed_and_removed(shell: Shell, tmp_path: Path) -> None:
+def test_sources_are_added_changed_and_removed_also_in_the_words_of_older_scripts(shell: Shell, tmp_path: Path) -> None:
     place = tmp_path / "pump"
-    assert " as pump from now on" in shell("sources", "add", f"{place}:9600", "--parity", "even", "--definition", "09")
+    added = ("sources", "add", f"{place}:9600", "--parity", "even", "--definition", "09")
+    refused = shell.json(*added, expect=4)["error"]
+    assert refused["code"] == "source_unavailable"
+    assert refused["message"].endswith("If it is to be read as soon as it is there, add it for later: --later.")
+    assert [source["name"] for source in shell.json("sources")["sources"]] == ["printer"]
+    assert " as pump as soon as it is there" in shell(*added, "--later")
     refused = shell.json("sources", "add", str(tmp_path / "other"), "--name", "pump", expect=4)["error"]
     assert refused["code"] == "source_exists"
     assert "there is no type 'nix'" in shell("sources", "add", "COM9", "--definition", "nix", expect=2)
@@ -205,13 +210,58 @@ def test_sources_are_added_changed_and_removed(shell: Shell, tmp_path: Path) -> 
     assert shell.json("sources", "remove", "oven", "--yes", expect=1)["error"]["code"] == "unknown_source"
 
 
+def test_a_source_is_added_with_what_it_prints_shown_disabled_enabled_and_deleted(shell: Shell, tmp_path: Path) -> None:
+    with SimulatedDevice("csv", rate_hz=50, silence_s=0, link_path=tmp_path / "scale") as device:
+        added = shell("source", "add", device.path, "--baud", "115200", "--format", "csv", "-n", "scale")
+        assert added == f"The server reads {device.path} as scale from now on.\n"
+        assert shell.json("source", "add", device.path, "-n", "twice", expect=4)["error"]["code"] == "source_exists"
+        assert shell("source", "disable", "scale") == "scale is disabled: nobody reads it until it is enabled.\n"
+        assert next(one for one in shell.json("boards")["boards"] if one["name"] == "scale")["state"] == "disabled"
+        assert "disabled" in next(line for line in shell("boards").splitlines() if line.startswith("scale"))
+        assert shell("source", "enable", "scale") == "scale is enabled.\n"
+        shown = shell("source", "show", "scale").splitlines()
+        assert any(line.split() == ["Link", device.path] for line in shown)
+        assert any(line.split()[:3] == ["Line", "115200", "baud,"] for line in shown)
+        assert [line.split()[-1] for line in shown[-2:]] == ["disabled", "enabled"]
+        everything = shell.json("source", "show", "scale")
+        assert everything["source"]["protocol"] == "stream"
+        assert everything["board"]["name"] == "scale"
+        assert shell("source", "delete", "scale", "--yes") == "scale is removed.\n"
+        assert [one["what"] for one in shell.json("source", "history", "scale")["history"]][-1] == "removed"
+        unknown = shell.json("source", "show", "scale", expect=1)["error"]
+        assert unknown["message"] == "There is no source 'scale'. Known are: printer."
+    kinds = shell("source", "kinds")
+    assert "socket://HOST:PORT" in kinds
+    refused = shell.json("source", "add", "nokind:x", expect=2)["error"]
+    assert "no installed package brings them" in refused["message"]
+
+
+def test_files_are_named_as_on_the_server(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run.csv").write_text("a,b\n1,2\n")
+    added = shell.json("source", "add", "run.csv", "--interval", "3", "--rows", "new", "--later")["source"]
+    assert added["link"] == f"csv:{tmp_path}/run.csv"
+    assert (added["poll_interval_s"], added["options"]["rows"]) == (3, "new")
+    assert added["name"] == "run.csv"
+    shell("source", "change", "run.csv", "--rows", "missing", "-i", "20")
+    (changed,) = [one for one in shell.json("source")["sources"] if one["name"] == "run.csv"]
+    assert (changed["poll_interval_s"], changed["options"]["rows"]) == (20, "missing")
+    shell("source", "delete", "run.csv", "--yes")
+    said = shell("source", "add", "run.csv", "--server", "http://203.0.113.9:8999", expect=2)
+    assert "the server is another machine. Give the whole path of the file there, such as csv:/home/lab/run.csv" in said
+    assert "is not NAME=VALUE" in shell("source", "add", "COM3", "--option", "depth", expect=2)
+    assert "only one of --format and --protocol" in shell(
+        *("source", "add", "COM3", "--format", "csv", "--protocol", "blitz"), expect=2
+    )
+
+
 @pytest.mark.parametrize(("answer", "code"), [(b"n\n", 1), (b"y\n", 0)])
 def test_the_operator_is_asked_at_a_terminal(shell: Shell, tmp_path: Path, answer: bytes, code: int) -> None:
     name = f"spare{code}"
-    shell("sources", "add", str(tmp_path / name))
+    shell("source", "add", str(tmp_path / name), "--later")
     keyboard, terminal = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "blitz", "sources", "remove", name],
+        [sys.executable, "-m", "blitz", "source", "delete", name],
         stdin=terminal,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

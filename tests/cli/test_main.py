@@ -33,7 +33,18 @@ ASKING = [
     *(["command", "b"], ["command", "b", "t"], ["release", "b"], ["retake", "b"], ["attach", "b", "p"]),
     *(["bad-frames", "b"], ["definition", "b"], ["definition", "b", "--versions"], ["definition", "b", "-o", "a.toml"]),
     *(["sources"], ["sources", "list"], ["sources", "add", "COM3"], ["sources", "change", "b", "--baud", "300"]),
-    ["sources", "remove", "b", "--yes"],
+    *(
+        ["sources", "remove", "b", "--yes"],
+        ["source", "delete", "b", "--yes"],
+        ["source", "show", "b"],
+        ["source", "kinds"],
+    ),
+    *(
+        ["source", "enable", "b"],
+        ["source", "disable", "b"],
+        ["source", "history", "b"],
+        ["source", "add", "/data/run.csv"],
+    ),
     *(["hooks"], ["hooks", "list"], ["hooks", "test", "mail"]),
     *(
         ["marker", "list", "1"],

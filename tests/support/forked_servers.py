@@ -33,10 +33,16 @@ class ForkingProcess:
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._interpreter = _interpreter()
         with theirs:
-            command = [sys.executable, "-c", PROGRAM, str(theirs.fileno()), str(Path(__file__).parent)]
+            # Its words are those of its servers, too: Blitz knows one that holds a port by "blitz" and "serve".
+            command = [sys.executable, "-c", PROGRAM, str(theirs.fileno()), str(Path(__file__).parent), "blitz", "serve"]
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
         self._socket = ours
+
+    def is_other_interpreter(self) -> bool:
+        """Whether this process's environment asks for more than a fork can give, such as a library to be loaded."""
+        return _interpreter() != self._interpreter
 
     def start(self, arguments: Sequence[str], output: int) -> "ForkedServer":
         """Start `blitz` with these arguments, as this process would: in its folder, with its environment."""
@@ -97,6 +103,10 @@ class ForkedServer:
     def kill(self) -> None:
         """Send SIGKILL."""
         self.send_signal(signal.SIGKILL)
+
+
+def _interpreter() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(("LD_", "DYLD_", "PYTHON"))}
 
 
 def serve(requests_fd: int) -> None:

@@ -78,6 +78,7 @@ def run(settings: ClientSettings) -> int:
         window.first.found.stop()
         window.jobs.close()
         window.cache_actions.close()
+        window.all_servers.close()
         feed.close()
         exports.close()
         overviews.close()

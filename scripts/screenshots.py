@@ -45,6 +45,7 @@ from blitz.io.protocol import set_point
 from blitz.io.simulated_device import SimulatedDevice
 from blitz.ui import found_servers
 from blitz.ui.dialogs.add_device import AddDeviceDialog
+from blitz.ui.dialogs.all_servers import AllServersDialog
 from blitz.ui.dialogs.export import ExportDialog
 from blitz.ui.dialogs.marker import MarkerDialog, MarkerWords
 from blitz.ui.dialogs.new_device import NewDeviceDialog
@@ -293,6 +294,40 @@ def streams(scene: Scene) -> None:
         scene.take("streams_dialog")
         dialog.reject()
         window.header.stop.click()
+        scene.camera.run_for(0.5)
+
+
+def benches(scene: Scene) -> None:
+    """Several independent servers: one records, one has nothing to do, one is away."""
+    window = scene.window
+    with (
+        Server(scene.folder / "bench1", "--simulate", "2") as first,
+        Server(scene.folder / "bench2", "--simulate", "1") as second,
+        Client(first.url) as script,
+        Client(second.url) as other,
+    ):
+        for client, names in ((script, ("warm-up", "pump 40 %")), (other, ("night run", "blade 3, 1200 rpm"))):
+            for name in names:
+                client.start(name)
+                scene.camera.run_for(2)
+                client.stop()
+        other.start("blade 3, 1800 rpm")
+        away = ServerAddress.parse("http://127.0.0.1:9")
+        for server, name in ((away, "bench 3"), (ServerAddress.parse(second.url), "bench 2")):
+            window.preferences.remember_server(server, name)
+        scene.connect(first.url)
+        scene.wait(window.header.start.isEnabled)
+        window.all_servers.ask()
+        dialog = scene.find(AllServersDialog)
+        scene.wait(
+            lambda: len(dialog.sessions.rows) == 5 and sum(row.now is not None for row in dialog.servers.rows) == 3
+        )
+        scene.camera.run_for(6)
+        dialog.servers_table.selectRow(1)
+        dialog.sessions_table.selectRow(2)
+        scene.take("all_servers")
+        dialog.reject()
+        other.stop()
         scene.camera.run_for(0.5)
 
 
@@ -564,6 +599,7 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "newcomer": newcomer,
     "day": day,
     "streams": streams,
+    "benches": benches,
     "trouble": trouble,
     "access": access,
 }

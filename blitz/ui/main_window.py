@@ -9,6 +9,7 @@ from PyQt5.QtWidgets import QMainWindow, QVBoxLayout, QWidget
 from blitz.data.access_records import WhoRecord
 from blitz.data.records import Role, StatusRecord
 from blitz.io.address import ServerAddress
+from blitz.ui.all_servers_actions import AllServersActions
 from blitz.ui.board_actions import BoardActions
 from blitz.ui.cache_actions import CacheActions
 from blitz.ui.channel_pages import ChannelPages
@@ -99,6 +100,9 @@ class MainWindow(QMainWindow):
         self.new_devices = NewDevices(feed, appearance, self.notices, self.boards_page, self)
         self.stream_actions = StreamActions(feed, self.boards_page, number_font(self.font()), self)
         self.first = FirstMinute(feed, preferences, appearance, self.jobs, self.notices, self.tabs, self.header, self)
+        self.all_servers = AllServersActions(
+            feed, self.first.servers, preferences, self.session_actions, self.notices, number_font(self.font()), self
+        )
         self.closing = Closing(feed, self.header, self.first.local.owns, self)
         self._lay_out()
         self.channel_pages = ChannelPages(self)
@@ -147,6 +151,7 @@ class MainWindow(QMainWindow):
         self._clock.stop()
         self.jobs.close()
         self.cache_actions.close()
+        self.all_servers.close()
         self.feed.close()
         super().closeEvent(event)
 

@@ -36,6 +36,7 @@ def build_menus(window: "MainWindow") -> dict[str, QAction]:
     bar = window.menuBar()
     server = bar.addMenu("&Server")
     add(server, "servers", "&Servers…", "Ctrl+K", window.first.show_servers)
+    add(server, "all_servers", "A&ll servers…", "Ctrl+Shift+A", window.all_servers.ask)
     add(server, "disconnect", "&Disconnect", "Ctrl+Shift+K", window.feed.disconnect_from)
     server.addSeparator()
     add(server, "add_device", "&Add a device…", "", window.new_devices.ask)

@@ -4,6 +4,7 @@ A token never goes into the settings file: it is kept in the key ring if the ope
 is closed.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from PyQt5.QtCore import QObject, QTimer, pyqtSignal
@@ -64,6 +65,27 @@ class Servers(QObject):
     def title(self, address: str) -> str:
         """Return what the window's title says: the name of a server of this computer's own, else host and port."""
         return self._names.get(address) or address.partition("://")[2] or address
+
+    @property
+    def connected(self) -> tuple[ServerAddress, ...]:
+        """Those that were connected to since the window was opened, with their tokens."""
+        return tuple(self._known.values())
+
+    def recall(self, server: ServerAddress, then: Callable[[ServerAddress], object]) -> None:
+        """Tell a server's address with its token: from its link, from before, or from the key ring; else without one.
+
+        At once, where the key ring need not be asked.
+        """
+        address = str(server)
+        known, before = self._preferences.known_server(address), self._known.get(address)
+        if known is not None and not server.fingerprint:
+            server = replace(server, fingerprint=known.fingerprint)
+        if not server.token and before is not None and before.fingerprint == server.fingerprint:
+            server = before
+        if server.token or known is None or not known.is_token_kept:
+            then(server)
+            return
+        self._keys.recall(address, lambda token: then(replace(server, token=token)))
 
     def connect_to(self, server: ServerAddress, name: str = "") -> None:
         """Connect to a server and remember it; its token comes from its link, from before, or from the key ring."""

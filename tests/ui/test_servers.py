@@ -234,3 +234,23 @@ def test_a_list_of_servers_that_cannot_be_read_counts_as_none(tmp_path: Path) ->
 
 def test_a_key_ring_that_keeps_nothing_safe_counts_as_none() -> None:
     assert find_key_ring() is None  # the tests' own keeps nothing
+
+
+def test_the_token_of_a_server_is_recalled_without_connecting_to_it(
+    open_servers: Callable[..., Servers], feed: Any, ring: Ring, preferences: Preferences, qtbot: QtBot
+) -> None:
+    servers, told = open_servers(), []
+    unknown = ServerAddress.parse("http://elsewhere:1")
+    servers.recall(unknown, told.append)
+    assert told == [unknown]
+    preferences.remember_server(ServerAddress.parse(LINK))
+    preferences.remember_token_choice(ADDRESS, is_kept=True)
+    ring.kept[SERVICE, ADDRESS] = TOKEN
+    servers.recall(ServerAddress.parse(ADDRESS), told.append)
+    qtbot.waitUntil(lambda: len(told) == 2, timeout=WAIT_MS)
+    assert (told[1].token, told[1].fingerprint) == (TOKEN, FINGERPRINT)
+    assert feed.requests == []
+    servers.connect_to(ServerAddress.parse(LINK))
+    assert [server.token for server in servers.connected] == [TOKEN]
+    servers.recall(ServerAddress.parse(ADDRESS), told.append)
+    assert told[2].token == TOKEN

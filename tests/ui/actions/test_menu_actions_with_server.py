@@ -11,6 +11,7 @@ from PyQt5.QtWidgets import QApplication, QFileDialog, QMessageBox
 from blitz.data.named_caches import NamedCaches
 from blitz.io.address import ServerAddress
 from blitz.ui.dialogs.add_device import AddDeviceDialog
+from blitz.ui.dialogs.all_servers import AllServersDialog
 from blitz.ui.dialogs.caches import CachesDialog
 from blitz.ui.dialogs.closing import ClosingQuestion
 from blitz.ui.dialogs.export import ExportDialog
@@ -58,6 +59,15 @@ def add_device(stage: Stage) -> None:
 def streams(stage: Stage) -> None:
     stage.menu("Server/Streams…").trigger()
     stage.cancel(StreamsDialog)
+
+
+def all_servers(stage: Stage) -> None:
+    for _ in range(2):  # a second time the one that is there comes to the front
+        stage.menu("Server/All servers…").trigger()
+    dialog = stage.dialog(AllServersDialog)
+    stage.wait(lambda: [row.is_current for row in dialog.servers.rows] == [True])
+    stage.cancel(AllServersDialog)
+    assert stage.window.all_servers.dialog is None
 
 
 def usual_cache(stage: Stage) -> None:
@@ -355,6 +365,7 @@ def about(stage: Stage) -> None:
 
 ACTIONS: dict[str, Play] = {
     "Server/Servers…": servers,
+    "Server/All servers…": all_servers,
     "Server/Disconnect": disconnect,
     "Server/Add a device…": add_device,
     "Server/Streams…": streams,

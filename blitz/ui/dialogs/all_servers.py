@@ -1,0 +1,191 @@
+"""All servers in one window: how each is, and the sessions of all of them in one list."""
+
+from collections.abc import Sequence
+
+from PyQt5.QtCore import Qt, pyqtSignal
+from PyQt5.QtGui import QFont
+from PyQt5.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
+
+from blitz.ui.models.all_servers import NAME, RECORDING, AllSessionsModel, ServerRow, ServersModel, SessionRow
+from blitz.ui.theme import SPACE
+from blitz.ui.widgets.table import Table
+
+_NO_SERVER = (
+    "No server is known yet.\n\nThose that you connect to are listed here, those that announce themselves on the "
+    "network, and those of “blitz profile add”."
+)
+_NO_SESSION = "No session."
+
+
+class AllServersDialog(QDialog):
+    """Stays open beside the window."""
+
+    switch_requested = pyqtSignal(object)
+    """ServerRow: the window shall be connected to it"""
+    open_requested = pyqtSignal(object)
+    """SessionRow"""
+    download_requested = pyqtSignal(object)
+    """SessionRow"""
+
+    def __init__(self, font: QFont, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("All servers")
+        self.resize(1160, 640)
+        self._rows: tuple[ServerRow, ...] = ()
+        self._session_key: tuple[str, int] | None = None
+        self._server_key = ""
+        self.servers = ServersModel(font, self)
+        self.servers_table = Table(self.servers, _NO_SERVER)
+        self.servers_table.setAccessibleName("Servers")
+        self.servers_table.set_widths(170, 140, 190, 80, 80, 220, 110, 150, stretched=RECORDING)
+        self.sessions = AllSessionsModel(font, self)
+        self.sessions_table = Table(self.sessions, _NO_SESSION)
+        self.sessions_table.setAccessibleName("Sessions of all servers")
+        self.sessions_table.set_widths(170, 56, 240, 170, 80, 110, 320, stretched=NAME)
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Search: server, name, notes, tag, owner")
+        self.search.setClearButtonEnabled(True)
+        self.search.textChanged.connect(self._show_sessions)
+        self.switch = _button("S&witch to this server")
+        self.switch.setToolTip("Connect the window to it (double click); nothing changes on either server")
+        self.open_it = _button("&Open the session")
+        self.open_it.setToolTip("Connect the window to its server, bring the session here, and plot it (double click)")
+        self.download = _button("&Download")
+        self.download.setToolTip("Bring the session into the cache of its server here, and stay where we are")
+        self.told = QLabel()
+        self.told.setTextFormat(Qt.PlainText)
+        self.told.setWordWrap(True)
+        self._listen()
+        self._lay_out()
+        self._show_actions()
+
+    @property
+    def selected_server(self) -> ServerRow | None:
+        """The server that is chosen."""
+        row = self.servers.row_of(self._server_key)
+        return None if row is None else self.servers.rows[row]
+
+    @property
+    def selected_session(self) -> SessionRow | None:
+        """The session that is chosen."""
+        row = None if self._session_key is None else self.sessions.row_of(self._session_key)
+        return None if row is None else self.sessions.rows[row]
+
+    def show_servers(self, rows: Sequence[ServerRow]) -> None:
+        """Take over how all servers are."""
+        self._rows = tuple(rows)
+        self.servers.show(self._rows)
+        self._show_sessions()
+
+    def say(self, words: str) -> None:
+        """Say in a line what is going on."""
+        self.told.setText(words)
+
+    def _show_sessions(self) -> None:
+        self.sessions.show(self._rows, self.search.text())
+        self._show_actions()
+
+    def _choose_server(self) -> None:
+        rows = self.servers_table.selectionModel().selectedRows()
+        if rows and rows[0].row() < len(self.servers.rows):
+            self._server_key = self.servers.rows[rows[0].row()].address
+        self._show_actions()
+
+    def _choose_session(self) -> None:
+        rows = self.sessions_table.selectionModel().selectedRows()
+        if rows and rows[0].row() < len(self.sessions.rows):
+            self._session_key = self.sessions.rows[rows[0].row()].key
+        self._show_actions()
+
+    def _select_server_again(self) -> None:
+        row = self.servers.row_of(self._server_key)
+        if row is not None:
+            self.servers_table.selectRow(row)
+
+    def _select_session_again(self) -> None:
+        row = None if self._session_key is None else self.sessions.row_of(self._session_key)
+        if row is not None:
+            self.sessions_table.selectRow(row)
+
+    def _show_actions(self) -> None:
+        server, session = self.selected_server, self.selected_session
+        self.switch.setEnabled(server is not None and not server.is_current)
+        for button in (self.open_it, self.download):
+            button.setEnabled(session is not None and session.row.status is not None)
+
+    def _listen(self) -> None:
+        # A selection goes with its row, as rows come and go.
+        self.servers_table.selectionModel().selectionChanged.connect(self._choose_server)
+        self.sessions_table.selectionModel().selectionChanged.connect(self._choose_session)
+        self.servers.modelReset.connect(self._select_server_again)
+        self.sessions.modelReset.connect(self._select_session_again)
+        self.servers_table.activated.connect(lambda _: self._ask_to_switch())
+        self.sessions_table.activated.connect(lambda _: self._ask_to_open())
+        self.switch.clicked.connect(self._ask_to_switch)
+        self.open_it.clicked.connect(self._ask_to_open)
+        self.download.clicked.connect(self._ask_to_download)
+
+    def _ask_to_switch(self) -> None:
+        if self.selected_server is not None:
+            self.switch_requested.emit(self.selected_server)
+
+    def _ask_to_open(self) -> None:
+        if self.selected_session is not None and self.open_it.isEnabled():
+            self.open_requested.emit(self.selected_session)
+
+    def _ask_to_download(self) -> None:
+        if self.selected_session is not None:
+            self.download_requested.emit(self.selected_session)
+
+    def _lay_out(self) -> None:
+        buttons = QDialogButtonBox(QDialogButtonBox.Close)
+        buttons.rejected.connect(self.reject)
+        buttons.button(QDialogButtonBox.Close).setAutoDefault(False)
+        upper, lower = QWidget(), QWidget()
+        first, second = QVBoxLayout(upper), QVBoxLayout(lower)
+        for column in (first, second):
+            column.setContentsMargins(0, 0, 0, 0)
+            column.setSpacing(SPACE)
+        first.addWidget(self.servers_table, 1)
+        first.addLayout(_row(self.switch))
+        self.search.setMinimumWidth(320)
+        second.addLayout(_row(self.search))
+        second.addWidget(self.sessions_table, 1)
+        splitter = QSplitter(Qt.Vertical)
+        splitter.addWidget(upper)
+        splitter.addWidget(lower)
+        splitter.setChildrenCollapsible(False)
+        splitter.setSizes([240, 360])
+        bottom = _row(self.open_it, self.download)
+        bottom.insertWidget(2, self.told, 1)
+        bottom.addWidget(buttons)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(2 * SPACE, 2 * SPACE, 2 * SPACE, 2 * SPACE)
+        column.setSpacing(SPACE)
+        column.addWidget(splitter, 1)
+        column.addLayout(bottom)
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(SPACE)
+    for widget in widgets:
+        row.addWidget(widget)
+    row.addStretch(1)
+    return row
+
+
+def _button(label: str) -> QPushButton:
+    button = QPushButton(label)
+    button.setAutoDefault(False)
+    return button

@@ -36,7 +36,8 @@ class ForkingProcess:
         self._interpreter = _interpreter()
         with theirs:
             # Its words are those of its servers, too: Blitz knows one that holds a port by "blitz" and "serve".
-            command = [sys.executable, "-c", PROGRAM, str(theirs.fileno()), str(Path(__file__).parent), "blitz", "serve"]
+            words = [str(theirs.fileno()), str(Path(__file__).parent), "blitz", "serve"]
+            command = [sys.executable, "-c", PROGRAM, *words]
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
         self._socket = ours
 

@@ -179,6 +179,12 @@ class SourceKind:
     def forget(self, config: SourceConfig, db: Connection) -> None:
         """Remove a deleted source's rows from the kind's tables, in the transaction that deletes it."""
 
+    def forgotten(self, config: SourceConfig, data_dir: Path) -> None:
+        """Remove the files of a source that was deleted, once that is for good.
+
+        A crash may come before: whatever is left then is to be found by the tables when another source is opened.
+        """
+
 
 @dataclass(frozen=True)
 class KindEntry:

@@ -48,6 +48,8 @@ class CsvKind(SourceKind):
 
     def __init__(self) -> None:
         self._watch = FileWatch()
+        self._left: dict[str, str | None] = {}
+        """Folders of deleted sources, by the file."""
 
     def check(self, config: SourceConfig) -> SourceConfig:
         """Complete and check how a file is configured."""
@@ -94,6 +96,7 @@ class CsvKind(SourceKind):
         has_headings = False if config.options.get("headings") == "none" else None
         file = OpenFile(path)
         try:
+            size = file.stamp().size
             read_head(file.read_at(0, HEAD_BYTES), is_settled=True, has_headings=has_headings)
         except LinkError as error:
             raise LinkError(said(path, error)) from error
@@ -107,11 +110,20 @@ class CsvKind(SourceKind):
             only_new=config.options.get("rows") == "new",
             has_headings=has_headings,
             interval_s=config.poll_interval_s or self.interval_s,
+            size=size,
         )
 
     def forget(self, config: SourceConfig, db: Connection) -> None:
-        """Forget a deleted source's file; the folder goes when it is closed."""
-        db.execute(delete(_FILE).where(_FILE.c.path == str(_path(config))))
+        """Forget a deleted source's file."""
+        path = str(_path(config))
+        self._left[path] = db.scalar(select(_FILE.c.folder).where(_FILE.c.path == path))
+        db.execute(delete(_FILE).where(_FILE.c.path == path))
+
+    def forgotten(self, config: SourceConfig, data_dir: Path) -> None:
+        """Remove what is known of a deleted source's rows."""
+        folder = self._left.pop(str(_path(config)), None)
+        if folder is not None:
+            shutil.rmtree(data_dir / self.prefix / folder, ignore_errors=True)
 
 
 class _Keeper:
@@ -150,18 +162,6 @@ class _Keeper:
                 db.execute(update(_FILE).where(_FILE.c.path == self._path).values(state=json.dumps(state)))
         except (SQLAlchemyError, TablesError) as error:
             raise LinkError(f"What is known of {self._path} cannot be kept: {error}") from error
-
-    def close(self) -> None:
-        """Remove the folder of a source that was deleted."""
-        if self.folder.is_dir() and self._is_forgotten():
-            shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _is_forgotten(self) -> bool:
-        try:
-            with self._context.transaction() as db:
-                return db.scalar(select(_FILE.c.path).where(_FILE.c.path == self._path)) is None
-        except (SQLAlchemyError, TablesError) as error:
-            return "no such table" in str(error)  # it was the last of its kind
 
     def _make(self, name: str) -> None:
         self.folder = self._all / name

@@ -35,14 +35,12 @@ class Keeper(Protocol):
     def save(self, state: Mapping[str, Any]) -> None:
         """Keep it."""
 
-    def close(self) -> None:
-        """Nobody reads the file any more; forget it if it is no source any more."""
-
 
 class CsvLink:
     """A file that is read, in one thread (:meth:`wake` may be called from any).
 
     :param only_new: rows that come while nothing is recorded are for no session.
+    :param size: of the file now, in bytes: what is behind that is new.
     :param interval_s: the file is looked at so often, whatever the watch tells.
     """
 
@@ -59,6 +57,7 @@ class CsvLink:
         only_new: bool,
         has_headings: bool | None,
         interval_s: float,
+        size: int,
     ) -> None:
         self.name = f"csv:{path}"
         self.position = context.position or 0
@@ -74,6 +73,7 @@ class CsvLink:
         """The first row that was not shown while nothing is recorded."""
         self._from = 0
         """Rows before it are for no session."""
+        self._size = size
         self._is_catching_up = False
         self._changed = threading.Event()
         self._is_woken = False
@@ -105,6 +105,8 @@ class CsvLink:
             describe=self._context.describe,
             warn=lambda text: self._context.notice("warning", text),
         )
+        if self._is_catching_up:
+            self._reader.limit(self._size)
         return self._reader
 
     def begin(self, session_id: int | None) -> None:
@@ -188,6 +190,8 @@ class CsvLink:
                 return too_long
             self._is_catching_up = False
             self._skip_to(reader.next)
+            reader.limit(None)
+            self._due_s = 0.0
         if rows and self._session_id is not None:
             reader.sync()
         return rows + too_long
@@ -210,7 +214,6 @@ class CsvLink:
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.close()
-        self._keeper.close()
 
 
 def said(path: Path, error: LinkError) -> str:

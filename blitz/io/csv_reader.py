@@ -108,6 +108,11 @@ class CsvReader:
             "seen_rows": self._seen_rows,
         }
 
+    def limit(self, offset: int | None) -> None:
+        """Read the present file up to there, in bytes, and no further; None: all of it."""
+        self._file.limit = offset
+        self._file.has_more = True
+
     # ---- where it stands ---------------------------------------------------------------------------------------
 
     def seek(self, position: int) -> None:

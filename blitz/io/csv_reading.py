@@ -101,6 +101,8 @@ class Reading:
         """What is kept of it has changed, and is to be written down."""
         self.skip = 0
         """So many new rows were recorded before, and the log has lost them."""
+        self.limit: int | None = None
+        """Where reading ends for now, in bytes."""
         self._has_headings = has_headings
         self._find_copy = find_copy
         self._folder = folder
@@ -339,6 +341,8 @@ class Reading:
         begin = self._places[last].offset
         content = file.read_at(begin, self._offset - begin + CHUNK_BYTES)
         read, chunk = content[: self._offset - begin], content[self._offset - begin :]
+        if self.limit is not None:
+            chunk = chunk[: max(self.limit - self._offset, 0)]
         is_same = len(read) == self._offset - begin and _digest(read) == self._digest.digest()
         if not is_same or (len(read) < TAIL_BYTES and not self._fits_at(file, last)):
             copy = self._find_copy(self) if self._phase is Phase.APPENDING else None

@@ -287,3 +287,10 @@ class KindSources:
     def forget(self, link: str) -> None:
         """The source was deleted: should it be added again, it begins anew."""
         self._sources.pop(link, None)
+
+    def remove_files(self, kind: SourceKind, config: SourceConfig) -> None:
+        """Let a kind remove the files of a source that was deleted."""
+        try:
+            kind.forgotten(config, self._data_dir)
+        except Exception:  # other people's code
+            log.exception("The files of %s could not be removed", config.name)

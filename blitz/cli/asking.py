@@ -32,21 +32,18 @@ def ask(settings: "ClientSettings", question: "Callable[[AsyncClient], Awaitable
     async def run() -> _T:
         from blitz.io.connection import AsyncClient
 
-        loop, cancel = asyncio.get_running_loop(), _running_task().cancel
-        with waking(lambda: loop.call_soon_threadsafe(cancel)):
-            client = AsyncClient(settings.server, token=settings.token, fingerprint=settings.fingerprint)
-            try:
-                answer = await question(client)
-                await client.compare_versions()
-                return answer
-            finally:
-                await client.close()
+        client = AsyncClient(settings.server, token=settings.token, fingerprint=settings.fingerprint)
+        try:
+            answer = await question(client)
+            await client.compare_versions()
+            return answer
+        finally:
+            await client.close()
 
     from blitz.errors import ServerUnreachable
 
-    coroutine: Any = run()
     try:
-        return asyncio.run(coroutine)  # type: ignore[no-any-return]
+        return run_until_told(run)
     except ServerUnreachable as error:
         from blitz.data.profiles import other_names
 
@@ -54,6 +51,19 @@ def ask(settings: "ClientSettings", question: "Callable[[AsyncClient], Awaitable
         if not names:
             raise
         raise type(error)(f"{error} No profile has that name, either; there are: {', '.join(names)}.") from error
+
+
+def run_until_told(work: "Callable[[], Awaitable[_T]]") -> _T:
+    """Run asynchronous work to its end; Ctrl-C and SIGTERM cancel it."""
+
+    async def run() -> _T:
+        loop, cancel = asyncio.get_running_loop(), _running_task().cancel
+        with waking(lambda: loop.call_soon_threadsafe(cancel)):
+            return await work()
+
+    coroutine: Any = run()
+    try:
+        return asyncio.run(coroutine)  # type: ignore[no-any-return]
     except asyncio.CancelledError:
         if is_told():
             raise KeyboardInterrupt from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blitz.cli.accounts import print_accounts, print_changes, print_gaps, print_markers, print_timeline
+from blitz.cli.all_servers import AllOption, check_alone, show_all_sessions, show_all_statuses
 from blitz.cli.asking import ask, client_settings
 from blitz.cli.kinds import print_types
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, SessionArgument, TokenOption
@@ -54,12 +55,17 @@ async def _look(client: "AsyncClient") -> "tuple[ServerAddress, StatusRecord, Wh
 
 
 def status(
+    all_servers: AllOption = False,
     server: ServerOption = None,
     token: TokenOption = None,
     config_file: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what the server does: session, store, boards, accounts."""
+    if all_servers:
+        check_alone(server, token)
+        show_all_statuses(as_json=as_json)
+        return
     settings = client_settings(server, token, config_file)
     address, record, who, trashed = ask(settings, _look)
     out = Output(as_json)
@@ -120,6 +126,7 @@ def sessions(
             show_default=False,
         ),
     ] = "",
+    all_servers: AllOption = False,
     server: ServerOption = None,
     token: TokenOption = None,
     config_file: ConfigOption = None,
@@ -129,6 +136,10 @@ def sessions(
 
     Where there is a local cache, the column Copy says what is here, and sessions that are only here are listed, too.
     """
+    if all_servers:
+        check_alone(server, token)
+        show_all_sessions(search, as_json=as_json)
+        return
     settings = client_settings(server, token, config_file)
     records, copies = ask(settings, lambda client: _list_sessions(client, settings, search))
     out = Output(as_json)

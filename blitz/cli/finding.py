@@ -55,7 +55,7 @@ def found(
         out.table(("Port", "Device", "Serial number", ""), [_row(device) for device in devices])
         out.line("'blitz listen PORT' listens to one, which may reset it.")
     else:
-        out.line("No new USB devices. Ports of other kinds are named: 'blitz sources add PORT'.")
+        out.line("No new USB devices. Ports of other kinds are named: 'blitz source add PORT'.")
 
 
 def listen(

@@ -31,11 +31,12 @@ from picture_bench import (
 from picture_camera import Camera, Look
 from PyQt5.QtCore import QEvent, QPoint, QSettings, Qt
 from PyQt5.QtGui import QHelpEvent, QMouseEvent
-from PyQt5.QtWidgets import QApplication, QDialog, QToolTip, QWidget
+from PyQt5.QtWidgets import QApplication, QDialog, QMenu, QToolTip, QWidget
 
 from blitz import Client
 from blitz.client import make_application
 from blitz.config import ClientSettings
+from blitz.data.cache_setup import register
 from blitz.data.kept_settings import KeptSettings
 from blitz.data.records import FoundDevice
 from blitz.data.source_config import SourceConfig
@@ -46,8 +47,10 @@ from blitz.io.simulated_device import SimulatedDevice
 from blitz.ui import found_servers
 from blitz.ui.dialogs.add_device import AddDeviceDialog
 from blitz.ui.dialogs.all_servers import AllServersDialog
+from blitz.ui.dialogs.caches import CachesDialog
 from blitz.ui.dialogs.export import ExportDialog
 from blitz.ui.dialogs.marker import MarkerDialog, MarkerWords
+from blitz.ui.dialogs.new_cache import NewCacheDialog
 from blitz.ui.dialogs.new_device import NewDeviceDialog
 from blitz.ui.dialogs.red_checks import RedChecksDialog
 from blitz.ui.dialogs.session_details import SessionDetailsDialog
@@ -331,6 +334,48 @@ def benches(scene: Scene) -> None:
         scene.camera.run_for(0.5)
 
 
+def caches(scene: Scene) -> None:
+    """Sessions of an experiment, kept apart: the cache is chosen, made, and looked at beside the others."""
+    window, folder = scene.window, scene.folder / "caches"
+    fill_store(scene.folder / "data")
+    with Server(scene.folder / "data", "--simulate", "2") as server:
+        scene.connect(server.url)
+        scene.wait(lambda: window.sessions_page.sessions.rowCount() > 2)
+        for name, about in (("experiment", "the pump, October"), ("turbine", "blade 3, for the paper")):
+            register(folder, name, None, about)
+        newest = window.sessions_page.sessions.records[0].id
+        scene.show("sessions")
+        scene.feed.download(newest)
+        scene.wait(lambda: window.sessions_page.sessions.is_local(newest))
+        named = {action.data(): action for action in window.cache_actions.listed()}
+        named["experiment"].trigger()
+        scene.wait(lambda: not window.sessions_page.sessions.is_local(newest))
+        scene.feed.download(newest)
+        scene.wait(lambda: window.sessions_page.sessions.is_local(newest))
+        scene.camera.run_for(1)
+        window.sessions_page.select(newest)
+        scene.take("cache_in_use")
+        menu = window.menus["cache_usual"].parent()
+        assert isinstance(menu, QMenu)
+        corner = window.menuBar().actionGeometry(window.menuBar().actions()[0]).bottomLeft()
+        scene.take("cache_menu", before=lambda: menu.popup(window.mapToGlobal(corner)), after=close_popups)
+        window.cache_actions.ask_for_new()
+        new = scene.find(NewCacheDialog)
+        new.name.setText("stick")
+        new.description.setText("to take home")
+        new.place.setText("postgresql://ada@127.0.0.1:1/blitz")
+        new.accept()
+        scene.wait(lambda: new.wrong.text())
+        scene.take("cache_new")
+        new.reject()
+        window.cache_actions.manage()
+        manage = scene.find(CachesDialog)
+        scene.wait(lambda: manage.caches.rowCount() == 3)
+        manage.table.selectRow(2)
+        scene.take("caches")
+        manage.reject()
+
+
 def name_channels(scene: Scene) -> None:
     """Name what the printing device prints, and show of all boards only some channels."""
     window = scene.window
@@ -442,7 +487,7 @@ def take_sessions(scene: Scene, url: str) -> None:
     with Client(url) as client:
         client.delete(1)
     assert scene.feed.cache_path is not None
-    correct_definition(scene.feed.cache_path, longest)
+    correct_definition(Path(scene.feed.cache_path), longest)
     page.select(longest)
     page.actions_by_name["view"].trigger()
     scene.wait(lambda: isinstance(window.tabs.currentWidget(), HistoryPage))
@@ -599,6 +644,7 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "newcomer": newcomer,
     "day": day,
     "streams": streams,
+    "caches": caches,
     "benches": benches,
     "trouble": trouble,
     "access": access,

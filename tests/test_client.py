@@ -12,7 +12,8 @@ from PyQt5.QtCore import QSettings, QSize, QTimer
 from PyQt5.QtWidgets import QApplication, QMainWindow
 
 from blitz import client
-from blitz.config import ClientSettings
+from blitz.config import ClientSettings, load
+from blitz.data.cache_setup import register
 from blitz.io.address import ServerAddress
 from blitz.io.own_server import ServerPlan
 from blitz.ui import found_servers, local_servers
@@ -20,6 +21,7 @@ from blitz.ui.icon import build_icon
 from blitz.ui.local_servers import LocalKind
 from blitz.ui.main_window import MainWindow
 from blitz.ui.preferences import Preferences
+from blitz.ui.server_link import ServerLink
 
 
 @pytest.mark.qt_log_level_fail("WARNING")
@@ -89,6 +91,40 @@ def test_a_window_that_would_not_fit_the_screen_with_its_frame_fills_it_at_the_f
     QTimer.singleShot(100, look_and_close)
     assert client.run(ClientSettings(server="http://127.0.0.1:9", cache_dir=tmp_path / "caches")) == 0
     assert seen == [not is_placed]
+
+
+@pytest.mark.parametrize("told", [None, "nope", "usual"])
+def test_the_window_begins_with_the_cache_that_was_chosen_unless_it_is_told_another(
+    qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str | None
+) -> None:
+    QSettings.setPath(QSettings.IniFormat, QSettings.UserScope, str(tmp_path))
+    register(tmp_path / "caches", "experiment", is_in_use=True)
+    if told is not None:
+        monkeypatch.setenv("BLITZ_CACHE", told)
+    seen: list[tuple[object, bool, str]] = []
+
+    def look_and_close() -> None:
+        for window in QApplication.topLevelWidgets():
+            if isinstance(window, MainWindow) and window.isVisible():
+                assert isinstance(window.feed, ServerLink)
+                chosen = window.feed._cache
+                usual = window.menus["cache_usual"]
+                reason = usual.toolTip() if not usual.isEnabled() else ""
+                seen.append((chosen and chosen.name, any("nope" in text for text in window.notices.texts), reason))
+                window.close()
+
+    QTimer.singleShot(100, look_and_close)
+    arguments = {"server": "http://127.0.0.1:9", "cache_dir": tmp_path / "caches"}
+    assert client.run(load(ClientSettings, arguments)) == 0
+    reason = "Set by BLITZ_CACHE: change it there."
+    assert (
+        seen
+        == {
+            None: [("experiment", False, "")],
+            "nope": [(None, True, reason)],
+            "usual": [(None, False, reason)],
+        }[told]
+    )
 
 
 class NoNetwork:

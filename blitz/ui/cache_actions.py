@@ -71,6 +71,11 @@ class CacheActions(QObject):
         """Wait for what is being looked at."""
         self._jobs.close()
 
+    def listed(self) -> tuple[QAction, ...]:
+        """Return the menu's choices, the usual one first; each has the cache's name as its data."""
+        self.list_names()
+        return (self.usual, *self._named)
+
     def list_names(self) -> None:
         """Bring the menu up to date: other programs name caches, too."""
         assert self._menu is not None

@@ -82,7 +82,7 @@ class SettingsActions(QObject):
 
     def _put_in_force(self) -> None:
         self.settings = settings = self._told if self._kept is None else self._kept.applied_to(self._told)
-        origin = settings.origin("cache")
+        origin = settings.origin("cache") or ("the server's profile" if settings.cache else "")
         self._window.cache_actions.refuse(f"Set by {origin}: change it there." if origin else "")
         self._window.console.ring.resize(settings.console_messages)
         self._window.session_actions.export_defaults = (settings.export_format, settings.export_preset)

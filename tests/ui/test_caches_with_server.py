@@ -46,10 +46,7 @@ class Bench:
 
     def choose(self, name: str) -> None:
         """Take a cache from the menu."""
-        actions = self.window.cache_actions
-        actions.list_names()
-        action = next(each for each in (actions.usual, *actions._named) if each.data() == name)
-        action.trigger()
+        next(each for each in self.window.cache_actions.listed() if each.data() == name).trigger()
 
     def uses(self, name: str) -> bool:
         place = self.window.cache_actions._used
@@ -116,8 +113,8 @@ def test_the_window_works_with_another_cache_and_comes_back(
     assert window.status_line.cache.text() == "Cache: experiment"
     bench.wait(lambda: bench.said("in the cache “experiment” from now on"))
     assert NamedCaches(bench.folder).in_use == NamedCaches(bench.folder).get("experiment")
-    action = next(each for each in window.cache_actions._named)
-    assert (action.isChecked(), action.toolTip(), window.cache_actions.usual.isChecked()) == (True, "the pump", False)
+    usual, action = window.cache_actions.listed()
+    assert (action.isChecked(), action.toolTip(), usual.isChecked()) == (True, "the pump", False)
 
     window.session_actions.view(recorded)  # brought into the new one
     bench.wait(lambda: isinstance(window.tabs.currentWidget(), HistoryPage))

@@ -5,9 +5,9 @@ from PyQt5.QtGui import QFont
 from PyQt5.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from blitz.data.cache_listing import ListedCache
-from blitz.ui.models.caches import DESCRIPTION, CachesModel
+from blitz.ui.models.caches import DESCRIPTION, WHERE, CachesModel
 from blitz.ui.theme import SPACE
-from blitz.ui.widgets.table import Table
+from blitz.ui.widgets.table import EndDelegate, Table
 
 _ABOUT = (
     "Each cache keeps sessions of one server. The usual ones, one a server, have no name. “Only here” are sessions "
@@ -31,11 +31,12 @@ class CachesDialog(QDialog):
         super().__init__(parent)
         self._refusal = refusal
         self.setWindowTitle("Caches")
-        self.resize(1080, 420)
+        self.resize(1180, 420)
         self.caches = CachesModel(font, self)
         self.table = Table(self.caches, "Looking …")
         self.table.setAccessibleName("Caches")
-        self.table.set_widths(150, 80, 80, 90, 200, 280, stretched=DESCRIPTION)
+        self.table.set_widths(200, 96, 106, 96, 180, 240, stretched=DESCRIPTION)
+        self.table.setItemDelegateForColumn(WHERE, EndDelegate(self.table))
         words = QLabel(_ABOUT)
         words.setWordWrap(True)
         words.setProperty("kind", "muted")

@@ -93,8 +93,11 @@ class NewCacheDialog(Form):
             super().accept()
 
     def _wait(self, is_waiting: bool) -> None:
+        if is_waiting:
+            self.place.setFocus()  # a button that is greyed gives it, and what Enter does, to the next one
         self.accept_button.setEnabled(not is_waiting)
         self.accept_button.setText("Opening …" if is_waiting else "&Make it")
+        self.accept_button.setDefault(True)
 
     def _browse(self) -> None:
         dialog = QFileDialog(self, "New cache", str(Path.home()), "Caches (*.db);;All files (*)")

@@ -24,8 +24,6 @@ class CachesModel(ColumnsModel):
         super().__init__(parent)
         self.caches: tuple[ListedCache, ...] = ()
         self._used = ""
-        self._bold = QFont()
-        self._bold.setBold(True)
         self._number_font = font
 
     def show(self, caches: tuple[ListedCache, ...], used: str) -> None:
@@ -58,8 +56,6 @@ class CachesModel(ColumnsModel):
             return int(Qt.AlignRight | Qt.AlignVCenter)
         if role == Qt.FontRole and column in _NUMBERS:
             return self._number_font
-        if role == Qt.FontRole and self.is_used(listed):
-            return self._bold
         return None
 
     def _text(self, listed: ListedCache, column: int) -> str:
@@ -79,4 +75,4 @@ class CachesModel(ColumnsModel):
             return format_count(facts.only_here)
         if column == SIZE:
             return MISSING if facts.size_bytes is None else format_bytes(facts.size_bytes)
-        return listed.server_words
+        return listed.server_words.partition("://")[2] or listed.server_words

@@ -44,7 +44,7 @@ def pytest_unconfigure() -> None:
 
 
 LONG_FILES = re.compile(
-    r"^tests/(faults|ui/days)/(?!test_faults)|/test_(simulation|crash|numbered_run|power_failure)\.py$|with_server\.py$"
+    r"^tests/(faults|ui/days)/(?!test_faults)|/test_(simulation|crash|numbered_run|power_failure|pages_\w+)\.py$|with_server\.py$"
 )
 """Few tests that take long: run first, or one process waits at the end for the other."""
 

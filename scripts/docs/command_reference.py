@@ -39,9 +39,9 @@ def _command(name: str, context: Any) -> str:
     for parameter in context.command.params:
         record = parameter.get_help_record(context)
         if record:
-            rows.append(f"| {_cell(f'`{record[0]}`')} | {_cell(_prose(record[1]))} |")
+            rows.append(f"| `{record[0]}` | {' '.join(_prose(record[1]).split())} |")
     if rows:
-        lines += ["", "| | |", "|---|---|", *rows]
+        lines += ["", "| option | |", "|---|---|", *rows]
     return "\n".join(lines) + "\n"
 
 
@@ -50,9 +50,9 @@ def _prose(text: str | None) -> str:
     paragraphs = (text or "").replace("\b\n", "").replace("``", "`").strip()
     quoted = re.sub(r"(?<!\w)'([^'\n]+)'(?!\w)", r"`\1`", paragraphs)
     parts = quoted.split("`")  # every other one is code
-    parts[::2] = [re.sub(r"([\[\]*_])", r"\\\1", part).replace("<", "&lt;") for part in parts[::2]]
+    parts[::2] = [_escaped(part) for part in parts[::2]]
     return "`".join(parts)
 
 
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+def _escaped(text: str) -> str:
+    return re.sub(r"([\[\]*_])", r"\\\1", text).replace("<", "&lt;").replace("|", "&#124;")

@@ -162,4 +162,6 @@ def _paragraphs(text: str) -> Iterator[str]:
 
 
 def _cell(text: str) -> str:
-    return " ".join(_text(text).split()).replace("|", "\\|")
+    parts = " ".join(_text(text).split()).split("`")  # every other one is code, in which a bar is no border
+    parts[::2] = [part.replace("|", "&#124;") for part in parts[::2]]
+    return "`".join(parts)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from code_blocks import CodeBlock, code_blocks
+from code_blocks import PAGES, CodeBlock, code_blocks
 from page_sessions import PythonSession
 from page_world import START_S, PageWorld
 from shown_output import is_as_shown
@@ -26,9 +26,19 @@ _CACHE = re.compile(r'DatabaseClient\(path="([\w-]+\.db)"\)')
 _ENDLESS = re.compile(r"(\w+=\S+ )*(blitz-client|blitz (client|tail|watch)|blitz sync .*--watch)\b")
 
 
-def run_page(page: Path, world: PageWorld, lab: Path) -> None:
+def running_pages() -> list[Path]:
+    """Return the pages that have something to run."""
+    return [
+        page
+        for page in PAGES
+        if any(block.language in RUNNING and block.not_run is None for block in code_blocks(page))
+    ]
+
+
+def run_page(page: Path, world: PageWorld, lab: Path) -> str:
     """Run a page in a world that was not used before.
 
+    :returns: what its Python wrote.
     :raises AssertionError: naming the block, and what it wrote.
     """
     blocks = [block for block in code_blocks(page) if block.language in RUNNING and block.not_run is None]
@@ -51,6 +61,7 @@ def run_page(page: Path, world: PageWorld, lab: Path) -> None:
         code = python.close()
     complaints = python.complaints()
     assert (code, complaints) == (0, ""), f"{page.name}: written to the standard error:\n{complaints}"
+    return python.written()
 
 
 def commands_of(text: str) -> Iterator[tuple[str, str | None]]:

@@ -103,6 +103,10 @@ class PythonSession(_Session):
         self._code.write_text(code, "utf-8")
         return self.ask(f"{self._code}\t{page}\t{line}")
 
+    def written(self) -> str:
+        """Return what was written to the standard output."""
+        return _ENDED.sub("\n", self._said.read_text("utf-8"))
+
     def complaints(self) -> str:
         """Return what was written to the standard error so far."""
         return self.errors(self._said).read_text("utf-8")

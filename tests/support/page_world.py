@@ -138,9 +138,9 @@ class PageWorld:
             wait_until(lambda: {board.mode for board in client.boards()} == {"polled", "streaming"})
 
 
-def make_lab(folder: Path, port: int, redis_url: str) -> Path:
+def make_lab(folder: Path, port: int) -> Path:
     """Record what each page finds; return the folder of it."""
-    with PageWorld(folder / "world", port, redis_url) as world:
+    with PageWorld(folder / "world", port, "") as world:
         world.serve_lab(None)
         with blitz.Client(world.url) as client:
             for number in range(1, 13):

@@ -6,7 +6,7 @@ from datetime import datetime
 from statistics import median
 
 from blitz.data.records import Account, BoardRecord, LinkState, Notice, StatusRecord
-from blitz.data.source_config import stream_of
+from blitz.data.source_config import kind_of, stream_of
 from blitz.ui.formats import format_count
 
 RATES_KEPT = 60
@@ -33,7 +33,8 @@ class Watched:
     def is_slow(self, board: BoardRecord) -> bool:
         """Whether it delivers less than half of what is usual."""
         delivers = board.state in (LinkState.READY, LinkState.RECORDING)
-        delivers = delivers and stream_of(board.link) is None  # scripts send when they have something
+        # Scripts, and programs that write files, send when they have something.
+        delivers = delivers and stream_of(board.link) is None and kind_of(board.link) is None
         return delivers and self.usual_hz >= 1 and board.rate_hz < _SLOW * self.usual_hz
 
 

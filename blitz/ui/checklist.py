@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from blitz.data.records import BoardRecord, LinkState, RoomRecord, StatusRecord, StoreRecord
-from blitz.data.source_config import stream_of
+from blitz.data.source_config import kind_of, stream_of
 from blitz.ui.formats import format_count, room_words
 
 CLOCK_APART_S = 2.0
@@ -124,6 +124,8 @@ def _check_board(board: BoardRecord, is_expected: bool) -> Check:
             light, state, remedy = Light.OFF, "is shown, and not recorded", "Boards, Streams… has it recorded."
         case LinkState.READY | LinkState.RECORDING if stream_of(board.link) is not None and not board.definition:
             light, state = Light.GREEN, "is ready, and has no point yet"
+        case LinkState.READY | LinkState.RECORDING if kind_of(board.link) and not board.message_count:
+            light, state = Light.GREEN, "is ready, and has no message yet"
         case LinkState.READY | LinkState.RECORDING if board.definition is None:
             state, remedy = "has no definition", "Its messages are kept, but have no values yet: name its channels."
         case LinkState.READY | LinkState.RECORDING:
@@ -137,6 +139,12 @@ def _check_board(board: BoardRecord, is_expected: bool) -> Check:
             light, (state, remedy) = red, _blame("is away", board, "Plug it in, or look at its power.")
         case LinkState.SILENT:
             light, (state, remedy) = red, _blame("is silent", board, "Look at its power, its cable and its rate.")
+        case LinkState.DISABLED:
+            light, state, remedy = (
+                (Light.AMBER if is_expected else Light.OFF),
+                "is disabled",
+                "Boards, Enable reads it.",
+            )
         case LinkState.RELEASED:
             light, state, remedy = red, "is lent to another program", "Take its port again on the page Boards."
         case LinkState.AMBIGUOUS:

@@ -3,7 +3,7 @@
 from functools import partial
 
 from PyQt5.QtCore import QObject
-from PyQt5.QtWidgets import QWidget
+from PyQt5.QtWidgets import QMessageBox, QWidget
 
 from blitz.data.access_records import WhoRecord
 from blitz.data.records import FoundDevice, Role, StatusRecord
@@ -43,6 +43,7 @@ class NewDevices(QObject):
         feed.connection_changed.connect(self._take_connection)
         feed.identity_received.connect(self._take_identity)
         feed.source_answered.connect(self._take_answer)
+        feed.source_unavailable.connect(self._ask_for_later)
 
     def ask(self) -> None:
         """Let the operator say where a device is."""
@@ -74,7 +75,7 @@ class NewDevices(QObject):
         self._feed.examine_device(dialog.link, baud)
 
     def _take_place(self, place: DevicePlace) -> None:
-        if place.kind is DeviceKind.REPLAY:
+        if place.kind in (DeviceKind.REPLAY, DeviceKind.FILE):
             name = self._free_name(place.link)
             self._feed.add_source(SourceConfig(name=name, link=place.link, protocol="stream"))
             return
@@ -115,6 +116,32 @@ class NewDevices(QObject):
             self._to_edit = ""
         if reason and not any(dialog.name.text().strip() == name for dialog in self._dialogs()):
             self._notices.tell("error", f"{name} was not added: {reason}")
+
+    def _ask_for_later(self, source: SourceConfig, reason: str) -> None:
+        """Ask whether what cannot be opened now is added all the same."""
+        reason = reason.partition(" If it is to be read")[0]
+        why = reason.partition("was not added: ")[2] or reason
+        box = QMessageBox(
+            *(QMessageBox.Question, f"Add {source.name}", f"{source.name} cannot be opened now. Add it all the same?"),
+            parent=self._window,
+        )
+        box.setInformativeText(f"{why}\n\nAdded all the same, it is read as soon as it is there.")
+        add = box.addButton("Add", QMessageBox.AcceptRole)
+        cancel = box.addButton(QMessageBox.Cancel)
+        box.setDefaultButton(cancel)
+        box.setEscapeButton(cancel)
+
+        def answer() -> None:
+            if box.clickedButton() is add:
+                self._feed.add_source(source, True)
+            else:
+                self._feed.source_answered.emit(source.name, why)
+            box.deleteLater()
+
+        box.finished.connect(answer)
+        box.open()
+        # A default button alone does not have the focus: Enter would press the first one.
+        cancel.setFocus()
 
     def _dialogs(self) -> list[NewDeviceDialog]:
         return self._window.findChildren(NewDeviceDialog)

@@ -239,6 +239,21 @@ def test_an_address_on_the_network_and_a_recording_can_be_added(found: MainWindo
     assert found.notices.texts == ["run.jsonl was not added: Cannot open the recording."]
 
 
+def test_a_file_of_a_program_can_be_added(found: MainWindow, feed: Any) -> None:
+    found.menus["add_device"].trigger()
+    dialog = shown(found, AddDeviceDialog)
+    dialog.kind.setCurrentIndex(dialog.kind.findData(DeviceKind.FILE))
+    assert (dialog.accept_button.text(), dialog.baud.isEnabled()) == ("&Add", False)
+    dialog.accept()
+    assert "A file on the server" in dialog.wrong.text()
+    dialog.place.setText("/home/ada/run.csv")
+    dialog.accept()
+    source = feed.requests[-1][1]
+    assert (source.name, source.link) == ("run.csv", "csv:/home/ada/run.csv")
+    feed.source_answered.emit("run.csv", "There is no file /home/ada/run.csv.")
+    assert found.notices.texts == ["run.csv was not added: There is no file /home/ada/run.csv."]
+
+
 def test_a_wrong_baud_rate_is_said(found: MainWindow) -> None:
     found.new_devices.ask()
     dialog = shown(found, AddDeviceDialog)

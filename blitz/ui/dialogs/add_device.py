@@ -1,4 +1,4 @@
-"""Asks for a device that is not found by itself: its port, its address on the network, or a recording to be played."""
+"""Asks for a device that is not found by itself: its port, its address on the network, a file, or a recording."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ class DeviceKind(Enum):
     PORT = "USB or serial port of the server"
     SOCKET = "Address on the network"
     REPLAY = "Recording, played as if it were a device"
+    FILE = "CSV file that a program writes"
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,13 @@ _WORDS = {
     DeviceKind.PORT: ("&Port", "/dev/ttyUSB0 or COM3", "Choose one that the server sees, or type its name."),
     DeviceKind.SOCKET: ("A&ddress", "10.0.0.7:4001", "Host and port of a device server, or of a device itself."),
     DeviceKind.REPLAY: ("&File", "/home/ada/run.jsonl", "A file on the server that “blitz record” has written."),
+    DeviceKind.FILE: ("&File", "/home/ada/run.csv", "A file on the server. Its rows are messages, also those to come."),
 }
+_PREFIXES = {DeviceKind.SOCKET: "socket://", DeviceKind.REPLAY: "replay:", DeviceKind.FILE: "csv:"}
 
 
 class AddDeviceDialog(Form):
-    """What is added is listened to first; only a recording is added at once."""
+    """What is added is listened to first; only files are added at once."""
 
     def __init__(self, found: Sequence[FoundDevice], parent: QWidget | None = None) -> None:
         super().__init__(
@@ -89,7 +92,7 @@ class AddDeviceDialog(Form):
             chosen = self.port.currentData() if self.port.currentText() == self._item_text() else None
             link = chosen or self.port.currentText().strip()
         else:
-            prefix = "socket://" if kind is DeviceKind.SOCKET else "replay:"
+            prefix = _PREFIXES[kind]
             typed = self.place.text().strip()
             link = typed if not typed or typed.startswith(prefix) else prefix + typed
         if not link:
@@ -134,5 +137,6 @@ class AddDeviceDialog(Form):
         self.baud.setEnabled(is_port)
         self.place.setPlaceholderText(_WORDS[kind][1])
         self.place.setToolTip(_WORDS[kind][2])
-        self.accept_button.setText("&Add" if kind is DeviceKind.REPLAY else "&Listen…")
+        is_file = kind in (DeviceKind.REPLAY, DeviceKind.FILE)
+        self.accept_button.setText("&Add" if is_file else "&Listen…")
         self.say_wrong("")

@@ -224,6 +224,22 @@ def test_a_crosshair_tells_nothing_where_readings_are_missing(
     assert values(plot) == ["–"] * 5
 
 
+def test_the_legend_tells_the_last_point_of_a_stream_whatever_its_age(
+    recording: MainWindow, plot: LivePlot, feed: Any, make: Any
+) -> None:
+    stream = make.source(1).model_copy(update={"name": "room", "link": "stream:room"})
+    feed.sources_received.emit(7, (make.source(0), stream))
+    feed.readings_received.emit(make.readings(stream, 20, session_id=7))
+    recording.live_page.refresh()
+    plot.draw()
+    plot._show_values()
+    board, of_stream = values(plot)[:5], values(plot)[5:]
+    assert board[0] == "5990 count"
+    assert of_stream[0] == "190 count"  # of 58 seconds ago
+    point_at(plot, 30.0)
+    assert values(plot)[5:] == ["–"] * 5  # its line does not go on there
+
+
 def test_a_channel_switched_off_in_the_legend_stays_in_it(recording: MainWindow, plot: LivePlot) -> None:
     channel = recording.store.channels[0]
     plot.plot.channel_switched.emit(channel.key)

@@ -9,6 +9,7 @@ from PyQt5.QtGui import QKeyEvent
 from PyQt5.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from blitz.data.records import Gap
+from blitz.data.source_config import STREAM
 from blitz.ui.lines import Series
 from blitz.ui.live_store import LiveChannel, LiveStore
 from blitz.ui.live_view import LiveView
@@ -291,13 +292,17 @@ class LivePlot(QWidget):
     def _show_values(self) -> None:
         """Write into the legend what the channels were at the crosshair, else what they are."""
         at_s = self.crosshair.at_s
+        is_present = at_s is None and self.view.held is None
         if at_s is None:
             at_s = self.view.newest_s if self.view.held is None else self.drawn_s
         newest_s, shown = self.view.newest_s, self._variables.shown_channels
         found: dict[int, Extremes | None] = {}
         if at_s is not None and newest_s is not None and at_s <= newest_s:
-            for index in {channel.source.index for channel in shown}:
-                found[index] = reading_at(self._store.around(index, at_s), at_s)
+            for source in {channel.source.index: channel.source for channel in shown}.values():
+                last = self._store.last(source.index, 1).times
+                # Points of streams are as seldom as a script wants: the last one is the present, whatever its age.
+                moment_s = float(last[-1]) if is_present and len(last) and source.link.startswith(STREAM) else at_s
+                found[source.index] = reading_at(self._store.around(source.index, moment_s), moment_s)
         texts: dict[Hashable, str] = {}
         for channel in shown:
             extremes = found.get(channel.source.index)

@@ -23,6 +23,7 @@ _VERSION = 1
 _SCHEMA = pa.schema([("arrived_ns", pa.int64()), ("source", pa.uint16()), ("raw", pa.binary())])
 _INDEX, _INDEX_CHECKSUM = b"blitz_index", b"blitz_index_checksum"
 _ZSTD_LEVEL = 1
+_BUFFER_BYTES = 256 << 10
 
 ReadBytes = Callable[[int, int], bytes]
 """Gives `size` bytes at `offset` of a segment's file; fewer where it ends before."""
@@ -67,11 +68,13 @@ class SegmentEncoder:
         self._store_id = store_id
         self._session_id = session_id
         self._sink = _Sink()
+        # Arrow writes a block in a dozen parts, and would call Python, and wait for its lock, for each of them.
+        self._buffered = pa.BufferedOutputStream(pa.PythonFile(self._sink, "w"), _BUFFER_BYTES)
         header = json.dumps({"version": _VERSION, "store_id": store_id, "session_id": session_id})
         self._schema = _SCHEMA.with_metadata({"blitz": header})
         # Threads for the columns of one block cost more than they save, while Redis uses another core.
         options = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", _ZSTD_LEVEL), use_threads=False)
-        self._writer = pa.ipc.new_file(self._sink, self._schema, options=options)
+        self._writer = pa.ipc.new_file(self._buffered, self._schema, options=options)
         self._offset = 0
         self._places: list[BlockPlace] = []
         self.raw_bytes = 0
@@ -89,7 +92,7 @@ class SegmentEncoder:
         arrived_ns, source = _as_array(block.arrived_ns, pa.int64()), _as_array(block.source, pa.uint16())
         batch = pa.record_batch([arrived_ns, source, block.raw], schema=self._schema)
         self._writer.write_batch(batch)
-        encoded = self._sink.take()
+        encoded = self._take()
         begin = 0 if self._places else _first_batch_offset(encoded)
         checksum = _checksum(memoryview(encoded)[begin:])
         place = BlockPlace(block.first_seq, block.next_seq, self._offset + begin, len(encoded) - begin, checksum)
@@ -113,6 +116,10 @@ class SegmentEncoder:
         no_rows = pa.record_batch([pa.array([], field.type) for field in _SCHEMA], schema=self._schema)
         self._writer.write_batch(no_rows, custom_metadata=metadata)
         self._writer.close()
+        return self._take()
+
+    def _take(self) -> bytes:
+        self._buffered.flush()
         return self._sink.take()
 
 

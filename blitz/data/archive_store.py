@@ -14,15 +14,18 @@ import redis
 
 from blitz.data.archive_plan import Extent
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
-from blitz.data.bulk_reading import ARRIVAL_DTYPE, BUFFER_BYTES, Arrivals, Lane, read_reply
+from blitz.data.bulk_reading import ARRIVAL_DTYPE, BUFFER_BYTES, Arrivals, Lane, read_whole_replies
 from blitz.data.store_faults import translated
 from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, RESTORED_FIELD, StoreKeys
 from blitz.data.stream_listing import sessions_of_streams
 
-_LANES = 3
+_LANES = 24
 _BLOCKS_AHEAD = 2
-_REPLY_BYTES = 1 << 20
-_FIRST_COUNT = 1024
+_REPLY_BYTES = 62 << 10
+"""Of a reply, about: Redis writes 64 KB at once; behind more it waits for us before it goes on."""
+_PARSED_BYTES = 1 << 20
+"""Replies are parsed together up to so much: each time costs a few dozen calls."""
+_FIRST_COUNT = 64
 _SESSIONS_AT_ONCE = 500
 _VALUES_A_COMMAND = 2000
 
@@ -72,7 +75,6 @@ class ArchiveStore:
         self._lanes = [Lane(client.connection_pool) for _ in range(_LANES)]
         self._arrivals_lane = Lane(client.connection_pool)
         self._buffer = bytearray(BUFFER_BYTES)
-        self._count = _FIRST_COUNT
         self._fence = 0
 
     def close(self) -> None:
@@ -203,18 +205,17 @@ class ArchiveStore:
 
     def _raw(self, key: str, base: int, first: int, stop: int) -> Iterator[Any]:
         """Yield the raw messages as Arrow arrays, each within one block of the grid."""
-        replies = _Replies(self._lanes, key, base, first, stop, self._count)
+        replies = _Replies(self._lanes, key, base, first, stop)
         try:
             while (received := replies.receive(self._buffer)) is not None:
-                size, count = received
-                raw = read_reply(self._buffer, size)
+                ends, counts = received
+                raw = read_whole_replies(self._buffer, ends, counts)
                 if len(raw):
                     yield raw
-                if len(raw) < count:
+                if len(raw) < sum(counts):
                     return
         finally:
             replies.close()
-            self._count = replies.count
 
     def _execute(self, *command: Any) -> Any:
         with translated():
@@ -237,30 +238,40 @@ def _ahead(blocks: Generator[MessageBlock]) -> Iterator[MessageBlock]:
 
 
 class _Replies:
-    """Receives a list's elements, a reply at a time, while Redis works on the next ones."""
+    """Receives a list's elements, some replies at a time, while Redis works on the next ones."""
 
-    def __init__(self, lanes: Sequence[Lane], key: str, base: int, first: int, stop: int, count: int) -> None:
+    def __init__(self, lanes: Sequence[Lane], key: str, base: int, first: int, stop: int) -> None:
         self._free = list(lanes)
         self._waiting: deque[tuple[Lane, int]] = deque()
         self._key = key
         self._base = base
-        self._seq = first
+        self._seq = self._received = first
         self._stop = stop
-        self.count = count
-        """Elements to ask for at once: as many as make a reply of a certain size."""
+        self._count = 0
+        """Elements to ask for at once, as many as make a reply of the right size; 0 until the first one tells it."""
 
-    def receive(self, buffer: bytearray) -> tuple[int, int] | None:
-        """Receive the next reply; return its size, and how many elements it should have. None at the end."""
+    def receive(self, buffer: bytearray) -> tuple[list[int], list[int]] | None:
+        """Receive some replies, end to end; return where each ends, and how many elements each should have.
+
+        They are of one block of the grid. None at the end.
+        """
         self._ask_ahead()
-        if not self._waiting:
-            return None
-        lane, count = self._waiting[0]
-        size = lane.receive(buffer)
-        self._waiting.popleft()
-        self._free.append(lane)
-        self.count = max(64, min(GRID_MESSAGES, _REPLY_BYTES * count // max(size, 1)))
-        self._ask_ahead()
-        return size, count
+        ends: list[int] = []
+        counts: list[int] = []
+        while self._waiting and (not ends or ends[-1] < _PARSED_BYTES):
+            lane, count = self._waiting[0]
+            begin = ends[-1] if ends else 0
+            size = lane.receive(buffer, begin)
+            self._waiting.popleft()
+            self._free.append(lane)
+            self._count = max(1, min(GRID_MESSAGES, _REPLY_BYTES * count // max(size, 1)))
+            self._ask_ahead()
+            ends.append(begin + size)
+            counts.append(count)
+            self._received += count
+            if self._received % GRID_MESSAGES == 0:
+                break
+        return (ends, counts) if ends else None
 
     def close(self) -> None:
         """Close the lanes with a question under way: their replies would be taken for others'."""
@@ -268,8 +279,8 @@ class _Replies:
             lane.close()
 
     def _ask_ahead(self) -> None:
-        while self._seq < self._stop and self._free:
-            lane, count = self._free.pop(), self.count
+        while self._seq < self._stop and self._free and (self._count or not self._waiting):
+            lane, count = self._free.pop(), self._count or _FIRST_COUNT
             count = min(count, self._stop - self._seq, GRID_MESSAGES - self._seq % GRID_MESSAGES)
             begin = self._seq - self._base
             self._waiting.append((lane, count))

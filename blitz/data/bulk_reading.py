@@ -4,9 +4,8 @@ Owns connections with one question under way each, and how arrivals are found fo
 """
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import hiredis
 import numpy as np
@@ -15,7 +14,7 @@ import redis
 from numpy.typing import NDArray
 
 from blitz.data.blocks import GRID_MESSAGES
-from blitz.data.bulk_replies import parse_array
+from blitz.data.bulk_replies import parse_arrays
 from blitz.data.store_faults import translated
 from blitz.data.store_keys import QUEUE_SOURCE
 from blitz.errors import StoreUnavailable
@@ -39,33 +38,41 @@ class Lane:
     def __init__(self, pool: "redis.ConnectionPool") -> None:
         self.pool = pool
         self._connection: Any = None
-        self._end = b""
+        self._end = self._mark = b""
 
     def ask(self, *command: Any) -> None:
         """Send a command. A question with an answer that nobody can guess stands behind it: there its reply ends."""
-        mark = secrets.token_hex(16).encode()
-        self._end = b"$%d\r\n%s\r\n" % (len(mark), mark)
-        with translated(), self._closed_on_error():
+        try:
             if self._connection is None:
                 self._connection = self.pool.get_connection()
-            packed = hiredis.pack_command(command) + hiredis.pack_command(("ECHO", mark))  # type: ignore[arg-type]
+                mark = secrets.token_hex(16).encode()
+                self._end = b"$%d\r\n%s\r\n" % (len(mark), mark)
+                self._mark = hiredis.pack_command(("ECHO", mark))  # type: ignore[arg-type]
+            packed = hiredis.pack_command(command) + self._mark
             self._connection.send_packed_command([packed])
+        except BaseException as error:  # noqa: BLE001 - raised again, in other words
+            self._fail(error)
 
-    def receive(self, buffer: bytearray) -> int:
-        """Wait for the reply; return how many bytes it has. The buffer grows as it needs."""
-        with translated(), self._closed_on_error():
+    def receive(self, buffer: bytearray, begin: int = 0) -> int:
+        """Wait for the reply; return how many bytes it has. The buffer grows as it needs.
+
+        :param begin: where in the buffer it goes; what stands before stays.
+        """
+        try:
             # redis-py has no way to read a reply past its parser; the connection's socket has been stable for years.
             receive = self._connection._sock.recv_into
-            size = 0
+            end = begin
             while True:
-                if size == len(buffer):
+                if end == len(buffer):
                     buffer += bytes(len(buffer))
-                received: int = receive(memoryview(buffer)[size:])
+                received: int = receive(memoryview(buffer)[end:])
                 if not received:
                     raise redis.ConnectionError("the connection was closed")
-                size += received
-                if buffer[max(size - len(self._end), 0) : size] == self._end:
-                    return size - len(self._end)
+                end += received
+                if end - begin >= len(self._end) and buffer.endswith(self._end, begin, end):
+                    return end - len(self._end) - begin
+        except BaseException as error:  # noqa: BLE001 - raised again, in other words
+            self._fail(error)
 
     def release(self) -> None:
         """Give the connection back, when no question is under way; the next one takes one again."""
@@ -80,19 +87,15 @@ class Lane:
             self.pool.release(self._connection)
             self._connection = None
 
-    @contextmanager
-    def _closed_on_error(self) -> Iterator[None]:
-        try:
-            yield
-        except TimeoutError as error:
-            self.close()
-            raise redis.TimeoutError(str(error)) from error
-        except OSError as error:
-            self.close()
-            raise redis.ConnectionError(str(error) or type(error).__name__) from error
-        except BaseException:
-            self.close()
-            raise
+    def _fail(self, error: BaseException) -> NoReturn:
+        """Close the connection, and raise what went wrong as an error of ours."""
+        self.close()
+        with translated():
+            if isinstance(error, TimeoutError):
+                raise redis.TimeoutError(str(error)) from error
+            if isinstance(error, OSError):
+                raise redis.ConnectionError(str(error) or type(error).__name__) from error
+            raise error
 
 
 class BulkReader:
@@ -119,19 +122,38 @@ class BulkReader:
         lane.ask(*command)
         size = lane.receive(buffer)
         lane.release()
-        reply = read_reply(buffer, size)
+        reply = read_replies(buffer, [size])
         if len(buffer) <= _KEPT_BYTES:
             self._buffers.append(buffer)
         return reply
 
 
-def read_reply(buffer: bytearray, size: int) -> Any:
-    """Return the elements of a received reply as an Arrow binary array, which has nothing of the buffer."""
+def read_replies(buffer: bytearray, ends: Sequence[int]) -> Any:
+    """Return the elements of received replies as one Arrow binary array, which has nothing of the buffer.
+
+    :param ends: where each of them ends; the next one begins there.
+    """
     with translated():
         try:
-            return parse_array(memoryview(buffer)[:size])
+            return parse_arrays(memoryview(buffer)[: ends[-1]], ends)
         except hiredis.ReplyError as error:
             raise redis.ResponseError(str(error)) from error
+
+
+def read_whole_replies(buffer: bytearray, ends: Sequence[int], counts: Sequence[int]) -> Any:
+    """Return the elements of received replies, up to the first reply that has fewer than were asked for.
+
+    Others were answered later, perhaps, when the list was longer: what they have must not move up.
+    """
+    replied = read_replies(buffer, ends)
+    if len(replied) == sum(counts):
+        return replied
+    parts = []
+    for begin, end, count in zip([0, *ends[:-1]], ends, counts, strict=True):
+        parts.append(read_replies(buffer[begin:end], [end - begin]))
+        if len(parts[-1]) < count:
+            break
+    return pa.concat_arrays(parts)
 
 
 class Arrivals:
@@ -151,6 +173,7 @@ class Arrivals:
         self._started_ns = started_ns
         self._stop = stop
         self._entries = np.empty(0, ARRIVAL_DTYPE)
+        self._firsts = np.empty(0, np.int64)  # of the entries, side by side: they are searched for each block
         self._position = 0
         self._count = min(max((stop - first) // _MESSAGES_AN_ARRIVAL, _LEAST_COUNT), GRID_MESSAGES)
         self._is_asked = False
@@ -170,18 +193,19 @@ class Arrivals:
         while self._is_asked and self._reaches() < stop:
             self._receive()
         # Entries follow each other: all that end by here stand before the first one that begins behind here.
-        begin = max(int(np.searchsorted(self._entries["first"], first, "right")) - 1, 0)
-        self._entries = self._entries[begin:]
-        return self._entries[: int(np.searchsorted(self._entries["first"], stop))]
+        begin = max(int(np.searchsorted(self._firsts, first, "right")) - 1, 0)
+        self._entries, self._firsts = self._entries[begin:], self._firsts[begin:]
+        return self._entries[: int(np.searchsorted(self._firsts, stop))]
 
     def _ask(self) -> None:
         self._lane.ask("LRANGE", self._key, self._position, self._position + self._count - 1)
         self._is_asked = True
 
     def _receive(self) -> None:
-        replied = read_reply(self._buffer, self._lane.receive(self._buffer))
+        replied = read_replies(self._buffer, [self._lane.receive(self._buffer)])
         self._is_asked = False
         self._entries = np.concatenate([self._entries, np.frombuffer(joined_bytes(replied), ARRIVAL_DTYPE)])
+        self._firsts = self._entries["first"].astype(np.int64)
         self._position += len(replied)
         if len(replied) == self._count and self._reaches() < self._stop:
             self._count = min(2 * self._count, GRID_MESSAGES)
@@ -203,7 +227,9 @@ def arrival_columns(
     """
     count = stop - first
     begins = entries["first"].astype(np.int64) - first
-    starts, stops = np.clip(begins, 0, count), np.clip(begins + entries["count"], 0, count)
+    # Not numpy.clip, which first asks what the type can hold.
+    starts = np.minimum(np.maximum(begins, 0), count)
+    stops = np.minimum(np.maximum(begins + entries["count"], 0), count)
     if len(entries) and starts[0] == 0 and stops[-1] == count and np.array_equal(starts[1:], stops[:-1]):
         lengths = stops - starts
         return np.repeat(entries["ns"], lengths), np.repeat(entries["source"], lengths)

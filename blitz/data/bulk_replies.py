@@ -7,7 +7,8 @@ hiredis reads the reply.
 
 import functools
 import sys
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import hiredis
 import numpy as np
@@ -32,38 +33,82 @@ def parse_array(reply: "bytes | bytearray | memoryview") -> Any:
     >>> parse_array(b"*2\\r\\n$3\\r\\nabc\\r\\n$1\\r\\nd\\r\\n").to_pylist()
     [b'abc', b'd']
     """
-    view = np.frombuffer(reply, np.uint8)
-    is_array = 0 < len(view) < _LONGEST_BYTES and view[0] == ord("*")
-    parsed = _parse_quickly(view, reply) if is_array else None
-    return _parse_exactly(reply) if parsed is None else parsed
+    return parse_arrays(reply, [len(reply)])
 
 
-def _parse_quickly(view: NDArray[np.uint8], reply: "bytes | bytearray | memoryview") -> Any:
-    head = bytes(view[: _LONGEST_NUMBER + 3]).partition(b"\r\n")[0]
-    count = int(head[1:])
-    begin = len(head)  # where the line end stands, as it does before each element
-    if count == 0:
+def parse_arrays(replies: "bytes | bytearray | memoryview", ends: Sequence[int]) -> Any:
+    """Return the elements of whole replies, which stand end to end, as one Arrow binary array.
+
+    :param ends: where each of them ends.
+    :raises hiredis.ReplyError: if one of them is an error.
+    :raises ValueError: if one of them is no array of byte strings.
+
+    >>> parse_arrays(b"*1\\r\\n$3\\r\\nabc\\r\\n*1\\r\\n$1\\r\\nd\\r\\n", [13, 24]).to_pylist()
+    [b'abc', b'd']
+    """
+    view = np.frombuffer(replies, np.uint8)
+    parts = _parts(view, ends) if 0 < len(view) < _LONGEST_BYTES else None
+    if parts is not None:
+        quickly = _parse_quickly(view, parts, replies)
+        if quickly is not None:
+            return quickly
+    starts = [0, *ends[:-1]]
+    exactly = [_parse_exactly(view[start:end].data) for start, end in zip(starts, ends, strict=True)]
+    return exactly[0] if len(exactly) == 1 else pa.concat_arrays(exactly)
+
+
+class _Part(NamedTuple):
+    """A reply that has elements."""
+
+    begin: int
+    """Where the line end stands that is behind their number, as there is one before each element."""
+    end: int
+    size: int
+
+
+def _parts(view: NDArray[np.uint8], ends: Sequence[int]) -> list[_Part] | None:
+    """Return the replies that are not empty; None if one of them is something else."""
+    parts, start = [], 0
+    for end in ends:
+        head = _line(view, start)
+        if head[:1] != b"*" or not head[1:].isdigit():
+            return None
+        if int(head[1:]):
+            parts.append(_Part(start + len(head), end, int(head[1:])))
+        start = end
+    return parts
+
+
+def _line(view: NDArray[np.uint8], start: int) -> bytes:
+    return bytes(view[start : start + _LONGEST_NUMBER + 3]).partition(b"\r\n")[0]
+
+
+def _parse_quickly(view: NDArray[np.uint8], parts: Sequence[_Part], replies: "bytes | bytearray | memoryview") -> Any:
+    if not parts:
         return pa.array([], pa.binary())
-    uniform = _parse_uniform(view, begin + 2, count)
-    return _parse_varied(view, begin, count, reply) if uniform is None else uniform
+    uniform = _parse_uniform(view, parts)
+    return _parse_varied(view, parts, replies) if uniform is None else uniform
 
 
-def _parse_uniform(view: NDArray[np.uint8], begin: int, count: int) -> Any:
-    """Read elements that all have the same length: then they stand in a table."""
-    stride, rest = divmod(len(view) - begin, count)
-    head = bytes(view[begin : begin + _LONGEST_NUMBER + 3]).partition(b"\r\n")[0] + b"\r\n"
+def _parse_uniform(view: NDArray[np.uint8], parts: Sequence[_Part]) -> Any:
+    """Read elements that all have the same length: then they stand in tables."""
+    head = _line(view, parts[0].begin + 2) + b"\r\n"
     length = int(head[1:-2]) if head[1:-2].isdigit() else -1
-    if rest or stride != len(head) + length + 2:
+    stride = len(head) + length + 2
+    if any(part.end - part.begin - 2 != part.size * stride for part in parts):
         return None
-    rows = view[begin:].reshape(count, stride)
-    if not _begin_with(rows, head):
-        return None
+    count = sum(part.size for part in parts)
     # Arrow's memory, unlike numpy's, is used again and again: no page is asked of the system for each reply.
     content, offsets = pa.allocate_buffer(count * length), pa.allocate_buffer(4 * (count + 1))
-    if length:
-        element = f"V{length}"
-        found = np.ndarray((count,), element, view.data, offset=begin + len(head), strides=(stride,))
-        np.copyto(np.frombuffer(content, element), found)
+    target, done = np.frombuffer(content, f"V{length}") if length else None, 0
+    for part in parts:
+        begin = part.begin + 2
+        if not _begin_with(view[begin : part.end].reshape(part.size, stride), head):
+            return None
+        if target is not None:
+            found = np.ndarray((part.size,), target.dtype, view.data, offset=begin + len(head), strides=(stride,))
+            np.copyto(target[done : done + part.size], found)
+        done += part.size
     np.multiply(_counting(count + 1), np.int32(length), out=np.frombuffer(offsets, np.int32))
     return pa.Array.from_buffers(pa.binary(), count, [None, offsets, content])
 
@@ -84,23 +129,28 @@ def _begin_with(rows: NDArray[np.uint8], head: bytes) -> bool:
     return bool(((begins & np.uint64(mask)) == np.uint64(number)).all())
 
 
-def _parse_varied(view: NDArray[np.uint8], begin: int, count: int, reply: "bytes | bytearray | memoryview") -> Any:
+def _parse_varied(view: NDArray[np.uint8], parts: Sequence[_Part], replies: "bytes | bytearray | memoryview") -> Any:
+    counts = np.array([part.size for part in parts])
+    firsts, count = np.cumsum(counts) - counts, int(counts.sum())
+    begin = parts[0].begin
     marks = np.flatnonzero(view[begin + 2 :] == _DOLLAR) + begin
     if len(marks) != count:  # messages have this character, too
         marks = marks[(view[marks + 1] == _LF) & (view[marks] == _CR)]
-    if len(marks) != count:
+    if len(marks) != count or marks[firsts].tolist() != [part.begin for part in parts]:
         return None
-    spans = np.diff(marks, append=len(view) - 2)
+    spans = np.diff(marks, append=0)
+    lasts = firsts + counts - 1
+    spans[lasts] = [part.end - 2 for part in parts] - marks[lasts]
     if spans.min() < 0 or spans.max() > _LONGEST_SPAN:
         return None
     heads, masks, sizes = _heads_by_span()
     words = np.ndarray((len(view) - 7,), "<u8", view.data, strides=(1,))
     if not np.array_equal(words[marks] & masks[spans], heads[spans]):
         return None
-    # Heads and elements by turns, over the reply's own bytes; the elements are then taken out in one go.
+    # Heads and elements by turns, over the replies' own bytes; the elements are then taken out in one go.
     offsets = np.empty(2 * count + 1, np.int32)
     offsets[0], offsets[1::2], offsets[2::2] = 0, marks + sizes[spans], marks + spans
-    every = pa.Array.from_buffers(pa.binary(), 2 * count, [None, pa.py_buffer(offsets), pa.py_buffer(reply)])
+    every = pa.Array.from_buffers(pa.binary(), 2 * count, [None, pa.py_buffer(offsets), pa.py_buffer(replies)])
     return every.take(_odd_places(count))
 
 

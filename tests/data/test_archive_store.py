@@ -77,6 +77,22 @@ def test_bulk_reading_gives_what_ordinary_reading_gives(store: DatabaseServer, m
     assert blocks[-1].source[-1] == QUEUE_SOURCE
 
 
+def test_reading_beyond_the_end_gives_what_is_there(store: DatabaseServer, moving: ArchiveStore) -> None:
+    session_id = record(store)
+    blocks = list(moving.blocks(session_id, 0, COUNT + 3 * GRID_MESSAGES))
+    assert [each for block in blocks for each in block.messages()] == [message(seq) for seq in range(COUNT)]
+
+
+def test_long_messages_are_read_as_they_are(store: DatabaseServer, moving: ArchiveStore) -> None:
+    messages = [b"%d" % seq * (seq % 7 * 5_000 + 1) for seq in range(200)]
+    session_id = store.start_session("long messages")
+    writer = store.writer(session_id)
+    writer.append([Read(1_000_000, 0, messages)])
+    writer.close()
+    (block,) = moving.blocks(session_id, 0, len(messages))
+    assert block.messages() == messages
+
+
 def test_messages_without_arrivals_have_the_session_s_start(store: DatabaseServer, moving: ArchiveStore) -> None:
     session_id = record(store, 1_000)
     with redis.Redis.from_url(store.url) as raw:

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from blitz.data.blocks import Read
-from blitz.data.bulk_reading import BulkReader
+from blitz.data.bulk_reading import BulkReader, read_whole_replies
 from blitz.data.database_server import DatabaseServer
 from blitz.data.store_reader import _last_at_or_before
 from blitz.errors import StoreUnavailable
@@ -108,3 +108,11 @@ def test_messages_of_uneven_reads_have_their_arrivals(redis_url: str) -> None:
         found = zip(block.messages(), block.arrived_ns.tolist(), block.source.tolist(), strict=True)
         assert list(found) == with_arrivals[first : first + count]
     store.close()
+
+
+def test_what_stands_behind_a_reply_that_is_short_does_not_move_up() -> None:
+    replies = [b"*2\r\n$1\r\na\r\n$1\r\nb\r\n", b"*1\r\n$1\r\nc\r\n", b"*2\r\n$1\r\ne\r\n$1\r\nf\r\n"]
+    ends = list(itertools.accumulate(map(len, replies)))
+    content = bytearray(b"".join(replies))
+    assert read_whole_replies(content, ends, [2, 2, 2]).to_pylist() == [b"a", b"b", b"c"]
+    assert read_whole_replies(content, ends, [2, 1, 2]).to_pylist() == [b"a", b"b", b"c", b"e", b"f"]

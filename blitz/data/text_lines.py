@@ -4,6 +4,7 @@ Pure. :func:`split` and :func:`pairs_of` are the rule; :func:`alike` picks the l
 a table gives the same.
 """
 
+import csv
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,7 +18,7 @@ SPACES = b" "
 """The separator that stands for any run of spaces and tabs."""
 
 _AROUND_COLON = re.compile(rb"\s*:\s*")
-_SPACE, _TAB, _FEED, _COLON = b" \t\n:"
+_SPACE, _TAB, _FEED, _COLON, _QUOTE = b' \t\n:"'
 
 _BREAKS = np.zeros(256, np.bool_)
 _BREAKS[np.frombuffer(b"\n\r\x0b\x0c", np.uint8)] = True
@@ -48,12 +49,28 @@ def split(line: bytes, separator: bytes = b"") -> list[bytes]:
 
     :param separator: empty: :func:`separator_of` tells.
 
-    >>> split(b"512,498,730"), split(b" 1   2 "), split(b"1;;3")
-    ([b'512', b'498', b'730'], [b'1', b'2'], [b'1', b'', b'3'])
+    A separator within a field that begins and ends with quotation marks, as tables have them, separates nothing.
+
+    >>> split(b"512,498,730"), split(b" 1   2 "), split(b"1;;3"), split(b'"a,b",2')
+    ([b'512', b'498', b'730'], [b'1', b'2'], [b'1', b'', b'3'], [b'a,b', b'2'])
     """
     if not separator:
         separator, line = _resolved(line)
-    return line.split() if separator == SPACES else line.split(separator)
+    if separator == SPACES:
+        return line.split()
+    return _unquoted(line, separator) if b'"' in line else line.split(separator)
+
+
+def _unquoted(line: bytes, separator: bytes) -> list[bytes]:
+    """Cut a line with quotation marks into fields."""
+    if len(separator) > 1 or separator == b'"':
+        return line.split(separator)
+    text = line.decode("latin-1")
+    try:
+        (fields,) = csv.reader([text.replace("\r", " ").replace("\n", " ")], delimiter=separator.decode("latin-1"))
+    except (csv.Error, ValueError, TypeError):  # a separator that no table has
+        return line.split(separator)
+    return [field.encode("latin-1") for field in fields]
 
 
 def split_alike(lines: Sequence[bytes], separator: bytes = b"") -> tuple[list[bytes], int] | None:
@@ -73,7 +90,7 @@ def split_alike(lines: Sequence[bytes], separator: bytes = b"") -> tuple[list[by
     # A field of its own between two lines: where all of these stand as far apart, the lines are alike.
     mark = b"|" if separator == b";" else b";"
     text = (separator + mark + separator).join(lines)
-    if text.count(mark) != len(lines) - 1:
+    if text.count(mark) != len(lines) - 1 or b'"' in text:
         return None
     if is_free and ((separator != b"," and b"," in text) or (separator == SPACES and b"\t" in text)):
         return None
@@ -171,6 +188,7 @@ def alike(rows: Rows, separator: bytes, *, are_pairs: bool = False, only_numbers
 def _foreign(separator: bytes, *, is_free: bool, only_numbers: bool) -> NDArray[np.bool_]:
     """Return which bytes a line must not hold."""
     foreign = _BREAKS | _NO_NUMBER if only_numbers else _BREAKS.copy()
+    foreign[_QUOTE] = separator != SPACES
     if is_free:
         stronger = {b";": b"", b",": b";", b"\t": b";,", SPACES: b";,"}[separator]
         foreign[list(stronger)] = True

@@ -31,6 +31,8 @@ class Head(NamedTuple):
     """What the rows mean; None where no column holds numbers."""
     row_count: int
     """How many rows that was seen from."""
+    has_decimal_commas: bool = False
+    """Numbers are written so that they are not read."""
 
 
 def read_head(head: bytes, *, is_settled: bool, has_headings: bool | None = None) -> Head | None:
@@ -69,7 +71,8 @@ def read_head(head: bytes, *, is_settled: bool, has_headings: bool | None = None
         return None
     skipped = b"".join(lines[:skipped_lines]) or head[:mark]
     rows = whole[len(skipped) :].splitlines()
-    return Head(skipped, skipped_lines > 0, _definition(dialect, rows, skipped_lines), len(dialect.sample))
+    definition = _definition(dialect, rows, skipped_lines)
+    return Head(skipped, skipped_lines > 0, definition, len(dialect.sample), dialect.decimal == ",")
 
 
 def _skipped_lines(dialect: Dialect, lines: list[bytes]) -> int:

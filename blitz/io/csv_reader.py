@@ -222,6 +222,11 @@ class CsvReader:
         """The beginning of a file was read: say what its rows mean, if that is new."""
         head, file.head = file.head, None
         assert head is not None
+        if head.has_decimal_commas:
+            self._warn(
+                f"Numbers in {self.path} have a decimal comma, which is not read: such columns are recorded, and have "
+                "no values. Let the program write a point."
+            )
         has_own = head.has_headings and head.skipped != self._skipped
         is_better = head.row_count > self._seen_rows and self._seen_rows < ENOUGH_ROWS
         if head.definition is None or not (has_own or is_better or self._definition is None):

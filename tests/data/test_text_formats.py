@@ -206,6 +206,19 @@ def test_headers_and_other_lines_are_rows_of_nan_wherever_they_stand(as_table: b
     assert values[[1, 2, 6]].tolist() == [[1, 21.5], [2, 21.6], [3, 21.7]]
 
 
+def test_what_stands_between_quotation_marks_is_one_field(as_table: bool) -> None:
+    lines = [
+        b'1,"a, b",21.5',
+        b'2,"c ""d"", e\r\nf",21.6',
+        b'"3",g,"21.7"',
+        b'4,5" of pipe,21.8',
+        b'5,"never closed,21.9',
+    ]
+    values = decode(columns(0, 2, separator=","), lines, as_table=as_table)
+    assert values[:4].tolist() == [[1, 21.5], [2, 21.6], [3, 21.7], [4, 21.8]]
+    assert np.isnan(values[4]).all()
+
+
 def test_thousands_of_fields_are_read(as_table: bool) -> None:
     lines = [b",".join(b"%d" % (row * place) for place in range(3000)) for row in range(4)]
     values = decode(columns(0, 1500, 2999), lines, as_table=as_table)

@@ -1,7 +1,8 @@
 """Writing the audit trail in a thread of its own: a call never waits for it, whatever the disk does.
 
 What is refused comes in floods: the first of a kind is written at once, those that follow within ten seconds as one
-entry with their count, and the log has one line for all of them.
+entry with their count, and the log has one line for all of them. Points of streams come without an end: of who puts
+them in, the first call is written, and those that follow within an hour as one; else they would push the rest out.
 """
 
 import logging
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 
 WAITING_LIMIT = 10_000
 _TOGETHER_S = 10.0
+_DATA_TOGETHER_S = 3600.0
 _KINDS_LIMIT = 1_000
 _LOOK_S = 1.0
 
@@ -37,6 +39,9 @@ class AuditTrail:
         self._alike: dict[tuple[str, str, int], AuditEntry] = {}
         """What is counted together at present: by origin, outcome and status. A count of 0: all are written."""
         self._window_s = clock()
+        self._data: dict[tuple[str, str, int], AuditEntry] = {}
+        """Likewise, of data that is put in: by who, origin and status."""
+        self._data_window_s = clock()
         self._unlogged = 0
         self._logged_s = -_TOGETHER_S
         self._warned_s = -_TOGETHER_S
@@ -51,6 +56,19 @@ class AuditTrail:
             self._put(entry)
         self._wakeup.set()
 
+    def note_data(self, entry: AuditEntry, what: str) -> None:
+        """Keep an entry of data that was put in, once an hour for who puts it in.
+
+        :param what: stands for the calls that are counted together.
+        """
+        key = (entry.who, entry.origin, entry.status)
+        with self._lock:
+            if key not in self._data and len(self._data) >= _KINDS_LIMIT:
+                key = ("many", "many", entry.status)
+                entry = replace(entry, who="many", origin="many")
+            self._count(self._data, key, entry, what)
+        self._wakeup.set()
+
     def note_refusal(self, entry: AuditEntry, reason: str) -> None:
         """Keep an entry of what was refused, and say so in the log, both once in ten seconds for what is alike."""
         key = (entry.origin, str(entry.outcome), entry.status)
@@ -59,14 +77,7 @@ class AuditTrail:
             if key not in self._alike and len(self._alike) >= _KINDS_LIMIT:
                 key = ("many", str(entry.outcome), entry.status)
                 entry = replace(entry, origin="many")
-            held = self._alike.get(key)
-            if held is None:
-                self._alike[key] = replace(entry, count=0)
-                self._put(entry)
-            elif held.count == 0:
-                self._alike[key] = entry
-            else:
-                self._alike[key] = replace(held, count=held.count + 1)
+            self._count(self._alike, key, entry, entry.what)
             self._unlogged += 1
             is_due = now_s - self._logged_s >= _TOGETHER_S
             count = self._unlogged
@@ -81,6 +92,22 @@ class AuditTrail:
         self._is_stopping = True
         self._wakeup.set()
         self._thread.join()
+
+    def _count(
+        self,
+        alike: dict[tuple[str, str, int], AuditEntry],
+        key: tuple[str, str, int],
+        entry: AuditEntry,
+        what: str,
+    ) -> None:
+        held = alike.get(key)
+        if held is None:
+            alike[key] = replace(entry, count=0)
+            self._put(entry)
+        elif held.count == 0:
+            alike[key] = replace(entry, what=what)
+        else:
+            alike[key] = replace(held, count=held.count + 1)
 
     def _put(self, entry: AuditEntry) -> None:
         if len(self._waiting) >= WAITING_LIMIT:
@@ -97,12 +124,13 @@ class AuditTrail:
 
     def _write(self) -> None:
         with self._lock:
-            if self._is_stopping or self._clock() - self._window_s >= _TOGETHER_S:
-                self._window_s = self._clock()
-                for entry in self._alike.values():
-                    if entry.count:
-                        self._put(entry)
-                self._alike.clear()
+            now_s = self._clock()
+            if self._is_stopping or now_s - self._window_s >= _TOGETHER_S:
+                self._window_s = now_s
+                self._end_window(self._alike)
+            if self._is_stopping or now_s - self._data_window_s >= _DATA_TOGETHER_S:
+                self._data_window_s = now_s
+                self._end_window(self._data)
             entries = list(self._waiting)
         if not entries:
             return
@@ -114,6 +142,12 @@ class AuditTrail:
         with self._lock:
             for _ in entries:
                 self._waiting.popleft()
+
+    def _end_window(self, alike: dict[tuple[str, str, int], AuditEntry]) -> None:
+        for entry in alike.values():
+            if entry.count:
+                self._put(entry)
+        alike.clear()
 
     def _warn(self, error: TablesError) -> None:
         if self._clock() - self._warned_s >= _TOGETHER_S:

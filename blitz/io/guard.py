@@ -21,7 +21,7 @@ from blitz.errors import AuthenticationError, Forbidden
 from blitz.io.audit_trail import AuditTrail
 from blitz.io.page_origin import OwnNames
 from blitz.io.refusal import ASKER, SUBJECT, AsgiApp, Receive, Refusal, Scope, Send, problem, refuse
-from blitz.io.roles import OPEN_ON_LOOPBACK, WEBSOCKET, is_reading, may, needed_role
+from blitz.io.roles import OPEN_ON_LOOPBACK, WEBSOCKET, changes_nothing, is_putting_in_data, may, needed_role
 from blitz.io.token_book import TokenBook
 from blitz.io.token_check import Asker, TokenCheck
 
@@ -29,6 +29,7 @@ __all__ = ["Guard", "Receive", "Scope", "Send", "problem"]
 
 _OWNER = OWNER_HEADER.lower().encode()
 _SHOWN_PATH = 200
+_POINTS = "POST /api/v1/streams/…/points"
 _POLICY_VIOLATION = 1008
 _REVOKED = json.dumps(
     {"code": AuthenticationError.code, "detail": "The token was revoked. Ask an admin for a new link."}
@@ -91,7 +92,7 @@ class Guard:
                 _set_owner(scope, asker.bearer.name)
         if scope["type"] == "websocket":
             await self._serve_live(scope, receive, send, asker)
-        elif is_reading(method):
+        elif changes_nothing(method, needed):
             await self._app(scope, receive, send)
         else:
             await self._serve_change(scope, receive, send, asker)
@@ -129,7 +130,11 @@ class Guard:
             if self._trail is not None:
                 outcome = Outcome.DONE if 0 < status < 400 else Outcome.FAILED
                 entry = _entry(begun_ms, scope, scope["method"], asker, status, outcome)
-                self._trail.note(replace(entry, what=" ".join((entry.what, *subject))))
+                entry = replace(entry, what=" ".join((entry.what, *subject)))
+                if is_putting_in_data(scope["method"], scope["path"]):
+                    self._trail.note_data(entry, _POINTS)
+                else:
+                    self._trail.note(entry)
 
     def _note_refusal(self, scope: Scope, method: str, asker: Asker | None, refusal: Refusal) -> None:
         if self._trail is None or refusal.status == 404:

@@ -145,6 +145,24 @@ def is_reading(method: str) -> bool:
     return method in ("GET", "HEAD", "OPTIONS", WEBSOCKET)
 
 
+def changes_nothing(method: str, needed: Role | None) -> bool:
+    """Whether a call that needs this role changes nothing: by its method, or since a viewer may do it.
+
+    >>> changes_nothing("GET", Role.ADMIN), changes_nothing("POST", Role.VIEWER), changes_nothing("POST", Role.OPERATOR)
+    (True, True, False)
+    """
+    return is_reading(method) or needed is Role.VIEWER
+
+
+def is_putting_in_data(method: str, path: str) -> bool:
+    """Whether a call puts points into a stream, as scripts do again and again.
+
+    >>> is_putting_in_data("POST", "/api/v1/streams/oven/points"), is_putting_in_data("POST", "/api/v1/streams")
+    (True, False)
+    """
+    return method == "POST" and path.startswith("/api/v1/streams/") and path.endswith("/points")
+
+
 @lru_cache(maxsize=1)
 def _patterns() -> dict[str, list[tuple[re.Pattern[str], Role | None]]]:
     """Compile the templates as the router does: what fits there must fit here, a line feed before the end included."""

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Sequence
 
 import pytest
+from waiting import wait_until
 
 from blitz.data.audit import AuditEntry, AuditStore, Outcome
 from blitz.errors import TablesError
@@ -88,3 +89,24 @@ def test_a_flood_of_refusals_is_counted_and_bounded(disk: Disk, caplog: pytest.L
     assert any(row.origin == "many" for row in rows)
     assert len([record for record in caplog.records if "Refused" in record.getMessage()]) == 1
     caplog.clear()
+
+
+def test_points_that_come_without_an_end_are_one_entry_an_hour(disk: Disk) -> None:
+    clock_s = [0.0]
+    trail = AuditTrail(disk, lambda: clock_s[0])
+    for number in range(1000):
+        trail.note_data(entry(number), "points")
+    trail.note(entry(5000))
+    trail.note_data(entry(1000, "10.0.0.8"), "points")
+    clock_s[0] = 3600.0
+    wait_until(lambda: [row.count for row in disk.last(10) if row.what == "points"])
+    trail.note_data(entry(2000), "points")
+    trail.stop()
+    rows = [(row.what, row.origin, row.count) for row in disk.last(100)]
+    assert rows == [
+        ("POST /0", "10.0.0.7", 1),
+        ("POST /5000", "10.0.0.7", 1),
+        ("POST /1000", "10.0.0.8", 1),
+        ("points", "10.0.0.7", 999),
+        ("POST /2000", "10.0.0.7", 1),
+    ]

@@ -283,6 +283,7 @@ def test_what_is_changed_and_what_is_refused_stands_in_the_audit_trail(
         operator, viewer = guarded.by_role[Role.OPERATOR], guarded.by_role[Role.VIEWER]
         await ask(guard, "POST", "/api/v1/sessions/7/stop", operator)
         await ask(guard, "GET", "/api/v1/status", operator)
+        await ask(guard, "POST", "/api/v1/query", viewer)  # it can only read
         await ask(guard, "POST", "/api/v1/sessions/8/stop", viewer)
         for number in range(30):
             await ask(guard, "DELETE", "/api/v1/sessions/9\n", f"blz_secret{number}", "10.0.0.9")
@@ -298,6 +299,20 @@ def test_what_is_changed_and_what_is_refused_stands_in_the_audit_trail(
     warnings = [record.getMessage() for record in caplog.records if "Refused" in record.getMessage()]
     assert len(warnings) == 1
     assert "secret" not in caplog.text
+
+
+def test_points_put_in_again_and_again_are_told_together(guarded: Guarded) -> None:
+    async def check() -> None:
+        guard, operator = guarded.guard(), guarded.by_role[Role.OPERATOR]
+        for number in range(20):
+            await ask(guard, "POST", f"/api/v1/streams/oven{number % 2}/points", operator)
+
+    run(check)
+    guarded.trail.stop()
+    assert [(row.what, row.count) for row in guarded.audit.last(100)] == [
+        ("POST /api/v1/streams/oven0/points", 1),
+        ("POST /api/v1/streams/…/points", 19),
+    ]
 
 
 def test_a_live_connection_ends_when_its_token_is_revoked(guarded: Guarded) -> None:

@@ -308,10 +308,34 @@ def _wrong(origin: str, name: str, problem: Mapping[str, Any]) -> str:
     """Return the sentence about a wrong value."""
     if problem["type"] == "value_error":  # ours, which say the value
         return f"{origin}: {problem['ctx']['error']}."
-    reason = str(problem["msg"])
+    reason = plain_reason(str(problem["msg"]))
     # A secret does not belong on a screen or in a log.
     value = "wrong" if name in ("token", "hooks") else repr(problem["input"])
-    return f"{origin} is {value}: {reason[0].lower()}{reason[1:]}."
+    return f"{origin} is {value}: {reason}."
+
+
+def plain_reason(reason: str) -> str:
+    """Return why a value is refused, in plain words instead of pydantic's.
+
+    >>> plain_reason("Input should be a valid integer, unable to parse string as an integer")
+    'it must be a whole number'
+    >>> plain_reason("Input should be less than or equal to 65535")
+    'it must be at most 65535'
+    """
+    for theirs, ours in _PLAIN_REASONS:
+        reason = re.sub(theirs, ours, reason)
+    return f"{reason[:1].lower()}{reason[1:]}"
+
+
+_PLAIN_REASONS = (
+    (r"Input should be a valid integer(, [^.]*)?", "it must be a whole number"),
+    (r"Input should be a valid (number|float)(, [^.]*)?", "it must be a number"),
+    (r"Input should be a valid boolean(, [^.]*)?", "it must be true or false"),
+    (r"Input should be (greater than or equal to|at least)", "it must be at least"),
+    (r"Input should be (less than or equal to|at most)", "it must be at most"),
+    (r"Input should be (greater|less) than", r"it must be \1 than"),
+    (r"Input should be", "it must be"),
+)
 
 
 def _read_file(table: str, config_file: Path | None) -> tuple[dict[str, Any], Path]:

@@ -43,7 +43,7 @@ def test_lists_are_lists_in_the_file_and_have_commas_in_a_variable(
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("port = 'x'", "'port' in [server] of {path} is 'x': input should be a valid integer"),
+        ("port = 'x'", "'port' in [server] of {path} is 'x': it must be a whole number"),
         ("prot = 1", "'prot' in [server] of {path} is not a setting. Allowed are: acquisition, after_crash, "),
         ("serial = 5", "'serial' in [server] of {path}: 5 is not a list of texts."),
         ("serial = [5]", "'serial' in [server] of {path}: [5] is not a list of texts."),

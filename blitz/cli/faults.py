@@ -86,8 +86,17 @@ def _describe(error: BaseException) -> tuple[str, str]:
 
 
 def _usage_sentence(error: Exception) -> str:
-    sentence = error.format_message() if hasattr(error, "format_message") else str(error)
+    if type(error).__name__ == "NoArgsIsHelpError":  # its words would be the whole help
+        names = ", ".join(name for name, command in error.ctx.command.commands.items() if not command.hidden)  # type: ignore[attr-defined]
+        sentence = f"Say what to do, one of: {names}"
+    else:
+        sentence = error.format_message() if hasattr(error, "format_message") else str(error)
     sentence = " ".join(sentence.replace(": Value error, ", ": ").split())  # choices come on lines of their own
+    if "Input should" in sentence:
+        from blitz.config import plain_reason
+
+        place, colon, reason = sentence.partition(": ")
+        sentence = f"{place}{colon}{plain_reason(reason)}"
     context = getattr(error, "ctx", None)
     hint = f" See '{context.command_path} --help'." if context is not None else ""
     sentence = sentence.rstrip(".")

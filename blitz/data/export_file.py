@@ -1,5 +1,6 @@
 """A file that appears under its name only when it is whole, and is known by its SHA-256."""
 
+import errno
 import hashlib
 import io
 import os
@@ -42,6 +43,8 @@ def faults_as_sentences(path: Path) -> Iterator[None]:
         if isinstance(error, ExportError):
             raise
         # What libraries raise has the system's reason in its number, and their own words for it.
+        if error.errno == errno.EISDIR or (error.errno in (errno.EACCES, errno.EPERM) and path.is_dir()):
+            raise ExportError(f"Cannot write {path}: it is a folder. Name a file in it.") from error
         reason = (os.strerror(error.errno) if error.errno else str(error)).lower()
         raise ExportError(
             f"Cannot write {path}: {reason}. Check the folder and its free space, and close programs that use the file."

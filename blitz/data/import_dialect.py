@@ -62,7 +62,9 @@ def sniff(head: bytes, *, is_whole: bool) -> Dialect:
     encoding = _encoding(head)
     text = codecs.getincrementaldecoder(encoding)("replace").decode(head)
     if "\0" in text:
-        raise ImportFileError("it holds zero bytes and is no text")
+        raise ImportFileError(
+            "it holds zero bytes and is no text; a session that 'blitz pack' wrote is for 'blitz unpack'"
+        )
     lines = text.splitlines()
     if not is_whole and len(lines) > 1:
         lines.pop()

@@ -155,6 +155,9 @@ def _read(path: Path) -> tuple[Sidecar, dict[str, Any]]:
             raise VerificationError(f"{place} was written by a newer Blitz. Install it to verify the file.")
         return Sidecar.model_validate(document), document
     except FileNotFoundError as error:
+        if not path.is_file():
+            reason = "it is a folder; name the file" if path.is_dir() else "there is no such file"
+            raise VerificationError(f"{path} cannot be verified: {reason}.") from error
         raise VerificationError(f"{path} cannot be verified: there is no {place.name} beside it.") from error
     except OSError as error:
         raise VerificationError(f"Cannot read {place}: {(error.strerror or str(error)).lower()}.") from error

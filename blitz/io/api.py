@@ -8,6 +8,7 @@ import csv
 import io
 import logging
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 import anyio
@@ -379,6 +380,16 @@ def _problem_response(error: BlitzError) -> JSONResponse:
     return JSONResponse(details, status, headers, media_type="application/problem+json")
 
 
+def _http_words(request: Request, error: HTTPException) -> str:
+    """Return what a call's own words are, or what it means that there is no such call."""
+    if error.detail != HTTPStatus(error.status_code).phrase:
+        return f"{error.detail[:1].upper()}{error.detail[1:]}."
+    asked = f"{request.method} {request.url.path}"
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return f"This server has no {asked}: it is older than the client, or the address has a path too many."
+    return f"{asked}: {error.detail}."
+
+
 def _invalid_response(error: ValidationException) -> JSONResponse:
     sentences = [describe_fault(fault | {"loc": fault["loc"][1:]}) for fault in error.errors()]  # without "body"
     details = problem(422, "invalid", ended("; ".join(sentences)))
@@ -405,7 +416,7 @@ def _handle_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> Response:
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http")
-        details = problem(error.status_code, code, f"{request.method} {request.url.path}: {error.detail}.")
+        details = problem(error.status_code, code, _http_words(request, error))
         return JSONResponse(
             details, error.status_code, headers=dict(error.headers or {}), media_type="application/problem+json"
         )

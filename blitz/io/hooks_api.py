@@ -28,7 +28,7 @@ def hook_calls(hooks: Hooks, lanes: Lanes) -> APIRouter:
         """Tell somebody now that this is a test; the answer says whether it was taken."""
         outcome = hooks.test(name)
         if outcome is None:
-            raise HTTPException(404, f"there is no hook {name!r}")
+            raise HTTPException(404, f"there is no hook {name!r}: 'blitz hooks list' names those that there are")
         return outcome
 
     return calls

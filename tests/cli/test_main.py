@@ -108,7 +108,7 @@ def test_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
         (["start", "--at", "+10m", "--join"], "Invalid value for --at: --join is for a session that starts now."),
         (["serve", "--scan-usb", "yes"], "Invalid value for '--scan-usb': 'yes' is not one of 'known', 'ask', 'off'"),
         (["download"], "Missing argument 'SESSION'. See 'blitz download --help'.\n"),
-        (["serve", "--port", "99999"], "--port is 99999: input should be less than or equal to 65535.\n"),
+        (["serve", "--port", "99999"], "--port is 99999: it must be at most 65535.\n"),
         (["serve", "--serial", "x:y"], "--serial: 'x:y' is not PORT, PORT:BAUD or PORT:BAUD=DEFINITION"),
         (["serve", "--token", "too short"], "--token is wrong: string should have at least 16 characters.\n"),
         (["serve", "--durability", "x"], "Invalid value for '--durability': 'x' is not one of 'always', "),

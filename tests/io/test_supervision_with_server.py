@@ -85,7 +85,7 @@ def test_a_server_tells_its_manager_and_a_hook_what_becomes_of_it(
     shown = capsys.readouterr()
     assert shown.out.startswith("Sent in ")
     assert f"note  command  {sys.executable}" in shown.out
-    assert "there is no hook 'nobody'" in shown.err
+    assert "There is no hook 'nobody'" in shown.err
     (record,) = _ask(server.url, "/hooks")
     assert (record["name"], record["kind"], record["sent"]) == ("note", "command", 2)
     assert notes.read_text().startswith("test: This is a test of the hook 'note'.")

@@ -61,7 +61,7 @@ class HookWatch:
                 if since_s is not None and name in self._told_lost:
                     self._told_lost.discard(name)
                     tellings.append(_source_back(board, now_s - since_s))
-            elif board.state is LinkState.RELEASED:
+            elif board.state in (LinkState.RELEASED, LinkState.DISABLED):
                 self._lost_since_s.pop(name, None)
             elif board.state in _AWAY and name in self._seen and not board.link.startswith("replay:"):
                 since_s = self._lost_since_s.setdefault(name, now_s)

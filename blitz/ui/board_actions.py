@@ -46,6 +46,7 @@ class BoardActions(QObject):
         page.look_requested.connect(self._feed.look_for_boards)
         page.rename_requested.connect(self.rename)
         page.deletion_requested.connect(self.delete)
+        page.enabling_requested.connect(self.enable)
         self._feed.command_settled.connect(page.take_outcome)
         self._feed.notice_received.connect(page.boards.take_notice)
         self._feed.timeline_received.connect(page.take_entry)
@@ -121,6 +122,20 @@ class BoardActions(QObject):
             f"stays.{running}",
             "Delete",
             lambda: self._feed.delete_source(board),
+        )
+
+    def enable(self, board: str, is_enabled: bool) -> None:
+        """Let a source be read again, or not any more; asks first where a session would miss it."""
+        session = self._status.session if self._status else None
+        if is_enabled or session is None:
+            self._feed.enable_source(board, is_enabled)
+            return
+        self._ask(
+            f"Disable {board}",
+            f"A session is being recorded. Disable {board}?",
+            "What it sends until it is enabled again is not recorded. The gap is written down; the others go on.",
+            "Disable",
+            lambda: self._feed.enable_source(board, False),
         )
 
     def release(self, board: str) -> None:

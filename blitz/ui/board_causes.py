@@ -54,6 +54,8 @@ def cause_of(board: BoardRecord, watched: Watched, now: datetime) -> Cause:
     if board.state is LinkState.AMBIGUOUS:
         what = f"{len(board.candidates)} devices look like it{since}. Say which one it is."
         return Cause(Severity.WARNING, what, (Remedy.CHOOSE,))
+    if board.state is LinkState.DISABLED:
+        return Cause(Severity.WAITING, f"Disabled{since}: nobody reads it until it is enabled.")
     if board.state is LinkState.RELEASED:
         return Cause(Severity.WAITING, lent_words(board, now), (Remedy.RETAKE,))
     if board.state is LinkState.SILENT:

@@ -72,6 +72,11 @@ class BoardDesk(Desk):
         await self._client().update_source(source, name=name)
         await self._ask_status()
 
+    async def enable(self, source: str, is_enabled: bool) -> None:
+        """Let the server close a source until it is enabled again, or read it again."""
+        await self._client().update_source(source, is_enabled=is_enabled)
+        await self._ask_status()
+
     async def delete(self, source: str) -> None:
         """Let the server forget a source."""
         await self._client().delete_source(source)

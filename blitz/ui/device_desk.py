@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
 from blitz.data.source_config import SourceConfig
-from blitz.errors import BlitzError
+from blitz.errors import BlitzError, SourceUnavailable
 from blitz.io.connection import AsyncClient
 from blitz.ui.desk import Desk
 from blitz.ui.feed import Feed
@@ -59,11 +59,17 @@ class DeviceDesk(Desk):
         if ended == self._ended[link]:
             self._feed.device_examined.emit(link, proposal, reason)
 
-    async def add(self, source: SourceConfig) -> None:
-        """Configure a source; whether that was done is told."""
+    async def add(self, source: SourceConfig, later: bool = False) -> None:
+        """Configure a source; whether that was done is told.
+
+        :param later: whether it can be opened now or not.
+        """
         await self.end_examining(source.link)
         try:
-            await self._client().add_source(source)
+            await self._client().add_source(source, later=later)
+        except SourceUnavailable as error:
+            self._feed.source_unavailable.emit(source, str(error))
+            return
         except BlitzError as error:
             self._feed.source_answered.emit(source.name, str(error))
             return

@@ -177,6 +177,8 @@ class Feed(QObject):
     """link, FormatProposal or None, and why there is none"""
     source_answered = pyqtSignal(str, str)
     """name of a source that was to be added, and why it was not; nothing where it was"""
+    source_unavailable = pyqtSignal(object, str)
+    """SourceConfig that was not added, as it cannot be opened now, and why: it can be added for later"""
 
     streams_listed = pyqtSignal(object)
     """tuple[StreamView, ...]; None where the server did not say"""
@@ -327,6 +329,10 @@ class Feed(QObject):
         """Let the server forget a source; what was recorded of it stays."""
         raise NotImplementedError
 
+    def enable_source(self, source: str, is_enabled: bool) -> None:
+        """Let the server close a source until it is enabled again, or read it again."""
+        raise NotImplementedError
+
     def examine_device(self, link: str, baud: int | None = None) -> None:
         """Let the server listen to a device that is no source yet; the proposal comes as ``device_examined``."""
         raise NotImplementedError
@@ -337,8 +343,11 @@ class Feed(QObject):
     def end_examining(self, link: str) -> None:
         """Listen to it no longer."""
 
-    def add_source(self, source: SourceConfig) -> None:
-        """Configure a source; whether that was done comes as ``source_answered``."""
+    def add_source(self, source: SourceConfig, later: bool = False) -> None:
+        """Configure a source; whether that was done comes as ``source_answered``.
+
+        :param later: whether it can be opened now or not; else that may come as ``source_unavailable`` instead.
+        """
         raise NotImplementedError
 
     def ignore_found(self, port: str) -> None:

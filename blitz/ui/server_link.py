@@ -207,6 +207,11 @@ class ServerLink(Feed):
         """Let the server forget a source."""
         self._ask(f"{source} was not deleted", lambda desk: desk.boards.delete(source))
 
+    def enable_source(self, source: str, is_enabled: bool) -> None:
+        """Let the server close a source until it is enabled again, or read it again."""
+        what = "enabled" if is_enabled else "disabled"
+        self._ask(f"{source} was not {what}", lambda desk: desk.boards.enable(source, is_enabled))
+
     def examine_device(self, link: str, baud: int | None = None) -> None:
         """Let the server listen to a device that is no source yet."""
         self._ask(f"{link} was not listened to", lambda desk: desk.devices.examine(link, baud))
@@ -219,9 +224,9 @@ class ServerLink(Feed):
         """Listen to it no longer."""
         self._ask(f"{link} is still listened to", lambda desk: desk.devices.end_examining(link))
 
-    def add_source(self, source: SourceConfig) -> None:
+    def add_source(self, source: SourceConfig, later: bool = False) -> None:
         """Configure a source."""
-        self._ask(f"{source.name} was not added", lambda desk: desk.devices.add(source))
+        self._ask(f"{source.name} was not added", lambda desk: desk.devices.add(source, later))
 
     def ignore_found(self, port: str) -> None:
         """Ask no more about a new device."""

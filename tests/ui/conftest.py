@@ -156,6 +156,9 @@ class FakeFeed(Feed):
     def delete_source(self, source: str) -> None:
         self.requests.append(("delete source", source))
 
+    def enable_source(self, source: str, is_enabled: bool) -> None:
+        self.requests.append(("enable source", source, is_enabled))
+
     def list_streams(self) -> None:
         self.requests.append(("list streams",))
 
@@ -174,8 +177,8 @@ class FakeFeed(Feed):
     def end_examining(self, link: str) -> None:
         self.requests.append(("end examining", link))
 
-    def add_source(self, source: SourceConfig) -> None:
-        self.requests.append(("add source", source))
+    def add_source(self, source: SourceConfig, later: bool = False) -> None:
+        self.requests.append(("add source", source, "later") if later else ("add source", source))
 
     def ignore_found(self, port: str) -> None:
         self.requests.append(("ignore", port))

@@ -84,6 +84,13 @@ def test_each_state_of_a_source_has_a_light_and_a_remedy(make: Any, state: Any, 
     assert unexpected.light is Light.AMBER
 
 
+def test_a_disabled_source_is_missed_only_where_it_was_in_the_last_session(make: Any) -> None:
+    status = with_boards(make, cell=LinkState.DISABLED)
+    missed = of(check_server(status, {"cell"}), "cell")
+    assert (missed.light, missed.state) == (Light.AMBER, "is disabled")
+    assert of(check_server(status, {"other"}), "cell").light is Light.OFF
+
+
 def test_no_source_at_all_is_red(make: Any) -> None:
     checklist = check_server(make.status(boards=0))
     assert "No board is connected" in checklist.red[0].sentence

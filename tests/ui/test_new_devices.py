@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from PyQt5.QtCore import Qt
 from PyQt5.QtTest import QTest
+from PyQt5.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
 from blitz.data.access_records import WhoRecord
@@ -261,3 +262,25 @@ def test_a_wrong_baud_rate_is_said(found: MainWindow) -> None:
     dialog.accept()
     assert "“fast” is no baud rate" in dialog.wrong.text()
     assert dialog.isVisible()
+
+
+@pytest.mark.parametrize("answer", ["Add", "Cancel"])
+def test_what_cannot_be_opened_now_is_added_for_later_if_the_operator_says_so(
+    found: MainWindow, feed: Any, answer: str
+) -> None:
+    source = SourceConfig(name="pump", link="/dev/ttyUSB7")
+    why = "Cannot open /dev/ttyUSB7: there is no such port. Plug the device in."
+    reason = (
+        f"The source 'pump' was not added: {why} If it is to be read as soon as it is there, add it for later: --later."
+    )
+    feed.source_unavailable.emit(source, reason)
+    question = shown(found, QMessageBox)
+    assert question.text() == "pump cannot be opened now. Add it all the same?"
+    assert question.informativeText().startswith(f"{why}\n")
+    button = next(one for one in question.buttons() if one.text().replace("&", "") == answer)
+    QTest.mouseClick(button, Qt.LeftButton)
+    if answer == "Add":
+        assert feed.requests[-1] == ("add source", source, "later")
+    else:
+        assert not any(request[0] == "add source" for request in feed.requests)
+        assert found.notices.texts == [f"pump was not added: {why}"]

@@ -37,6 +37,7 @@ _ICONS = {
     LinkState.SILENT: "volume-off",
     LinkState.RELEASED: "hand-extended-outline",
     LinkState.AMBIGUOUS: "help-circle-outline",
+    LinkState.DISABLED: "cancel",
 }
 
 
@@ -165,6 +166,8 @@ class BoardsModel(ColumnsModel):
     def _colour(self, board: BoardRecord, column: int) -> str:
         if column == STATE:
             return self._state_colour(board)
+        if column == FAULTS and board.state is LinkState.DISABLED:
+            return self.theme.muted
         if column == FAULTS and board.error:
             return self.theme.warning if board.state is LinkState.RELEASED else self.theme.recording
         if column in (RATE, HEARD) and self.watched(board).is_slow(board):
@@ -175,6 +178,8 @@ class BoardsModel(ColumnsModel):
         return ""
 
     def _state_colour(self, board: BoardRecord) -> str:
+        if board.state is LinkState.DISABLED:
+            return self.theme.muted
         if board.state in (LinkState.IDENTIFYING, LinkState.RELEASED, LinkState.AMBIGUOUS):
             return self.theme.warning
         return self.theme.recording if board.error or board.state in _LOST else self.theme.okay

@@ -42,6 +42,8 @@ class BoardsPage(QWidget):
     """board and port"""
     rename_requested = pyqtSignal(str)
     deletion_requested = pyqtSignal(str)
+    enabling_requested = pyqtSignal(str, bool)
+    """board, and whether it is to be read again"""
     look_requested = pyqtSignal()
     """Devices are to be looked for, and silent ones asked again."""
     new_device_requested = pyqtSignal()
@@ -202,8 +204,13 @@ class BoardsPage(QWidget):
         bad = board.bad_frames if board else 0
         self.bad_frames.setText(f"&Bad frames ({bad})…" if bad else "&Bad frames…")
         self.bad_frames.setEnabled(board is not None)
-        for button in (self.release, self.definition, self.rename, self.delete):
+        is_disabled = board is not None and board.state is LinkState.DISABLED
+        for button in (self.definition, self.rename, self.delete, self.disable):
             permit(button, refusal, is_enabled=board is not None)
+        permit(self.release, refusal, is_enabled=board is not None and not is_disabled)
+        permit(self.enable, refusal)
+        self.disable.setVisible(not is_disabled)
+        self.enable.setVisible(is_disabled)
         permit(self.retake, refusal)
         for button in (self.look, self.add):
             permit(button, refusal, is_enabled=self._status is not None)
@@ -222,6 +229,12 @@ class BoardsPage(QWidget):
         self.release = asking("&Release", self.release_requested, _RELEASE)
         self.retake = asking("Re&take", self.retake_requested, "Take the port again now")
         self.rename = asking("Rena&me…", self.rename_requested, "Give the selected source another name")
+        self.disable = _button(
+            "D&isable", "Close the selected source, and keep it: nobody reads it until it is enabled"
+        )
+        self.disable.clicked.connect(lambda: self._ask(self.enabling_requested, False))
+        self.enable = _button("Enable", "Read the selected source again")
+        self.enable.clicked.connect(lambda: self._ask(self.enabling_requested, True))
         self.delete = asking("&Delete…", self.deletion_requested, "Forget the selected source")
         self.add = _button("&Add a device…", "Let the server read another device")
         self.add.clicked.connect(self.new_device_requested)
@@ -243,7 +256,7 @@ class BoardsPage(QWidget):
         for button in (self.add, self.streams, self.look):
             sources.addWidget(button)
         sources.addStretch(1)
-        for button in (self.rename, self.delete):
+        for button in (self.rename, self.disable, self.enable, self.delete):
             sources.addWidget(button)
         below = QSplitter()
         below.setHandleWidth(3 * SPACE)

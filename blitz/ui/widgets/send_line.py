@@ -18,6 +18,7 @@ _MOST_REMEMBERED = 50
 _CLOSED = {
     LinkState.AWAY: "{} is away: nothing can be sent to it.",
     LinkState.RELEASED: "{} is lent to another program: take its port again first, on the page Boards.",
+    LinkState.DISABLED: "{} is disabled: enable it first, on the page Boards.",
     LinkState.AMBIGUOUS: "Several devices may be {}: say first which it is, on the page Boards.",
 }
 

@@ -45,7 +45,15 @@ def add_device(stage: Stage) -> Iterator[str]:
     yield ""
     dialog.accept_button.click()
     yield "was not added"
-    stage.wait(lambda: stage.heard("was not added") or stage.window.boards_page.boards.rowCount() > 2)
+    stage.answer("Cancel")
+    stage.wait(lambda: stage.heard("was not added"))
+    stage.press(page, "Add a device")
+    dialog = stage.dialog(AddDeviceDialog)
+    dialog.kind.setCurrentIndex(dialog.kind.findData(DeviceKind.REPLAY))
+    dialog.place.setText(str(stage.folder / "nothing.jsonl"))
+    dialog.accept_button.click()
+    stage.answer("Add")
+    stage.wait(lambda: stage.window.boards_page.boards.rowCount() > 2)
     for board in stage.ask_server(Client.boards):
         if board.link.startswith("replay"):
             stage.ask_server(lambda client, board=board: client.delete_source(board.name))
@@ -94,6 +102,43 @@ def delete(stage: Stage) -> Iterator[str]:
     assert board_of(stage, MOTOR) is None
     stage.ask_server(lambda client: client.add_source(config))
     stage.wait(lambda: board_of(stage, MOTOR) is not None and board_of(stage, MOTOR).board_id == "09")
+
+
+def disable(stage: Stage) -> Iterator[str]:
+    page = page_of(stage)
+    yield ""
+    stage.press(page, "Disable")
+    yield "sim1 was not disabled"
+    stage.wait(lambda: page.enable.isVisible())
+    assert board_of(stage, "sim1").state.value == "disabled"
+    assert not page.release.isEnabled()
+    stage.click(page.enable)
+    stage.wait(lambda: page.disable.isVisible())
+
+
+def enable(stage: Stage) -> Iterator[str]:
+    page = page_of(stage)
+    stage.ask_server(lambda client: client.update_source("sim1", is_enabled=False))
+    stage.wait(lambda: page.enable.isVisible())
+    yield ""
+    stage.click(page.enable)
+    yield "sim1 was not enabled"
+    stage.wait(lambda: page.disable.isVisible())
+    stage.wait(lambda: board_of(stage, "sim1").state.value == "ready")
+
+
+def disable_while_recording(stage: Stage) -> Iterator[str]:
+    stage.start()
+    page = page_of(stage)
+    stage.press(page, "Disable")
+    stage.cancel(QMessageBox)
+    stage.press(page, "Disable")
+    yield ""
+    stage.answer("Disable")
+    yield "sim1 was not disabled"
+    stage.wait(lambda: page.enable.isVisible())
+    stage.ask_server(lambda client: client.update_source("sim1", is_enabled=True))
+    stage.wait(lambda: page.disable.isVisible())
 
 
 def send(stage: Stage) -> Iterator[str]:
@@ -200,6 +245,8 @@ BOARDS: dict[str, Play] = {
     "Streams": open_streams,
     "Look for devices": look,
     "Rename": rename,
+    "Disable": disable,
+    "Enable": enable,
     "Delete": delete,
     "Send command": send,
     "Channels": name_channels,
@@ -208,7 +255,11 @@ BOARDS: dict[str, Play] = {
     "Release": release,
     "Retake": retake,
 }
-MORE: dict[str, Play] = {"Release, while it records": release_while_recording, "Motor": turn}
+MORE: dict[str, Play] = {
+    "Release, while it records": release_while_recording,
+    "Disable, while it records": disable_while_recording,
+    "Motor": turn,
+}
 
 
 def editor_of(stage: Stage) -> Any:
@@ -323,7 +374,7 @@ def test_a_server_that_is_killed_in_the_middle_is_told_and_comes_back(stage: Sta
 
 
 def test_the_pages_offer_these_actions_and_no_others(stage: Stage) -> None:
-    assert stage.names(page_of(stage)) | {"Retake"} == set(BOARDS)
+    assert stage.names(page_of(stage)) | {"Retake", "Enable"} == set(BOARDS)
     assert stage.names(editor_of(stage)) == set(EDITOR)
     stage.tidy()
     assert QApplication.activeModalWidget() is None

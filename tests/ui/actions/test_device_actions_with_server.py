@@ -48,7 +48,8 @@ def cause_of(stage: Stage, name: str) -> Any:
 def another(stage: Stage, state: LinkState, link: str, **fields: Any) -> Iterator[str]:
     """One board more, as soon as it is so; at the end it is deleted."""
     name = f"bench {stage.number()}"
-    stage.ask_server(lambda client: client.add_source(SourceConfig(name=name, link=link, protocol="stream", **fields)))
+    config = SourceConfig(name=name, link=link, protocol="stream", **fields)
+    stage.ask_server(lambda client: client.add_source(config, later=state in (LinkState.AWAY, LinkState.AMBIGUOUS)))
     try:
         stage.wait(lambda: getattr(known(stage, name), "state", None) is state)
         yield name

@@ -84,7 +84,6 @@ class PageWorld:
             "BLITZ_ANNOUNCE": "false",
             "BLITZ_SCAN_USB": "off",
             "BLITZ_DURABILITY": "none",
-            "BLITZ_POLL_INTERVAL_S": "0.01",
         }
         self._open = ExitStack()
 
@@ -147,7 +146,7 @@ def make_lab(folder: Path, port: int) -> Path:
                 session = client.start(f"pump test {number}")
                 assert session.id == number
                 if number in (7, 12):
-                    wait_until(lambda number=number: client.session(number).message_count > 400)
+                    wait_until(lambda number=number: client.session(number).message_count > 300)
                     client.add_marker(number, "valve open")
                 client.stop(number)
             with DatabaseClient(path=str(folder / "cache.db")) as cache:

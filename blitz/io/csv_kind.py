@@ -6,7 +6,9 @@ What is known of a file lies in a table of ``server.db``, and its rows' hashes i
 import json
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,10 @@ from blitz.data.framing_rule import FramingRule
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_kinds import SourceContext, SourceKind, register_kind
 from blitz.errors import ConfigError, LinkError, TablesError
-from blitz.io.csv_file import OpenFile
+from blitz.io.csv_file import Identity, OpenFile
 from blitz.io.csv_head import HEAD_BYTES, read_head
 from blitz.io.csv_link import CsvLink, said
+from blitz.io.csv_reading import Kept
 from blitz.io.file_watch import FileWatch
 
 FILES = "files"
@@ -102,10 +105,12 @@ class CsvKind(SourceKind):
             raise LinkError(said(path, error)) from error
         finally:
             file.close()
+        keeper = _Keeper(path, context)
+        keeper.note(file.identity)
         return CsvLink(
             path,
             context,
-            _Keeper(path, context),
+            keeper,
             self._watch,
             only_new=config.options.get("rows") == "new",
             has_headings=has_headings,
@@ -135,37 +140,40 @@ class _Keeper:
         self._all = context.data_dir / CsvKind.prefix
         self.folder = self._all / "none"
 
+    def note(self, identity: Identity) -> None:
+        """Write down which file is meant, where nothing is known of it: it may be moved before it is read."""
+        with self._fault("read"), self._context.transaction() as db:
+            if db.scalar(select(_FILE.c.path).where(_FILE.c.path == self._path)) is None:
+                self._remove_left({str(name) for name in db.scalars(select(_FILE.c.folder))})
+                kept = Kept(0, self._context.position or 0, *identity)
+                state = json.dumps({"files": [asdict(kept)], "is_new": True})
+                db.execute(insert(_FILE).values(path=self._path, folder=uuid.uuid4().hex[:12], state=state))
+
     def load(self) -> Mapping[str, Any]:
-        """Return what was saved last; nothing if the file was never read. Makes the folder."""
-        try:
+        """Return what was saved last; nothing if that is lost. Makes the folder."""
+        with self._fault("read"):
             with self._context.transaction() as db:
-                found = db.execute(select(_FILE.c.folder, _FILE.c.state).where(_FILE.c.path == self._path)).first()
-                if found is None:
-                    self._remove_left({str(name) for name in db.scalars(select(_FILE.c.folder))})
-                    name, state = uuid.uuid4().hex[:12], "{}"
-                    self._make(name)
-                    db.execute(insert(_FILE).values(path=self._path, folder=name, state=state))
-                else:
-                    name, state = str(found.folder), str(found.state)
-                    if not (self._all / name).is_dir():
-                        state = "{}"
-                    self._make(name)
-        except (SQLAlchemyError, TablesError, OSError) as error:
-            raise LinkError(f"What is known of {self._path} cannot be read: {error}. Check the data folder.") from error
-        known: dict[str, Any] = json.loads(state)
+                found = db.execute(select(_FILE.c.folder, _FILE.c.state).where(_FILE.c.path == self._path)).one()
+            known: dict[str, Any] = json.loads(found.state)
+            self.folder = self._all / str(found.folder)
+            if not self.folder.is_dir() and not known.get("is_new"):
+                known = {}
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return known
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Keep it."""
-        try:
-            with self._context.transaction() as db:
-                db.execute(update(_FILE).where(_FILE.c.path == self._path).values(state=json.dumps(state)))
-        except (SQLAlchemyError, TablesError) as error:
-            raise LinkError(f"What is known of {self._path} cannot be kept: {error}") from error
+        with self._fault("kept"), self._context.transaction() as db:
+            db.execute(update(_FILE).where(_FILE.c.path == self._path).values(state=json.dumps(state)))
 
-    def _make(self, name: str) -> None:
-        self.folder = self._all / name
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    @contextmanager
+    def _fault(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, TablesError, OSError) as error:
+            raise LinkError(
+                f"What is known of {self._path} cannot be {what}: {error}. Check the disk of the data folder."
+            ) from error
 
     def _remove_left(self, known: set[str]) -> None:
         """Remove what a crash has left between a folder and its row in the table."""

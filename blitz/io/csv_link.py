@@ -30,7 +30,7 @@ class Keeper(Protocol):
     folder: Path
 
     def load(self) -> Mapping[str, Any]:
-        """Return what was saved last; nothing if the file was never read. Makes the folder."""
+        """Return what was saved last; nothing if that is lost. Makes the folder."""
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Keep it."""
@@ -93,7 +93,7 @@ class CsvLink:
             )
         if self._only_new:
             self.position = max(self.position, self._from)
-            self._is_catching_up = not state or self._session_id is None
+            self._is_catching_up = not state or "is_new" in state or self._session_id is None
         self._shown = self.position
         self._reader = CsvReader(
             self._path,

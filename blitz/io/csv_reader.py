@@ -61,7 +61,7 @@ class CsvReader:
         kept = [Kept(**fields) for fields in state.get("files", ())]
         self._files = [self._reading(fields) for fields in kept] or [self._reading(Kept(0, position))]
         self._current = 0
-        self._is_saved = bool(state)
+        self._is_saved = bool(state) and "is_new" not in state
         if state.get("definition"):
             self._definition = BoardDefinition.model_validate(state["definition"])
             self._skipped = str(state.get("skipped", "")).encode("latin-1")

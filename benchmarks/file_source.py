@@ -3,8 +3,8 @@
 Two cases: a file that was there before Start, read as fast as it goes; and one that is written while it is read, a
 thousand rows at once. Floor: the same file read in pieces, its lines pushed 2000 at a time into the same Redis with
 ``appendfsync always``; nothing around it. Ours: a real server process with a session running. What is in the list is
-compared with what was written. Prints one line of JSON last: ``{name, unit, better, ours, floor, ratio, cases}``, the top
-level being its worst case.
+compared with what was written. Prints one line of JSON last: ``{name, unit, better, ours, floor, ratio, cases}``, the
+top level being its worst case.
 """
 
 import argparse

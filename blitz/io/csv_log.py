@@ -4,8 +4,10 @@ Records of one size, one behind the other, so that a file of a hundred million r
 call before anything is said of the rows; what a crash cuts off in mid-record is dropped when it is opened again.
 """
 
+import hashlib
 import os
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -97,6 +99,18 @@ class Places:
     def __getitem__(self, index: int) -> Place:
         return Place(*_PLACE.unpack(self._records.read(index, 1)))
 
+    def fit(self, read_at: Callable[[int, int], bytes], index: int) -> bool:
+        """Say whether what stands before a place is as it was; what is not there yet is.
+
+        :param read_at: reads the file: from which byte on, how many.
+        """
+        if index >= len(self):
+            return True
+        place = self[index]
+        begin = self[index - 1].offset if index else 0
+        piece = read_at(begin, place.offset - begin)
+        return len(piece) == place.offset - begin and digest_of(piece) == place.digest
+
     def append(self, place: Place) -> None:
         """Put one behind the last."""
         self._records.append(_PLACE.pack(*place))
@@ -126,3 +140,13 @@ class RowLog(Records):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, HASH_BYTES)
+
+
+def new_digest() -> "hashlib.blake2b":
+    """Return what makes the digest of a piece that is read bit by bit."""
+    return hashlib.blake2b(digest_size=16)
+
+
+def digest_of(piece: bytes) -> bytes:
+    """Return the digest of a piece of the file."""
+    return hashlib.blake2b(piece, digest_size=16).digest()

@@ -9,7 +9,6 @@ A file is written anew where it begins with the first row that is known, or with
 the newest. Else it is another file, all of whose rows are new.
 """
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,13 +16,11 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from blitz.data.csv_rows import HASH_BYTES, RowCutter, hash_rows
 from blitz.io.csv_file import OpenFile, Stamp
 from blitz.io.csv_head import HEAD_BYTES, Head, read_head
-from blitz.io.csv_known import Known
-from blitz.io.csv_log import Place, Places, RowLog
+from blitz.io.csv_known import Known, count_same, resembles
+from blitz.io.csv_log import Place, Places, RowLog, digest_of, new_digest
 
 CHUNK_BYTES = 1 << 18
 """More than the longest row has."""
@@ -38,8 +35,6 @@ VERIFY_AT_ONCE_BYTES = 64 << 20
 VERIFY_S = 1.0
 VERIFY_PIECES = 4
 """So much of what was read before is looked at again, and so often."""
-RUN_ROWS = 16
-_SEARCHED_ROWS = 1 << 17
 
 
 class Phase(Enum):
@@ -115,7 +110,7 @@ class Reading:
         self._known: Known | None = None
         self._cutter = RowCutter()
         self._offset = 0
-        self._digest: Any = hashlib.blake2b(digest_size=16)
+        self._digest: Any = new_digest()
         self._stamp: Stamp | None = None
         self._changed_s = time.monotonic()
         self._verified = 0
@@ -178,7 +173,7 @@ class Reading:
             return
         place = self._places[index]
         self._places.cut(index + 1)
-        self._offset, self._digest = place.offset, hashlib.blake2b(digest_size=16)
+        self._offset, self._digest = place.offset, new_digest()
         self._cutter = RowCutter()
         self._compared, self._until = place.row, row
         self._set_phase(Phase.GOING_ON if place.row < row else Phase.APPENDING)
@@ -192,7 +187,7 @@ class Reading:
         begin = self._places[last].offset
         if self._offset:  # else it was not opened since the server was started
             tail = file.read_at(begin, self._offset - begin)
-            if len(tail) < self._offset - begin or _digest(tail) != self._digest.digest():
+            if len(tail) < self._offset - begin or digest_of(tail) != self._digest.digest():
                 return False
         return all(self._fits_at(file, index) for index in {0, 1, last} if index <= last)
 
@@ -211,33 +206,16 @@ class Reading:
 
         :param hashes: of its first rows.
         """
-        if not len(self.log) or hashes[:HASH_BYTES] == self.log.read(0, 1):
-            return True
-        wanted = np.frombuffer(hashes[: RUN_ROWS * HASH_BYTES], np.uint64)
-        is_within = False
-        for first in range(0, len(self.log), _SEARCHED_ROWS):
-            found = np.frombuffer(self.log.read(first, _SEARCHED_ROWS), np.uint64)
-            for place in (np.flatnonzero(found == wanted[0]) + first).tolist():
-                run = np.frombuffer(self.log.read(place, len(wanted)), np.uint64)
-                if np.array_equal(run, wanted[: len(run)]):
-                    if len(run) == RUN_ROWS or place + len(run) == len(self.log):
-                        return True
-                    is_within = True
-        return None if is_within else False
+        return resembles(self.log, hashes)
 
     def _fits_at(self, file: OpenFile, index: int) -> bool:
-        """Say whether a piece of the file is as it was; what was not read yet is."""
-        if index >= len(self._places):
-            return True
-        place = self._places[index]
-        begin = self._places[index - 1].offset if index else 0
-        piece = file.read_at(begin, place.offset - begin)
-        return len(piece) == place.offset - begin and _digest(piece) == place.digest
+        """Say whether a piece of the file is as it was."""
+        return self._places.fit(file.read_at, index)
 
     def _begin_anew(self) -> None:
         self._places.cut(0)
         self._forget_known()
-        self._offset, self._digest = 0, hashlib.blake2b(digest_size=16)
+        self._offset, self._digest = 0, new_digest()
         self._cutter = RowCutter()
         self._compared, self._until = 0, len(self.log)
         self._verified = 0
@@ -301,6 +279,7 @@ class Reading:
         if stamp != self._stamp:
             if self._stamp is not None and stamp.size == self._stamp.size:
                 self._verify_at_once(stamp.size)
+                file = self.file
             self._changed_s = time.monotonic() if self._stamp is not None else self._changed_s
             self._stamp = stamp
         elif not self.has_more:
@@ -332,7 +311,7 @@ class Reading:
         self.is_changed |= self.skipped != head.skipped
         self.skipped = head.skipped
         self._offset = len(head.skipped)
-        self._places.append(Place(0, self._offset, _digest(head.skipped)))
+        self._places.append(Place(0, self._offset, digest_of(head.skipped)))
         self._set_phase(Phase.COMPARING if self._until else Phase.APPENDING)
         return True
 
@@ -343,14 +322,9 @@ class Reading:
         read, chunk = content[: self._offset - begin], content[self._offset - begin :]
         if self.limit is not None:
             chunk = chunk[: max(self.limit - self._offset, 0)]
-        is_same = len(read) == self._offset - begin and _digest(read) == self._digest.digest()
+        is_same = len(read) == self._offset - begin and digest_of(read) == self._digest.digest()
         if not is_same or (len(read) < TAIL_BYTES and not self._fits_at(file, last)):
-            copy = self._find_copy(self) if self._phase is Phase.APPENDING else None
-            if copy is None:
-                self._begin_anew()
-            else:  # the file was emptied once it was copied: what was not read of it is there
-                self.use(copy)
-                self.is_copy = self.has_more = True
+            self._take_change()
             return []
         if not chunk:
             return []
@@ -376,14 +350,14 @@ class Reading:
     def _keep_place(self) -> None:
         row = self._compared if self._phase is Phase.GOING_ON else len(self.log)
         self._places.append(Place(row, self._offset, self._digest.digest()))
-        self._digest = hashlib.blake2b(digest_size=16)
+        self._digest = new_digest()
 
     def _new_rows(self, rows: list[bytes]) -> list[bytes]:
         """Return the rows that are not known yet, having made them known."""
         hashes = hash_rows(rows)
         if self._phase in (Phase.COMPARING, Phase.GOING_ON) and self._known is None:
             count = min(len(rows), self._until - self._compared)
-            same = _same(hashes, self.log.read(self._compared, count))
+            same = count_same(hashes, self.log.read(self._compared, count))
             self._compared += same
             rows, hashes = rows[same:], hashes[same * HASH_BYTES :]
             if rows and self._compared < self._until:
@@ -418,6 +392,15 @@ class Reading:
         self._offset += len(rest)
         return new
 
+    def _take_change(self) -> None:
+        """What was read is not as it was: somebody has edited it, or has emptied the file once it was copied."""
+        copy = self._find_copy(self) if self._phase is Phase.APPENDING else None
+        if copy is None:
+            self._begin_anew()
+        else:  # what was not read of the file is there
+            self.use(copy)
+            self.is_copy = self.has_more = True
+
     # ---- whether what was read is as it was --------------------------------------------------------------------
 
     def _verify_at_once(self, size: int) -> None:
@@ -434,22 +417,6 @@ class Reading:
             if self._verified >= len(self._places):
                 return
             if not self._fits_at(self.file, self._verified):
-                self._begin_anew()
+                self._take_change()
                 return
             self._verified += 1
-
-
-def _digest(content: bytes) -> bytes:
-    return hashlib.blake2b(content, digest_size=16).digest()
-
-
-def _same(one: bytes, other: bytes) -> int:
-    """Return how many hashes at the beginning are the same."""
-    length = min(len(one), len(other))
-    if one[:length] == other[:length]:
-        return length // HASH_BYTES
-    low, high = 0, length // HASH_BYTES
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if one[: middle * HASH_BYTES] == other[: middle * HASH_BYTES] else (low, middle)
-    return low

@@ -22,7 +22,7 @@ from blitz.data.stream_listing import sessions_of_streams
 _LANES = 3
 _BLOCKS_AHEAD = 2
 _REPLY_BYTES = 1 << 20
-"""Of a reply, about. Redis would wait less for us with replies below 64 KB, which it writes at once, on two dozen lanes;
+"""Of a reply, about. Redis would wait less for us with replies below 64 KB, which it writes at once, on many lanes;
 but so many take a third more of our processor time, and moving whole segments is slower."""
 _PARSED_BYTES = 1 << 20
 """Replies are parsed together up to so much: each time costs a few dozen calls."""

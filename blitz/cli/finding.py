@@ -6,6 +6,7 @@ import typer
 
 from blitz.cli.asking import ask, client_settings
 from blitz.cli.completing import complete_found
+from blitz.cli.ending import at_once
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, TokenOption
 from blitz.cli.output import Output
 
@@ -85,7 +86,8 @@ def discover(
     """Look for servers on the network that announce themselves."""
     from blitz.io.discovery import discover as look
 
-    servers = look(seconds)
+    with at_once():
+        servers = look(seconds)
     out = Output(as_json)
     out.document(servers=[{"url": server.url, **vars(server)} for server in servers])
     if servers:

@@ -107,6 +107,18 @@ def test_waiting_for_a_person_ends_at_once(noted: None) -> None:
         pytest.fail("it was told to end before")
 
 
+def test_looking_for_servers_ends_at_once(
+    noted: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def look(wait_s: float) -> None:
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("it went on")
+
+    monkeypatch.setattr("blitz.io.discovery.discover", look)
+    assert invoke(["discover"]) == 130
+    assert capsys.readouterr().err == "Interrupted.\n"
+
+
 def test_a_program_gets_its_signals_back(noted: None) -> None:
     ending.hand_over()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

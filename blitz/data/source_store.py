@@ -84,6 +84,11 @@ class SourceStore(SourcePlaces):
             start(db)
         return config
 
+    def make_tables(self, kind: SourceKind) -> None:
+        """Make the tables of a kind that are not there: a newer package may have more of them."""
+        with self.transaction() as db:
+            make_tables(db, kind)
+
     def update(self, name: str, changes: SourceConfig | Mapping[str, Any], who: str = "") -> SourceConfig:
         """Change a source and return it as it is now.
 

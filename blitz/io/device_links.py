@@ -336,7 +336,10 @@ class DeviceLinks:
         """Open a source that was kept; whatever is wrong with it holds up no other."""
         try:
             kind = kind_for(config)
-            self._add(config if kind is None else checked_by_kind(config, kind))
+            if kind is not None:
+                config = checked_by_kind(config, kind)
+                self._store.make_tables(kind)
+            self._add(config)
         except BlitzError as error:
             self._add_wrong(config, str(error))
         except Exception as error:

@@ -6,6 +6,7 @@ open at a time, and it belongs to the server that the window is connected to: tw
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -61,29 +62,29 @@ class CacheDesk:
             self._put(usual, await run_in_thread(_open, usual, store_id, server))
             self._store_id, self._server = store_id, server
 
-    async def prepare(self, place: CachePlace | None) -> tuple[CachePlace, DatabaseClient] | None:
-        """Open another cache beside the one in use; None: it is the one in use.
+    async def use(self, place: CachePlace | None, leave_old: Callable[[], Awaitable[None]]) -> bool:
+        """Use another cache from now on; without a server, from the next connection on.
 
         :param place: None: the usual one of the server.
+        :param leave_old: awaited when the other one is open, before the old one is closed.
+        :returns: whether it is used already.
         :raises CacheError: if it cannot be used, or belongs to another server; everything is as before.
         """
-        assert self._store_id is not None
-        wanted = place or self._usual(self._store_id)
-        if self.place is not None and self.cache is not None and wanted.address == self.place.address:
-            return None
-        return wanted, await run_in_thread(_open, wanted, self._store_id, self._server)
-
-    def choose(self, place: CachePlace | None, opened: tuple[CachePlace, DatabaseClient] | None) -> None:
-        """Use another cache from now on, at once where :meth:`prepare` has opened it."""
-        self._chosen = place
-        if opened is not None:
-            self._put(*opened)
+        async with self._opening:
+            is_at_server = self._store_id is not None
+            if self._store_id is not None:
+                wanted = place or self._usual(self._store_id)
+                if self.cache is None or self.place is None or wanted.address != self.place.address:
+                    cache = await run_in_thread(_open, wanted, self._store_id, self._server)
+                    await leave_old()
+                    self._put(wanted, cache)
+            self._chosen = place
         self._feed.cache_chosen.emit(place)
+        return is_at_server
 
-    def choose_for_later(self, place: CachePlace | None) -> None:
-        """Use another cache from the next connection on; what is open stays so until then."""
+    def leave(self) -> None:
+        """The server is left: what is open stays so until another one is reached."""
         self._store_id = None
-        self.choose(place, None)
 
     def close(self) -> None:
         """Close what is open."""

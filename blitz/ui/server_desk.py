@@ -135,16 +135,11 @@ class ServerDesk:
         :raises CacheError: if it cannot be used; everything is as before.
         """
         async with self._switching:
-            if self._client is None or self.caches.cache is None:
-                self.caches.choose_for_later(place)
-                return
-            opened = await self.caches.prepare(place)
-            if opened is not None:
-                await self.sessions.downloads.cancel_all()
-            self.caches.choose(place, opened)
-        await self.sessions.tell_here()
-        self._sync_changed.set()
-        await self.sessions.tell_again()
+            is_used = await self.caches.use(place, self.sessions.downloads.cancel_all)
+        if is_used:
+            await self.sessions.tell_here()
+            self._sync_changed.set()
+            await self.sessions.tell_again()
 
     async def retry_now(self) -> None:
         """Try a connection that is waited for again at once."""
@@ -346,6 +341,7 @@ class ServerDesk:
             await self._client.close()
             self._client = None
             self._version_words = ""
+        self.caches.leave()
 
     def _known_client(self) -> AsyncClient:
         if self._client is None:

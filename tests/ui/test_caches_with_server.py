@@ -244,6 +244,31 @@ def test_a_cache_is_made_and_managed_in_dialogs(
     manage.close()
 
 
+def test_a_cache_that_is_chosen_without_a_server_is_used_from_the_next_connection_on(
+    open_bench: Callable[..., Bench], recorded: int, server: Any
+) -> None:
+    bench = open_bench()
+    window = bench.window
+    for name in ("one", "two"):
+        register(bench.folder, name)
+    window.menus["disconnect"].trigger()
+    bench.wait(lambda: window.header.state.text() == "Not connected")
+    bench.choose("one")
+    bench.wait(lambda: bench.said("in the cache “one” from now on"))
+    assert bench.uses("")
+    window.connect_to(ServerAddress.parse("http://127.0.0.1:9"))  # nobody is there
+    bench.wait(lambda: window.header.state.text() == "Connecting…")
+    bench.choose("two")
+    bench.wait(lambda: bench.said("in the cache “two” from now on"))
+    assert look_at(bench.place("two")).store_id is None
+    window.connect_to(ServerAddress.parse(server.url))
+    bench.wait(lambda: bench.uses("two"))
+    bench.wait(lambda: bench.sessions.find(recorded) is not None)
+    assert look_at(bench.place("one")).store_id is None
+    bench.feed.download(recorded)
+    bench.wait(lambda: bench.sessions.is_local(recorded))
+
+
 def test_a_download_under_way_is_asked_about(open_bench: Callable[..., Bench], recorded: int) -> None:
     bench = open_bench()
     window = bench.window

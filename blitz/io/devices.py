@@ -4,6 +4,7 @@ What is recorded of them is the business of :mod:`blitz.io.acquisition`.
 """
 
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -44,6 +45,8 @@ __all__ = ["DeviceOptions", "Devices", "device_for"]
 
 log = logging.getLogger(__name__)
 
+_AGAIN = re.compile(r" It is (read as soon as|opened again|tried again)[^.]*\.")
+"""What is said of a link that stays."""
 SCAN_S = 5.0
 OPEN_S = 8.0
 """A source that is added must be open by then; the tables are locked that long, where its kind has some."""
@@ -280,9 +283,10 @@ class Devices(DeviceLinks):
         except BaseException as error:
             self._give_up(link)
             if isinstance(error, LinkError):
+                why = ended(_AGAIN.sub("", str(error)))
                 raise SourceUnavailable(
-                    f"The source {config.name!r} was not added: {ended(str(error))} If it is to be read as soon as it "
-                    "is there, add it for later: --later."
+                    f"The source {config.name!r} was not added: {why} If it is to be read as soon as it is there, add "
+                    "it for later: --later."
                 ) from error
             raise
         self._kept.add(config.name)
@@ -444,10 +448,9 @@ class Devices(DeviceLinks):
         return link
 
     def _keep(self, name: str, config: SourceConfig, who: str) -> None:
-        if name in self._kept:
-            self._store.update(name, config, who)
-        else:
-            self._store.add(config, who)
+        if name not in self._kept:
+            self._store.add(self._links[name].config)
+        self._store.update(name, config, who)
         self._kept.discard(name)
         self._kept.add(config.name)
 

@@ -104,6 +104,7 @@ def test_a_simulated_board_keeps_the_name_that_it_was_given_when_its_server_was_
     with client_of(server) as client:
         wait_until(lambda: is_working(client, "sim1") and is_working(client, "sim2"))
         client.update_source("sim1", name="scale")
+        assert [change.what.partition(":")[0] for change in client.source_history("scale")] == ["added", "name"]
     server.kill()
     server.start()
     with client_of(server) as client:

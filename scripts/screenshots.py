@@ -328,6 +328,7 @@ def benches(scene: Scene) -> None:
         scene.camera.run_for(6)
         dialog.servers_table.selectRow(1)
         dialog.sessions_table.selectRow(2)
+        scene.wait(lambda: dialog.values.values)
         scene.take("all_servers")
         dialog.reject()
         other.stop()

@@ -1,6 +1,7 @@
 """What can be done with all servers at once: see how they are, switch between them, open and bring their sessions."""
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,7 @@ from blitz.io.address import ServerAddress
 from blitz.ui.dialogs.all_servers import AllServersDialog
 from blitz.ui.feed import Connection, ConnectionState, Feed, SessionList
 from blitz.ui.found_servers import FoundServers
+from blitz.ui.last_values import LastValue
 from blitz.ui.models.all_servers import ServerRow, SessionRow
 from blitz.ui.pages.start_page import FoundRow
 from blitz.ui.preferences import Preferences
@@ -76,6 +78,7 @@ class AllServersActions(QObject):
         dialog.switch_requested.connect(self._switch)
         dialog.open_requested.connect(self._open)
         dialog.download_requested.connect(self._download)
+        dialog.server_chosen.connect(self._show_values)
         dialog.finished.connect(self._leave)
         self.found.start()
         self._gather()
@@ -99,6 +102,7 @@ class AllServersActions(QObject):
         self._places.clear()
         if self._watch is not None:
             self._watch.follow(())  # downloads go on
+            self._watch.show_values(None)
 
     def _gather(self) -> None:
         """Put together the servers that are known, and watch them."""
@@ -140,10 +144,12 @@ class AllServersActions(QObject):
         if place is not None and server != place.server:
             self._places[address] = replace(place, server=server)
             self._follow()
+            if self.dialog is not None and self.dialog.selected_server is not None:
+                self._show_values(self._places.get(self.dialog.selected_server.address))
 
     def _follow(self) -> None:
         if self._watch is None:
-            self._watch = ServersWatch(self._take_now, self._take_copy, self)
+            self._watch = ServersWatch(self._take_now, self._take_copy, self._take_values, self)
         self._watch.follow(place.server for place in self._places.values())
 
     def _take_now(self, now: ServerNow) -> None:
@@ -207,6 +213,14 @@ class AllServersActions(QObject):
         else:
             self._say(f"{what} is on this computer.")
             self._notices.tell("info", f"{what} is on this computer.", for_ms=_TOLD_MS)
+
+    def _show_values(self, row: ServerRow | None) -> None:
+        if self._watch is not None:
+            self._watch.show_values(None if row is None else row.server)
+
+    def _take_values(self, address: str, values: tuple[LastValue, ...]) -> None:
+        if self.dialog is not None:
+            self.dialog.show_values(address, values, time.time())
 
     def _say(self, words: str) -> None:
         if self.dialog is not None:

@@ -7,11 +7,12 @@ brings each server's address with its token. Errors are values.
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from PyQt5.QtCore import QObject
 
@@ -21,7 +22,9 @@ from blitz.data.records import SessionRecord, StatusRecord
 from blitz.errors import AuthenticationError, BlitzError, CertificateMismatch, Forbidden
 from blitz.io.address import ServerAddress
 from blitz.io.connection import AsyncClient
+from blitz.ui import last_values
 from blitz.ui.courier import Courier
+from blitz.ui.last_values import TellValues
 
 log = logging.getLogger(__name__)
 
@@ -73,20 +76,31 @@ class ServersWatch(QObject):
 
     :param tell: called in the GUI thread with each thing that is new about a server.
     :param tell_copy: called there with how downloads are doing.
+    :param tell_values: called there with the last values of the server that :meth:`show_values` names.
     :param look_s: how often each server is asked.
     """
 
     def __init__(
-        self, tell: Tell, tell_copy: TellCopy, parent: QObject | None = None, *, look_s: float = LOOK_S
+        self,
+        tell: Tell,
+        tell_copy: TellCopy,
+        tell_values: TellValues,
+        parent: QObject | None = None,
+        *,
+        look_s: float = LOOK_S,
     ) -> None:
         super().__init__(parent)
         bring = Courier(self).bring
         self._tell: Tell = lambda now: bring(lambda: tell(now))
         self._tell_copy: TellCopy = lambda state: bring(lambda: tell_copy(state))
+        self._tell_values: TellValues = lambda address, values: bring(lambda: tell_values(address, values))
+        self._values_of: ServerAddress | None = None
+        self._values: asyncio.Task[None] | None = None
         self._look_s = look_s
         self._loop = asyncio.new_event_loop()
         self._watched: dict[ServerAddress, asyncio.Task[None]] = {}
-        self._copies: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        """All that have not ended, those that are on their way to their end among them."""
         self._thread = threading.Thread(target=self._run, name="blitz servers", daemon=True)
         self._thread.start()
 
@@ -94,13 +108,15 @@ class ServersWatch(QObject):
         """Watch these from now on, and no others."""
         self._loop.call_soon_threadsafe(self._follow, tuple(servers))
 
+    def show_values(self, server: ServerAddress | None) -> None:
+        """Tell the last values of one server from now on, and of no other."""
+        self._loop.call_soon_threadsafe(self._show_values, server)
+
     def download(self, server: ServerAddress, session_id: int, cache_folder: Path) -> None:
         """Bring a session into the usual cache of its server."""
 
         def begin() -> None:
-            task = self._loop.create_task(self._copy(server, session_id, cache_folder), name="blitz servers copy")
-            self._copies.add(task)
-            task.add_done_callback(self._copies.discard)
+            self._begin(self._copy(server, session_id, cache_folder), "blitz servers copy")
 
         self._loop.call_soon_threadsafe(begin)
 
@@ -122,17 +138,33 @@ class ServersWatch(QObject):
             self._loop.close()
 
     async def _end(self) -> None:
-        tasks = [*self._watched.values(), *self._copies]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in self._tasks:
+            if not task.cancelling():  # a second time would end it amid its closing
+                task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _begin(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = self._loop.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def _follow(self, servers: tuple[ServerAddress, ...]) -> None:
         for server in [known for known in self._watched if known not in servers]:
             self._watched.pop(server).cancel()
         for server in servers:
             if server not in self._watched:
-                self._watched[server] = self._loop.create_task(self._watch(server), name=f"blitz watch {server}")
+                self._watched[server] = self._begin(self._watch(server), f"blitz watch {server}")
+
+    def _show_values(self, server: ServerAddress | None) -> None:
+        if server == self._values_of:
+            return
+        self._values_of = server
+        if self._values is not None:
+            self._values.cancel()
+            self._values = None
+        if server is not None:
+            self._values = self._begin(last_values.tell_values(server, self._tell_values), "blitz last values")
 
     async def _watch(self, server: ServerAddress) -> None:
         try:

@@ -33,6 +33,7 @@ from blitz.ui.models.all_servers import (
     session_text,
     state_text,
 )
+from blitz.ui.models.last_values import AGE, VALUE
 from blitz.ui.servers_watch import ServerNow
 
 WAIT_MS = 60_000
@@ -100,11 +101,13 @@ def test_a_list_that_says_the_same_of_the_same_servers_keeps_its_selection(qtbot
     assert len(resets) == 1
     assert dialog.selected_server is not None
     assert dialog.selected_server.name == "bench2"
-    assert dialog.selected_session is not None
-    assert dialog.selected_session.record.id == 1
+    chosen = dialog.selected_session
+    assert chosen is not None
+    assert chosen.record.id == 1
     assert dialog.open_it.isEnabled()
     dialog.show_servers([row("bench2")])
-    assert dialog.selected_session is None
+    chosen = dialog.selected_session
+    assert chosen is None
     assert not dialog.open_it.isEnabled()
 
 
@@ -146,6 +149,17 @@ def test_an_operator_watches_two_benches_and_goes_from_one_to_the_other(desk: An
         window.first.servers.name(window._connection.address): True,
     }
     assert state_text(rows(desk)["third"].now, datetime.now(UTC)).startswith("away")
+
+    # The last values of the chosen one, the window's own at first.
+    desk.wait(lambda: {value.source for value in dialog.values.values} == {"sim1", "sim2"})
+    dialog.servers_table.selectRow(dialog.servers.row_of(bench2.url))
+    assert dialog.values.rowCount() == 0
+    desk.wait(lambda: {value.source for value in dialog.values.values} == {"sim1"})
+    adc = next(n for n, value in enumerate(dialog.values.values) if value.channel.name == "adc_channel_one")
+    assert dialog.values.index(adc, VALUE).data().endswith(" count")
+    assert dialog.values.index(adc, AGE).data().endswith(" s")
+    before = dialog.values.values[adc].time_s
+    desk.wait(lambda: dialog.values.values[adc].time_s > before)
 
     # Without leaving the first, a session of the second comes into the cache of the second.
     blade = next(number for number, each in enumerate(dialog.sessions.rows) if each.row.name == "second")

@@ -1,9 +1,10 @@
 """All servers in one window: how each is, and the sessions of all of them in one list."""
 
+import time
 from collections.abc import Sequence
 
-from PyQt5.QtCore import Qt, pyqtSignal
-from PyQt5.QtGui import QFont
+from PyQt5.QtCore import QSize, Qt, pyqtSignal
+from PyQt5.QtGui import QFont, QGuiApplication
 from PyQt5.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -16,7 +17,9 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
+from blitz.ui.last_values import LastValue
 from blitz.ui.models.all_servers import NAME, RECORDING, AllSessionsModel, ServerRow, ServersModel, SessionRow
+from blitz.ui.models.last_values import CHANNEL, LastValuesModel
 from blitz.ui.theme import SPACE
 from blitz.ui.widgets.table import Table
 
@@ -25,11 +28,14 @@ _NO_SERVER = (
     "network, and those of “blitz profile add”."
 )
 _NO_SESSION = "No session."
+_NO_VALUE = "Last values of the chosen server."
 
 
 class AllServersDialog(QDialog):
     """Stays open beside the window."""
 
+    server_chosen = pyqtSignal(object)
+    """ServerRow whose values are to be shown, or None"""
     switch_requested = pyqtSignal(object)
     """ServerRow: the window shall be connected to it"""
     open_requested = pyqtSignal(object)
@@ -40,14 +46,19 @@ class AllServersDialog(QDialog):
     def __init__(self, font: QFont, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("All servers")
-        self.resize(1160, 640)
+        room = QGuiApplication.primaryScreen().availableSize() if parent is None else parent.size()
+        self.resize(QSize(1440, 760).boundedTo(room - QSize(40, 120)))
         self._rows: tuple[ServerRow, ...] = ()
         self._session_key: tuple[str, int] | None = None
         self._server_key = ""
         self.servers = ServersModel(font, self)
         self.servers_table = Table(self.servers, _NO_SERVER)
         self.servers_table.setAccessibleName("Servers")
-        self.servers_table.set_widths(170, 140, 190, 80, 80, 220, 110, 150, stretched=RECORDING)
+        self.servers_table.set_widths(120, 120, 150, 84, 80, 110, 90, 124, stretched=RECORDING)
+        self.values = LastValuesModel(font, self)
+        self.values_table = Table(self.values, _NO_VALUE)
+        self.values_table.setAccessibleName("Last values")
+        self.values_table.set_widths(72, 120, 104, 62, stretched=CHANNEL)
         self.sessions = AllSessionsModel(font, self)
         self.sessions_table = Table(self.sessions, _NO_SESSION)
         self.sessions_table.setAccessibleName("Sessions of all servers")
@@ -85,7 +96,19 @@ class AllServersDialog(QDialog):
         """Take over how all servers are."""
         self._rows = tuple(rows)
         self.servers.show(self._rows)
+        self.values.let_age(time.time())
+        if not self._server_key and self._rows:
+            current = next((number for number, row in enumerate(self._rows) if row.is_current), 0)
+            self.servers_table.selectRow(current)
         self._show_sessions()
+
+    def show_values(self, address: str, values: tuple[LastValue, ...], now_s: float) -> None:
+        """Take over the last values of the server that is chosen.
+
+        :param now_s: this computer's time, in seconds since the Unix epoch.
+        """
+        if address == self._server_key:
+            self.values.show(values, now_s)
 
     def say(self, words: str) -> None:
         """Say in a line what is going on."""
@@ -98,7 +121,11 @@ class AllServersDialog(QDialog):
     def _choose_server(self) -> None:
         rows = self.servers_table.selectionModel().selectedRows()
         if rows and rows[0].row() < len(self.servers.rows):
-            self._server_key = self.servers.rows[rows[0].row()].address
+            chosen = self.servers.rows[rows[0].row()]
+            if chosen.address != self._server_key:
+                self._server_key = chosen.address
+                self.values.show((), time.time())
+            self.server_chosen.emit(chosen)
         self._show_actions()
 
     def _choose_session(self) -> None:
@@ -156,7 +183,12 @@ class AllServersDialog(QDialog):
         for column in (first, second):
             column.setContentsMargins(0, 0, 0, 0)
             column.setSpacing(SPACE)
-        first.addWidget(self.servers_table, 1)
+        beside = QSplitter(Qt.Horizontal)
+        beside.addWidget(self.servers_table)
+        beside.addWidget(self.values_table)
+        beside.setChildrenCollapsible(False)
+        beside.setSizes([850, 370])
+        first.addWidget(beside, 1)
         first.addLayout(_row(self.switch))
         self.search.setMinimumWidth(320)
         second.addLayout(_row(self.search))
@@ -165,7 +197,7 @@ class AllServersDialog(QDialog):
         splitter.addWidget(upper)
         splitter.addWidget(lower)
         splitter.setChildrenCollapsible(False)
-        splitter.setSizes([240, 360])
+        splitter.setSizes([300, 340])
         bottom = _row(self.open_it, self.download)
         bottom.insertWidget(2, self.told, 1)
         bottom.addWidget(buttons)

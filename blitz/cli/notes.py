@@ -12,6 +12,7 @@ from blitz.cli.asking import ask, client_settings
 from blitz.cli.completing import complete_sources
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, SessionArgument, TokenOption
 from blitz.cli.output import Output
+from blitz.cli.trash import delete_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,8 +44,8 @@ class _ShowsByDefault(typer.core.TyperGroup):
     """`blitz session 7` is `blitz session show 7`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        is_one = bool(args) and (args[0] in self.commands or args[0] in ctx.help_option_names)
-        if not is_one and (args or not ctx.resilient_parsing):  # a shell that completes wants the commands
+        is_shown = bool(args) and args[0] not in ctx.help_option_names and args[0][:1] in "-0123456789"
+        if is_shown or not (args or ctx.resilient_parsing):  # a shell that completes wants the commands
             args = ["show", *args]
         return super().parse_args(ctx, args)
 
@@ -56,6 +57,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(marker, epilog=EPILOG, rich_help_panel=Panel.RECORD)
     session.command("show", epilog=EPILOG)(looking.session)
+    session.command("delete", epilog=EPILOG)(delete_session)
     app.add_typer(session, epilog=EPILOG, rich_help_panel=Panel.SESSIONS)
 
 

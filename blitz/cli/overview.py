@@ -25,7 +25,7 @@ Usage: blitz COMMAND [OPTIONS]
 """
 _ORDER = (
     "serve client simulate discover service status tail boards ports start stop marker planned stream sessions session "
-    "star trash found listen source sources attach definition command release retake bad-frames doctor record replay "
+    "star trash found listen source attach definition command release retake bad-frames doctor record replay "
     "download sync export query reread import pack unpack cache backup restore archive retention verify drill "
     "profile token tls hooks audit"
 )

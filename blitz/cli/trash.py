@@ -52,6 +52,20 @@ def star(
     out.line(f"Session {record.id} is {'no longer starred' if off else 'starred'}.")
 
 
+def delete_session(
+    session_id: SessionArgument,
+    server: ServerOption = None,
+    token: TokenOption = None,
+    config_file: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Move a session to the server's trash; copies in caches stay."""
+    ask(client_settings(server, token, config_file), lambda client: client.delete(session_id))
+    out = Output(as_json)
+    out.document(deleted=session_id)
+    out.line(f"Session {session_id} is in the trash. 'blitz trash restore {session_id}' brings it back.")
+
+
 @trash.command("list", epilog=EPILOG)
 def list_trash(
     server: ServerOption = None,

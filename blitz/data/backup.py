@@ -209,6 +209,8 @@ def _database_copy(path: Path) -> bytes:
 @contextmanager
 def _finished_file(path: Path, *, force: bool) -> Iterator[Path]:
     """Give a name beside the file; what was written there gets the file's name when all went well."""
+    if path.is_dir():
+        raise BackupError(f"Cannot write {path}: it is a folder. Name a file in it.")
     if path.exists() and not force:
         raise BackupError(f"{path} is there already. Choose another name, or say --force to replace it.")
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")

@@ -52,7 +52,7 @@ ASKING = [
         ["marker", "edit", "1", "1"],
         ["marker", "delete", "1", "1"],
     ),
-    *(["session", "show", "1"], ["session", "set", "1", "--tag", "x"]),
+    *(["session", "show", "1"], ["session", "set", "1", "--tag", "x"], ["session", "delete", "1"]),
 ]
 """Commands that put a question to the server."""
 NOBODY = "http://127.0.0.1:9"

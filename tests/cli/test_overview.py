@@ -30,7 +30,7 @@ def test_each_command_is_registered_with_what_it_is_for_and_says_so_in_a_line(na
 def test_all_that_is_put_in_order_exists() -> None:
     names = _ORDER.split()
     assert len(set(names)) == len(names)
-    assert set(names) <= set(SHOWN) | {"source", "stream", "cache"}
+    assert set(names) <= set(SHOWN)
 
 
 def test_commands_lists_all_with_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:

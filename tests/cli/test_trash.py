@@ -40,10 +40,8 @@ def recorded(shell: Shell) -> str:
 
 
 def test_a_session_goes_to_the_trash_and_back(server: Any, shell: Shell, recorded: str) -> None:
-    import blitz
-
-    with blitz.Client(server.url) as client:
-        client.delete(int(recorded))
+    said = shell("session", "delete", recorded)
+    assert said == f"Session {recorded} is in the trash. 'blitz trash restore {recorded}' brings it back.\n"
     assert "pump" in shell("trash", "list")
     assert shell("trash", as_json=True)["sessions"][0]["id"] == int(recorded)
     assert "is in the trash" in shell("session", recorded, expect=1)

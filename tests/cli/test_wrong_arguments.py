@@ -28,7 +28,12 @@ def _own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ("arguments", "code", "sentence"),
     [
         (["marker"], 2, "Say what to do, one of: list, add, edit, delete. See 'blitz marker --help'."),
-        (["session", "abc"], 2, "Invalid value for 'SESSION': it must be a whole number. See 'blitz session show"),
+        (["session", "delte", "7"], 2, "No such command 'delte'. Did you mean 'delete'? See 'blitz session --help'."),
+        (
+            ["session", "show", "abc"],
+            2,
+            "Invalid value for 'SESSION': it must be a whole number. See 'blitz session show",
+        ),
         (["session", "0"], 2, "Invalid value for 'SESSION': it must be at least 1. See 'blitz session show --help'."),
         (["audit", "--last", "0"], 2, "Invalid value for '--last': it must be at least 1. See 'blitz audit --help'."),
         (["discover", "--for", "x"], 2, "Invalid value for '--for': it must be a number. See 'blitz discover --help'."),

@@ -15,7 +15,7 @@ from blitz.data.source_config import SourceConfig
 from blitz.data.source_records import CommandRequest
 from blitz.data.source_store import SourceStore
 from blitz.errors import CommandRefused, ConfigError
-from blitz.io import device_link, devices
+from blitz.io import device_link, device_sources
 from blitz.io.acquisition import Acquisition, AcquisitionOptions
 from blitz.io.devices import DeviceOptions
 from blitz.io.recording import RecordingWriter
@@ -107,7 +107,7 @@ def test_a_change_that_cannot_be_made_leaves_the_source_as_it_is(
         with pytest.raises(ValueError, match="no such framing"):
             acquisition.devices.set_definition("bench", framed, "")
     with monkeypatch.context() as patch:
-        patch.setattr(devices, "layout_of", lambda definition: 1 / 0)
+        patch.setattr(device_sources, "layout_of", lambda definition: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             acquisition.devices.set_definition("bench", PRINTER, "")
     assert acquisition.devices.links() == [link]

@@ -3,16 +3,20 @@
 And whether it is the file that is known, or another one.
 """
 
-import sqlite3
+import tempfile
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from blitz.data.csv_rows import HASH_BYTES
 from blitz.io.csv_log import RowLog
 
 RUN_ROWS = 16
 """So many known rows, one behind the other, are no chance."""
-_AT_ONCE = 8192
+_AT_ONCE = 1 << 16
+_IN_MEMORY = 1 << 20
 _SEARCHED_ROWS = 1 << 17
 
 
@@ -24,35 +28,43 @@ class Known:
     """
 
     def __init__(self, log: RowLog, first: int) -> None:
-        self.left = 0
+        self.left = len(log) - first
         """How many there are."""
-        # A database without a name lies in memory, and on disk as far as it does not fit there.
-        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=OFF")
-        self._db.execute("CREATE TABLE known (hash BLOB PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID")
-        while hashes := log.read(first, _AT_ONCE):
-            self._db.executemany(
-                "INSERT INTO known VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1", _each(hashes)
-            )
-            first += _AT_ONCE
-            self.left += len(hashes) // HASH_BYTES
+        self._hashes = _array(self.left, np.uint64, log.folder)
+        """They, sorted."""
+        self._taken = _array(self.left, np.uint32, log.folder)
+        """How many of those that are equal are taken, where the first of them stands."""
+        for begin in range(0, self.left, _AT_ONCE):
+            some = np.frombuffer(log.read(first + begin, _AT_ONCE), np.uint64)
+            self._hashes[begin : begin + len(some)] = some
+        self._hashes.sort()
+        self._taken[:] = 0
 
     def take(self, hashes: bytes) -> list[bool]:
         """Say of rows of the file which are known; each known one is there once."""
-        taken = []
-        for row in _each(hashes):
-            done = self._db.execute("UPDATE known SET count = count - 1 WHERE hash = ? AND count > 0", row)
-            taken.append(done.rowcount == 1)
-        self.left -= sum(taken)
-        return taken
+        wanted = np.frombuffer(hashes, np.uint64)
+        order = np.argsort(wanted, kind="stable")
+        wanted = wanted[order]  # looking for rising numbers is several times as fast
+        begins = np.searchsorted(self._hashes, wanted, "left")
+        counts = np.searchsorted(self._hashes, wanted, "right") - begins
+        # Equal rows: the second of them finds one less.
+        starts = np.flatnonzero(np.append(True, wanted[1:] != wanted[:-1])[: len(wanted)])
+        lengths = np.diff(starts, append=len(wanted))
+        ranks = np.arange(len(wanted)) - np.repeat(starts, lengths)
+        is_known = ranks + self._taken[np.minimum(begins, len(self._hashes) - 1)] < counts
+        np.add.at(self._taken, begins[is_known], 1)
+        self.left -= int(is_known.sum())
+        found: NDArray[np.bool_] = np.empty_like(is_known)
+        found[order] = is_known
+        return found.tolist()
 
-    def close(self) -> None:
-        """Forget them."""
-        self._db.close()
 
-
-def _each(hashes: bytes) -> list[tuple[bytes]]:
-    return [(hashes[place : place + HASH_BYTES],) for place in range(0, len(hashes), HASH_BYTES)]
+def _array(count: int, kind: type[np.generic], folder: Path) -> NDArray[Any]:
+    """Return room for numbers: in memory, or, where they are many, in a file that goes with them."""
+    if count <= _IN_MEMORY:
+        return np.empty(count, kind)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return np.asarray(np.memmap(file, kind, "w+", shape=(count,)))
 
 
 def resembles(log: RowLog, hashes: bytes) -> bool | None:

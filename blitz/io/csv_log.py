@@ -40,6 +40,11 @@ class Records:
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return self._path.parent
+
     def append(self, records: bytes) -> None:
         """Put whole records behind the last one."""
         os.lseek(self._file, self._count * self._size, os.SEEK_SET)

@@ -235,8 +235,6 @@ class Reading:
         self._phase = phase
 
     def _forget_known(self) -> None:
-        if self._known is not None:
-            self._known.close()
         self._known = None
 
     def rest(self) -> None:

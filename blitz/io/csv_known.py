@@ -56,7 +56,8 @@ class Known:
         self.left -= int(is_known.sum())
         found: NDArray[np.bool_] = np.empty_like(is_known)
         found[order] = is_known
-        return found.tolist()
+        taken: list[bool] = found.tolist()
+        return taken
 
 
 def _array(count: int, kind: type[np.generic], folder: Path) -> NDArray[Any]:

@@ -277,7 +277,7 @@ class Reading:
         if stamp != self._stamp:
             if self._stamp is not None and stamp.size == self._stamp.size:
                 self._verify_at_once(stamp.size)
-                file = self.file
+                file = self.file or file  # which may be a copy now
             self._changed_s = time.monotonic() if self._stamp is not None else self._changed_s
             self._stamp = stamp
         elif not self.has_more:

@@ -1,13 +1,17 @@
 """What commands print: a JSON document, or text; tables and colours only where a terminal shows them."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blitz.cli.ending import end_if_told
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Progress = Callable[[int, int], None]
 """Called with what is done and what there is in all."""
@@ -80,7 +84,7 @@ class Output:
             rich_progress.MofNCompleteColumn(),
             rich_progress.TimeRemainingColumn(),
         )
-        with rich_progress.Progress(*columns, transient=True) as bar:
+        with rich_progress.Progress(*columns, console=terminal_console(), transient=True) as bar:
             task = bar.add_task(title, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
 
@@ -120,7 +124,6 @@ def plural(count: int, what: str) -> str:
 
 def _rich_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -129,7 +132,14 @@ def _rich_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(header)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+    terminal_console().print(table)
+
+
+def terminal_console() -> "Console":
+    """Return the terminal; where NO_COLOR is set, without any marks, bold ones included."""
+    from rich.console import Console
+
+    return Console(color_system=None if os.environ.get("NO_COLOR") else "auto")
 
 
 def _plain(value: Any) -> Any:

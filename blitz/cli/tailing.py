@@ -13,6 +13,7 @@ from blitz.cli.asking import ask, client_settings
 from blitz.cli.completing import complete_sessions, complete_sources
 from blitz.cli.moments import parse_duration
 from blitz.cli.options import EPILOG, ConfigOption, Panel, ServerOption, TokenOption
+from blitz.cli.output import terminal_console
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -225,10 +226,9 @@ def screen(draw: "Callable[..., RenderableType]") -> "Iterator[Callable[[], None
 
     :param draw: called with width, height and ``plain``, whether there are only signs of the first alphabets.
     """
-    from rich.console import Console
     from rich.live import Live
 
-    console = Console()
+    console = terminal_console()
     plain = not console.encoding.lower().startswith("utf")
 
     def now(height: int) -> "RenderableType":

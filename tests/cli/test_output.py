@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -39,3 +40,28 @@ def test_reader_that_leaves_early_is_no_error() -> None:
 def test_an_error_from_a_server_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
     report(ServerError("no\x1b[2J such\nrun\x07"), as_json=False)
     assert capsys.readouterr().err == "no?[2J such\nrun?\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no ptys")
+@pytest.mark.parametrize(("variables", "is_marked"), [({"TERM": "xterm-256color"}, True), ({"NO_COLOR": "1"}, False)])
+def test_a_terminal_gets_a_table_and_marks_unless_it_wants_none(variables: dict[str, str], is_marked: bool) -> None:
+    import pty
+
+    program = "from blitz.cli.output import Output; Output(as_json=False).table(('ID', 'Name'), [('1', 'pump')])"
+    environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "CI")}
+    leader, follower = pty.openpty()
+    try:
+        subprocess.run(
+            [sys.executable, "-c", program],
+            stdout=follower,
+            check=True,
+            timeout=60,
+            env=environment | {"TERM": "xterm-256color"} | variables,
+        )
+        shown = os.read(leader, 65536).decode()
+    finally:
+        os.close(leader)
+        os.close(follower)
+    assert "pump" in shown
+    assert "───" in shown, "a table for a terminal"
+    assert ("\x1b[" in shown) == is_marked

@@ -147,6 +147,7 @@ def test_a_server_that_is_killed_while_a_source_is_deleted_has_it_whole_or_not_a
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 def test_a_server_that_is_killed_at_any_step_of_an_addition_has_a_source_whole_or_not_at_all(
     bench: Bench, seed: int, request: pytest.FixtureRequest
 ) -> None:
@@ -154,6 +155,7 @@ def test_a_server_that_is_killed_at_any_step_of_an_addition_has_a_source_whole_o
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 def test_a_server_that_is_killed_at_any_step_of_a_deletion_has_a_source_whole_or_not_at_all(
     bench: Bench, seed: int, request: pytest.FixtureRequest
 ) -> None:

@@ -83,7 +83,9 @@ def bench(run_server: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def chosen(bench: Bench, seed: int, request: pytest.FixtureRequest) -> list[int]:
-    """Return the steps to be killed at: a few of those that were counted, or each of them."""
+    """Return the steps to be killed at: a few of those that were counted, or each of them; they count from 1 again."""
+    bench.server.kill()
+    bench.restart()
     count = len(bench.last.with_suffix(".steps").read_text().splitlines())
     bench.last.with_suffix(".steps").unlink()
     steps = list(range(1, count + 1))

@@ -50,6 +50,9 @@ def main() -> None:
     """Be the program."""
     follow_clock(Path(sys.argv[1]))
     sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
+    from blitz.data.optional_packages import leave_out_pandas
+
+    leave_out_pandas()  # as `run` does, which comes later here; pandas does not bear another kind of date
     from usb_sockets import look_into
 
     from blitz.cli.main import run

@@ -46,7 +46,7 @@ def test_a_channel_is_renamed_limited_and_given_back_its_name(
         next(button for button, text in zip(notices, texts, strict=True) if words in text).click()
 
     wait(lambda: len(window.notices.texts) == 2)
-    assert any("is called vessel pressure now" in text for text in window.notices.texts)
+    assert any("is called vessel pressure now" in text for text in window.notices.texts), window.notices.texts
     assert first not in {channel.channel.name for channel in side.variables.channels}
     undo("is called")
     undo("has the unit")

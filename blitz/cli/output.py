@@ -135,11 +135,17 @@ def _rich_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     terminal_console().print(table)
 
 
-def terminal_console() -> "Console":
-    """Return the terminal; where NO_COLOR is set, without any marks, bold ones included."""
+def terminal_console(*, is_whole: bool = False) -> "Console":
+    """Return the terminal; where NO_COLOR is set, without any marks, bold ones included.
+
+    :param is_whole: all of it is taken, and its size followed: COLUMNS and LINES, which a shell may have left, are not
+        asked.
+    """
     from rich.console import Console
 
-    return Console(color_system=None if os.environ.get("NO_COLOR") else "auto")
+    sizes = ("COLUMNS", "LINES") if is_whole else ()
+    environment = {name: value for name, value in os.environ.items() if name not in sizes}
+    return Console(color_system=None if os.environ.get("NO_COLOR") else "auto", _environ=environment)
 
 
 def _plain(value: Any) -> Any:

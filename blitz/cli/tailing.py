@@ -228,7 +228,7 @@ def screen(draw: "Callable[..., RenderableType]") -> "Iterator[Callable[[], None
     """
     from rich.live import Live
 
-    console = terminal_console()
+    console = terminal_console(is_whole=True)
     plain = not console.encoding.lower().startswith("utf")
 
     def now(height: int) -> "RenderableType":

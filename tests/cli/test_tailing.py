@@ -295,7 +295,14 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             start_new_session=True,
-            env={**os.environ, "BLITZ_SERVER": url, "TERM": "xterm", "PYTHONUTF8": "1"},
+            env={
+                **os.environ,
+                "BLITZ_SERVER": url,
+                "TERM": "xterm",
+                "PYTHONUTF8": "1",
+                "COLUMNS": "80",  # some shells leave them, and they are not what counts
+                "LINES": "24",
+            },
         )
         os.close(slave)
 

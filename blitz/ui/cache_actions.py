@@ -15,7 +15,7 @@ from blitz.errors import BlitzError
 from blitz.ui.dialogs.caches import CachesDialog
 from blitz.ui.dialogs.new_cache import CacheWish, NewCacheDialog
 from blitz.ui.feed import Feed
-from blitz.ui.jobs import Jobs
+from blitz.ui.jobs import Jobs, while_there
 from blitz.ui.theme import number_font
 from blitz.ui.widgets.notices import NoticesArea
 
@@ -190,8 +190,10 @@ class CacheActions(QObject):
             "Making a cache", lambda _, __: register(folder, wish.name, wish.address, wish.description)
         )
 
+        answer = while_there(dialog, dialog.take_answer)
+
         def take(named: NamedCache) -> None:
-            dialog.take_answer("")
+            answer("")
             self._look_again()
             if wish.is_used:
                 self.use(CachePlace.of(named))
@@ -199,15 +201,15 @@ class CacheActions(QObject):
                 self._notices.tell("info", f"The cache “{named.name}” is there.", for_ms=_TOLD_MS)
 
         job.succeeded.connect(take)
-        job.failed.connect(lambda error: dialog.take_answer(str(error)))
+        job.failed.connect(lambda error: answer(str(error)))
 
     def _look(self, dialog: CachesDialog) -> None:
         folder = self._folder
         if folder is None:
             return
         job = self._jobs.run("Looking at caches", lambda _, __: tuple(list_caches(folder)))
-        used = self._used
-        job.succeeded.connect(lambda caches: dialog.show_caches(caches, str(used.address) if used else ""))
+        used = str(self._used.address) if self._used else ""
+        job.succeeded.connect(while_there(dialog, lambda caches: dialog.show_caches(caches, used)))
         job.failed.connect(lambda error: self._notices.tell("error", str(error)))
 
     def _look_again(self) -> None:

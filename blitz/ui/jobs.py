@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from PyQt5 import sip
 from PyQt5.QtCore import QObject, QRunnable, QThreadPool, pyqtSignal
 
 from blitz.errors import BlitzError
@@ -15,6 +16,19 @@ log = logging.getLogger(__name__)
 
 Work = Callable[[Callable[[int, int], None], Callable[[], bool]], Any]
 """Called in the pool with ``progress(done, total)`` and ``is_cancelled()``."""
+
+
+def while_there(owner: QObject, call: Callable[..., object]) -> Callable[..., None]:
+    """Return a slot that does nothing once ``owner`` is deleted: a dialog may be closed before its job has ended.
+
+    A bound method of ``owner`` needs none of this, Qt disconnects it; a lambda that reaches ``owner`` does.
+    """
+
+    def slot(*values: object) -> None:
+        if not sip.isdeleted(owner):
+            call(*values)
+
+    return slot
 
 
 class Job(QObject):

@@ -21,7 +21,7 @@ from blitz.ui.definition_preview import RawMessage
 from blitz.ui.dialogs.reread import RereadDialog
 from blitz.ui.feed import Feed, RequestFailure
 from blitz.ui.history import History, load_history
-from blitz.ui.jobs import Job, Jobs
+from blitz.ui.jobs import Job, Jobs, while_there
 from blitz.ui.models.sessions import session_title
 from blitz.ui.pages.history_page import HistoryPage
 from blitz.ui.raw_tail import RawTail
@@ -115,13 +115,15 @@ class VersionActions(QObject):
                 number = cache.add_definition_version(session_id, definitions, reason, default_owner())
             return load_history(path, session_id, progress, is_cancelled, number)
 
+        answer = while_there(dialog, dialog.take_answer)
+
         def show(read_anew: History) -> None:
-            dialog.take_answer("")
+            answer("")
             self.history_loaded.emit(read_anew)
 
         job = self._jobs.run(f"Reading {session_title(history.record)} anew", work)
         job.succeeded.connect(show)
-        job.failed.connect(lambda error: dialog.take_answer(str(error)))
+        job.failed.connect(lambda error: answer(str(error)))
 
     def _open(self, history: History, version: int) -> None:
         job = self._load(f"Opening {session_title(history.record)}", history.record.id, version)

@@ -29,6 +29,7 @@ from blitz.data import store_schema
 from blitz.data.boards import load_definitions
 from blitz.data.database_server import DatabaseServer
 from blitz.data.hook_config import read_hooks
+from blitz.data.hook_store import HookStore
 from blitz.data.machine import machine_memory_bytes
 from blitz.data.model_faults import ended, first_fault
 from blitz.data.plan_store import PlanStore
@@ -148,7 +149,10 @@ def _run(settings: ServerSettings, notifier: Notifier, early: "EarlySignals") ->
         acquisition.is_archiving_possible = lambda: archiver.is_possible
         if acquisition.room is not None:
             acquisition.room.archived = archiver.totals
-        supervision = Supervision(acquisition, settings.data_dir, hooks, notifier, lambda: limits.refused.total())
+        kept_hooks = stack.enter_context(HookStore(settings.data_dir / "server.db"))
+        supervision = Supervision(
+            acquisition, settings.data_dir, hooks, notifier, lambda: limits.refused.total(), kept_hooks
+        )
         hosts = (settings.host, socket.gethostname(), *settings.allowed_hosts)
         shown_archiver = archiver if settings.acquisition else None
         limited = Admission(create_app(acquisition, store, keeper, access, shown_archiver, supervision), limits)

@@ -28,13 +28,17 @@ class HookEvent(StrEnum):
     STORE_AWAY = "store_away"
     STORE_BACK = "store_back"
     AFTER_CRASH = "server_started_after_crash"
+    ALARM = "alarm"
+    """A rule of the server was broken: see :mod:`blitz.data.alarm_rule`."""
+    ALARM_OVER = "alarm_over"
+    """What had raised an alarm is back to normal."""
     TEST = "test"
     """Somebody asked for it; told to every hook."""
 
 
 RECOVERED = "recovered"
 """In ``on``: all that tells that a trouble is over."""
-RECOVERIES = (HookEvent.SOURCE_BACK, HookEvent.DISK_OK, HookEvent.STORE_BACK)
+RECOVERIES = (HookEvent.SOURCE_BACK, HookEvent.DISK_OK, HookEvent.STORE_BACK, HookEvent.ALARM_OVER)
 
 
 class _Hook(BaseModel):
@@ -191,6 +195,34 @@ def read_hooks(tables: Sequence[Mapping[str, Any]]) -> list[EmailHook | WebhookH
             raise ConfigError(f"{what} is wrong: there is another hook of that name.")
         hooks.append(hook)
     return hooks
+
+
+def hook_from_json(text: str) -> EmailHook | WebhookHook | CommandHook:
+    """Read one hook as it was kept.
+
+    :raises ValidationError: if it is none.
+    """
+    return _HOOK.validate_json(text)
+
+
+def added_hook(table: Mapping[str, Any]) -> EmailHook | WebhookHook:
+    """Read a hook that somebody adds through the network: it tells others, and neither runs nor reads anything here.
+
+    :raises ConfigError: saying what is wrong, without values, which may be secret.
+    """
+    try:
+        hook = _HOOK.validate_python(table)
+    except ValidationError as error:
+        raise ConfigError(f"The hook is wrong: {_fault(error)}") from None  # its cause shows the values
+    if isinstance(hook, CommandHook):
+        raise ConfigError("Programs are run only where the server's settings file says so: add this hook there.")
+    for name in ("password_env", "password_file", "secret_env", "secret_file", "ca_file"):
+        if getattr(hook, name, None) is not None:
+            where = "the server's environment" if name.endswith("_env") else "files of the server"
+            raise ConfigError(
+                f"{name} is for hooks of the settings file: what is added by a call does not read {where}."
+            )
+    return hook
 
 
 def _fault(error: ValidationError) -> str:

@@ -31,6 +31,7 @@ class HookRecord(Record):
     target: str = Field(description="whom it tells, without secrets")
     on: tuple[HookEvent, ...]
     after_s: float
+    is_added: bool = Field(default=False, description="by a call, and can be removed by one; else the settings have it")
     sent: int = Field(default=0, description="since the server started")
     waiting: int = Field(default=0, description="not sent yet")
     dropped: int = Field(default=0, description="given up, because more came than could be sent")

@@ -21,7 +21,7 @@ from blitz.errors import TablesError
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Kept in the file's ``user_version``."""
 
 _BUSY_TIMEOUT_S = 10
@@ -125,6 +125,47 @@ PLACES = Table(
 """Of sources whose messages are counted: from which message of which session on to count, and what the first of them is
 in the source's own count. ``delivered``: how many went there, where the session itself is gone."""
 
+HOOKS = Table(
+    "hook",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("config", Text, nullable=False),
+)
+"""Who is told what happens, as it was added by a call: a hook as JSON. Those of the settings are not here."""
+
+ALARM_RULES = Table(
+    "alarm_rule",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("rule", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""What raises an alarm: an AlarmRule as JSON. A number is never used again: occurrences name it."""
+
+ALARMS = Table(
+    "alarm",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("crossing", Text, nullable=False, unique=True),
+    Column("rule_id", Integer, nullable=False),
+    Column("raised_ns", Integer, nullable=False),
+    Column("is_open", Integer, nullable=False),
+    Column("occurrence", Text, nullable=False),
+    Index("ix_alarm_is_open", "is_open"),
+    sqlite_autoincrement=True,
+)
+"""Alarms that were raised: an AlarmOccurrence as JSON. ``crossing`` says which crossing it was: each is here once."""
+
+ALARM_PLACE = Table(
+    "alarm_place",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("place", Text, nullable=False),
+)
+"""One row: how far messages were looked at, and how the rules stood there. Changed together with ``alarm``."""
+
 
 def _to_2(connection: sqlalchemy.Connection) -> None:
     """Add tokens and the audit trail."""
@@ -141,7 +182,12 @@ def _to_4(connection: sqlalchemy.Connection) -> None:
     _metadata.create_all(connection, [PLACES])
 
 
-_STEPS: dict[int, Callable[[sqlalchemy.Connection], None]] = {1: _to_2, 2: _to_3, 3: _to_4}
+def _to_5(connection: sqlalchemy.Connection) -> None:
+    """Add alarms, and hooks that were added by a call."""
+    _metadata.create_all(connection, [HOOKS, ALARM_RULES, ALARMS, ALARM_PLACE])
+
+
+_STEPS: dict[int, Callable[[sqlalchemy.Connection], None]] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5}
 """What makes the next version of each older one; a step is never changed once it was released."""
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from blitz.data.hook_records import HookRecord, HookTest
 from blitz.io.hook_calls import HookCalls
@@ -23,6 +23,14 @@ class BlockingHookCalls:
     def hooks(self) -> list[HookRecord]:
         """Return whom the server tells what happens, and how that went."""
         return self._call(self._calls.hooks)
+
+    def add_hook(self, name: str, kind: str = "email", **fields: Any) -> HookRecord:
+        """Let the server tell one more what happens, or another in place of one that was added."""
+        return self._call(partial(self._calls.add_hook, name, kind, **fields))
+
+    def remove_hook(self, name: str) -> None:
+        """Let the server forget a hook that was added."""
+        self._call(partial(self._calls.remove_hook, name))
 
     def test_hook(self, name: str) -> HookTest:
         """Let the server tell somebody that this is a test; waits until it was taken or refused."""

@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 
 from blitz.data.hook_config import CommandHook, EmailHook, HookEvent, WebhookHook
 from blitz.data.hook_records import HookRecord, HookTest, Telling
+from blitz.data.hook_store import HookStore
 from blitz.data.records import Event, StatusRecord
-from blitz.errors import HookError
+from blitz.errors import ConfigError, HookError
 from blitz.io.delivery import Severity
 from blitz.io.hook_senders import send
 from blitz.io.hook_watch import HookWatch
@@ -36,10 +37,23 @@ class Hooks:
 
     :param notice: tells the operator when a hook fails, and when it works again.
     :param retry_s: see :data:`RETRY_S`.
+    :param kept: hooks that were added by calls, and where others are kept; those of the settings go before them.
     """
 
-    def __init__(self, hooks: Sequence[Hook], notice: Notice, retry_s: Sequence[float] = RETRY_S) -> None:
+    def __init__(
+        self, hooks: Sequence[Hook], notice: Notice, retry_s: Sequence[float] = RETRY_S, kept: HookStore | None = None
+    ) -> None:
+        self._notice = notice
+        self._retry_s = retry_s
+        self._kept = kept
+        self._changing = threading.Lock()
+        self._is_running = False
         self._runners = {hook.name: _Runner(hook, notice, retry_s) for hook in hooks}
+        for hook in () if kept is None else kept.hooks():
+            if hook.name in self._runners:
+                log.warning("The settings have a hook %r: the one of that name that was added is not used", hook.name)
+            else:
+                self._runners[hook.name] = _Runner(hook, notice, retry_s, is_added=True)
 
     @property
     def are_none(self) -> bool:
@@ -48,17 +62,63 @@ class Hooks:
 
     def start(self) -> None:
         """Begin to send."""
-        for runner in self._runners.values():
-            runner.start()
+        with self._changing:
+            self._is_running = True
+            for runner in self._runners.values():
+                runner.start()
 
     def stop(self) -> None:
         """End; what is under way has two seconds, and what is left is lost and said."""
+        with self._changing:
+            self._is_running = False
         for runner in self._runners.values():
             runner.stopping.set()
             runner.wake()
         deadline_s = time.monotonic() + STOP_S
         for runner in self._runners.values():
             runner.join(deadline_s)
+
+    def add(self, hook: Hook) -> HookRecord:
+        """Keep another hook, or one in place of an added one, and tell it what happens from now on.
+
+        :raises ConfigError: if the settings have a hook of that name, or nothing is kept here.
+        """
+        with self._changing:
+            before = self._runners.get(hook.name)
+            if before is not None and not before.is_added:
+                raise ConfigError(f"The server's settings have a hook {hook.name!r}. Choose another name.")
+            if self._kept is None:
+                raise ConfigError("This server keeps no hooks: its settings file is the place for them.")
+            self._kept.put(hook)
+            runner = _Runner(hook, self._notice, self._retry_s, is_added=True)
+            self._runners = {**self._runners, hook.name: runner}
+            if self._is_running:
+                runner.start()
+        if before is not None:
+            before.end()
+        return runner.record()
+
+    def remove(self, name: str) -> bool:
+        """Forget a hook that was added; what waits for it is not sent. False if there is no such hook.
+
+        :raises ConfigError: if it is one of the settings.
+        """
+        with self._changing:
+            runner = self._runners.get(name)
+            if runner is None:
+                return False
+            if not runner.is_added or self._kept is None:
+                raise ConfigError(f"The hook {name!r} stands in the server's settings file: take it out there.")
+            self._kept.remove(name)
+            self._runners = {other: each for other, each in self._runners.items() if other != name}
+        runner.end()
+        return True
+
+    def tell_all(self, telling: Telling, names: Sequence[str] | None = None) -> None:
+        """Tell those hooks that want it, or, of them, only those with these names."""
+        for name, runner in self._runners.items():
+            if names is None or name in names:
+                runner.put([telling])
 
     def tell(self, event: Event) -> None:
         """Take an event as viewers get it."""
@@ -77,8 +137,7 @@ class Hooks:
         :param text: a sentence or more.
         """
         telling = Telling(event=HookEvent.AFTER_CRASH, title="The server was started after a crash", text=text)
-        for runner in self._runners.values():
-            runner.put([telling])
+        self.tell_all(telling)
 
     def records(self) -> list[HookRecord]:
         """Return how the hooks are doing."""
@@ -93,7 +152,8 @@ class Hooks:
 class _Runner:
     """One hook: what waits for it, and the thread that sends it."""
 
-    def __init__(self, hook: Hook, notice: Notice, retry_s: Sequence[float]) -> None:
+    def __init__(self, hook: Hook, notice: Notice, retry_s: Sequence[float], *, is_added: bool = False) -> None:
+        self.is_added = is_added
         self.stopping = threading.Event()
         self._hook = hook
         self._notice = notice
@@ -102,11 +162,18 @@ class _Runner:
         self._waiting: deque[Telling] = deque()
         self._changed = threading.Condition()
         self._testing = threading.Lock()
-        self._record = HookRecord(name=hook.name, kind=hook.kind, target=hook.target, on=hook.on, after_s=hook.after_s)
+        self._record = HookRecord(
+            name=hook.name, kind=hook.kind, target=hook.target, on=hook.on, after_s=hook.after_s, is_added=is_added
+        )
         self._thread = threading.Thread(target=self._run, name=f"hook {hook.name}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
+
+    def end(self) -> None:
+        """Send no more; what is under way may end by itself."""
+        self.stopping.set()
+        self.wake()
 
     def wake(self) -> None:
         with self._changed:

@@ -1,9 +1,13 @@
-"""The HTTP calls about hooks: how they are doing, and a test, which waits for whoever is told."""
+"""The HTTP calls about hooks: how they are doing, more and fewer of them, and a test, which waits for who is told."""
 
-from fastapi import APIRouter
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body
 from starlette.exceptions import HTTPException
 
+from blitz.data.hook_config import added_hook
 from blitz.data.hook_records import HookRecord, HookTest
+from blitz.io.askers import NoteSubject
 from blitz.io.hooks import Hooks
 from blitz.io.lanes import Lane, Lanes
 
@@ -21,6 +25,22 @@ def hook_calls(hooks: Hooks, lanes: Lanes) -> APIRouter:
     def list_hooks() -> list[HookRecord]:
         """Return whom the server tells what, and how that went."""
         return hooks.records()
+
+    @calls.post("/hooks", status_code=201, response_model_exclude_none=True)
+    def add_hook(hook: Annotated[dict[str, Any], Body()], note_subject: NoteSubject) -> HookRecord:
+        """Add a hook with the fields of a table `[[server.hooks]]`, or change one that was added; kept over restarts.
+
+        Kind `email` or `webhook`; its secrets come with it, are kept in the server's tables, and are shown to nobody.
+        """
+        record = hooks.add(added_hook(hook))
+        note_subject(record.name)
+        return record
+
+    @calls.delete("/hooks/{name}", status_code=204)
+    def remove_hook(name: str) -> None:
+        """Remove a hook that was added; 422 for one of the settings file."""
+        if not hooks.remove(name):
+            raise HTTPException(404, f"there is no hook {name!r}: 'blitz hooks list' names those that there are")
 
     @calls.post("/hooks/{name}/test", response_model_exclude_none=True)
     @tests

@@ -91,6 +91,8 @@ ROLES: dict[tuple[str, str], Role | None] = {
     ("POST", "/api/v1/archive/{session_id}/restore"): Role.ADMIN,
     # supervision
     ("GET", "/api/v1/hooks"): Role.VIEWER,
+    ("POST", "/api/v1/hooks"): Role.ADMIN,
+    ("DELETE", "/api/v1/hooks/{name}"): Role.ADMIN,
     ("POST", "/api/v1/hooks/{name}/test"): Role.OPERATOR,
     # who may do what
     ("GET", "/api/v1/tokens"): Role.ADMIN,

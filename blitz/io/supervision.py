@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
+from blitz.data.hook_store import HookStore
 from blitz.io.acquisition import Acquisition
 from blitz.io.health import Health, examine
 from blitz.io.hooks import Hook, Hooks
@@ -35,6 +36,7 @@ class Supervision:
 
     :param data_dir: held by this server alone; without one it is not known how the server before ended.
     :param refused: tells how many connections were refused since the server started.
+    :param kept_hooks: those that were added by calls; without it, none can be.
     """
 
     def __init__(
@@ -44,11 +46,12 @@ class Supervision:
         hooks: Sequence[Hook] = (),
         notifier: Notifier | None = None,
         refused: Callable[[], int] = lambda: 0,
+        kept_hooks: HookStore | None = None,
     ) -> None:
         self._acquisition = acquisition
         self._redis_log = None if data_dir is None else data_dir / "redis.log"
         self._mark = None if data_dir is None else RunMark(data_dir)
-        self.hooks = Hooks(hooks, lambda severity, text: acquisition.notice(severity, text, None))
+        self.hooks = Hooks(hooks, lambda severity, text: acquisition.notice(severity, text, None), kept=kept_hooks)
         self.supervisor = Supervisor(notifier or Notifier(), lambda: describe_status(acquisition.status()))
         self._beat_s = time.monotonic()
         sources = MetricSources(

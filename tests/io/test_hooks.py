@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from blitz.data.hook_config import HookEvent, read_hooks
+from blitz.data.hook_config import HookEvent, added_hook, read_hooks
+from blitz.data.hook_store import HookStore
 from blitz.data.records import (
     BoardRecord,
     Event,
@@ -29,6 +30,7 @@ from blitz.data.records import (
     StatusRecord,
     StoreRecord,
 )
+from blitz.errors import ConfigError
 from blitz.io import hooks as hooks_module
 from blitz.io.hook_watch import HookWatch
 from blitz.io.hooks import Hooks
@@ -405,3 +407,48 @@ def test_only_what_a_hook_listens_for_is_told(web: WebServer) -> None:
         _wait_until(lambda: len(web.posts) == 2)
     assert [post["event"] for _, post in web.posts] == ["source_back", "server_started_after_crash"]
     assert hooks.test("nobody") is None
+
+
+# ---- hooks that are added by a call -----------------------------------------------------------------------------
+
+
+def test_an_added_hook_is_told_at_once_and_is_there_after_a_restart_until_it_is_removed(
+    web: WebServer, tmp_path: Path
+) -> None:
+    table = {"name": "chat", "kind": "webhook", "url": f"http://127.0.0.1:{web.server_address[1]}/x", "secret": "hush"}
+    for start in range(2):
+        with HookStore(tmp_path / "server.db") as kept:
+            hooks = Hooks((), lambda severity, text: None, (0.01,), kept)
+            hooks.start()
+            try:
+                if start == 0:
+                    assert hooks.add(added_hook(table)).is_added
+                hooks.tell(_stopped(stop_reason="The disk is full."))
+                _wait_until(lambda start=start: len(web.posts) == start + 1)
+                assert web.posts[start][0]["Authorization"] == "hush"
+                if start == 1:
+                    assert hooks.remove("chat")
+                    assert not hooks.remove("chat")
+                    assert kept.hooks() == hooks.records() == []
+            finally:
+                hooks.stop()
+
+
+def test_what_the_settings_have_is_changed_there_and_nothing_of_the_server_is_run_or_read_by_a_call(
+    tmp_path: Path,
+) -> None:
+    mail = {"name": "mail", "kind": "email", "host": "h", "sender": "a@b.c", "to": ["d@e.f"]}
+    with HookStore(tmp_path / "server.db") as kept:
+        hooks = Hooks(read_hooks([mail]), lambda severity, text: None, kept=kept)
+        with pytest.raises(ConfigError, match="have a hook 'mail'"):
+            hooks.add(added_hook(mail))
+        with pytest.raises(ConfigError, match="settings file"):
+            hooks.remove("mail")
+    for refused, words in (
+        ({"name": "x", "kind": "command", "command": ["rm"]}, "Programs are run only"),
+        ({**mail, "user": "u", "password_file": "/etc/shadow"}, "does not read files of the server"),
+        ({**mail, "user": "u", "password_env": "HOME"}, "does not read the server's environment"),
+        ({**mail, "to": ["nobody"]}, "'nobody' is no e-mail address"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            added_hook(refused)

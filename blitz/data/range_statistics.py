@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blitz.data.boards import channel_labels
+from blitz.data.range_trends import RunningTrend
 from blitz.data.series import Series
 from blitz.data.transforms_checks import require_all_points
 
@@ -34,6 +35,9 @@ class RangeStatistics:
     :param rms: the root of the mean square.
     :param rate_hz: values a second, from the first to the last.
     :param minimum_ns: when the smallest value was there first, nanoseconds since the Unix epoch.
+    :param slope: of the straight line with the least squares, a second; NaN without two times.
+    :param integral: by trapezoids over time, in the unit times seconds; what lies within a step of more than five usual
+        ones adds nothing, a NaN is bridged where the values beside it are nearer. NaN below two values.
     """
 
     label: str
@@ -53,6 +57,8 @@ class RangeStatistics:
     maximum_ns: int | None = None
     first_ns: int | None = None
     last_ns: int | None = None
+    slope: float = math.nan
+    integral: float = math.nan
 
     @property
     def minimum_at(self) -> datetime | None:
@@ -77,6 +83,7 @@ class RunningStatistics:
         self._squares = 0.0
         self._minimum = self._maximum = self._first = self._last = math.nan
         self._minimum_ns = self._maximum_ns = self._first_ns = self._last_ns = 0
+        self._trend = RunningTrend()
 
     def add(self, time_ns: NDArray[np.int64], values: NDArray[np.float64]) -> None:
         """Add values, NaN among them, and their times."""
@@ -88,6 +95,7 @@ class RunningStatistics:
         if count < len(values):
             time_ns, values = time_ns[is_value], values[is_value]
         self._add_sums(values)
+        self._trend.add(time_ns, values)
         smallest, largest = int(values.argmin()), int(values.argmax())
         if not self._count or values[smallest] < self._minimum:
             self._minimum, self._minimum_ns = float(values[smallest]), int(time_ns[smallest])
@@ -127,6 +135,8 @@ class RunningStatistics:
             self._maximum_ns,
             self._first_ns,
             self._last_ns,
+            self._trend.slope,
+            self._trend.integral,
         )
 
     def _add_sums(self, values: NDArray[np.float64]) -> None:

@@ -26,6 +26,8 @@ class Spectrum:
     :param rate_hz: of the series; the last frequency is half of it.
     :param frequency_hz: float64, shape (n,), rising evenly from 0.
     :param values: float64, shape (n,), none negative.
+    :param window: by which the series was weighted.
+    :param is_density: whether values are powers a hertz rather than amplitudes.
     """
 
     label: str
@@ -33,6 +35,8 @@ class Spectrum:
     rate_hz: float
     frequency_hz: NDArray[np.float64] = field(repr=False)
     values: NDArray[np.float64] = field(repr=False)
+    window: str = ""
+    is_density: bool = False
 
     def __len__(self) -> int:
         return len(self.frequency_hz)
@@ -51,7 +55,7 @@ def fft(series: Series, window: str = "hann") -> Spectrum:
     if len(values) % 2 == 0:
         amplitudes[-1] /= 2  # half the rate, as 0, has no twin among the negative frequencies
     frequency_hz = (np.arange(len(amplitudes)) * (rate_hz / len(values))).astype(np.float64)
-    return Spectrum(series.label, series.unit, rate_hz, frequency_hz, amplitudes)
+    return Spectrum(series.label, series.unit, rate_hz, frequency_hz, amplitudes, window)
 
 
 def welch(series: Series, segment_points: int = _SEGMENT_POINTS, window: str = "hann") -> Spectrum:
@@ -67,7 +71,7 @@ def welch(series: Series, segment_points: int = _SEGMENT_POINTS, window: str = "
     weights = _weights(window, min(segment_points, len(values)))
     frequency_hz, density = signal.welch(values, rate_hz, weights)
     unit = f"({series.unit})²/Hz" if series.unit else "1/Hz"
-    return Spectrum(series.label, unit, rate_hz, frequency_hz, density)
+    return Spectrum(series.label, unit, rate_hz, frequency_hz, density, window, is_density=True)
 
 
 def _prepared(series: Series) -> tuple[NDArray[np.float64], float]:

@@ -4,6 +4,7 @@
 
     BlitzError
     ├── ConfigError (ValueError)              a setting is wrong; names it and what is allowed
+    ├── CalibrationError (ValueError)         readings and references that determine no curve
     ├── LinkError (OSError)                   a port cannot be opened, read or written
     ├── BoardError
     │   ├── BoardMismatch (ValueError)        a message does not fit the board's layout
@@ -86,6 +87,12 @@ class ConfigError(BlitzError, ValueError):
     """A setting is wrong."""
 
     code = "config"
+
+
+class CalibrationError(BlitzError, ValueError):
+    """Readings and reference values determine no curve, or no readings came."""
+
+    code = "calibration"
 
 
 class LinkError(BlitzError, OSError):

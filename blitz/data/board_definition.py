@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from blitz.data.answer_pattern import AnswerPattern
 from blitz.data.bits import HEAD_DIGITS
+from blitz.data.calibration_facts import Calibration
 from blitz.data.command_parameter import Parameter, check_places, pattern_of, write_value
 from blitz.data.framing_rule import FramingRule
 from blitz.data.model_faults import ended, first_fault
@@ -122,6 +123,11 @@ class Channel(_Part):
     counts_messages: bool = Field(
         default=False,
         description="the number rises by one a message: what is missing shows. It wraps where its bits end",
+    )
+    calibration: Calibration | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,  # so that a program that knows no such field reads all other channels
+        description="how zero, scale, polynomial or table were found: who, when, against what, until when it is good",
     )
 
     @model_validator(mode="after")

@@ -25,12 +25,7 @@ def calibrate(channels: Sequence[Channel], numbers: NDArray[np.float64]) -> NDAr
     with np.errstate(over="ignore", invalid="ignore"):
         for place, channel in enumerate(channels):
             column = numbers[:, place]
-            if channel.table:
-                column[:] = _interpolated(channel.table, column)
-            elif channel.polynomial:
-                column[:] = _polynomial(channel.polynomial, column)
-            else:
-                _put_on_line(channel, column)
+            on_curve(channel, column)
             if channel.valid_low is not None:
                 column[column < channel.valid_low] = np.nan
             if channel.valid_high is not None:
@@ -39,6 +34,17 @@ def calibrate(channels: Sequence[Channel], numbers: NDArray[np.float64]) -> NDAr
         if not is_finite.all():
             numbers[~is_finite] = np.nan
     return numbers
+
+
+def on_curve(channel: Channel, column: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn the numbers of one channel into values, in place, whatever its valid range; returns the same array."""
+    if channel.table:
+        column[:] = _interpolated(channel.table, column)
+    elif channel.polynomial:
+        column[:] = _polynomial(channel.polynomial, column)
+    else:
+        _put_on_line(channel, column)
+    return column
 
 
 def _put_on_line(channel: Channel, column: NDArray[np.float64]) -> None:

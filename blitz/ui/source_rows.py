@@ -17,7 +17,7 @@ from blitz.data.records import Source
 
 _NOT_PLACE = {
     *("name", "unit", "zero", "scale", "divisor", "valid_low", "valid_high", "limit_low", "limit_high"),
-    *("label", "color", "decimals", "shown", "counts_messages"),
+    *("label", "color", "decimals", "shown", "counts_messages", "calibration"),
 }
 
 

@@ -1,10 +1,12 @@
 """Rows of a source table that show the same device: renamed, converted, or told apart."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from blitz.data.board_definition import BoardDefinition, Channel
+from blitz.data.calibration_facts import Calibration
 from blitz.data.records import Source
 from blitz.ui.source_rows import find_conversion, latest_rows, shown_rows
 
@@ -57,3 +59,10 @@ def test_other_places_formats_and_numbers_of_channels_stand_by_themselves() -> N
 def test_a_row_without_a_definition_is_passed_over() -> None:
     shown = shown_rows([row(0, None), row(1, columns("a")), row(2, columns("b"))])
     assert {index: shown[index].row for index in shown} == {1: 2, 2: 2}
+
+
+def test_a_calibrated_channel_goes_on_with_what_it_was_before() -> None:
+    facts = Calibration(at=datetime(2026, 11, 23, tzinfo=UTC), who="ada")
+    conversion = find_conversion(columns("a"), columns("a", zero=102, scale=10 / 820, calibration=facts))
+    assert conversion is not None
+    assert conversion.apply(np.array([[102.0], [512.0]])).ravel().tolist() == [0, 5]

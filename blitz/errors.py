@@ -38,6 +38,10 @@
     │   ├── SpoolError (OSError)              the spool on disk cannot be read or written, or is full
     │   └── ArchiveError (OSError)            an archive file is damaged, missing, or cannot be written
     ├── BackupError (OSError)                 a backup cannot be written, read or verified
+    ├── AlarmError
+    │   ├── AlarmNotFound (LookupError)       no alarm has that id
+    │   ├── AlarmRuleNotFound (LookupError)   no rule has that id
+    │   └── AlarmRuleExists (RuntimeError)    there is a rule of that name already
     ├── HookError (OSError)                   somebody who is to be told something could not be reached
     ├── CacheError
     │   ├── CacheTooNew (RuntimeError)        the cache was written by a newer Blitz
@@ -297,6 +301,30 @@ class HookError(BlitzError, OSError):
     """Somebody who is to be told something could not be reached."""
 
     code = "hook"
+
+
+class AlarmError(BlitzError):
+    """Something about an alarm or its rule."""
+
+    code = "alarm"
+
+
+class AlarmNotFound(AlarmError, LookupError):  # noqa: N818
+    """No alarm has that id."""
+
+    code = "alarm_not_found"
+
+
+class AlarmRuleNotFound(AlarmError, LookupError):  # noqa: N818
+    """No rule has that id."""
+
+    code = "alarm_rule_not_found"
+
+
+class AlarmRuleExists(AlarmError, RuntimeError):  # noqa: N818
+    """There is a rule of that name already."""
+
+    code = "alarm_rule_exists"
 
 
 class CacheError(BlitzError):

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from pydantic import AwareDatetime, Field
 
 from blitz.data.alarm_rule import AlarmRule, Severity
-from blitz.data.records import Record
+from blitz.data.record import Record
 
 
 class AlarmState(StrEnum):

@@ -8,22 +8,19 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
+from blitz.data.alarm_records import AlarmChange, AlarmCounts
 from blitz.data.board_definition import BoardDefinition
+from blitz.data.calibration_due import CalibrationDue
 from blitz.data.framing_rule import FramingRule
+from blitz.data.record import Record as Record
 
 LONGEST_RUN_S = 366 * 86400.0
 SHORTEST_PART_S = 1.0
 TIME_OVER = "The planned time was over."
 ENOUGH_MESSAGES = "The planned number of messages had come."
 FOLLOWED = "The next session of the run followed."
-
-
-class Record(BaseModel):
-    """Base of all records: immutable, forgiving towards newer versions."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Source(Record):
@@ -398,7 +395,11 @@ class StatusRecord(Record):
     )
     found: tuple[FoundDevice, ...] = Field(default=(), description="new devices, which nobody listens to yet")
     acquires: bool = Field(default=True, description="false: another server over this store opens ports and records")
+    alarms: AlarmCounts = Field(default=AlarmCounts(), description="how many there are now")
     database: str = Field(default="", description="the prefix of the store's keys, without braces and colon")
+    calibrations: tuple[CalibrationDue, ...] = Field(
+        default=(), description="those of channels that have expired, will soon, or were changed since"
+    )
 
 
 class Notice(Record):
@@ -433,6 +434,8 @@ class EventKind(StrEnum):
     """The list of planned starts has changed."""
     FOUND = "found"
     """The list of new devices has changed."""
+    ALARM = "alarm"
+    """An alarm was raised, is over, or was acknowledged; or the rules have changed."""
     NOTICE = "notice"
     RECONNECTED = "reconnected"
     """Made by the client library, not sent: the connection was lost and is back; the cursor went on."""
@@ -455,6 +458,7 @@ class Event(Record):
     status: StatusRecord | None = None
     planned: tuple[PlannedStart, ...] | None = None
     found: tuple[FoundDevice, ...] | None = None
+    alarm: AlarmChange | None = None
 
     def to_json(self) -> str:
         """Return the event as it goes over the wire."""

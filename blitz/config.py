@@ -167,6 +167,9 @@ class ServerSettings(_Settings):
         "{date}_{sample}_{n}", description="name of a session that is given none: {date}, {time}, {n}, {owner}, fields"
     )
     required_fields: tuple[str, ...] = Field((), description="own fields without which no session is started")
+    calibration_warn_days: float = Field(
+        30, ge=0, description="so many days before a calibration expires operators are told"
+    )
     max_connections: int = Field(500, ge=10, description="connections at one time; beyond it the idle ones make room")
     max_viewers: int = Field(200, ge=1, description="live connections at one time; more are refused")
     max_request_kb: int = Field(1024, ge=16, description="largest body of a request")

@@ -130,6 +130,7 @@ def _run(settings: ServerSettings, notifier: Notifier, early: "EarlySignals") ->
             room=RoomOptions.from_settings(settings) if settings.acquisition else None,
             session_name=settings.session_name,
             required_fields=settings.required_fields,
+            calibration_warn_days=settings.calibration_warn_days,
         )
         kept = stack.enter_context(SourceStore(settings.data_dir / "server.db"))
         plans = stack.enter_context(PlanStore(settings.data_dir / "server.db"))

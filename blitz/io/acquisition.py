@@ -44,6 +44,7 @@ from blitz.io.acquisition_following import LAST_DRAIN_S
 from blitz.io.acquisition_options import AcquisitionOptions
 from blitz.io.acquisition_parts import ClockChange
 from blitz.io.appender import Appender
+from blitz.io.calibration_watch import CalibrationWatch
 from blitz.io.clock_watch import STEP_NS, ClockWatch
 from blitz.io.command_timing import CommandTiming
 from blitz.io.devices import Devices
@@ -119,6 +120,7 @@ class Acquisition(AcquisitionChores):
         self._clock_watch = ClockWatch()
         self.room = None if options.room is None else RoomWatch(self._intake_store.sizes, options.room, self.notice)
         self._flow = FlowMeter()
+        self._calibrations = CalibrationWatch(self.notice, options.calibration_warn_days)
         self.is_archiving_possible: Callable[[], bool] = lambda: True
         """Whether the archive can take messages out of Redis."""
         self._session: SessionRecord | None = None
@@ -147,6 +149,7 @@ class Acquisition(AcquisitionChores):
         for chore in (self._look_at_room, self._watch.look, self.follow_store, self.heed_stop_wish):
             self.housekeeping.add(chore)
         self.housekeeping.add(self._renew_lease, LEASE_EVERY_S)
+        self.housekeeping.add(self._look_at_calibrations)
 
     def _sessions_of_sources(self) -> Sessions:
         store = self._intake_store

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import blitz
 from blitz.data.archive_reach import Reach
@@ -64,6 +64,7 @@ class AcquisitionChores(AcquisitionFollowing):
             planned=self.planner.starts.brief(),
             found=self.devices.found(),
             database=self._store.keys.prefix.strip("{}:"),
+            calibrations=self._calibrations.due(((board.name, board.definition) for board in boards), _today()),
         )
 
     # ---- housekeeping --------------------------------------------------------------------------------------------
@@ -106,6 +107,9 @@ class AcquisitionChores(AcquisitionFollowing):
                 self._renew_lease()  # which must not run out meanwhile
             with contextlib.suppress(NoSession):
                 self.stop_session(session.id, reason)
+
+    def _look_at_calibrations(self) -> None:
+        self._calibrations.look(((link.name, link.definition) for link in self.devices.links()), _today())
 
     def follow_store(self) -> None:
         """Follow what other programs do in the store: start a session, queue messages, stop it."""
@@ -160,3 +164,7 @@ class AcquisitionChores(AcquisitionFollowing):
                 self.notice("error", why, None)
             else:
                 self._let_go(self._session.id, why)
+
+
+def _today() -> date:
+    return datetime.now(UTC).astimezone().date()

@@ -35,6 +35,8 @@ class AcquisitionOptions:
     """The pattern of the name that a session without one gets."""
     required_fields: tuple[str, ...] = ()
     """Own fields that every new session must have."""
+    calibration_warn_days: float = 30.0
+    """So many days before a calibration expires operators are told."""
 
     def __post_init__(self) -> None:
         """Refuse what could never be.

@@ -26,6 +26,7 @@ from blitz.errors import (
 from blitz.io.accounting import Accounting
 from blitz.io.acquisition_options import AcquisitionOptions
 from blitz.io.appender import Appender
+from blitz.io.calibration_watch import CalibrationWatch
 from blitz.io.clock_watch import ClockWatch
 from blitz.io.delivery import Severity
 from blitz.io.devices import Devices
@@ -80,6 +81,7 @@ class AcquisitionParts:
     _clock_watch: ClockWatch
     _clock_change: ClockChange
     _flow: FlowMeter
+    _calibrations: CalibrationWatch
     _session: SessionRecord | None
     _is_followed: bool
     """Whether the session is being closed, and another follows: until then it counts as the running one."""

@@ -38,32 +38,86 @@ class RawNumbers:
     """Listens to blocks; gives the raw numbers of one channel of one source.
 
     :param source: its name.
-    :param definition: as it reads the source's messages now; only where the channel stands counts.
+    :param definition: as it reads the source's messages now.
     :param column: the channel's place in the definition.
     """
 
     def __init__(self, source: str, definition: BoardDefinition, column: int) -> None:
         self._source = source
-        channel = uncalibrated(definition.channels[column])
-        # One channel only: the others, counters of messages for example, cost time and tell nothing here.
-        self._definition = definition.model_copy(update={"channels": (channel,)})
-        self._rows: dict[int, SessionDecoder] = {}
+        self._column = column
+        channels = list(definition.channels)
+        channels[column] = uncalibrated(channels[column])
+        self._definition = definition.model_copy(update={"channels": tuple(channels)})
+        self._decoders: dict[int, SessionDecoder] = {}
 
     def learn(self, session_id: int, sources: Sequence[Source]) -> None:
         """Take over the source table of a session."""
         ours = [source for source in sources if source.name == self._source]
-        self._rows[session_id] = SessionDecoder(
+        self._decoders[session_id] = SessionDecoder(
             source.model_copy(update={"definition": self._definition}) for source in ours
         )
 
-    def take(self, block: MessageBlock) -> NDArray[np.float64]:
-        """Return the channel's numbers in a block, those of its source that have one, in their order."""
-        decoder = self._rows.get(block.session_id)
+    def take(self, block: MessageBlock) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return when the source's messages in a block arrived, in ns, and the channel's numbers; those that have one.
+
+        :returns: two arrays of shape (n,), in the order of the messages.
+        """
+        decoder = self._decoders.get(block.session_id)
         if decoder is None or not len(block):
-            return np.empty(0)
-        parts = [part.values[:, 0] for part in decoder.read(block)]
-        found: NDArray[np.float64] = np.concatenate(parts) if parts else np.empty(0)
-        return found[~np.isnan(found)]
+            return np.empty(0, np.int64), np.empty(0)
+        parts = [(part.arrived_ns, part.values[:, self._column]) for part in decoder.read(block)]
+        if not parts:
+            return np.empty(0, np.int64), np.empty(0)
+        arrived_ns, numbers = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        known = ~np.isnan(numbers)
+        return arrived_ns[known], numbers[known]
+
+
+class Taking:
+    """Gathers readings until there are enough, by their own times: nothing here asks a clock.
+
+    :param span_s: until so much lies between the arrivals of the first and the last.
+    :param count: until there are so many; goes before the span.
+    """
+
+    def __init__(self, span_s: float = 0.0, count: int | None = None) -> None:
+        self._span_ns = span_s * 1e9
+        self._count = count
+        self._first_ns = 0
+        self._last_ns = 0
+        self._parts: list[NDArray[np.float64]] = []
+
+    def add(self, arrived_ns: NDArray[np.int64], numbers: NDArray[np.float64]) -> None:
+        """Take readings, as :meth:`RawNumbers.take` gives them; those beyond what is enough are left out."""
+        if not len(numbers) or self.is_enough:
+            return
+        if not self._parts:
+            self._first_ns = int(arrived_ns[0])
+        keep = len(numbers) if self._count is None else self._count - len(self.numbers)
+        if self._count is None:
+            enough = np.flatnonzero(arrived_ns - self._first_ns >= self._span_ns)
+            keep = int(enough[0]) + 1 if len(enough) else keep
+        self._parts.append(numbers[:keep])
+        self._last_ns = int(arrived_ns[:keep][-1])
+
+    @property
+    def numbers(self) -> NDArray[np.float64]:
+        """What has come, in its order."""
+        return np.concatenate(self._parts) if self._parts else np.empty(0)
+
+    @property
+    def share(self) -> float:
+        """How much of what is wanted has come, 0 to 1."""
+        if not self._parts:
+            return 0.0
+        if self._count is not None:
+            return min(len(self.numbers) / self._count, 1.0)
+        return min((self._last_ns - self._first_ns) / self._span_ns, 1.0) if self._span_ns else 1.0
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether all that is wanted has come."""
+        return self.share >= 1.0
 
 
 @dataclass(frozen=True)

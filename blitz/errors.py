@@ -52,6 +52,7 @@
     ├── BlockError (ValueError)               a block of messages is damaged or not a block
     ├── DownloadCancelled (RuntimeError)      the user cancelled; an older copy is kept
     ├── ExportError (OSError)                 a file could not be written
+    ├── ReportTemplateError (ValueError)      a template of reports is wrong; names file and line
     ├── VerificationError (ValueError)        a file is not what its sidecar says, or a session not what it was
     ├── ImportFileError (ValueError)          a file to import is none that Blitz reads, or is damaged
     ├── SeriesError (ValueError)              arrays, transforms: no such channel, or an argument that has no meaning
@@ -379,6 +380,12 @@ class ExportError(BlitzError, OSError):
     """A file could not be written."""
 
     code = "export"
+
+
+class ReportTemplateError(BlitzError, ValueError):
+    """A template of reports is wrong."""
+
+    code = "report_template"
 
 
 class VerificationError(BlitzError, ValueError):

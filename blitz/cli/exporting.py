@@ -126,7 +126,7 @@ def export(
             layout=layout.value,
             preset=preset.value,
             channels=channels or None,
-            **_range(begin, end, session),
+            **wanted_times(begin, end, session),
             first=first,
             count=count,
             step_s=step,
@@ -148,6 +148,7 @@ def _format(chosen: FormatChoice | None, target: Path) -> str | None:
     return chosen.value if chosen is not None else None if target.suffix else FormatChoice.CSV.value
 
 
-def _range(begin: str | None, end: str | None, session: "SessionRecord") -> dict[str, Any]:
+def wanted_times(begin: str | None, end: str | None, session: "SessionRecord") -> dict[str, Any]:
+    """Return what ``--from`` and ``--to`` mean, as ``start`` and ``stop``."""
     times = {"start": begin, "stop": end}
     return {name: None if text is None else parse_time(text, session.started_at) for name, text in times.items()}

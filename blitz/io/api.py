@@ -73,9 +73,11 @@ from blitz.io.examine_api import examine_calls
 from blitz.io.found_api import found_calls
 from blitz.io.guard import problem
 from blitz.io.lanes import RETRY_AFTER_S, Answers, Lanes
+from blitz.io.latest_api import latest_calls
 from blitz.io.link import check_link
 from blitz.io.live import as_json_lines
 from blitz.io.notes_api import Search, find_sessions, notes_calls
+from blitz.io.page_calls import page_calls
 from blitz.io.plan_api import SessionWishes, plan_calls
 from blitz.io.query_api import query_calls
 from blitz.io.readings_api import readings_calls
@@ -184,7 +186,9 @@ def create_app(
     app.include_router(archive_calls(archiver), prefix="/api/v1")
     app.include_router(_message_calls(acquisition, store, lanes.answers), prefix="/api/v1")
     app.include_router(readings_calls(acquisition.session_record, acquisition.messages, lanes), prefix="/api/v1")
+    app.include_router(latest_calls(acquisition), prefix="/api/v1")
     app.include_router(token_calls(access), prefix="/api/v1")
+    app.include_router(page_calls())
     for calls in supervision.calls(lanes):
         app.include_router(calls, prefix="/api/v1")
     _handle_errors(app)

@@ -18,6 +18,9 @@ ROLES: dict[tuple[str, str], Role | None] = {
     ("GET", "/redoc"): None,
     ("GET", "/openapi.json"): None,
     ("GET", "/static-offline-docs/{path:path}"): None,
+    # the page for a phone, which tells nothing of this server either, until it has a token
+    ("GET", "/"): None,
+    ("GET", "/page/{name}"): None,
     # system; supervisors have no token
     ("GET", "/api/v1/health"): None,
     ("GET", "/api/v1/metrics"): Role.VIEWER,
@@ -60,6 +63,8 @@ ROLES: dict[tuple[str, str], Role | None] = {
     ("GET", "/api/v1/sessions/{session_key}/messages"): Role.VIEWER,
     ("GET", "/api/v1/sessions/{session_id}/readings"): Role.VIEWER,
     ("GET", "/api/v1/sessions/{session_id}/overview"): Role.VIEWER,
+    ("GET", "/api/v1/sessions/{session_id}/latest"): Role.VIEWER,
+    ("GET", "/api/v1/latest"): Role.VIEWER,
     ("GET", "/api/v1/sessions/{session_id}/markers"): Role.VIEWER,
     ("POST", "/api/v1/sessions/{session_id}/markers"): Role.OPERATOR,
     ("PATCH", "/api/v1/sessions/{session_id}/markers/{marker_id}"): Role.OPERATOR,
@@ -89,6 +94,16 @@ ROLES: dict[tuple[str, str], Role | None] = {
     ("GET", "/api/v1/archive"): Role.VIEWER,
     ("POST", "/api/v1/archive/verify"): Role.OPERATOR,
     ("POST", "/api/v1/archive/{session_id}/restore"): Role.ADMIN,
+    # alarms
+    ("GET", "/api/v1/alarms"): Role.VIEWER,
+    ("GET", "/api/v1/alarms/history"): Role.VIEWER,
+    ("GET", "/api/v1/alarms/rules"): Role.VIEWER,
+    ("POST", "/api/v1/alarms/rules"): Role.OPERATOR,
+    ("PATCH", "/api/v1/alarms/rules/{rule_id}"): Role.OPERATOR,
+    ("DELETE", "/api/v1/alarms/rules/{rule_id}"): Role.OPERATOR,
+    ("POST", "/api/v1/alarms/rules/{rule_id}/confirm"): Role.OPERATOR,
+    ("POST", "/api/v1/alarms/acknowledge"): Role.OPERATOR,
+    ("POST", "/api/v1/alarms/{alarm_id}/acknowledge"): Role.OPERATOR,
     # supervision
     ("GET", "/api/v1/hooks"): Role.VIEWER,
     ("POST", "/api/v1/hooks"): Role.ADMIN,

@@ -1,0 +1,63 @@
+// Start, stop, marker: each asks once more, or for what it needs; what the server refuses stands in the dialog.
+
+import { element } from "./rows.js";
+import { ask, Gone } from "./server.js";
+import * as words from "./words.js";
+
+/**
+ * @param page.state what is known of the server
+ * @param page.now the server's time, in Unix seconds
+ * @param page.done called when something was done
+ */
+export function wireDialogs({ at, state, now, done }) {
+  let session = null, momentS = 0;
+
+  wire("start", () => {
+    at("start-name").value = "";
+    at("start-name").placeholder = state.status.session_name || "Named by its number";
+    at("start-fields").replaceChildren(...state.status.required_fields.flatMap((name, n) => [
+      element("label", { for: `start-field-${n}` }, name),
+      element("input", { id: `start-field-${n}`, required: "", maxlength: "200", autocomplete: "off" }),
+    ]));
+  }, () => {
+    const fields = state.status.required_fields.map((name, n) => [name, at(`start-field-${n}`).value]);
+    return ask("sessions", { method: "POST", body: { name: at("start-name").value, owner: "phone", fields: Object.fromEntries(fields) } });
+  });
+
+  wire("stop", () => {
+    session = state.status.session;
+    at("stop-words").textContent = `“${words.title(session)}” has ${words.messages(session.message_count)}.`;
+  }, () => ask(`sessions/${session.id}/stop`, { method: "POST" }));
+
+  wire("mark", () => {
+    session = state.status.session;
+    momentS = now(); // when it was touched, not when the words are written
+    at("mark-text").value = "";
+    at("mark-when").textContent = `At ${words.clock(momentS)}.`;
+  }, () => ask(`sessions/${session.id}/markers`, {
+    method: "POST", body: { text: at("mark-text").value, from_ns: Math.round(momentS * 1000) * 1_000_000 },
+  }));
+
+  function wire(name, prepare, act) {
+    const dialog = at(`${name}-dialog`), refusal = dialog.querySelector(".refusal"), submit = dialog.querySelector("[type=submit]");
+    at(name).addEventListener("click", () => {
+      refusal.textContent = "";
+      prepare();
+      dialog.showModal();
+    });
+    dialog.querySelector(".close").addEventListener("click", () => dialog.close());
+    dialog.querySelector("form").addEventListener("submit", async (event) => {
+      event.preventDefault();
+      submit.disabled = true;
+      try {
+        await act();
+        dialog.close();
+        await done();
+      } catch (error) {
+        refusal.textContent = error instanceof Gone ? "No answer came: look whether it was done before you try again." : error.message;
+      } finally {
+        submit.disabled = false;
+      }
+    });
+  }
+}

@@ -72,7 +72,7 @@ def histogram(series: Series, bins: int | None = None) -> Histogram:
     if bins is None:
         found = _steps(values)
         if found is not None:
-            edges = low - found / 2 + found * np.arange(round((high - low) / found) + 2)
+            edges = low - found / 2 + found * np.arange(round((high - low) / found) + 2, dtype=np.float64)
             counts = np.histogram(values, edges)[0].astype(np.int64)
             return Histogram(series.label, series.unit, edges, counts, left_out)
         bins = _bins(values, high - low)
@@ -105,7 +105,7 @@ def _bins(values: NDArray[np.float64], width: float) -> int:
     step = 2 * (high - low) / len(values) ** (1 / 3)
     if not step > 0:  # half of the values are one: Sturges' rule does not look at them
         return min(math.ceil(math.log2(len(values))) + 1, MOST_BINS)
-    return max(1, min(math.ceil(width / step), MOST_BINS))
+    return int(max(1, min(math.ceil(width / step), MOST_BINS)))
 
 
 def _steps(values: NDArray[np.float64]) -> float | None:

@@ -20,6 +20,8 @@ _OVER_NOISE = 5.0
 _LEAST_SHARE = 1e-3
 """Of the highest amplitude: what is lower is what is left of it beside it."""
 _FEWEST_POINTS = 16
+_FEWEST_PERIODS = 2
+"""A drift over the whole stretch looks like a wave of one period; what came twice may be one."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def spectrum_peaks(spectrum: Spectrum, most: int = 5) -> tuple[Peak, ...]:
     over, share = (_OVER_NOISE**2, _LEAST_SHARE**2) if spectrum.is_density else (_OVER_NOISE, _LEAST_SHARE)
     least = max(over * float(np.median(values)), share * float(values.max()))
     places, _ = signal.find_peaks(values, height=max(least, np.finfo(float).tiny))
+    places = places[places >= _FEWEST_PERIODS]
     highest = places[np.argsort(-values[places], kind="stable")][:most]
     return tuple(sorted((_peak(spectrum, int(place)) for place in highest), key=lambda peak: -peak.value))
 

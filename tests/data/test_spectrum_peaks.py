@@ -46,6 +46,12 @@ def test_noise_has_no_peaks_and_an_averaged_spectrum_has_those_of_the_signal() -
     assert spectrum_peaks(fft(series(time_s, np.full(len(time_s), 3.0)))) == ()
 
 
+def test_a_drift_is_no_peak() -> None:
+    time_s = np.arange(5000) / 100
+    peaks = spectrum_peaks(fft(series(time_s, 3 * np.sin(2 * np.pi * 12.34 * time_s) + time_s)))
+    assert [peak.frequency_hz for peak in peaks] == pytest.approx([12.34], abs=0.01)
+
+
 def test_an_even_series_stays_as_it_is() -> None:
     time_s = np.arange(500) / 100
     found = even_series(series(time_s, two_sines(time_s)))

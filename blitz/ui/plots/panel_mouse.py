@@ -35,7 +35,8 @@ class PanelMouse(QObject):
         self._place: QPointF | None = None
         self._told: float | None = None
         self.box: QRectF | None = None
-        """What is being drawn to be zoomed into."""
+        """What is being drawn to be zoomed into, or to be a region."""
+        self._marks_region = False
         self.hovered_key: Hashable = None
         """Of the legend's entry below the mouse."""
 
@@ -78,6 +79,8 @@ class PanelMouse(QObject):
         self._axis = self._panel.axis_at(place)
         if self._axis is not None:
             self._values = self._axis.range
+        elif plot.region.takes(event.modifiers()):
+            self._marks_region, self.box = True, QRectF(place, place)
         elif plot.drags_box != bool(event.modifiers() & Qt.ShiftModifier):
             self.box = QRectF(place, place)
 
@@ -99,12 +102,17 @@ class PanelMouse(QObject):
             self._plot.choose_times(low - step, high - step)
 
     def _release(self, event: QMouseEvent) -> None:
-        """Zoom into the box that was drawn."""
-        box, panel = self.box, self._panel
+        """Zoom into the box that was drawn, or make it the region."""
+        box, panel, is_region = self.box, self._panel, self._marks_region
         self._pressed = self._panel = self._axis = self.box = None
+        self._marks_region = False
         if box is None or panel is None:
             return
         self._plot.update()
+        if is_region:
+            edges = self._plot.time_at(box.topLeft()), self._plot.time_at(box.topRight())
+            self._plot.region.choose(None if box.width() < _LEAST_BOX else edges)
+            return
         if box.width() < _LEAST_BOX:
             return
         if box.height() < panel.area.height():
@@ -118,7 +126,7 @@ class PanelMouse(QObject):
         area = panel.area
         left, right = sorted(min(max(x, area.left()), area.right()) for x in (begin.x(), end.x()))
         top, bottom = sorted(min(max(y, area.top()), area.bottom()) for y in (begin.y(), end.y()))
-        if self._plot.is_stacked or bottom - top < _LEAST_BOX:
+        if self._marks_region or self._plot.is_stacked or bottom - top < _LEAST_BOX:
             top, bottom = area.top(), area.bottom()
         return QRectF(left, top, right - left, bottom - top)
 

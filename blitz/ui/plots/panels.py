@@ -15,6 +15,7 @@ from blitz.ui.plots.panel import Panel
 from blitz.ui.plots.panel_front import cover_outside, paint_box, paint_cursor, paint_sentence, paint_times, place_times
 from blitz.ui.plots.panel_layout import PanelLayout
 from blitz.ui.plots.panel_mouse import PanelMouse
+from blitz.ui.plots.region import PlotRegion
 from blitz.ui.plots.span import Span
 from blitz.ui.plots.strokes import Stroke, pen_of, thin
 from blitz.ui.plots.time_axis import TimeAxis
@@ -66,6 +67,7 @@ class PlotPanels(TimeView):
         self._was_zoomed = False
         self._gaps = GapShades()
         self._flags = MarkerFlags()
+        self.region = PlotRegion(self)
         self._mouse = PanelMouse(self)
         self.installEventFilter(self._mouse)
         self.moved.connect(self._mouse.tell_time)
@@ -317,6 +319,7 @@ class PlotPanels(TimeView):
             panel.paint_back(painter, times, [x for x, _ in labels], self._gaps, theme)
             panel.paint_curves(painter, times, is_smooth=self.is_smooth)
             self._flags.paint_lines(painter, panel.area, times, theme)
+            self.region.paint(painter, panel.area, times, theme)
         painter.setClipping(False)
         cover_outside(painter, self.rect(), self.panels, theme)
         for panel in self.panels:

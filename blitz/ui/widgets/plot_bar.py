@@ -20,6 +20,8 @@ class PlotBar(QWidget):
     stacked_chosen = pyqtSignal(bool)
     relative_chosen = pyqtSignal(bool)
     box_chosen = pyqtSignal(bool)
+    analysis_chosen = pyqtSignal(bool)
+    """Of a history: what is in view comes to something; of the live view: triggers."""
     reset_clicked = pyqtSignal()
     zoom_clicked = pyqtSignal(float)
     """How many times as much time is to be shown."""
@@ -44,7 +46,9 @@ class PlotBar(QWidget):
         self.relative = self._tool(
             "timer-outline", "Time from the start", "Count time from the start instead of the clock (R)"
         )
+        self.analysis = self._analysis_button(is_live=is_live)
         for button, told in (
+            (self.analysis, self.analysis_chosen),
             (self.box, self.box_chosen),
             (self.stacked, self.stacked_chosen),
             (self.relative, self.relative_chosen),
@@ -88,6 +92,21 @@ class PlotBar(QWidget):
     def _recolour(self) -> None:
         if hasattr(self, "_theme"):
             self.set_theme(self._theme)
+
+    def _analysis_button(self, *, is_live: bool) -> QToolButton:
+        if is_live:
+            button = self._tool(
+                "sine-wave", "Trigger", "Show what passes a level, laid over each other, as an oscilloscope does (T)"
+            )
+        else:
+            button = self._tool(
+                "chart-bell-curve",
+                "Analysis",
+                "Statistics, spectrum, histogram, XY and triggers of what is in view, or marked (A)",
+            )
+        button.setText("Trigger" if is_live else "Analysis")
+        button.setToolButtonStyle(Qt.ToolButtonTextBesideIcon)
+        return button
 
     def _marker_button(self) -> QToolButton:
         button = self._tool(
@@ -138,6 +157,7 @@ class PlotBar(QWidget):
         row.addWidget(self.relative)
         row.addWidget(self.picture)
         row.addStretch(1)
+        row.addWidget(self.analysis)
         row.addWidget(self.marker)
         for unused in (self.windows, self.pause) if not is_live else (self.zoom_in, self.zoom_out):
             unused.setParent(self)

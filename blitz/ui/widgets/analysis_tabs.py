@@ -1,0 +1,298 @@
+"""The tabs of the analysis of a stretch: each says what is to be computed, and shows what came of it.
+
+What is computed, in a thread, is in :mod:`blitz.ui.analysis`.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from PyQt5.QtCore import QSignalBlocker, pyqtSignal
+from PyQt5.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
+
+from blitz.ui.analysis import (
+    HistogramFound,
+    PairsFound,
+    SpectrumFound,
+    Stretch,
+    find_histogram,
+    find_pairs,
+    find_spectrum,
+)
+from blitz.ui.formats import MISSING, format_count
+from blitz.ui.live_store import LiveChannel
+from blitz.ui.models.text_rows import TextRows
+from blitz.ui.plots.figure_marks import FigureCurve, FigureNote, Shape
+from blitz.ui.plots.figure_plot import FigurePlot
+from blitz.ui.theme import LIGHT, SPACE, Theme, number_font
+from blitz.ui.widgets.choice import Choice
+from blitz.ui.widgets.elided import ElidedLabel
+from blitz.ui.widgets.table import Table
+
+Work = Callable[[Stretch], object]
+NO_CHANNEL = "No channel is chosen. Tick one in the list on the right."
+
+
+class ShownChannel(NamedTuple):
+    """A channel that can be looked at, and its place in the order of colours."""
+
+    channel: LiveChannel
+    colour_index: int
+
+    def colour(self, theme: Theme) -> str:
+        """Return what it is drawn in."""
+        return self.channel.channel.color or theme.channel_colour(self.colour_index)
+
+
+class AnalysisTab(QWidget):
+    """What all of them have."""
+
+    title = ""
+    asked = pyqtSignal()
+    """Something else is to be computed."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.channels: tuple[ShownChannel, ...] = ()
+        self.theme = LIGHT
+        self.remarks = ElidedLabel()
+        self.remarks.setProperty("kind", "muted")
+
+    def show_channels(self, channels: tuple[ShownChannel, ...]) -> None:
+        """Take over what can be looked at: one a label."""
+        self.channels = channels
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take over colours."""
+        self.theme = theme
+
+    def work(self) -> Work | None:
+        """Return what is to be computed; None where there is nothing."""
+        raise NotImplementedError
+
+    def show_result(self, result: Any) -> None:
+        """Show what was computed."""
+        raise NotImplementedError
+
+    def show_refusal(self, text: str) -> None:
+        """Say why there is nothing."""
+        raise NotImplementedError
+
+    def tell(self, remarks: tuple[str, ...]) -> None:
+        """Say how it was computed."""
+        self.remarks.setText(" ".join(remarks))
+
+
+class ChannelBox(Choice):
+    """The choice of one channel; what was chosen stays so while it is there."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        self.setMinimumContentsLength(14)
+        self.setSizeAdjustPolicy(Choice.AdjustToMinimumContentsLengthWithIcon)
+
+    def show_channels(self, channels: tuple[ShownChannel, ...], first: int = 0) -> None:
+        """Offer these; where another one was chosen, the n-th."""
+        wanted, labels = self.currentText(), [shown.channel.label for shown in channels]
+        with QSignalBlocker(self):
+            self.clear()
+            self.addItems(labels)
+            place = labels.index(wanted) if wanted in labels else min(first, len(labels) - 1)
+            self.setCurrentIndex(place)
+        self.setEnabled(bool(labels))
+
+
+class FigureTab(AnalysisTab):
+    """A plot below a row of choices."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.figure = FigurePlot(self.title)
+        self.row = QHBoxLayout()
+        self.row.setSpacing(SPACE)
+        self.beside = QSplitter()
+        self.beside.setHandleWidth(SPACE)
+        self.beside.addWidget(self.figure)
+        self.beside.setStretchFactor(0, 1)
+        self.beside.setChildrenCollapsible(False)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACE // 2)
+        column.addLayout(self.row)
+        column.addWidget(self.beside, 1)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take over colours."""
+        super().set_theme(theme)
+        self.figure.set_theme(theme)
+
+    def show_refusal(self, text: str) -> None:
+        """Say why there is nothing."""
+        self.figure.show_hint(text or NO_CHANNEL)
+        self.tell(())
+
+    def shown(self, box: ChannelBox) -> ShownChannel | None:
+        """Return the channel that is chosen."""
+        return next((shown for shown in self.channels if shown.channel.label == box.currentText()), None)
+
+
+class SpectrumTab(FigureTab):
+    """The spectrum of a channel, with its peaks."""
+
+    title = "Spectrum"
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.channel = ChannelBox("Channel of the spectrum")
+        self.kind = Choice()
+        self.kind.setAccessibleName("Kind of spectrum")
+        self.kind.addItems(["Amplitudes (FFT)", "Noise density (Welch)"])
+        self.log = QCheckBox("Logarithmic")
+        self.peaks = TextRows(("Peak", "Value"), (0, 1), parent=self)
+        self.peaks.number_font = number_font(self.font(), self.font().pointSizeF())
+        self.table = Table(self.peaks, "No peak stands out of the noise.")
+        self.table.setAccessibleName("Peaks")
+        self.table.setSelectionMode(Table.ExtendedSelection)
+        self.table.set_widths(110, 110, stretched=1)
+        self.table.setMinimumWidth(210)
+        self.beside.addWidget(self.table)
+        for widget in (self.channel, self.kind, self.log):
+            self.row.addWidget(widget)
+        self.row.addWidget(self.remarks, 1)
+        self.channel.activated.connect(lambda _: self.asked.emit())
+        self.kind.activated.connect(lambda _: self.asked.emit())
+        self.log.toggled.connect(self.figure.set_log)
+        self._colour = ""
+
+    def show_channels(self, channels: tuple[ShownChannel, ...]) -> None:
+        """Take over what can be looked at."""
+        super().show_channels(channels)
+        self.channel.show_channels(channels)
+
+    def work(self) -> Work | None:
+        """Compute the channel's."""
+        shown, is_averaged = self.shown(self.channel), self.kind.currentIndex() == 1
+        if shown is None:
+            return None
+        self._colour = shown.colour(self.theme)
+        return lambda stretch: find_spectrum(stretch, shown.channel, is_averaged=is_averaged)
+
+    def show_result(self, result: SpectrumFound) -> None:
+        """Draw it, and name the peaks."""
+        found = result.spectrum
+        notes = [FigureNote(peak.frequency_hz, peak.value, frequency_words(peak.frequency_hz)) for peak in result.peaks]
+        curve = FigureCurve(found.frequency_hz, found.values, self._colour, found.label)
+        title = "Density" if found.is_density else "Amplitude"
+        self.figure.show_curves([curve], "Frequency [Hz]", titled(title, found.unit), notes)
+        unit = f" {found.unit}" if found.unit else ""
+        self.peaks.show([(frequency_words(peak.frequency_hz), f"{peak.value:.4g}{unit}") for peak in result.peaks])
+        step_hz = found.rate_hz / 2 / max(len(found) - 1, 1)
+        self.tell((*result.remarks, f"{found.rate_hz:.5g} readings a second, steps of {step_hz:.3g} Hz."))
+
+    def show_refusal(self, text: str) -> None:
+        """Say why there is nothing."""
+        super().show_refusal(text)
+        self.peaks.show(())
+
+
+class HistogramTab(FigureTab):
+    """How often a channel had which value."""
+
+    title = "Histogram"
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.channel = ChannelBox("Channel of the histogram")
+        self.row.addWidget(self.channel)
+        self.row.addWidget(self.remarks, 1)
+        self.channel.activated.connect(lambda _: self.asked.emit())
+        self._colour = ""
+
+    def show_channels(self, channels: tuple[ShownChannel, ...]) -> None:
+        """Take over what can be looked at."""
+        super().show_channels(channels)
+        self.channel.show_channels(channels)
+
+    def work(self) -> Work | None:
+        """Compute the channel's."""
+        shown = self.shown(self.channel)
+        if shown is None:
+            return None
+        self._colour = shown.colour(self.theme)
+        return lambda stretch: find_histogram(stretch, shown.channel)
+
+    def show_result(self, result: HistogramFound) -> None:
+        """Draw it."""
+        found = result.histogram
+        bars = FigureCurve(found.edges, found.counts.astype(float), self._colour, found.label, Shape.BARS)
+        self.figure.show_curves([bars], titled(found.label, found.unit), "Readings")
+        count, width = format_count(int(found.counts.sum())), float(found.edges[1] - found.edges[0])
+        self.tell(
+            (
+                *result.remarks,
+                f"{count} readings in {len(found.counts)} bins of {width:.3g} {found.unit}.",
+            )
+        )
+
+
+class PairsTab(FigureTab):
+    """One channel against another."""
+
+    title = "XY"
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.x, self.y = ChannelBox("Channel along"), ChannelBox("Channel upwards")
+        for words, box in (("Along", self.x), ("Upwards", self.y)):
+            label = QLabel(words)
+            label.setBuddy(box)
+            self.row.addWidget(label)
+            self.row.addWidget(box)
+            box.activated.connect(lambda _: self.asked.emit())
+        self.row.addWidget(self.remarks, 1)
+        self._colour = ""
+
+    def show_channels(self, channels: tuple[ShownChannel, ...]) -> None:
+        """Take over what can be looked at."""
+        super().show_channels(channels)
+        self.x.show_channels(channels)
+        self.y.show_channels(channels, first=1)
+
+    def work(self) -> Work | None:
+        """Compute the pairs."""
+        x, y = self.shown(self.x), self.shown(self.y)
+        if x is None or y is None:
+            return None
+        self._colour = y.colour(self.theme)
+        return lambda stretch: find_pairs(stretch, x.channel, y.channel)
+
+    def show_result(self, result: PairsFound) -> None:
+        """Draw them as points."""
+        found = result.pairs
+        points = FigureCurve(found.x, found.y, self._colour, found.y_label, Shape.DOTS)
+        self.figure.show_curves([points], titled(found.x_label, found.x_unit), titled(found.y_label, found.y_unit))
+        self.tell((*result.remarks, f"{format_count(int((found.x == found.x).sum()))} points."))
+
+
+def number_words(value: float) -> str:
+    """Write a number with six digits.
+
+    >>> number_words(1234.5678), number_words(float("nan"))
+    ('1234.57', '–')
+    """
+    return f"{value:.6g}" if math.isfinite(value) else MISSING
+
+
+def frequency_words(frequency_hz: float) -> str:
+    """Write a frequency.
+
+    >>> frequency_words(12.3401), frequency_words(2500.0)
+    ('12.34 Hz', '2.5 kHz')
+    """
+    return f"{frequency_hz / 1000:.4g} kHz" if frequency_hz >= 1000 else f"{frequency_hz:.4g} Hz"
+
+
+def titled(title: str, unit: str) -> str:
+    """Return the title of an axis."""
+    return f"{title} [{unit}]" if unit else title

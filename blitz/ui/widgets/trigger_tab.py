@@ -1,0 +1,170 @@
+"""What passes a level, laid over each other as on an oscilloscope: the choices, and the tab of a historic session."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+import numpy as np
+from PyQt5.QtCore import QEvent, QObject, QSignalBlocker, Qt, pyqtSignal
+from PyQt5.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QWidget
+
+from blitz.data.triggers import Edge
+from blitz.errors import SeriesError
+from blitz.ui.analysis import SweepsFound, find_triggers
+from blitz.ui.formats import format_count
+from blitz.ui.plots.figure_marks import FigureCurve
+from blitz.ui.theme import SPACE, Theme
+from blitz.ui.triggered import MOST_SWEEPS, Sweep, TriggerWish, opacity
+from blitz.ui.widgets.analysis_tabs import ChannelBox, FigureTab, ShownChannel, Work, number_words, titled
+from blitz.ui.widgets.choice import Choice
+from blitz.ui.widgets.states import set_state
+
+_LEVEL, _HYSTERESIS, _BEFORE, _AFTER, _HOLD = range(5)
+_FIELDS = (
+    ("Level", "", "The value to be passed. Empty: the middle between the smallest and the largest one"),
+    ("Hysteresis", "0", "So far on the other side it must have been before: noise triggers once"),
+    ("Before [s]", "0.2", "How long before the trigger is shown"),
+    ("After [s]", "0.8", "How long behind the trigger is shown"),
+    ("Hold-off [s]", "0", "So long after a trigger no other one counts"),
+)
+
+
+class TriggerControls(QWidget):
+    """Level, edge and times; what is typed counts with Enter, or when the field is left."""
+
+    changed = pyqtSignal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.channel = ChannelBox("Channel of the trigger")
+        self.edge = Choice()
+        self.edge.setAccessibleName("Edge")
+        self.edge.addItems(["Rising", "Falling"])
+        self.fields = tuple(self._field(*words) for words in _FIELDS)
+        self._wish = TriggerWish()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(SPACE // 2)
+        row.addWidget(self.channel)
+        row.addWidget(self.edge)
+        for (words, _, _), field in zip(_FIELDS, self.fields, strict=True):
+            label = QLabel(words)
+            label.setBuddy(field)
+            row.addWidget(label)
+            row.addWidget(field)
+        self.channel.activated.connect(lambda _: self.changed.emit())
+        self.edge.activated.connect(lambda _: self._take())
+
+    @property
+    def wish(self) -> TriggerWish:
+        """What is chosen; of fields that cannot be read, what was chosen before."""
+        return self._wish
+
+    def show_level(self, level: float | None) -> None:
+        """Say which level was chosen where none is typed."""
+        self.fields[_LEVEL].setPlaceholderText("" if level is None else number_words(level))
+
+    def set_level(self, text: str) -> None:
+        """Choose a level, as if it were typed."""
+        self.fields[_LEVEL].setText(text)
+        self._take()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Take Enter here: a dialog or a page around has nothing to do with it."""
+        if event.type() == QEvent.KeyPress and event.key() in (Qt.Key_Return, Qt.Key_Enter):  # type: ignore[attr-defined]
+            self._take()
+            return True
+        return super().eventFilter(watched, event)
+
+    def _field(self, words: str, text: str, tip: str) -> QLineEdit:
+        field = QLineEdit(text)
+        field.setAccessibleName(words)
+        field.setToolTip(tip)
+        field.setFixedWidth(72)
+        field.installEventFilter(self)
+        field.editingFinished.connect(self._take)
+        return field
+
+    def _take(self) -> None:
+        numbers: list[float | None] = []
+        for place, field in enumerate(self.fields):
+            number = _number(field.text())
+            is_right = number is not None and (place == _LEVEL or number >= 0)
+            is_right = is_right or (place == _LEVEL and not field.text().strip())
+            set_state(field, "" if is_right else "bad")
+            if not is_right:
+                return
+            numbers.append(number)
+        level, hysteresis, before, after, hold = numbers
+        edge = Edge.FALLING if self.edge.currentIndex() else Edge.RISING
+        wish = TriggerWish(level, edge, hysteresis or 0.0, hold or 0.0, before or 0.0, after or 0.0)
+        with suppress(SeriesError):
+            wish.trigger(level or 0.0)
+            if wish != self._wish and wish.before_s + wish.after_s > 0:
+                self._wish = wish
+                self.changed.emit()
+
+
+class TriggerTab(FigureTab):
+    """What was around each time at which a channel passed a level, the last ones over each other."""
+
+    title = "Trigger"
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.controls = TriggerControls()
+        self.row.addWidget(self.controls)
+        self.row.addWidget(self.remarks, 1)
+        self.controls.changed.connect(self.asked)
+        self._shown: ShownChannel | None = None
+
+    def show_channels(self, channels: tuple[ShownChannel, ...]) -> None:
+        """Take over what can be looked at."""
+        super().show_channels(channels)
+        with QSignalBlocker(self.controls):
+            self.controls.channel.show_channels(channels)
+
+    def work(self) -> Work | None:
+        """Find the triggers."""
+        shown, wish = self.shown(self.controls.channel), self.controls.wish
+        self._shown = shown
+        return None if shown is None else (lambda stretch: find_triggers(stretch, shown.channel, wish))
+
+    def show_result(self, result: SweepsFound) -> None:
+        """Draw the last triggers, the newest bright."""
+        self.controls.show_level(result.level)
+        if self._shown is None:
+            return
+        if not result.sweeps:
+            self.figure.show_hint(f"{self._shown.channel.label} does not pass {number_words(result.level)} here.")
+            self.tell(result.remarks)
+            return
+        wish, colour = self.controls.wish, self._shown.colour(self.theme)
+        self.figure.show_curves(
+            sweep_curves(result.sweeps, result.level, wish, colour, self.theme),
+            "After the trigger [s]",
+            titled(self._shown.channel.label, result.unit),
+            x_range=(-wish.before_s, wish.after_s),
+        )
+        shown = f", the last {MOST_SWEEPS} are shown" if result.count > MOST_SWEEPS else ""
+        words = "1 trigger" if result.count == 1 else f"{format_count(result.count)} triggers"
+        self.tell((*result.remarks, f"{words}{shown}."))
+
+
+def sweep_curves(
+    sweeps: Sequence[Sweep], level: float, wish: TriggerWish, colour: str, theme: Theme
+) -> list[FigureCurve]:
+    """Return the curves of triggers, oldest first, behind them the level and the moment of the trigger."""
+    edges = np.array([-wish.before_s, wish.after_s])
+    curves = [FigureCurve(edges, np.full(2, level), theme.muted, "Level", opacity=150)]
+    count = len(sweeps)
+    return curves + [
+        FigureCurve(sweep.offsets_s, sweep.values, colour, opacity=opacity(place, count))
+        for place, sweep in enumerate(sweeps)
+    ]
+
+
+def _number(text: str) -> float | None:
+    with suppress(ValueError):
+        number = float(text.strip().replace(",", "."))
+        return number if abs(number) < 1e300 else None
+    return None

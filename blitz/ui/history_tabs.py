@@ -1,6 +1,6 @@
 """Historic sessions as pages of the window: opens them, and wires what they ask for."""
 
-from PyQt5.QtCore import QObject
+from PyQt5.QtCore import QObject, pyqtSignal
 from PyQt5.QtWidgets import QWidget
 
 from blitz.data.records import Marker
@@ -17,6 +17,9 @@ from blitz.ui.version_actions import VersionActions
 
 class HistoryTabs(QObject):
     """Knows the pages of historic sessions among the window's tabs."""
+
+    opened = pyqtSignal(object)
+    """HistoryPage that is about to be shown"""
 
     def __init__(
         self,
@@ -71,6 +74,7 @@ class HistoryTabs(QObject):
         page.markers.chosen.connect(lambda marker: self._notes.edit_marker(number, marker, names))
         page.mark_requested.connect(lambda at_s: self._notes.mark(number, at_s, page.markers.markers))
         page.show_rights(self._notes.refusal(page.session_id))
+        self.opened.emit(page)
         self._tabs.open(page, session_title(history.record))
         page.plot.setFocus()
 

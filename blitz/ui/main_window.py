@@ -14,6 +14,7 @@ from blitz.ui.board_actions import BoardActions
 from blitz.ui.cache_actions import CacheActions
 from blitz.ui.channel_pages import ChannelPages
 from blitz.ui.closing import Closing
+from blitz.ui.comparison_actions import ComparisonActions
 from blitz.ui.console_actions import ConsoleActions
 from blitz.ui.definition_actions import DefinitionActions
 from blitz.ui.event_actions import EventActions
@@ -97,6 +98,10 @@ class MainWindow(QMainWindow):
         self.histories = HistoryTabs(
             feed, self.tabs, appearance, self.session_actions, self.version_actions, self.note_actions, self
         )
+        self.comparisons = ComparisonActions(
+            feed, self.tabs, appearance, self.session_actions, self.sessions_page, self.jobs, self.notices, self
+        )
+        self.histories.opened.connect(self.comparisons.serve)
         self.new_devices = NewDevices(feed, appearance, self.notices, self.boards_page, self)
         self.stream_actions = StreamActions(feed, self.boards_page, number_font(self.font()), self)
         self.first = FirstMinute(feed, preferences, appearance, self.jobs, self.notices, self.tabs, self.header, self)

@@ -1,5 +1,6 @@
 """Pictures of the plots that the window shows: asks for a file, writes it, says where it is; or fills the clipboard."""
 
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from blitz.data.blocks import PREVIEW_ID
 from blitz.ui.feed import RequestFailure
 from blitz.ui.formats import file_stem
 from blitz.ui.models.sessions import session_title
+from blitz.ui.pages.comparison_page import ComparisonPage
 from blitz.ui.pages.history_page import HistoryPage
 from blitz.ui.pages.live_page import LivePage
 from blitz.ui.plots.pictures import Caption, PictureKind, plot_image, save_picture
@@ -20,7 +22,7 @@ from blitz.ui.widgets.notices import WRITTEN_MS, NoticeAction
 if TYPE_CHECKING:
     from blitz.ui.main_window import MainWindow
 
-Page = LivePage | HistoryPage
+Page = LivePage | HistoryPage | ComparisonPage
 FLEETING_MS = 8_000
 
 
@@ -44,7 +46,9 @@ class PictureActions(QObject):
     def ask_where_to_save(self, page: Page, kind: PictureKind) -> None:
         """Let the operator choose a file for a picture of a page's plot, then write it."""
         folder = Path(self._window.preferences.export_folder or Path.home())
-        name, moment = kind.name, datetime.fromtimestamp(page.shown_times[1]).astimezone()
+        name = kind.name
+        at_s = time.time() if isinstance(page, ComparisonPage) else page.shown_times[1]
+        moment = datetime.fromtimestamp(at_s).astimezone()
         dialog = QFileDialog(self._window, f"Save the plot as {name}", str(folder), f"{name} pictures (*.{kind.value})")
         dialog.setAcceptMode(QFileDialog.AcceptSave)
         dialog.setDefaultSuffix(kind.value)
@@ -75,6 +79,9 @@ class PictureActions(QObject):
 
     def caption(self, page: Page) -> Caption:
         """Return what stands above a picture: the session's name, the times, and what the curves are not."""
+        if isinstance(page, ComparisonPage):
+            low, high = page.shown_times
+            return Caption(page.title, f"{low:.3f} s to {high:.3f} s from where they are aligned")
         begin, end = (datetime.fromtimestamp(edge).astimezone() for edge in page.shown_times)
         until = f"{end:%H:%M:%S}" if begin.date() == end.date() else f"{end:%Y-%m-%d %H:%M:%S}"
         times = f"{begin:%Y-%m-%d %H:%M:%S} to {until} {end:%Z}, by the server's clock"

@@ -9,6 +9,7 @@ from PyQt5.QtGui import QKeySequence
 from PyQt5.QtWidgets import QAction, QActionGroup, QMenu
 
 from blitz.data.blocks import PREVIEW_ID
+from blitz.ui.pages.comparison_page import ComparisonPage
 from blitz.ui.pages.history_page import HistoryPage
 from blitz.ui.pages.live_page import LivePage
 from blitz.ui.picture_actions import Page, PictureActions
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from blitz.ui.main_window import MainWindow
 
 _LIVE_ONLY = ("pause", "follow")
+_HISTORY_ONLY = ("analysis",)
+_OF_ONE_SESSION = ("relative", "mark")
 
 
 class PlotActions(QObject):
@@ -31,7 +34,7 @@ class PlotActions(QObject):
     def __init__(self, window: "MainWindow") -> None:
         super().__init__(window)
         self._window = window
-        self._served: list[HistoryPage] = []
+        self._served: list[HistoryPage | ComparisonPage] = []
         self.pictures = PictureActions(window)
         self.actions: dict[str, QAction] = {}
         self._windows = QActionGroup(self)
@@ -46,7 +49,7 @@ class PlotActions(QObject):
     def page(self) -> Page | None:
         """The page with the plot shown; None where another one is."""
         page = self._window.tabs.currentWidget()
-        return page if isinstance(page, LivePage | HistoryPage) else None
+        return page if isinstance(page, LivePage | HistoryPage | ComparisonPage) else None
 
     def _serve_live(self, page: LivePage) -> None:
         window, preferences = self._window, self._window.preferences
@@ -66,7 +69,7 @@ class PlotActions(QObject):
         page.set_relative(preferences.is_plot_relative)
         page.show_window(preferences.plot_window)
 
-    def _serve_history(self, page: HistoryPage) -> None:
+    def _serve_opened(self, page: HistoryPage | ComparisonPage) -> None:
         self._served.append(page)
         page.bar.stacked_chosen.connect(self._remember_stacked)
         page.bar.picture_clicked.connect(self._make_picture)
@@ -74,11 +77,13 @@ class PlotActions(QObject):
 
     def _see_page(self) -> None:
         page = self.page
-        if isinstance(page, HistoryPage) and page not in self._served:
-            self._serve_history(page)
+        if isinstance(page, HistoryPage | ComparisonPage) and page not in self._served:
+            self._serve_opened(page)
         is_live = isinstance(page, LivePage)
+        left_out = (() if is_live else _LIVE_ONLY) + (_OF_ONE_SESSION if isinstance(page, ComparisonPage) else ())
+        left_out += () if isinstance(page, HistoryPage) else _HISTORY_ONLY
         for name, action in self.actions.items():
-            action.setEnabled(page is not None and (is_live or name not in _LIVE_ONLY))
+            action.setEnabled(page is not None and name not in left_out)
         self._windows.setEnabled(is_live)
 
     def _forget(self, page: object) -> None:
@@ -128,6 +133,7 @@ class PlotActions(QObject):
             ("stacked", "&Stacked", ["S"], self._turn_stacked),
             ("relative", "Time from the sta&rt", ["R"], self._turn_relative),
             ("box", "Zoom by a &box", ["B"], self._turn_box),
+            ("analysis", "&Analysis", ["A"], self._turn_analysis),
         ):
             self._add(menu, name, label, keys, act).setCheckable(True)
         self._add(menu, "zoom_in", "Zoom &in", ["Ctrl++", "Ctrl+="], lambda: self._zoom(0.5))
@@ -160,9 +166,10 @@ class PlotActions(QObject):
         if page is None:
             return
         drawing = page.drawing
-        self.actions["stacked"].setChecked(drawing.is_stacked)
+        self.actions["stacked"].setChecked(page.bar.stacked.isChecked())
         self.actions["relative"].setChecked(page.bar.relative.isChecked())
         self.actions["box"].setChecked(drawing.drags_box)
+        self.actions["analysis"].setChecked(isinstance(page, HistoryPage) and page.analysis.isVisible())
         if isinstance(page, LivePage):
             self.actions[f"window_{page.plot.view.window.name.lower()}"].setChecked(True)
 
@@ -180,12 +187,12 @@ class PlotActions(QObject):
 
     def _turn_stacked(self) -> None:
         if self.page is not None:
-            is_stacked = not self.page.drawing.is_stacked
+            is_stacked = not self.page.bar.stacked.isChecked()
             self.page.set_stacked(is_stacked)
             self._remember_stacked(is_stacked)
 
     def _turn_relative(self) -> None:
-        if self.page is not None:
+        if self.page is not None and not isinstance(self.page, ComparisonPage):
             is_relative = not self.page.bar.relative.isChecked()  # the axis follows once there is a time
             self.page.set_relative(is_relative)
             self._on_live(lambda _: self._remember_relative(is_relative))()
@@ -193,6 +200,11 @@ class PlotActions(QObject):
     def _turn_box(self) -> None:
         if self.page is not None:
             self.page.set_box(not self.page.drawing.drags_box)
+
+    def _turn_analysis(self) -> None:
+        page = self.page
+        if isinstance(page, HistoryPage):
+            page.set_analysis(not page.analysis.isVisible())
 
     def _zoom(self, factor: float) -> None:
         if self.page is not None:
@@ -203,5 +215,5 @@ class PlotActions(QObject):
             self.page.reset_zoom()
 
     def _mark(self) -> None:
-        if self.page is not None:
+        if self.page is not None and not isinstance(self.page, ComparisonPage):
             self.page.mark()

@@ -7,6 +7,7 @@ from PyQt5.QtCore import Qt
 from PyQt5.QtWidgets import QAction, QPushButton, QTableView
 
 from blitz.data.records import Role, SessionRecord
+from blitz.ui.comparison import can_compare
 from blitz.ui.models.sessions import SessionsModel
 from blitz.ui.rights import Rights
 from blitz.ui.widgets.permitted import permit
@@ -22,6 +23,9 @@ class _Plan(NamedTuple):
 
 _PLAN = (
     _Plan("view", "&View", "Return", "Plot the session; it is downloaded first if need be"),
+    _Plan(
+        "compare", "Co&mpare", "Ctrl+Shift+M", "Lay these sessions upon each other; a single one, upon that before it"
+    ),
     _Plan("download", "&Download", "Ctrl+D", "Bring the session to this computer"),
     _Plan("cancel", "&Cancel download", "", "Stop; what has come is kept for going on later"),
     _Plan("keep", "&Keep here", "", "Bring the session now, and later what is new of it", has_button=False),
@@ -86,6 +90,7 @@ class RowActions:
         refusal = rights.refusal(Role.OPERATOR)
         actions["cancel"].setEnabled(any(is_loading))
         actions["download"].setEnabled(any(done and not here for done, here in zip(is_done, is_local, strict=True)))
+        actions["compare"].setEnabled(can_compare(records) and not any(is_loading))
         actions["keep"].setEnabled(all(is_done) and all(is_there))
         actions["keep"].setText("&Keep here" if _some_not(records, sessions.is_chosen) else "No longer &kept here")
         permit(actions["star"], refusal, is_enabled=all(is_there))
@@ -97,6 +102,7 @@ class RowActions:
         is_loading, is_local = sessions.is_downloading(record.id), sessions.is_local(record.id)
         is_done, is_there = not record.is_running, not sessions.is_gone(record.id)
         actions["view"].setEnabled(is_done and not is_loading)
+        actions["compare"].setEnabled(can_compare([record]) and not is_loading)
         actions["download"].setEnabled(is_done and not is_local)
         actions["download"].setVisible(not is_loading)
         actions["cancel"].setEnabled(True)

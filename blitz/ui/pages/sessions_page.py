@@ -59,6 +59,8 @@ class SessionsPage(QWidget):
 
     view_requested = pyqtSignal(int)
     download_requested = pyqtSignal(int)
+    compare_requested = pyqtSignal(object)
+    """tuple[int, ...], those that are to be laid upon each other"""
     cancel_requested = pyqtSignal(int)
     export_requested = pyqtSignal(int)
     pack_requested = pyqtSignal(int)
@@ -225,8 +227,8 @@ class SessionsPage(QWidget):
 
     def _ask(self, name: str) -> None:
         wanted = self.selected_records
-        if name == "delete":
-            self.delete_requested.emit(tuple(record.id for record in wanted))
+        if name in ("delete", "compare"):
+            getattr(self, f"{name}_requested").emit(tuple(record.id for record in wanted))
             return
         if len(wanted) > 1:
             wanted = [record for record in wanted if self._is_of_use(name, record)]

@@ -35,6 +35,10 @@ class Curve:
     """Whose gaps are marked behind it; None where they are everybody's."""
     is_off: bool = False
     """Not drawn: only listed, greyed, so that it can be switched on again."""
+    panel: str = ""
+    """Curves of another panel stand below the others, even where the unit is the same."""
+    tolerance: tuple[float, float] = (0.0, 0.0)
+    """Of a band that is drawn around it: in the unit, and as a share of the value; both are added."""
 
 
 def channel_curve(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from PyQt5.QtCore import QLineF, QPointF, QRectF, Qt
 from PyQt5.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
+from blitz.ui.plots.bands import paint_band
 from blitz.ui.plots.curves import Curve, any_of
 from blitz.ui.plots.legend import Legend
 from blitz.ui.plots.marks import GapShades, paint_limits
@@ -97,6 +98,9 @@ class Panel:
             limits = {(colour_of(s.curve, theme), *s.curve.limits) for s in side.strokes if any_of(s.curve.limits)}
             for one in sorted(limits, key=str):
                 paint_limits(painter, self.area, side.span(self.area), one)
+            for stroke in side.strokes:
+                if any(stroke.curve.tolerance):
+                    paint_band(painter, stroke, times, side.span(self.area), colour_of(stroke.curve, theme))
         self._paint_grid(painter, times, columns, theme)
 
     def paint_curves(self, painter: QPainter, times: Span, *, is_smooth: bool) -> None:

@@ -36,21 +36,31 @@ def overlay(curves: Iterable[Curve]) -> tuple[PanelPlan, ...]:
     """Lay curves over each other, by unit.
 
     The most common unit has the axis on the left, the second one that on the right; each further unit has a panel of
-    its own below, since a third axis beside the others would be read wrongly.
+    its own below, since a third axis beside the others would be read wrongly. Curves that name another panel stand
+    below, by their units again.
     """
-    curves = tuple(curves)
+    by_panel: dict[str, list[Curve]] = {}
+    for curve in curves:
+        by_panel.setdefault(curve.panel, []).append(curve)
+    return tuple(plan for panel, here in (by_panel or {"": []}).items() for plan in _overlay(panel, here))
+
+
+def _overlay(panel: str, curves: list[Curve]) -> list[PanelPlan]:
     shown = [curve for curve in curves if not curve.is_off]
     counts = Counter(curve.unit for curve in shown if not curve.is_faint)
     units = [unit for unit, _ in counts.most_common()] or [shown[0].unit if shown else ""]
     units += [unit for unit in dict.fromkeys(curve.unit for curve in shown) if unit not in units]
-    axes = [AxisPlan(unit, unit, tuple(curve for curve in shown if curve.unit == unit)) for unit in units]
+    axes = [
+        AxisPlan((panel, unit) if panel else unit, unit, tuple(curve for curve in shown if curve.unit == unit))
+        for unit in units
+    ]
     panels = [tuple(axes[:2]), *((axis,) for axis in axes[2:])]
     plans = []
     for place, beside in enumerate(panels):
         own = {axis.unit for axis in beside}
         here = [curve for curve in curves if curve.unit in own or (place == 0 and curve.unit not in units)]
         plans.append(PanelPlan(beside[0], beside[1] if len(beside) > 1 else None, _listed(here)))
-    return tuple(plans)
+    return plans
 
 
 def stack(curves: Iterable[Curve]) -> tuple[PanelPlan, ...]:

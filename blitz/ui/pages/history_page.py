@@ -21,6 +21,8 @@ from blitz.ui.plots.marker_marks import time_words
 from blitz.ui.plots.panels import PlotPanels
 from blitz.ui.readings_at import ChannelExtremes, around, channel_at, extremes_before
 from blitz.ui.theme import SPACE, Appearance, Theme
+from blitz.ui.widgets.analysis_panel import AnalysisPanel
+from blitz.ui.widgets.analysis_tabs import ShownChannel
 from blitz.ui.widgets.channel_delegate import ChannelDelegate
 from blitz.ui.widgets.marker_panel import MarkerPanel
 from blitz.ui.widgets.permitted import permit
@@ -41,6 +43,7 @@ class HistoryPage(QWidget):
     key_words = (
         ("Home", "Show the whole session"),
         ("+, −, Up, Down", "Zoom in time"),
+        ("Shift and dragging", "Mark a stretch, while the analysis is open"),
         ("Left, Right", "Move in time"),
         ("Shift+Left, Shift+Right", "The crosshair to the next reading"),
         ("Page Up, Page Down", "Move through the panels where they are stacked"),
@@ -56,6 +59,7 @@ class HistoryPage(QWidget):
         self.channels = ChannelChoice(history.channels, appearance.theme, self)
         self.versions = VersionRow(history.version, history.versions)
         self.markers = MarkerPanel(self.plot, history.record.markers)
+        self.analysis = AnalysisPanel(history, self.plot)
         self.bar = PlotBar(is_live=False)
         self.strip = PlotStrip()
         self._lay_out()
@@ -85,6 +89,7 @@ class HistoryPage(QWidget):
         self.channels.theme = theme
         self.plot.set_theme(theme)
         self.bar.set_theme(theme)
+        self.analysis.set_theme(theme)
 
     def show_rights(self, refusal: str) -> None:
         """Take over why nothing can be written; empty where it can."""
@@ -110,6 +115,11 @@ class HistoryPage(QWidget):
         """Let dragging draw a box to zoom into, or move the times."""
         self.bar.box.setChecked(is_box)
         self.plot.drags_box = is_box
+
+    def set_analysis(self, is_shown: bool) -> None:
+        """Show what the stretch in view, or the one marked, comes to."""
+        self.bar.analysis.setChecked(is_shown)
+        self.analysis.setVisible(is_shown)
 
     def reset_zoom(self) -> None:
         """Show the whole session, and all values."""
@@ -150,6 +160,7 @@ class HistoryPage(QWidget):
         bar.stacked_chosen.connect(self.set_stacked)
         bar.relative_chosen.connect(self.set_relative)
         bar.box_chosen.connect(self.set_box)
+        bar.analysis_chosen.connect(self.set_analysis)
         bar.reset_clicked.connect(self.reset_zoom)
         bar.zoom_clicked.connect(self.plot.zoom)
         bar.marker_clicked.connect(self.mark)
@@ -157,6 +168,7 @@ class HistoryPage(QWidget):
 
     def _show_channels(self) -> None:
         self.plot.show_channels(self.channels.shown)
+        self.analysis.show_channels(tuple(ShownChannel(*shown) for shown in self.channels.shown))
 
     def _show_range(self, low: float, high: float) -> None:
         limits = self.history.time_limits or (low, high)
@@ -212,7 +224,7 @@ class HistoryPage(QWidget):
         column.setSpacing(SPACE // 2)
         column.addWidget(self.bar)
         column.addWidget(self.strip)
-        column.addWidget(self.plot, 1)
+        column.addWidget(self._with_analysis(), 1)
         splitter = QSplitter()
         splitter.setHandleWidth(2 * SPACE)
         splitter.addWidget(left)
@@ -225,6 +237,17 @@ class HistoryPage(QWidget):
         page.setSpacing(SPACE)
         page.addLayout(self._head())
         page.addWidget(splitter, 1)
+
+    def _with_analysis(self) -> QSplitter:
+        stack = QSplitter(Qt.Vertical)
+        stack.setHandleWidth(SPACE)
+        stack.addWidget(self.plot)
+        stack.addWidget(self.analysis)
+        stack.setStretchFactor(0, 1)
+        stack.setSizes([400, 300])
+        stack.setChildrenCollapsible(False)
+        self.analysis.hide()
+        return stack
 
     def _head(self) -> QVBoxLayout:
         title = QLabel(session_title(self.history.record))

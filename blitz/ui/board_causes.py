@@ -1,9 +1,11 @@
 """What is wrong with a board, since when, and what to do: one sentence, and the actions that mend it. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from blitz.data.calibration_due import CalibrationDue
 from blitz.data.records import BoardRecord, LinkState
 from blitz.ui.board_watch import Watched, faults_words
 from blitz.ui.formats import format_age, format_duration, format_rate
@@ -27,6 +29,7 @@ class Remedy(Enum):
     CHOOSE = "Which one…"
     BAD_FRAMES = "Bad frames…"
     CHANNELS = "Name channels…"
+    CALIBRATE = "Calibrate…"
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,17 @@ class Cause:
     remedies: tuple[Remedy, ...] = ()
 
 
+_FEW = 2
 _AWAY = "Plug it in, or end the program that has its port: it is then taken again by itself."
 _SILENT = "Check power, cable and baud rate. It is asked again by itself."
 _DAMAGED = "Look at the bad frames: a wrong baud rate or framing, or a loose cable, damages them."
 
 
-def cause_of(board: BoardRecord, watched: Watched, now: datetime) -> Cause:
+def cause_of(board: BoardRecord, watched: Watched, now: datetime, calibrations: Sequence[CalibrationDue] = ()) -> Cause:
     """Say how a board is doing.
 
     :param now: by the server's clock.
+    :param calibrations: of its channels, those that are due.
     """
     since = _since_words(watched, now)
     if board.state is LinkState.AWAY:
@@ -63,7 +68,12 @@ def cause_of(board: BoardRecord, watched: Watched, now: datetime) -> Cause:
         return Cause(Severity.ERROR, _joined(f"Silent{since}", board.error, _SILENT), remedies)
     if board.state is LinkState.IDENTIFYING:
         return Cause(Severity.WAITING, f"Blitz listens, then asks what it is{since}. This takes some seconds.")
-    return _cause_of_delivering(board, watched, now)
+    cause = _cause_of_delivering(board, watched, now)
+    if calibrations and cause.severity is Severity.FINE:
+        words = " ".join(due.sentence for due in calibrations[:_FEW])
+        more = f" So it is with {len(calibrations) - _FEW} more." if len(calibrations) > _FEW else ""
+        return Cause(Severity.WARNING, f"{words}{more}", (Remedy.CALIBRATE,))
+    return cause
 
 
 def lent_words(board: BoardRecord, now: datetime) -> str:

@@ -22,6 +22,8 @@ class ChannelActions(QObject):
 
     channels_requested = pyqtSignal(str)
     """A board whose channels are to be shown in their dialog."""
+    calibration_requested = pyqtSignal(str, int)
+    """A board, and the place of the channel that is to be calibrated."""
 
     def __init__(
         self, feed: Feed, store: LiveStore, notices: NoticesArea, preferences: Preferences, window: QWidget
@@ -49,6 +51,9 @@ class ChannelActions(QObject):
         menu.unit_chosen.connect(lambda channel: table.edit_cell(channel, UNIT))
         menu.colour_chosen.connect(lambda channel: self._ask_colour(channel, variables.colour(channel)))
         menu.limits_chosen.connect(self._ask_limits)
+        menu.calibration_chosen.connect(
+            lambda channel: self.calibration_requested.emit(channel.source.name, channel.column)
+        )
         menu.only_chosen.connect(lambda channel: variables.show_only({channel.label}))
         menu.reset_chosen.connect(lambda channel: self.reset_extremes([channel]))
         menu.channels_chosen.connect(self.channels_requested)

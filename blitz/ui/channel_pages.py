@@ -25,6 +25,7 @@ class ChannelPages(QObject):
         self.actions = ChannelActions(feed, window.store, window.notices, preferences, window)
         self.actions.serve(side)
         self.actions.channels_requested.connect(window.board_actions.name_channels)
+        self.actions.calibration_requested.connect(window.calibrations.open)
         self.numbers = NumbersPage(side.variables)
         self.numbers_actions = NumbersActions(
             feed, self.numbers, side.variables, preferences, window.appearance, window

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from blitz.data.calibration_due import CalibrationDue, CalibrationState
 from blitz.data.records import BoardRecord, LinkState, RoomRecord, StatusRecord, StoreRecord
 from blitz.data.source_config import kind_of, stream_of
 from blitz.ui.formats import format_count, room_words
@@ -92,8 +93,9 @@ def check_server(
     sources = [_check_board(board, names is None or board.name in names) for board in status.boards]
     if not sources:
         sources = [Check(Light.RED, "No board", "is connected", "Plug one in, or add a device: Server ▸ Add a device…")]
+    due = [_check_calibration(each) for each in status.calibrations]
     rest = (_check_store(status.store), _check_clock(behind_s, clock_set), _check_room(status.room))
-    return Checklist((*sorted(sources, key=lambda check: -list(Light).index(check.light)), *rest))
+    return Checklist((*sorted(sources, key=lambda check: -list(Light).index(check.light)), *rest, *due))
 
 
 class ClockComparison:
@@ -158,6 +160,16 @@ def _blame(state: str, board: BoardRecord, remedy: str) -> tuple[str, str]:
     reason, _, told = _sentence(board.error or "").partition(". ")
     reason = reason.removeprefix(f"{board.name} is ")
     return f"{state}: {reason}" if reason else state, f"{told}." if told else remedy
+
+
+def _check_calibration(due: CalibrationDue) -> Check:
+    subject = f"The calibration of {due.channel} ({due.source})"
+    match due.state:
+        case CalibrationState.EXPIRED:
+            return Check(Light.AMBER, subject, f"has expired on {due.expires}", "Boards, Calibrate… makes a new one.")
+        case CalibrationState.CHANGED:
+            return Check(Light.AMBER, subject, "does not hold any more", "The channel's numbers were changed since.")
+    return Check(Light.AMBER, subject, f"expires on {due.expires}")
 
 
 def _check_store(store: StoreRecord) -> Check:

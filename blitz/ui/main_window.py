@@ -12,6 +12,7 @@ from blitz.io.address import ServerAddress
 from blitz.ui.all_servers_actions import AllServersActions
 from blitz.ui.board_actions import BoardActions
 from blitz.ui.cache_actions import CacheActions
+from blitz.ui.calibration_actions import CalibrationActions
 from blitz.ui.channel_pages import ChannelPages
 from blitz.ui.closing import Closing
 from blitz.ui.comparison_actions import ComparisonActions
@@ -89,6 +90,9 @@ class MainWindow(QMainWindow):
         self.board_actions = BoardActions(feed, self.store, self)
         self.definition_actions = DefinitionActions(feed, self.tabs, appearance, self)
         self.board_actions.definition_requested.connect(self.definition_actions.open_with)
+        self.calibrations = CalibrationActions(
+            feed, self.sessions_page.sessions, self.jobs, self.notices, appearance, self
+        )
         self.console = ConsoleActions(feed, self.jobs, self.notices, preferences, appearance, self)
         self.events = EventActions(feed, self.notices, self.tabs, appearance, self)
         self.settings_actions = SettingsActions(self)
@@ -178,6 +182,7 @@ class MainWindow(QMainWindow):
     def _listen_to_widgets(self) -> None:
         live, actions = self.live_page, self.session_actions
         self.board_actions.serve(self.boards_page)
+        self.calibrations.serve(self.boards_page)
         self.events.serve(self.boards_page, self.live_page)
         live.channels_requested.connect(self.board_actions.name_channels)
         live.boards_requested.connect(lambda: self.tabs.setCurrentWidget(self.boards_page))

@@ -277,6 +277,7 @@ def build_stylesheet(theme: Theme) -> str:
     QLabel[kind="title"] {{ font-weight: bold; }}
     QLabel[state="recording"] {{ color: {theme.recording}; font-weight: bold; }}
     QLabel[state="preview"] {{ color: {theme.accent}; font-weight: bold; }}
+    QLabel[state="doubtful"] {{ color: {theme.warning}; }}
     QLabel[state="spooling"], QLabel[state="connecting"] {{ color: {theme.warning}; font-weight: bold; }}
     QLabel[state="stopped"] {{ color: {theme.muted}; font-weight: bold; }}
     QLabel[state="offline"] {{ color: {theme.muted}; font-weight: bold; }}

@@ -6,6 +6,7 @@ from typing import Any
 from PyQt5.QtCore import QModelIndex, QObject, Qt
 from PyQt5.QtGui import QColor, QFont, QIcon
 
+from blitz.data.calibration_due import CalibrationDue
 from blitz.data.framing_rule import FramingKind
 from blitz.data.records import BoardRecord, LinkState, Notice, StatusRecord
 from blitz.ui.board_causes import Cause, Severity, cause_of, heard_words
@@ -52,6 +53,7 @@ class BoardsModel(ColumnsModel):
         self._boards: tuple[BoardRecord, ...] = ()
         self._watch = BoardWatch()
         self._watched: dict[str, Watched] = {}
+        self._due: dict[str, tuple[CalibrationDue, ...]] = {}
         self._now = datetime.now(UTC)
         self._icons: dict[tuple[LinkState, str], QIcon] = {}
         self.theme: Theme = LIGHT
@@ -67,6 +69,9 @@ class BoardsModel(ColumnsModel):
         self._watch.take(status)
         self._now = status.now
         self._watched = {board.name: self._watch.view(board.name) for board in status.boards}
+        self._due = {
+            board.name: tuple(due for due in status.calibrations if due.source == board.name) for board in status.boards
+        }
         self._show(status.boards)
 
     def take_notice(self, notice: Notice) -> None:
@@ -91,7 +96,7 @@ class BoardsModel(ColumnsModel):
 
     def cause(self, board: BoardRecord) -> Cause:
         """Say how a board is doing."""
-        return cause_of(board, self.watched(board), self._now)
+        return cause_of(board, self.watched(board), self._now, self._due.get(board.name, ()))
 
     def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
         """One row a device."""

@@ -34,6 +34,7 @@ class BoardsPage(QWidget):
     value_requested = pyqtSignal(str, object, float)
     """board, Command of its definition, and its value"""
     channels_requested = pyqtSignal(str)
+    calibration_requested = pyqtSignal(str)
     definition_requested = pyqtSignal(str)
     bad_frames_requested = pyqtSignal(str)
     release_requested = pyqtSignal(str)
@@ -180,6 +181,7 @@ class BoardsPage(QWidget):
             Remedy.RELEASE: self.release_requested,
             Remedy.BAD_FRAMES: self.bad_frames_requested,
             Remedy.CHANNELS: self.channels_requested,
+            Remedy.CALIBRATE: self.calibration_requested,
         }
         self._ask(asks[remedy])
 
@@ -200,7 +202,8 @@ class BoardsPage(QWidget):
         refusal = self._rights.refusal(Role.OPERATOR)
         self.cause.show_cause(board, self.boards.cause(board) if board else None, refusal)
         is_lent = board is not None and board.state is LinkState.RELEASED
-        permit(self.channels, refusal, is_enabled=board is not None and board.definition is not None)
+        for button in (self.channels, self.calibrate):
+            permit(button, refusal, is_enabled=board is not None and board.definition is not None)
         bad = board.bad_frames if board else 0
         self.bad_frames.setText(f"&Bad frames ({bad})…" if bad else "&Bad frames…")
         self.bad_frames.setEnabled(board is not None)
@@ -224,6 +227,9 @@ class BoardsPage(QWidget):
         self.channels = asking("Cha&nnels…", self.channels_requested, "Names, units and scales (Enter in the table)")
         self.definition = asking(
             "De&finition…", self.definition_requested, "Format, channels and commands, with what they make of messages"
+        )
+        self.calibrate = asking(
+            "&Calibrate…", self.calibration_requested, "Compare a channel with known values, and correct it"
         )
         self.bad_frames = asking("&Bad frames…", self.bad_frames_requested, "The last frames that were no message")
         self.release = asking("&Release", self.release_requested, _RELEASE)
@@ -284,7 +290,7 @@ class BoardsPage(QWidget):
         scroll.setFocusPolicy(Qt.NoFocus)
         buttons = QHBoxLayout()
         buttons.setSpacing(SPACE)
-        for button in (self.channels, self.definition, self.bad_frames, self.release, self.retake):
+        for button in (self.channels, self.calibrate, self.definition, self.bad_frames, self.release, self.retake):
             buttons.addWidget(button)
         buttons.addStretch(1)
         self.port_words.setWordWrap(True)

@@ -14,6 +14,7 @@ _TOOLTIPS = {
     Remedy.CHOOSE: "Say at which port it is",
     Remedy.BAD_FRAMES: "The last frames that were no message",
     Remedy.CHANNELS: "Give its values names, units and scales",
+    Remedy.CALIBRATE: "Compare the channel with known values again",
 }
 
 

@@ -28,6 +28,7 @@ class ChannelMenu(QObject):
     colour_chosen = pyqtSignal(object)
     """LiveChannel for which any colour is to be asked for"""
     limits_chosen = pyqtSignal(object)
+    calibration_chosen = pyqtSignal(object)
     only_chosen = pyqtSignal(object)
     reset_chosen = pyqtSignal(object)
     channels_chosen = pyqtSignal(str)
@@ -56,6 +57,7 @@ class ChannelMenu(QObject):
             menu.addMenu(self._colours(channel, menu)),
             menu.addMenu(self._decimals(channel, menu)),
             _add(menu, "&Limits…", lambda: self.limits_chosen.emit(channel)),
+            _add(menu, "Cali&brate…", lambda: self.calibration_chosen.emit(channel)),
         ]
         for action in changes:
             action.setEnabled(not refusal)

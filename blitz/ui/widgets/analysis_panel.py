@@ -8,7 +8,7 @@ from functools import partial
 
 from PyQt5.QtCore import QTimer, pyqtSignal
 from PyQt5.QtGui import QHideEvent, QShowEvent
-from PyQt5.QtWidgets import QHBoxLayout, QPushButton, QTabWidget, QVBoxLayout, QWidget
+from PyQt5.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from blitz.errors import BlitzError
 from blitz.ui.analysis import NotWantedError, Stretch
@@ -59,9 +59,12 @@ class AnalysisPanel(QWidget):
         self.pairs, self.trigger = PairsTab(), TriggerTab()
         self.strip = QTabWidget()
         self.strip.setDocumentMode(True)
+        self.strip.tabBar().setDrawBase(False)
         self.strip.setAccessibleName("Analysis")
+        self.remarks = QStackedWidget()
         for tab in (self.statistics, self.spectrum, self.histogram, self.pairs, self.trigger):
             self.strip.addTab(tab, tab.title)
+            self.remarks.addWidget(tab.remarks)
             tab.asked.connect(self.ask)
         self.words = ElidedLabel()
         self.words.setProperty("kind", "muted")
@@ -73,6 +76,7 @@ class AnalysisPanel(QWidget):
         self.keep.clicked.connect(lambda: plot.region.choose(self._in_view()))
         self.forget.clicked.connect(lambda: plot.region.choose(None))
         self._lay_out()
+        self.strip.currentChanged.connect(self.remarks.setCurrentIndex)
         self.strip.currentChanged.connect(lambda _: self.ask())
         plot.region.changed.connect(self._see_region)
         plot.moved.connect(self._see_view)
@@ -121,6 +125,7 @@ class AnalysisPanel(QWidget):
             tab.show_refusal("")
             self.settled.emit()
             return
+        tab.show_waiting()
         self._cancelled = threading.Event()
         stretch = Stretch(self._history, *self.span, self._cancelled.is_set)
         self._loader.ask(partial(_answer, self._asked, tab, work, stretch))
@@ -180,8 +185,9 @@ class AnalysisPanel(QWidget):
         head = QWidget()
         row = QHBoxLayout(head)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(SPACE // 2)
-        row.addWidget(self.words, 1)
+        row.setSpacing(SPACE)
+        row.addWidget(self.words)
+        row.addWidget(self.remarks, 1)
         for button in (self.mark, self.keep, self.forget):
             row.addWidget(button)
         column = QVBoxLayout(self)

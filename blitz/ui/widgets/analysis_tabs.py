@@ -31,6 +31,7 @@ from blitz.ui.widgets.table import Table
 
 Work = Callable[[Stretch], object]
 NO_CHANNEL = "No channel is chosen. Tick one in the list on the right."
+NO_PEAK = "No peak stands out of the noise."
 
 
 class ShownChannel(NamedTuple):
@@ -57,6 +58,7 @@ class AnalysisTab(QWidget):
         self.theme = LIGHT
         self.remarks = ElidedLabel()
         self.remarks.setProperty("kind", "muted")
+        self._is_empty = True
 
     def show_channels(self, channels: tuple[ShownChannel, ...]) -> None:
         """Take over what can be looked at: one a label."""
@@ -78,8 +80,14 @@ class AnalysisTab(QWidget):
         """Say why there is nothing."""
         raise NotImplementedError
 
+    def show_waiting(self) -> None:
+        """Say that something is computed, where nothing is shown yet."""
+        if self._is_empty:
+            self.show_refusal("Computing…")
+
     def tell(self, remarks: tuple[str, ...]) -> None:
-        """Say how it was computed."""
+        """Say how it was computed; the owner of the tab places :attr:`remarks`."""
+        self._is_empty = not remarks
         self.remarks.setText(" ".join(remarks))
 
 
@@ -89,7 +97,7 @@ class ChannelBox(Choice):
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName(name)
-        self.setMinimumContentsLength(14)
+        self.setMinimumContentsLength(11)
         self.setSizeAdjustPolicy(Choice.AdjustToMinimumContentsLengthWithIcon)
 
     def show_channels(self, channels: tuple[ShownChannel, ...], first: int = 0) -> None:
@@ -151,7 +159,7 @@ class SpectrumTab(FigureTab):
         self.log = QCheckBox("Logarithmic")
         self.peaks = TextRows(("Peak", "Value"), (0, 1), parent=self)
         self.peaks.number_font = number_font(self.font(), self.font().pointSizeF())
-        self.table = Table(self.peaks, "No peak stands out of the noise.")
+        self.table = Table(self.peaks, NO_PEAK)
         self.table.setAccessibleName("Peaks")
         self.table.setSelectionMode(Table.ExtendedSelection)
         self.table.set_widths(110, 110, stretched=1)
@@ -159,7 +167,7 @@ class SpectrumTab(FigureTab):
         self.beside.addWidget(self.table)
         for widget in (self.channel, self.kind, self.log):
             self.row.addWidget(widget)
-        self.row.addWidget(self.remarks, 1)
+        self.row.addStretch(1)
         self.channel.activated.connect(lambda _: self.asked.emit())
         self.kind.activated.connect(lambda _: self.asked.emit())
         self.log.toggled.connect(self.figure.set_log)
@@ -186,6 +194,7 @@ class SpectrumTab(FigureTab):
         title = "Density" if found.is_density else "Amplitude"
         self.figure.show_curves([curve], "Frequency [Hz]", titled(title, found.unit), notes)
         unit = f" {found.unit}" if found.unit else ""
+        self.table.set_hint(NO_PEAK)
         self.peaks.show([(frequency_words(peak.frequency_hz), f"{peak.value:.4g}{unit}") for peak in result.peaks])
         step_hz = found.rate_hz / 2 / max(len(found) - 1, 1)
         self.tell((*result.remarks, f"{found.rate_hz:.5g} readings a second, steps of {step_hz:.3g} Hz."))
@@ -193,6 +202,7 @@ class SpectrumTab(FigureTab):
     def show_refusal(self, text: str) -> None:
         """Say why there is nothing."""
         super().show_refusal(text)
+        self.table.set_hint("")
         self.peaks.show(())
 
 
@@ -205,7 +215,7 @@ class HistogramTab(FigureTab):
         super().__init__(parent)
         self.channel = ChannelBox("Channel of the histogram")
         self.row.addWidget(self.channel)
-        self.row.addWidget(self.remarks, 1)
+        self.row.addStretch(1)
         self.channel.activated.connect(lambda _: self.asked.emit())
         self._colour = ""
 
@@ -250,7 +260,7 @@ class PairsTab(FigureTab):
             self.row.addWidget(label)
             self.row.addWidget(box)
             box.activated.connect(lambda _: self.asked.emit())
-        self.row.addWidget(self.remarks, 1)
+        self.row.addStretch(1)
         self._colour = ""
 
     def show_channels(self, channels: tuple[ShownChannel, ...]) -> None:

@@ -31,7 +31,7 @@ class StatisticsTab(AnalysisTab):
         self.rows = TextRows(_COLUMNS, range(2, len(_COLUMNS)), _TIPS, self)
         self.table = Table(self.rows, NO_CHANNEL)
         self.table.setAccessibleName("Statistics")
-        self.table.set_widths(150, 56, 76, 70, *(92,) * 7)
+        self.table.set_widths(112, 52, 70, 84, *(82,) * 5, 100, 100)
         self.table.setSelectionMode(Table.ExtendedSelection)
         self.rows.number_font = number_font(self.font(), self.font().pointSizeF())
         self.copy = QPushButton("Copy")
@@ -39,7 +39,7 @@ class StatisticsTab(AnalysisTab):
         self.copy.setToolTip("Copy the whole table, for a spreadsheet")
         self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.rows.text))
         foot = QHBoxLayout()
-        foot.addWidget(self.remarks, 1)
+        foot.addStretch(1)
         foot.addWidget(self.copy)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -55,7 +55,7 @@ class StatisticsTab(AnalysisTab):
     def show_result(self, result: list[RangeStatistics]) -> None:
         """Show a row a channel."""
         self.rows.show([statistics_row(found) for found in result])
-        self.tell(("Of every reading. Slope: a second; integral: unit times seconds.",))
+        self.tell(("Of every reading.",))
 
     def show_refusal(self, text: str) -> None:
         """Say why there is nothing."""

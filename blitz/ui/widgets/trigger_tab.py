@@ -79,7 +79,7 @@ class TriggerControls(QWidget):
         field = QLineEdit(text)
         field.setAccessibleName(words)
         field.setToolTip(tip)
-        field.setFixedWidth(72)
+        field.setFixedWidth(64)
         field.installEventFilter(self)
         field.editingFinished.connect(self._take)
         return field
@@ -113,7 +113,7 @@ class TriggerTab(FigureTab):
         super().__init__(parent)
         self.controls = TriggerControls()
         self.row.addWidget(self.controls)
-        self.row.addWidget(self.remarks, 1)
+        self.row.addStretch(1)
         self.controls.changed.connect(self.asked)
         self._shown: ShownChannel | None = None
 

@@ -26,6 +26,8 @@ from pydantic import ValidationError
 import blitz
 from blitz.config import SerialPort, ServerSettings
 from blitz.data import store_schema
+from blitz.data.alarm_rule_store import AlarmRuleStore
+from blitz.data.alarm_store import AlarmStore
 from blitz.data.boards import load_definitions
 from blitz.data.database_server import DatabaseServer
 from blitz.data.hook_config import read_hooks
@@ -40,6 +42,7 @@ from blitz.errors import ConfigError
 from blitz.io import log_files
 from blitz.io.access import Access
 from blitz.io.acquisition import Acquisition, AcquisitionOptions
+from blitz.io.alarms import Alarms
 from blitz.io.api import create_app
 from blitz.io.archiver import Archiver, ArchiverOptions
 from blitz.io.devices import DeviceOptions
@@ -154,15 +157,19 @@ def _run(settings: ServerSettings, notifier: Notifier, early: "EarlySignals") ->
         supervision = Supervision(
             acquisition, settings.data_dir, hooks, notifier, lambda: limits.refused.total(), kept_hooks
         )
+        alarms = _alarms(settings, acquisition, store, supervision, stack) if settings.acquisition else None
         hosts = (settings.host, socket.gethostname(), *settings.allowed_hosts)
         shown_archiver = archiver if settings.acquisition else None
-        limited = Admission(create_app(acquisition, store, keeper, access, shown_archiver, supervision), limits)
+        app_ = create_app(acquisition, store, keeper, access, shown_archiver, supervision, alarms)
+        limited = Admission(app_, limits)
         app = access.guard(limited, hosts)
         try:
             acquisition.start()
             if settings.acquisition:
                 archiver.start()
             supervision.start()
+            if alarms is not None:
+                alarms.start()
             announcer = _announcer(settings, listener, access, store)
             asyncio.run(
                 _serve(
@@ -175,8 +182,26 @@ def _run(settings: ServerSettings, notifier: Notifier, early: "EarlySignals") ->
             # We are ending already; cut short, this would leave Redis behind.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             acquisition.stop()
+            if alarms is not None:
+                alarms.stop()
             supervision.stop()
         return int(acquisition.ended_incomplete)
+
+
+def _alarms(
+    settings: ServerSettings,
+    acquisition: Acquisition,
+    store: DatabaseServer,
+    supervision: Supervision,
+    stack: ExitStack,
+) -> Alarms:
+    """Return the alarms, which tell through hooks, and whose number is part of the status."""
+    path = settings.data_dir / "server.db"
+    rules, kept = stack.enter_context(AlarmRuleStore(path)), stack.enter_context(AlarmStore(path))
+    hooks = supervision.hooks
+    alarms = Alarms(acquisition, store, rules, kept, hooks.tell_all, hooks.names)
+    acquisition.alarm_counts = lambda: alarms.counts
+    return alarms
 
 
 def _check_following(settings: ServerSettings) -> None:

@@ -76,16 +76,16 @@ class AlarmStore(TableFile):
     ) -> list[tuple[AlarmCrossing, AlarmOccurrence]]:
         """Write down what was crossed, and up to where was looked; all of it or nothing.
 
-        :param rules: those that are evaluated, by id; what is told of others is left out.
+        :param rules: those that are evaluated, by id; what others raise is left out.
         :param place: fit for JSON; None: as it was.
         :returns: what is new, in order; what is there already, is not.
         """
         told: list[tuple[AlarmCrossing, AlarmOccurrence]] = []
         with self.transaction() as db:
             for crossing in crossings:
-                if crossing.rule_id not in rules:
-                    continue
                 if crossing.is_raised:
+                    if crossing.rule_id not in rules:
+                        continue
                     rule = rules[crossing.rule_id]
                     occurrence = _raise(db, crossing, rule, unit_of(rule))
                     changed = [] if occurrence is None else [occurrence]

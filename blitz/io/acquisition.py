@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from blitz.data.alarm_records import AlarmCounts
 from blitz.data.blocks import PREVIEW_ID
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.database_server import DatabaseServer
@@ -123,6 +124,7 @@ class Acquisition(AcquisitionChores):
         self._calibrations = CalibrationWatch(self.notice, options.calibration_warn_days)
         self.is_archiving_possible: Callable[[], bool] = lambda: True
         """Whether the archive can take messages out of Redis."""
+        self.alarm_counts: Callable[[], AlarmCounts] = AlarmCounts
         self._session: SessionRecord | None = None
         self._is_followed = False
         """Whether the session is being closed, and another follows: until then it counts as the running one."""

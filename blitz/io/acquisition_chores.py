@@ -63,6 +63,7 @@ class AcquisitionChores(AcquisitionFollowing):
             session_name=self._options.session_name,
             planned=self.planner.starts.brief(),
             found=self.devices.found(),
+            alarms=self.alarm_counts(),
             database=self._store.keys.prefix.strip("{}:"),
             calibrations=self._calibrations.due(((board.name, board.definition) for board in boards), _today()),
         )

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from blitz.data.alarm_records import AlarmCounts
 from blitz.data.blocks import MessageBlock
 from blitz.data.database_server import DatabaseServer
 from blitz.data.records import (
@@ -73,6 +74,8 @@ class AcquisitionParts:
     housekeeping: Housekeeping
     is_archiving_possible: Callable[[], bool]
     """Whether the archive can take messages out of Redis."""
+    alarm_counts: Callable[[], AlarmCounts]
+    """How many alarms there are now."""
     _store: DatabaseServer
     _intake_store: DatabaseServer
     _options: AcquisitionOptions

@@ -48,6 +48,11 @@ class AcquisitionSessions(AcquisitionTold):
         """Own fields that every new session must have."""
         return self._options.required_fields
 
+    @property
+    def previews(self) -> bool:
+        """Whether boards are polled while nothing is recorded."""
+        return self._options.devices.preview
+
     def start_session(
         self,
         name: str = "",

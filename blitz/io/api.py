@@ -28,6 +28,9 @@ from blitz.data.packed_blocks import PACKED_TYPE, pack_blocks
 from blitz.data.records import Notice, SessionRecord, StatusRecord
 from blitz.data.retention import RetentionRule
 from blitz.errors import (
+    AlarmNotFound,
+    AlarmRuleExists,
+    AlarmRuleNotFound,
     ArchiveError,
     AuthenticationError,
     BlitzError,
@@ -66,6 +69,8 @@ from blitz.errors import (
 )
 from blitz.io.access import Access
 from blitz.io.acquisition import Acquisition
+from blitz.io.alarm_api import alarm_calls
+from blitz.io.alarms import Alarms
 from blitz.io.archive_api import archive_calls
 from blitz.io.archiver import Archiver
 from blitz.io.askers import NoteSubject, TokenName
@@ -113,6 +118,9 @@ _STATUS: dict[type[BlitzError], int] = {
     StoreUnavailable: 503,
     StoreChanged: 503,
     ArchiveError: 503,
+    AlarmNotFound: 404,
+    AlarmRuleNotFound: 404,
+    AlarmRuleExists: 409,
     StoreInUse: 409,
     StoreFull: 507,
     FieldsMissing: 422,
@@ -150,6 +158,7 @@ def create_app(
     access: Access | None = None,
     archiver: Archiver | None = None,
     supervision: Supervision | None = None,
+    alarms: Alarms | None = None,
 ) -> FastAPI:
     """Return the application; its documentation page, at ``/docs``, needs no other server.
 
@@ -157,6 +166,7 @@ def create_app(
     :param access: tokens and audit trail; without it, there are none.
     :param archiver: of older messages; without one, none move.
     :param supervision: of the whole; without one, only its calls are there.
+    :param alarms: rules and what they raise; without them, there are none.
     """
     keeper = keeper or SessionKeeper(store, RetentionRule(), (), acquisition.hub.post, acquisition.notice)
     supervision = supervision or Supervision(acquisition)
@@ -182,6 +192,7 @@ def create_app(
     app.include_router(query_calls(store), prefix="/api/v1")
     app.include_router(stream_calls(store, lanes, acquisition.check_room), prefix="/api/v1")
     app.include_router(plan_calls(acquisition.planner), **of_acquirer)
+    app.include_router(alarm_calls(alarms), **of_acquirer)
     app.include_router(store_calls(keeper), prefix="/api/v1")
     app.include_router(archive_calls(archiver), prefix="/api/v1")
     app.include_router(_message_calls(acquisition, store, lanes.answers), prefix="/api/v1")

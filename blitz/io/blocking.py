@@ -22,6 +22,7 @@ from blitz.data.blocks import MessageBlock
 from blitz.data.records import Event, Notice, SessionRecord, StatusRecord
 from blitz.errors import BlitzError, RemoteError
 from blitz.io.address import Host, ServerAddress
+from blitz.io.blocking_alarm_calls import BlockingAlarmCalls
 from blitz.io.blocking_archive_calls import BlockingArchiveCalls
 from blitz.io.blocking_calls import BlockingDeviceCalls
 from blitz.io.blocking_hook_calls import BlockingHookCalls
@@ -54,6 +55,7 @@ class Client(
     BlockingRetentionCalls,
     BlockingArchiveCalls,
     BlockingHookCalls,
+    BlockingAlarmCalls,
     BlockingNotesCalls,
     BlockingReadingsCalls,
     BlockingQueryCalls,

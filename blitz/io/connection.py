@@ -16,6 +16,7 @@ from blitz.data.blocks import MessageBlock
 from blitz.data.records import SessionRecord, StatusRecord
 from blitz.errors import BlitzError, ConfigError, ServerBusy
 from blitz.io.address import Host, ServerAddress
+from blitz.io.alarm_calls import AlarmCalls
 from blitz.io.archive_calls import ArchiveCalls
 from blitz.io.calls import default_owner
 from blitz.io.device_calls import DeviceCalls
@@ -53,6 +54,7 @@ class AsyncClient(
     RetentionCalls,
     ArchiveCalls,
     HookCalls,
+    AlarmCalls,
     NotesCalls,
     ReadingsCalls,
     QueryCalls,

@@ -78,6 +78,10 @@ class Hooks:
         for runner in self._runners.values():
             runner.join(deadline_s)
 
+    def names(self) -> list[str]:
+        """Return the names of all hooks."""
+        return list(self._runners)
+
     def add(self, hook: Hook) -> HookRecord:
         """Keep another hook, or one in place of an added one, and tell it what happens from now on.
 

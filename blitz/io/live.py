@@ -56,6 +56,8 @@ class LiveHub:
         self.viewer_count = 0
         self.listeners: list[Callable[[Event], None]] = []
         """Told each event in the thread that posts it, besides viewers; must be quick."""
+        self.publishing: list[Callable[[int, int, Sequence[Read]], None]] = []
+        """Told up to where a session's messages go now, and what is new of them, by the thread that shows them."""
         self._store_id = store_id
         self._load = load
         self._read_record = read_record
@@ -96,12 +98,16 @@ class LiveHub:
         if feed is not None:
             feed.append(first_seq, reads, count)
             self._schedule()
+            for tell in self.publishing:
+                tell(session_id, first_seq + count, reads)
 
     def advance(self, session_id: int, next_seq: int) -> None:
         """Show that the store's list is longer than what was published: other programs queue messages too."""
         feed = self._feeds.get(session_id)
         if feed is not None and feed.advance(next_seq):
             self._schedule()
+            for tell in self.publishing:
+                tell(session_id, next_seq, ())
 
     def rewind(self, session_id: int, next_seq: int) -> None:
         """Go on at an earlier message: the store has lost what came behind."""

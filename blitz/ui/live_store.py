@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from blitz.data.boards import Channel, Readings, channel_labels
 from blitz.data.pyramid_runs import Runs
@@ -76,6 +77,12 @@ class LiveStore:
         """Rises with every change: a drawer that saw this version has nothing to do."""
         self.message_count = 0
         """How many messages of what is followed have arrived here."""
+
+    def exchange(self, other: "LiveStore") -> None:
+        """Let two stores change places: each has what the other one had, and whoever draws it sees that."""
+        version = max(self.version, other.version) + 1
+        self.__dict__, other.__dict__ = other.__dict__, self.__dict__
+        self.version = other.version = version
 
     def clear(self) -> None:
         """Forget everything: nothing is followed."""
@@ -164,6 +171,17 @@ class LiveStore:
         runs = _last(levels.readings, count + 8)
         known = ~runs.has_nan.all(axis=0)
         return Series(runs.first_ns[known][-count:] / 1e9, runs.low.T.astype(np.float64, copy=False)[known][-count:])
+
+    def column(self, source_index: int, column: int) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
+        """Return a channel's readings that are kept at full resolution, and how many there were before them.
+
+        :returns: times in nanoseconds, shape (n,), values, NaN where there is none; both are only to be read, at once.
+        """
+        levels = self._levels.get(source_index)
+        if levels is None or not levels.count or column >= levels.channels:
+            return np.empty(0, np.int64), np.empty(0), 0
+        runs = levels.readings
+        return runs.first_ns, runs.low[column].astype(np.float64, copy=False), int(runs.first_place[0])
 
     def extremes(self, source_index: int) -> Extremes | None:
         """Return the smallest and largest readings of a source since it began to come, or since they were reset."""

@@ -20,7 +20,7 @@ from blitz.ui.windows import PlotWindow
 if TYPE_CHECKING:
     from blitz.ui.main_window import MainWindow
 
-_LIVE_ONLY = ("pause", "follow")
+_LIVE_ONLY = ("pause", "follow", "triggers")
 _HISTORY_ONLY = ("analysis",)
 _OF_ONE_SESSION = ("relative", "mark")
 
@@ -134,6 +134,7 @@ class PlotActions(QObject):
             ("relative", "Time from the sta&rt", ["R"], self._turn_relative),
             ("box", "Zoom by a &box", ["B"], self._turn_box),
             ("analysis", "&Analysis", ["A"], self._turn_analysis),
+            ("triggers", "&Triggers", ["T"], self._turn_triggers),
         ):
             self._add(menu, name, label, keys, act).setCheckable(True)
         self._add(menu, "zoom_in", "Zoom &in", ["Ctrl++", "Ctrl+="], lambda: self._zoom(0.5))
@@ -171,6 +172,7 @@ class PlotActions(QObject):
         self.actions["box"].setChecked(drawing.drags_box)
         self.actions["analysis"].setChecked(isinstance(page, HistoryPage) and page.analysis.isVisible())
         if isinstance(page, LivePage):
+            self.actions["triggers"].setChecked(page.triggers.isVisible())
             self.actions[f"window_{page.plot.view.window.name.lower()}"].setChecked(True)
 
     def _on_live(self, act: Callable[[LivePage], object]) -> Callable[[], None]:
@@ -205,6 +207,9 @@ class PlotActions(QObject):
         page = self.page
         if isinstance(page, HistoryPage):
             page.set_analysis(not page.analysis.isVisible())
+
+    def _turn_triggers(self) -> None:
+        self._on_live(lambda page: page.set_triggered(not page.triggers.isVisible()))()
 
     def _zoom(self, factor: float) -> None:
         if self.page is not None:

@@ -1,6 +1,7 @@
 """The page of live values: the plot with its bar, and the side panel of tables."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from PyQt5.QtCore import Qt, QTimer, pyqtSignal
@@ -22,6 +23,7 @@ from blitz.ui.widgets.channel_side import ChannelSide
 from blitz.ui.widgets.offer_bar import NAME_CHANNELS, Offer, OfferBar, channel_offers, place_offers
 from blitz.ui.widgets.permitted import permit
 from blitz.ui.widgets.plot_bar import PlotBar
+from blitz.ui.widgets.trigger_panel import TriggerPanel
 from blitz.ui.windows import PlotWindow
 
 _WAITING = "Boards are connected.\nTheir values appear here as soon as they send some."
@@ -35,6 +37,8 @@ DRAWING_SHARE = 0.5
 TABLES_MS = 250
 _SIZES = [828, 420]
 """Of plot and side panel, at a width of 1280."""
+_HEIGHTS = [300, 300]
+"""Of plot and triggers."""
 
 
 class LivePage(QWidget):
@@ -59,8 +63,11 @@ class LivePage(QWidget):
         self._clock_offset_s = 0.0
         self._rights = Rights()
         self._is_preview = True
+        self._playback: Callable[[], float] | None = None
+        self._held = ""
         self.variables = VariablesModel(store, lambda index: appearance.theme.channel_colour(index), self)
         self.plot = LivePlot(store, self.variables)
+        self.triggers = TriggerPanel(store, self.variables)
         self.side = ChannelSide(store, self.variables)
         self.bar = PlotBar(is_live=True)
         self.marker = self.bar.marker
@@ -106,6 +113,21 @@ class LivePage(QWidget):
         """Times of the left and right edge."""
         return self.plot.plot.time_range
 
+    def show_playback(self, clock: Callable[[], float] | None, start_s: float | None, refusal: str) -> None:
+        """Say that what is shown was recorded before; markers are off meanwhile.
+
+        :param clock: gives the time that is played, in seconds since the Unix epoch; None: live again.
+        :param start_s: when the session began.
+        :param refusal: why nothing can be marked.
+        """
+        self._playback, self._held = clock, refusal
+        self.plot.start_s = start_s
+        if clock is not None:
+            self.plot.show_badge("PLAYBACK – NOT LIVE")
+            self.plot.show_hint("")
+            self.plot.show_open_gaps(())
+        self._show_marker_button()
+
     def show_rights(self, rights: Rights) -> None:
         """Take over what the operator may do: nothing is offered that would be refused."""
         self._rights = rights
@@ -149,6 +171,11 @@ class LivePage(QWidget):
         self.bar.relative.setChecked(is_relative)
         self.plot.set_relative(is_relative)
 
+    def set_triggered(self, is_shown: bool) -> None:
+        """Show what passes a level, laid over each other."""
+        self.bar.analysis.setChecked(is_shown)
+        self.triggers.setVisible(is_shown)
+
     def reset_zoom(self) -> None:
         """Show the window that was chosen last again, and all values."""
         self.plot.reset_zoom()
@@ -160,6 +187,9 @@ class LivePage(QWidget):
 
     def show_words(self, state: ConnectionState, status: StatusRecord | None, is_preview: bool) -> None:
         """Say over the plot what an operator must know: whether it is recorded, how old it is, why it is empty."""
+        if self._playback is not None:
+            self.plot.show_hint(_HIDDEN if self.plot.is_bare else "")
+            return
         has_values = self._store.newest_time() is not None
         badge = hint = ""
         if has_values and state.connection is not Connection.OFFLINE:
@@ -187,11 +217,12 @@ class LivePage(QWidget):
     def refresh(self) -> None:
         """Bring the tables up to date; ages go on even when nothing arrives."""
         if self.isVisible():
-            self.side.refresh(self.server_now_s)
+            self.side.refresh(self.server_now_s if self._playback is None else self._playback())
 
     def set_theme(self, theme: Theme) -> None:
         """Take over colours."""
         self.plot.set_theme(theme)
+        self.triggers.set_theme(theme)
         self.bar.set_theme(theme)
         self.side.set_theme(theme)
 
@@ -209,8 +240,9 @@ class LivePage(QWidget):
 
     def _show_marker_button(self) -> None:
         refusal = self._rights.refusal(Role.OPERATOR)
-        permit(self.marker, refusal or (_NO_SESSION if self._is_preview else ""))
-        self.marker_menu.refusal = refusal or (_NO_SESSION if self._is_preview else "")
+        refusal = self._held or refusal or (_NO_SESSION if self._is_preview else "")
+        permit(self.marker, refusal)
+        self.marker_menu.refusal = refusal
 
     def _place_offers(self, boards: tuple[BoardRecord, ...]) -> list[Offer]:
         return [replace(offer, choices=(("Say which one…", ""),)) for offer in place_offers(boards)]
@@ -224,6 +256,8 @@ class LivePage(QWidget):
     def _draw(self) -> None:
         begun_s = time.perf_counter()
         has_drawn = self.isVisible() and self.plot.draw()
+        if not self.plot.view.is_paused:
+            self.triggers.refresh()
         drawing_s = time.perf_counter() - begun_s
         # A slow machine draws less often: most of the time is for the operator's clicks and what else there is to do.
         whole_s = (drawing_s + self.plot.plot.painting_s) / DRAWING_SHARE if has_drawn else 0.0
@@ -238,6 +272,7 @@ class LivePage(QWidget):
         bar.stacked_chosen.connect(plot.set_stacked)
         bar.relative_chosen.connect(plot.set_relative)
         bar.box_chosen.connect(self.set_box)
+        bar.analysis_chosen.connect(self.set_triggered)
         bar.reset_clicked.connect(plot.reset_zoom)
         bar.marker_clicked.connect(self.mark)
         bar.marker_asked.connect(self.ask_for_marker)
@@ -258,7 +293,14 @@ class LivePage(QWidget):
         column.setSpacing(SPACE // 2)
         column.addWidget(self.offers)
         column.addWidget(self.bar)
-        column.addWidget(self.plot, 1)
+        stack = QSplitter(Qt.Vertical)
+        stack.setHandleWidth(SPACE)
+        stack.addWidget(self.plot)
+        stack.addWidget(self.triggers)
+        stack.setSizes(_HEIGHTS)
+        stack.setChildrenCollapsible(False)
+        self.triggers.hide()
+        column.addWidget(stack, 1)
         splitter = QSplitter()
         splitter.setHandleWidth(2 * SPACE)
         splitter.addWidget(left)

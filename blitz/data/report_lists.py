@@ -58,9 +58,10 @@ class Teller:
 
 
 def wanted_markers(record: SessionRecord, teller: Teller) -> list[tuple[str, Marker]]:
-    """Return the markers, each with the number that it has in plots and list."""
-    there = [each for each in record.markers if not each.is_deleted and teller.is_within(each.from_ns, each.to_ns)]
-    return [(str(number), each) for number, each in enumerate(sorted(there, key=lambda each: each.from_ns), 1)]
+    """Return the markers, each with the number that it has in plots and list, the same in a report of a part."""
+    there = sorted((each for each in record.markers if not each.is_deleted), key=lambda each: each.from_ns)
+    numbered = [(str(number), each) for number, each in enumerate(there, 1)]
+    return [(number, each) for number, each in numbered if teller.is_within(each.from_ns, each.to_ns)]
 
 
 def marker_flags(markers: Iterable[tuple[str, Marker]]) -> list[Flag]:

@@ -5,6 +5,7 @@ escaped, and never looked into for marks or code. A template may come from anywh
 reaches no file but those beside it, which it may include.
 """
 
+import functools
 import traceback
 from pathlib import Path
 from typing import Any
@@ -100,11 +101,18 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
 
 def _environment(folder: Path | None) -> Environment:
-    loaders: list[BaseLoader] = [_package()]
-    if folder is not None:
-        loaders.append(FileSystemLoader(folder))
+    return _usual() if folder is None else _sandbox(ChoiceLoader([_package(), FileSystemLoader(folder)]))
+
+
+@functools.cache
+def _usual() -> Environment:
+    """Return what compiles the usual template once: that takes longer than to fill it in."""
+    return _sandbox(_package())
+
+
+def _sandbox(loader: BaseLoader) -> Environment:
     return _Sandbox(
-        loader=ChoiceLoader(loaders),
+        loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_clean,

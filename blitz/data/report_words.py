@@ -27,7 +27,7 @@ def moment_words(time_ns: int, zone: tzinfo | None) -> str:
     >>> moment_words(1_700_000_000_250_000_000, UTC)
     '2023-11-14 22:13:20.250'
     """
-    return moment_of(time_ns, zone).isoformat(" ", "milliseconds")[:23]
+    return moment_of(time_ns + 500_000, zone).isoformat(" ", "milliseconds")[:23]
 
 
 def zone_words(time_ns: int, zone: tzinfo | None) -> str:
@@ -50,7 +50,7 @@ def since_words(elapsed_ns: int) -> str:
     >>> since_words(3_725_500_000_000), since_words(-1_500_000_000)
     ('1:02:05.500', '−0:00:01.500')
     """
-    whole_ms = abs(elapsed_ns) // 1_000_000
+    whole_ms = (abs(elapsed_ns) + 500_000) // 1_000_000
     minutes, ms = divmod(whole_ms, 60_000)
     sign = "−" if elapsed_ns < 0 and whole_ms else ""
     return f"{sign}{minutes // 60}:{minutes % 60:02}:{ms // 1000:02}.{ms % 1000:03}"

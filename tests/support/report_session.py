@@ -1,5 +1,6 @@
 """A session to be reported on: uneven steps, a gap, a device that began anew, readings without value, hostile words."""
 
+import functools
 from datetime import UTC, datetime
 
 import numpy as np
@@ -72,10 +73,13 @@ def session_record(message_count: int, session_id: int = 7, *, hostile: bool = T
             Marker(id=3, from_ns=at(62), text="gone", changed_at=when(66), is_deleted=True),
         ),
         changes=(SessionChange(changed_at=when(500), who="ann", name="notes", before="", after=words[1]),),
-        gaps=(Gap(source=0, seq=1, from_ns=GAP[0], to_ns=GAP[1], reason="the cable was pulled", lost=75, is_exact=True),),
+        gaps=(
+            Gap(source=0, seq=1, from_ns=GAP[0], to_ns=GAP[1], reason="the cable was pulled", lost=75, is_exact=True),
+        ),
         timeline=(
             TimelineEntry(
-                kind=TimelineKind.COMMAND, time_ns=at(5), source="cooler", who="ann", text="set speed", sent="P20", answer="ok"
+                kind=TimelineKind.COMMAND, time_ns=at(5), source="cooler", who="ann", text="set speed", sent="P20",
+                answer="ok",
             ),
             TimelineEntry(kind=TimelineKind.COMMAND, time_ns=at(6), source="door", text="", sent="X", error=words[0]),
             TimelineEntry(kind=TimelineKind.SERVER, time_ns=at(70), text="The server was restarted."),
@@ -90,6 +94,7 @@ def session_record(message_count: int, session_id: int = 7, *, hostile: bool = T
     )  # fmt: skip
 
 
+@functools.cache
 def session_blocks(message_count: int, session_id: int = 7, seed: int = 5) -> list[MessageBlock]:
     """Return its messages: of the cooler at uneven steps, every tenth of the door, every hundredth of the printer."""
     random = np.random.default_rng(seed)
@@ -114,6 +119,19 @@ def session_blocks(message_count: int, session_id: int = 7, seed: int = 5) -> li
         )
         for first in range(0, message_count, GRID_MESSAGES)
     ]  # fmt: skip
+
+
+def fill_long(cache: DatabaseClient, block_count: int) -> None:
+    """Put a session into a cache that is as long as wanted: one block after another says the same."""
+    (block,) = session_blocks(GRID_MESSAGES)
+    cache.bind_store(STORE_ID)
+    cache.begin_download(session_record(block_count * GRID_MESSAGES))
+    for number in range(block_count):
+        begin_ns = STARTED_NS + number * 100_000_000_000 // block_count
+        arrived = begin_ns + (block.arrived_ns - STARTED_NS) // block_count
+        raw = pa.array(block.raw, pa.binary())
+        cache.store_block(7, MessageBlock(7, number * GRID_MESSAGES, arrived, block.source, raw, STORE_ID))
+    cache.finish_download(session_record(block_count * GRID_MESSAGES))
 
 
 def fill(cache: DatabaseClient, message_count: int = 1000, *, hostile: bool = True) -> SessionRecord:

@@ -98,6 +98,8 @@ class AlarmEvaluation:
                 crossings += self._source(watch.rule.source).reset(watch, now_ns)
             if watch.reference is not None:
                 watch.reference.begin(None)
+        for source in self._sources.values():
+            source.end_session()
         return crossings
 
     def add_marker(self, text: str, time_ns: int) -> None:

@@ -4,8 +4,7 @@ A *sign* is +1 where the condition begins to hold, -1 where it holds no longer, 
 where there is nothing to compare.
 """
 
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,15 +20,13 @@ from blitz.data.alarm_condition import (
 )
 
 _INF = float("inf")
-_SLOTS = 64
-"""A rate's window is remembered by so many readings: rates are over a window and at most a 64th of it more."""
 
 Signs = NDArray[np.int8]
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Level, band and equality alike: the condition holds outside ``low`` to ``high``, or inside.
+    """Level, band, equality and rate alike: the condition holds outside ``low`` to ``high``, or inside.
 
     :param low_back: with ``high_back``: from where on it holds no longer.
     """
@@ -52,7 +49,7 @@ class Bounds:
 
 
 def bounds_of(condition: object) -> Bounds | None:
-    """Return a condition's bounds; None where it has none."""
+    """Return the bounds of a value, or of a rate; None where a condition has none."""
     match condition:
         case LevelCondition():
             low = -_INF if condition.below is None else condition.below
@@ -66,82 +63,12 @@ def bounds_of(condition: object) -> Bounds | None:
             back = condition.hysteresis if condition.is_different else -condition.hysteresis
             low, high = condition.value - condition.tolerance, condition.value + condition.tolerance
             return Bounds(low, high, low + back, high - back, not condition.is_different)
+        case RateCondition():
+            limit, back = condition.above_per_s, condition.hysteresis
+            low = -_INF if condition.direction == "rising" else -limit
+            high = _INF if condition.direction == "falling" else limit
+            return Bounds(low, high, low + back, high - back, is_inside=False)
     return None
-
-
-class RateSigns:
-    """A rate of change, followed from block to block.
-
-    The rate at a reading is that since the newest remembered reading that is at least a window old. Of each 64th of
-    the window the first reading is remembered; what was before a gap is forgotten.
-    """
-
-    def __init__(self, condition: RateCondition) -> None:
-        self._condition = condition
-        self._window_ns = round(condition.window_s * 1e9)
-        self._slot_ns = max(self._window_ns // _SLOTS, 1)
-        self._times = np.empty(0, np.int64)
-        self._values = np.empty(0)
-
-    def signs(self, inner_ns: NDArray[np.int64], values: NDArray[np.float64], gaps: Sequence[int]) -> Signs:
-        """Return the signs of the next readings, shape (n,).
-
-        :param gaps: indices of readings before which nothing came for too long, rising.
-        """
-        if not gaps:
-            return self._follow(inner_ns, values)
-        bounds = [0, *gaps, len(values)]
-        parts = []
-        for number, (first, stop) in enumerate(itertools.pairwise(bounds)):
-            if number:
-                self.forget()
-            parts.append(self._follow(inner_ns[first:stop], values[first:stop]))
-        return np.concatenate(parts)
-
-    def forget(self) -> None:
-        """Begin anew: the next readings have none before them."""
-        self._times, self._values = self._times[:0], self._values[:0]
-
-    def state(self) -> dict[str, Any]:
-        """Return what is remembered, fit for JSON."""
-        return {"times": self._times.tolist(), "values": self._values.tolist()}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`state` returned."""
-        self._times, self._values = np.array(state["times"], np.int64), np.array(state["values"], np.float64)
-
-    def _follow(self, inner_ns: NDArray[np.int64], values: NDArray[np.float64]) -> Signs:
-        if not len(values):
-            return np.zeros(0, np.int8)
-        self._remember(inner_ns, values)
-        place = np.searchsorted(self._times, inner_ns - self._window_ns, "right") - 1
-        if int(place[-1]) < 0:
-            return np.zeros(len(values), np.int8)
-        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            rate = (values - self._values[place]) / (inner_ns - self._times[place]) * 1e9
-        rate[place < 0] = np.nan
-        condition = self._condition
-        if condition.direction == "falling":
-            rate = -rate
-        elif condition.direction == "either":
-            rate = np.abs(rate)
-        holds, is_back = rate > condition.above_per_s, rate <= condition.above_per_s - condition.hysteresis
-        needed = max(int(place[-1]), 0)
-        self._times, self._values = self._times[needed:], self._values[needed:]
-        return holds.astype(np.int8) - is_back.astype(np.int8)
-
-    def _remember(self, inner_ns: NDArray[np.int64], values: NDArray[np.float64]) -> None:
-        is_value = ~np.isnan(values)
-        if not is_value.all():
-            inner_ns, values = inner_ns[is_value], values[is_value]
-        if not len(values):
-            return
-        slots = inner_ns // self._slot_ns
-        before = int(self._times[-1]) // self._slot_ns if len(self._times) else -1
-        first = np.flatnonzero(np.diff(slots, prepend=before))
-        if len(first):
-            self._times = np.concatenate((self._times, inner_ns[first]))
-            self._values = np.concatenate((self._values, values[first]))
 
 
 class ReferenceSigns:

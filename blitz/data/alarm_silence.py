@@ -37,12 +37,12 @@ class Followed:
 
     :param inner_ns: int64, shape (n,), never falling.
     :param silences: before and among them, while the source is expected to deliver.
-    :param base_ns: from when on silence counted before them.
+    :param last_ns: the inner time of the reading before them.
     """
 
     inner_ns: NDArray[np.int64]
     silences: list[Silence]
-    base_ns: int | None
+    last_ns: int | None
     _offset_ns: int
     _offsets_ns: NDArray[np.int64] | None
 
@@ -105,7 +105,7 @@ class SourceTime:
         """
         before_ns = int(time_ns[0]) if self._last_time_ns is None else self._last_time_ns
         steps = np.diff(time_ns, prepend=before_ns)
-        offset_ns, base_ns, offsets_ns = self.offset_ns, self.base_ns, None
+        offset_ns, last_ns, offsets_ns = self.offset_ns, self.last_ns, None
         if int(steps.min()) < 0:
             offsets_ns = offset_ns - np.cumsum(np.minimum(steps, 0))
             inner_ns = time_ns + offsets_ns
@@ -116,7 +116,7 @@ class SourceTime:
         self._last_time_ns, self.last_ns = int(time_ns[-1]), int(inner_ns[-1])
         if self.floor_ns is not None and int(inner_ns[0]) < self.floor_ns:
             inner_ns = np.maximum(inner_ns, self.floor_ns)
-        return Followed(inner_ns, silences if self.is_expected else [], base_ns, offset_ns, offsets_ns)
+        return Followed(inner_ns, silences if self.is_expected else [], last_ns, offset_ns, offsets_ns)
 
     def expect(self, is_expected: bool, now_ns: int) -> None:
         """The source is to deliver from now on, or need not."""
@@ -133,9 +133,10 @@ class SourceTime:
             setattr(self, name, state[name])
 
     def _find_silences(self, inner_ns: NDArray[np.int64]) -> list[Silence]:
-        base_ns, first_ns = self.base_ns, int(inner_ns[0])
-        is_first = self.last_ns is None or base_ns is None
-        times = np.concatenate(([first_ns if is_first else min(base_ns or 0, first_ns)], inner_ns))
+        before_ns = int(inner_ns[0]) if self.last_ns is None else self.last_ns
+        times = np.concatenate(([before_ns], inner_ns))
+        if self.since_ns is not None and before_ns < self.since_ns:
+            times = np.maximum(times, self.since_ns)
         steps = np.diff(times)
         if int(steps.max()) <= _SHORTEST_NS:
             self._count_arrivals(times)

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from blitz.data.alarm_rates import RateMemory
 from blitz.data.alarm_records import AlarmCrossing
-from blitz.data.alarm_screen import Screen
+from blitz.data.alarm_screen import RateKey, Screen, rate_key
 from blitz.data.alarm_silence import Followed, Silence, SourceTime
 from blitz.data.alarm_watch import Change, Flip, RuleWatch
 
@@ -37,7 +38,8 @@ class SourceWatch:
         self._columns: dict[str, int] = {}
         self._watched: dict[str, int] = {}
         """Columns of the channels that rules are about."""
-        self._screen = Screen([], [])
+        self._rates: dict[RateKey, RateMemory] = {}
+        self._screen = Screen([], [], {})
         self._newest: tuple[int, int] = (0, -1)
         """Session and seq of the newest message,"""
         self._row: dict[str, float | None] = {}
@@ -55,6 +57,8 @@ class SourceWatch:
     def set_watches(self, watches: list[RuleWatch]) -> None:
         """Evaluate these rules from now on."""
         self._watches = watches
+        keys = [(rate_key(each), each.window_ns) for each in watches if each.window_ns is not None]
+        self._rates = {key: self._rates.get(key) or RateMemory(window_ns) for key, window_ns in keys}
         self._lay_out(self._channels or ())
 
     def take(
@@ -72,6 +76,9 @@ class SourceWatch:
         followed = self.time.follow(portion.time_ns)
         inner_ns = followed.inner_ns
         gaps = [silence.index for silence in followed.silences]
+        for (channel, _, needs_session), memory in self._rates.items():
+            if channel in self._columns and (is_recording or not needs_session):
+                memory.take(inner_ns, portion.values[:, self._columns[channel]], gaps)
         found: list[tuple[Change, RuleWatch]] = []
         for watch in self._screen.concerned(portion.values, bool(gaps)):
             if watch.rule.needs_session and not is_recording:
@@ -80,7 +87,8 @@ class SourceWatch:
             if watch.is_no_data and not silences and not watch.holds and watch.since_ns is None:
                 continue
             values = portion.values[:, self._columns.get(watch.rule.channel, 0)]
-            signs = watch.signs(portion.time_ns, inner_ns, values, gaps)
+            rates = None if watch.window_ns is None else self._rates[rate_key(watch)].rates()
+            signs = watch.signs(portion.time_ns, values, rates)
             flips = watch.flips(signs, inner_ns, silences)
             if flips or watch.since_ns is not None:
                 changes = watch.walk(flips, int(inner_ns[-1]), lambda due_ns: int(np.searchsorted(inner_ns, due_ns)))
@@ -123,6 +131,12 @@ class SourceWatch:
                 self._screen.note(watch)
         return found
 
+    def end_session(self) -> None:
+        """What counts only while something is recorded begins anew."""
+        for (_, _, needs_session), memory in self._rates.items():
+            if needs_session:
+                memory.forget()
+
     def reset(self, watch: RuleWatch, now_ns: int) -> list[AlarmCrossing]:
         """Begin a rule anew; a raised alarm is over."""
         crossings = [self.crossing(watch, False, now_ns + self.time.offset_ns)] if watch.reset() else []
@@ -135,40 +149,50 @@ class SourceWatch:
 
     def state(self) -> dict[str, Any]:
         """Return where the source stands, its rules left out, fit for JSON."""
-        return {"time": self.time.state(), "newest": self._newest, "row": self._row, "given": self._given}
+        rates = [[*key, memory.state()] for key, memory in self._rates.items()]
+        return {
+            "time": self.time.state(),
+            "newest": self._newest,
+            "row": self._row,
+            "given": self._given,
+            "rates": rates,
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what :meth:`state` returned."""
         self.time.restore(state["time"])
         self._newest, self._row = tuple(state["newest"]), dict(state["row"])
         self._given = {name: tuple(each) for name, each in state["given"].items()}
+        for channel, window_ns, needs_session, each in state["rates"]:
+            self._rates[channel, window_ns, needs_session] = RateMemory(window_ns)
+            self._rates[channel, window_ns, needs_session].restore(each)
 
     def _lay_out(self, channels: tuple[str, ...]) -> None:
         self._channels = channels or None
         self._columns = {name: column for column, name in enumerate(channels)}
         present = [each for each in self._watches if each.is_no_data or each.rule.channel in self._columns]
         self._watched = {each.rule.channel: self._columns[each.rule.channel] for each in present if not each.is_no_data}
-        self._screen = Screen(present, [self._columns.get(each.rule.channel, 0) for each in present])
+        self._screen = Screen(present, [self._columns.get(each.rule.channel, 0) for each in present], self._rates)
 
     def _silences(self, watch: RuleWatch, followed: Followed, begin_ns: int | None) -> list[Silence]:
-        base_ns = followed.base_ns
-        if watch.gap_holds is None:
-            return []
-        if watch.rule.needs_session and begin_ns is not None:
-            base_ns = max(base_ns or begin_ns, begin_ns)
-        if watch.after_ns is None or not watch.is_no_data:
-            late_ns = (base_ns or 0) - (followed.base_ns or 0)
-            if not late_ns or not followed.silences or followed.silences[0].index:
-                return followed.silences
-            first, *others = followed.silences
-            due_ns = first.due_ns + late_ns
-            return [Silence(0, due_ns), *others] if int(followed.inner_ns[0]) > due_ns else others
+        """Return when it was silent for too long for a rule, which may begin with the session."""
+        begins_ns = begin_ns if watch.rule.needs_session else None
+        if watch.gap_holds is None or (watch.after_ns is None and begins_ns is None):
+            return [] if watch.gap_holds is None else followed.silences
         if not self.time.is_expected:
             return []
         inner_ns = followed.inner_ns
-        before = np.concatenate(([int(inner_ns[0]) if base_ns is None else base_ns], inner_ns[:-1]))
-        long = np.flatnonzero(inner_ns - before > watch.after_ns)
-        return [Silence(index, int(before[index]) + watch.after_ns) for index in long.tolist()]
+        known = [each for each in (followed.last_ns, self.time.since_ns, begins_ns) if each is not None]
+        before = np.concatenate(([max(known) if known else int(inner_ns[0])], inner_ns[:-1]))
+        if self.time.since_ns is not None:
+            before = np.maximum(before, self.time.since_ns)
+        since = before if begins_ns is None else np.maximum(before, begins_ns)
+        if watch.after_ns is not None:
+            long = np.flatnonzero(inner_ns - since > watch.after_ns)
+            return [Silence(index, int(since[index]) + watch.after_ns) for index in long.tolist()]
+        before[0] = max(known[:-1], default=int(before[0]))
+        moved = [Silence(i, due_ns + int(since[i] - before[i])) for i, due_ns in followed.silences]
+        return [silence for silence in moved if silence.due_ns < int(inner_ns[silence.index])]
 
     def _silence_now(self, watch: RuleWatch, end_ns: int, session_ns: int | None) -> Flip | None:
         holds, base_ns = watch.gap_holds, self.time.base_ns

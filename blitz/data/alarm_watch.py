@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from blitz.data.alarm_condition import NoDataCondition, RateCondition, ReferenceCondition
 from blitz.data.alarm_rule import AlarmRule
-from blitz.data.alarm_signs import RateSigns, ReferenceSigns, Signs, bounds_of
+from blitz.data.alarm_signs import ReferenceSigns, Signs, bounds_of
 from blitz.data.alarm_silence import Silence
 
 _WATCHED = {
@@ -64,7 +64,8 @@ class RuleWatch:
         self.since_ns: int | None = None
         """Inner time since when the two differ: a delay runs."""
         self.bounds = bounds_of(rule.condition)
-        self.rate = RateSigns(rule.condition) if isinstance(rule.condition, RateCondition) else None
+        self.window_ns = round(rule.condition.window_s * 1e9) if isinstance(rule.condition, RateCondition) else None
+        """Of a rate; else None."""
         self.reference = ReferenceSigns(rule.condition) if isinstance(rule.condition, ReferenceCondition) else None
         self.is_no_data = isinstance(rule.condition, NoDataCondition)
         after_s = rule.condition.after_s if isinstance(rule.condition, NoDataCondition) else None
@@ -87,17 +88,15 @@ class RuleWatch:
         return {"hold": None, "alarm": True, "normal": False}[self.rule.on_gap]
 
     def signs(
-        self, time_ns: NDArray[np.int64], inner_ns: NDArray[np.int64], values: NDArray[np.float64], gaps: list[int]
+        self, time_ns: NDArray[np.int64], values: NDArray[np.float64], rates: NDArray[np.float64] | None = None
     ) -> Signs:
         """Return what readings say of the condition, NaN included as the rule says.
 
         :param values: of the rule's channel, shape (n,).
-        :param gaps: indices of readings before which nothing came for too long.
+        :param rates: how fast it changes, where the rule is about that.
         """
         if self.bounds is not None:
-            signs = self.bounds.signs(values)
-        elif self.rate is not None:
-            signs = self.rate.signs(inner_ns, values, gaps)
+            signs = self.bounds.signs(values if rates is None else rates)
         elif self.reference is not None:
             signs = self.reference.signs(time_ns, values)
         else:
@@ -108,8 +107,12 @@ class RuleWatch:
 
     def flips(self, signs: Signs, inner_ns: NDArray[np.int64], silences: Sequence[Silence] = ()) -> list[Flip]:
         """Return where readings turn the condition, and silences among them."""
-        said = np.flatnonzero(signs)
-        turns = said[np.flatnonzero(np.diff(signs[said] > 0, prepend=self.holds))]
+        (said,) = signs.nonzero()
+        holds = signs[said] > 0
+        is_turn = np.empty(len(said), np.bool_)
+        is_turn[:1] = holds[:1] != self.holds
+        np.not_equal(holds[1:], holds[:-1], out=is_turn[1:])
+        turns = said[is_turn]
         silent = self.gap_holds
         if silent is None or not silences:
             return _reading_flips(turns, signs, inner_ns)
@@ -141,26 +144,20 @@ class RuleWatch:
         """Begin anew; tell whether the alarm was raised."""
         was_raised = self.is_raised
         self.holds, self.is_raised, self.since_ns = False, False, None
-        if self.rate is not None:
-            self.rate.forget()
         return was_raised
 
     def state(self) -> dict[str, Any]:
         """Return where it stands, fit for JSON."""
         state = {"holds": self.holds, "is_raised": self.is_raised, "since_ns": self.since_ns, "watched": self.watched}
-        for name in ("rate", "reference"):
-            part = getattr(self, name)
-            if part is not None:
-                state[name] = part.state()
+        if self.reference is not None:
+            state["reference"] = self.reference.state()
         return state
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what :meth:`state` of the same rule returned."""
         self.holds, self.is_raised, self.since_ns = state["holds"], state["is_raised"], state["since_ns"]
-        for name in ("rate", "reference"):
-            part = getattr(self, name)
-            if part is not None:
-                part.restore(state[name])
+        if self.reference is not None:
+            self.reference.restore(state["reference"])
 
     def _end_delay(self, inner_ns: int, index_of: Callable[[int], int], changes: list[Change]) -> None:
         due_ns = self.due_ns
@@ -173,6 +170,8 @@ class RuleWatch:
 
 
 def _reading_flips(turns: NDArray[np.intp], signs: Signs, inner_ns: NDArray[np.int64]) -> list[Flip]:
+    if not len(turns):
+        return []
     return [
         Flip(index, True, ns, sign > 0)
         for index, ns, sign in zip(turns.tolist(), inner_ns[turns].tolist(), signs[turns].tolist(), strict=True)

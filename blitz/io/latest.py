@@ -24,7 +24,8 @@ AT_ONCE_MESSAGES = 16_384
 """So many are decoded for one call."""
 PAST_MESSAGES = 65_536
 """So many are decoded for one look back; where there are more in that time, samples of them."""
-_SAMPLES = 128
+_SAMPLES = 64
+_SEARCH_STEPS = 20
 PAST_SPANS = 300
 
 
@@ -122,8 +123,8 @@ class LatestView:
         if last is None or not len(last) or not channels:
             return Past({channel.label: [] for channel in channels}, is_sampled=False)
         from_ns = int(last.arrived_ns[0]) - round(span_s * 1e9)
-        begin = self._first_since(session.id, from_ns, end)
         width_ns = max(round(span_s * 1e9) // PAST_SPANS, 1)
+        begin = self._first_since(session, from_ns, last, 2 * width_ns)
         found: dict[str, dict[int, PastSpan]] = {channel.label: {} for channel in channels}
         decoder = SessionDecoder(session.sources)
         for block in self._samples(session.id, begin, end):
@@ -177,25 +178,35 @@ class LatestView:
         block = self._hub.recent_block(session_id, first, stop)
         return self._messages(session_id, first, stop - first) if block is None else block
 
-    def _first_since(self, session_id: int, from_ns: int, end: int) -> int:
-        """Return the first message that arrived at a time or later; arrivals never fall within a session."""
-        low, high = 0, end
-        while low < high:
-            middle = (low + high) // 2
-            block = self._messages(session_id, middle, 1)
-            if len(block) and int(block.arrived_ns[0]) < from_ns:
-                low = middle + 1
+    def _first_since(self, session: SessionRecord, from_ns: int, last: MessageBlock, tolerance_ns: int) -> int:
+        """Return about the first message that arrived at a time or later, rather an earlier one.
+
+        Each look at a message is a question to the store: where devices send evenly, few are enough.
+        """
+        low, low_ns = 0, session.started_ms * 1_000_000
+        high, high_ns = last.first_seq, int(last.arrived_ns[0])
+        for step in range(_SEARCH_STEPS):
+            if from_ns - low_ns <= tolerance_ns or high - low <= 1:
+                break
+            part = (from_ns - low_ns) / max(high_ns - low_ns, 1) if step % 2 == 0 else 0.5
+            middle = min(max(low + int((high - low) * part), low + 1), high - 1)
+            block = self._messages(session.id, middle, 1)
+            if not len(block):
+                break
+            arrived_ns = int(block.arrived_ns[0])
+            if arrived_ns < from_ns:
+                low, low_ns = middle, arrived_ns
             else:
-                high = middle
+                high, high_ns = middle, arrived_ns
         return low
 
     def _samples(self, session_id: int, begin: int, end: int) -> Iterator[MessageBlock]:
         """Iterate over all messages of a range, or over runs of them that lie evenly in it."""
-        if end - begin <= PAST_MESSAGES:
-            places, size = range(begin, end, GRID_MESSAGES), GRID_MESSAGES
-        else:
+        size = GRID_MESSAGES
+        places: Sequence[int] = range(begin, end, size)
+        if end - begin > PAST_MESSAGES:
             size = PAST_MESSAGES // _SAMPLES
-            places = range(begin, end - size + 1, (end - begin - size) // (_SAMPLES - 1))
+            places = [begin + (end - begin - size) * n // (_SAMPLES - 1) for n in range(_SAMPLES)]
         for place in places:
             block = self._messages(session_id, place, min(size, end - place))
             if len(block):

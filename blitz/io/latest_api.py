@@ -37,7 +37,7 @@ class LatestChannel(BaseModel):
     limit_high: float | None = None
     decimals: int | None = None
     color: str = ""
-    shown: bool = True
+    shown: bool = Field(default=True, description="whether it is shown where nobody chose otherwise")
     value: float | None = None
     time: float | None = Field(default=None, description="of the value, in Unix seconds")
     spans: list[LatestSpan] = []
@@ -124,7 +124,7 @@ def _channel(curve: Curve) -> LatestChannel:
         limit_high=meant.limit_high,
         decimals=meant.decimals,
         color=meant.color,
-        shown=meant.shown,
+        shown=meant.shown and not meant.counts_messages,
         value=None if newest is None else newest.value,
         time=None if newest is None else newest.time_ns / 1e9,
         spans=[LatestSpan(time=span.number * span_s, low=span.low, high=span.high) for span in curve.spans],

@@ -19,13 +19,23 @@ from websockets.sync.client import ClientConnection, connect
 ANSWER_S = 60.0
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _OPTIONS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-dev-shm-usage --disable-extensions --mute-audio "
-    "--ignore-certificate-errors --remote-debugging-port=0"
-).split()
+    "--headless=new",
+    "--no-sandbox",  # without one it does not run as root
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--disable-extensions",
+    "--no-first-run",
+    "--disable-background-networking",  # it would look for hosts that no test needs
+    "--disable-component-update",
+    "--disable-sync",
+    "--mute-audio",
+    "--ignore-certificate-errors",
+    "--remote-debugging-port=0",
+)
 
 
-class PageFault(AssertionError):
+class PageError(AssertionError):
     """The page's script raised something."""
 
 
@@ -62,7 +72,9 @@ class Page:
         """What its console said as warning or error, exceptions, and what its policy kept from running."""
         self._calls = 0
         self._loads = 0
-        self._socket: ClientConnection = connect(address, max_size=None, compression=None, proxy=None)
+        self._connected = contextlib.ExitStack()
+        connection = connect(address, max_size=None, compression=None, proxy=None)
+        self._socket: ClientConnection = self._connected.enter_context(connection)
         for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable")
         self.call(
@@ -76,24 +88,31 @@ class Page:
         with contextlib.suppress(Exception):
             self.call("Storage.clearDataForOrigin", origin=self.run("location.origin"), storageTypes="all")
             self.call("Page.close")
-        self._socket.close()
+        self._connected.close()
 
     def go(self, url: str) -> None:
         """Go to an address, and wait until it is loaded."""
+        self._load("Page.navigate", url=url)
+
+    def reload(self) -> None:
+        """Load it anew."""
+        self._load("Page.reload")
+
+    def _load(self, method: str, **parameters: Any) -> None:
         before = self._loads
-        self.call("Page.navigate", url=url)
+        self.call(method, **parameters)
         while self._loads == before:
             self._take(json.loads(self._socket.recv(ANSWER_S)))
 
     def run(self, script: str) -> Any:
         """Return what an expression is worth, once that is known where it is a promise.
 
-        :raises PageFault: if it raises.
+        :raises PageError: if it raises.
         """
         answer = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         if "exceptionDetails" in answer:
             details = answer["exceptionDetails"]
-            raise PageFault(details.get("exception", {}).get("description", details["text"]))
+            raise PageError(details.get("exception", {}).get("description", details["text"]))
         return answer["result"].get("value")
 
     def text(self, selector: str) -> str:

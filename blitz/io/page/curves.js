@@ -64,18 +64,19 @@ export class Curves {
     }
   }
 
-  /** Ask for what was before, where a session is recorded. */
+  /** Ask for what was before, where a session is recorded and that is not known; return whether it is known now. */
   async lookBack() {
-    if (!this.needsPast || !this.sessionId || !this.chosen?.length) return;
+    if (!this.needsPast || !this.sessionId || !this.chosen?.length) return false;
     this.needsPast = false;
     const names = new URLSearchParams({ span_s: 60 * this.minutes });
     for (const label of this.chosen) names.append("channels", label);
     const epoch = this.epoch;
     try {
       const past = await ask(`sessions/${this.sessionId}/latest?${names}`);
-      if (epoch !== this.epoch) return;
+      if (epoch !== this.epoch) return false;
       this.past = new Map(Object.entries(past.curves));
       this.isSampled = past.is_sampled;
+      return true;
     } catch (error) {
       if (!(error instanceof Refused)) this.needsPast = true;
       throw error;

@@ -43,7 +43,10 @@ async function readStatus() {
 async function readValues() {
   await curves.look();
   showValues();
-  await curves.lookBack();
+}
+
+async function readPast() {
+  if (await curves.lookBack()) drawPlot();
 }
 
 async function readNotes() {
@@ -105,6 +108,7 @@ async function begin() {
   showWho();
   repeat(readStatus, STATUS_MS, round);
   repeat(readValues, LOOK_MS, round);
+  repeat(readPast, LOOK_MS, round);
   repeat(readNotes, NOTES_MS, round);
   repeat(readAlarms, STATUS_MS, round);
 }

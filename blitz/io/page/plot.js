@@ -104,7 +104,7 @@ export class Plot {
     const axes = [{ stroke: muted, grid: line, ticks: line, font, space: 70, size: 30, values: (_, splits) => splits.map(timeOfDay) }];
     // Two units have an axis; further ones have a scale of their own without.
     units.slice(0, 2).forEach((unit, n) => axes.push({
-      scale: `y ${unit}`, side: n === 0 ? 3 : 1, stroke: muted, font, size: 52, space: 36, ticks: line, values: (_, splits) => splits.map(number),
+      scale: `y ${unit}`, side: n === 0 ? 3 : 1, stroke: muted, font, size: axisSize, space: 36, ticks: line, values: (_, splits) => splits.map(number),
       grid: n === 0 ? line : { show: false },
       ...(unit ? { label: unit, labelSize: 18, labelFont: font, labelGap: 0 } : {}),
     }));
@@ -136,6 +136,11 @@ export class Plot {
   forgetTheme() {
     this.key = "";
   }
+}
+
+/** As wide as its longest number. */
+function axisSize(_, values) {
+  return 18 + 7.5 * Math.max(2, ...(values ?? []).map((value) => value.length));
 }
 
 function number(value) {

@@ -5,7 +5,7 @@ Everything here is called in a thread, and looks often whether somebody still wa
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,12 @@ from blitz.data.series import Series
 from blitz.data.session_ranges import readings_between
 from blitz.data.spectra import Spectrum, fft, welch
 from blitz.data.spectrum_peaks import MOST_POINTS, Peak, even_series, spectrum_peaks
+from blitz.data.triggers import Trigger
 from blitz.errors import BlitzError, SeriesError
 from blitz.ui.history import History
 from blitz.ui.live_store import LiveChannel
-from blitz.ui.triggered import Sweep, TriggerWish, find_sweeps, middle_level
+from blitz.ui.plots.curves import value_limits
+from blitz.ui.triggered import Sweep, TriggerWish, find_sweeps
 
 MOST_VALUES = 1 << 22
 """Of a channel that are held at once; of more, the first ones."""
@@ -145,13 +147,13 @@ class PairsFound:
 
 @dataclass(frozen=True, eq=False)
 class SweepsFound:
-    """What was around each trigger, the last ones; at which level; and how many triggers there were."""
+    """What was around each trigger, the last ones; what was looked for; and how many triggers there were."""
 
-    sweeps: tuple[Sweep, ...] = ()
-    level: float = 0.0
-    count: int = 0
-    unit: str = ""
-    remarks: tuple[str, ...] = field(default=())
+    sweeps: tuple[Sweep, ...]
+    trigger: Trigger
+    count: int
+    unit: str
+    remarks: tuple[str, ...] = ()
 
 
 def find_spectrum(stretch: Stretch, channel: LiveChannel, *, is_averaged: bool) -> SpectrumFound:
@@ -197,8 +199,9 @@ def find_triggers(stretch: Stretch, channel: LiveChannel, wish: TriggerWish) -> 
     """
     held = stretch.series([channel])
     series = held.series[channel.label]
-    level = middle_level(series.values) if wish.level is None else wish.level
-    if level is None:
+    limits = value_limits([series.values])
+    if limits is None:
         raise SeriesError(f"{channel.label!r} has no value here.")
-    sweeps, count = find_sweeps(series, level, wish)
-    return SweepsFound(sweeps, level, count, series.unit, held.remarks)
+    trigger = wish.trigger(limits)
+    sweeps, count = find_sweeps(series, trigger, wish)
+    return SweepsFound(sweeps, trigger, count, series.unit, held.remarks)

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from blitz.data.triggers import TriggerFinder
 from blitz.ui.live_store import LiveChannel, LiveStore
-from blitz.ui.triggered import MOST_SWEEPS, Sweep, TriggerWish, cut_sweep, middle_level
+from blitz.ui.plots.curves import value_limits
+from blitz.ui.triggered import MOST_SWEEPS, Sweep, TriggerWish, cut_sweep
 
 _PATIENCE = 3.0
 """So many lengths of the picture without a trigger, a second at least: then Auto shows what there is."""
@@ -93,11 +94,13 @@ class LiveTrigger:
         return self._take_whole(time_ns, values) or self._run_free(time_ns, values)
 
     def _set_level(self, values: NDArray[np.float64]) -> bool:
-        if self.wish.level is None:
-            self.level = middle_level(values[-_LOOKED_AT:])
-        if self.level is None:
+        """Take a level from what has come; returns whether there is one."""
+        limits = value_limits([values[-_LOOKED_AT:]])
+        if limits is None:
             return False
-        self._finder = TriggerFinder(self.wish.trigger(self.level))
+        trigger = self.wish.trigger(limits)
+        if self._finder is None or trigger != self._finder.trigger:
+            self._finder, self.level = TriggerFinder(trigger), trigger.level
         return True
 
     def _take_whole(self, time_ns: NDArray[np.int64], values: NDArray[np.float64]) -> bool:
@@ -123,11 +126,7 @@ class LiveTrigger:
         newest = int(time_ns[-1])
         if newest - self._since_ns < max(_PATIENCE * length_s, 1.0) * 1e9:
             return False
-        if self.wish.level is None:
-            level = middle_level(values[-_LOOKED_AT:])
-            if level is not None and level != self.level:
-                self.level = level
-                self._finder = TriggerFinder(self.wish.trigger(level))
+        self._set_level(values)
         if self.mode is not Mode.AUTO:
             return False
         self.is_free = True

@@ -12,6 +12,7 @@ from blitz.data.triggers import Edge, Trigger, trigger_times
 MOST_SWEEPS = 20
 """So many are laid over each other: with more, none can be told apart."""
 MOST_SWEEP_POINTS = 100_000
+_HYSTERESIS = 0.05
 
 
 @dataclass(frozen=True)
@@ -19,20 +20,24 @@ class TriggerWish:
     """What an operator wants to see.
 
     :param level: None: the middle between the smallest and the largest value.
+    :param hysteresis: None: a twentieth of what lies between the smallest and the largest value.
     :param before_s: how long before the trigger is shown.
     :param after_s: and how long behind it.
     """
 
     level: float | None = None
     edge: Edge = Edge.RISING
-    hysteresis: float = 0.0
+    hysteresis: float | None = None
     hold_off_s: float = 0.0
     before_s: float = 0.2
     after_s: float = 0.8
 
-    def trigger(self, level: float) -> Trigger:
-        """Return what is to be looked for, at a level."""
-        return Trigger(level, self.edge, self.hysteresis, self.hold_off_s)
+    def trigger(self, limits: tuple[float, float]) -> Trigger:
+        """Return what is to be looked for in a channel with this smallest and this largest value."""
+        low, high = limits
+        level = (low + high) / 2 if self.level is None else self.level
+        hysteresis = _HYSTERESIS * (high - low) if self.hysteresis is None else self.hysteresis
+        return Trigger(level, self.edge, hysteresis, self.hold_off_s)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,18 +55,12 @@ class Sweep:
     is_whole: bool = True
 
 
-def middle_level(values: NDArray[np.float64]) -> float | None:
-    """Return the middle between the smallest and the largest value; None where there is none."""
-    known = values[np.isfinite(values)]
-    return (float(known.min()) + float(known.max())) / 2 if len(known) else None
-
-
-def find_sweeps(series: Series, level: float, wish: TriggerWish) -> tuple[tuple[Sweep, ...], int]:
+def find_sweeps(series: Series, trigger: Trigger, wish: TriggerWish) -> tuple[tuple[Sweep, ...], int]:
     """Return what was around the last triggers of a series, oldest first, and how many triggers there were.
 
-    :raises SeriesError: if the series is thinned, or the wish has no meaning.
+    :raises SeriesError: if the series is thinned.
     """
-    times_ns = trigger_times(series, wish.trigger(level))
+    times_ns = trigger_times(series, trigger)
     last = times_ns[-MOST_SWEEPS:].tolist()
     return tuple(cut_sweep(series.time_ns, series.values, at_ns, wish) for at_ns in last), len(times_ns)
 

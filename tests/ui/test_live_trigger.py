@@ -17,7 +17,7 @@ from blitz.ui.triggered import MOST_SWEEPS, TriggerWish
 
 BEGIN_NS = 1_790_000_000_000_000_000
 RATE_HZ = 1000
-WISH = TriggerWish(level=0.5, before_s=0.01, after_s=0.04)
+WISH = TriggerWish(level=0.5, hysteresis=0, before_s=0.01, after_s=0.04)
 
 
 def pulses(count: int, first: int = 0, every: int = 100) -> np.ndarray[Any, Any]:
@@ -148,7 +148,7 @@ def test_the_live_page_shows_triggers_beside_its_plot(window: MainWindow, feed: 
     panel.controls.fields[1].setText("a lot")
     QTest.keyClick(panel.controls.fields[1], Qt.Key_Return)
     assert panel.controls.fields[1].property("state") == "bad"
-    assert panel.trigger.wish.hysteresis == 0
+    assert panel.trigger.wish.hysteresis is None
     QTest.mouseClick(panel.again, Qt.LeftButton)
     assert not panel.figure.curves
     QTest.mouseClick(page.bar.analysis, Qt.LeftButton)

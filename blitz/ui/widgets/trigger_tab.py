@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import numpy as np
 from PyQt5.QtCore import QEvent, QObject, QSignalBlocker, Qt, pyqtSignal
-from PyQt5.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QWidget
+from PyQt5.QtWidgets import QGridLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from blitz.data.triggers import Edge
 from blitz.errors import SeriesError
@@ -21,7 +21,12 @@ from blitz.ui.widgets.states import set_state
 _LEVEL, _HYSTERESIS, _BEFORE, _AFTER, _HOLD = range(5)
 _FIELDS = (
     ("Level", "", "The value to be passed. Empty: the middle between the smallest and the largest one"),
-    ("Hysteresis", "0", "So far on the other side it must have been before: noise triggers once"),
+    (
+        "Hysteresis",
+        "",
+        "So far on the other side it must have been before: noise triggers once. "
+        "Empty: a twentieth of what lies between the smallest and the largest value",
+    ),
     ("Before [s]", "0.2", "How long before the trigger is shown"),
     ("After [s]", "0.8", "How long behind the trigger is shown"),
     ("Hold-off [s]", "0", "So long after a trigger no other one counts"),
@@ -41,16 +46,7 @@ class TriggerControls(QWidget):
         self.edge.addItems(["Rising", "Falling"])
         self.fields = tuple(self._field(*words) for words in _FIELDS)
         self._wish = TriggerWish()
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(SPACE // 2)
-        row.addWidget(self.channel)
-        row.addWidget(self.edge)
-        for (words, _, _), field in zip(_FIELDS, self.fields, strict=True):
-            label = QLabel(words)
-            label.setBuddy(field)
-            row.addWidget(label)
-            row.addWidget(field)
+        self._lay_out()
         self.channel.activated.connect(lambda _: self.changed.emit())
         self.edge.activated.connect(lambda _: self._take())
 
@@ -60,7 +56,7 @@ class TriggerControls(QWidget):
         return self._wish
 
     def show_level(self, level: float | None) -> None:
-        """Say which level was chosen where none is typed."""
+        """Say which level is in force where none is typed."""
         self.fields[_LEVEL].setPlaceholderText("" if level is None else number_words(level))
 
     def set_level(self, text: str) -> None:
@@ -75,11 +71,33 @@ class TriggerControls(QWidget):
             return True
         return super().eventFilter(watched, event)
 
+    def add(self, widget: QWidget) -> None:
+        """Put another choice below."""
+        self._grid.addWidget(widget, self._grid.rowCount(), 0, 1, 4)
+
+    def _lay_out(self) -> None:
+        """Beside the curves: in a row above them there would be no room for all on a small screen."""
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        grid = self._grid = QGridLayout()
+        grid.setHorizontalSpacing(SPACE)
+        grid.setVerticalSpacing(SPACE // 2)
+        grid.addWidget(self.channel, 0, 0, 1, 2)
+        grid.addWidget(self.edge, 0, 2, 1, 2)
+        for place, ((words, _, _), field) in enumerate(zip(_FIELDS, self.fields, strict=True)):
+            label = QLabel(words)
+            label.setBuddy(field)
+            grid.addWidget(label, 1 + place // 2, 2 * (place % 2))
+            grid.addWidget(field, 1 + place // 2, 2 * (place % 2) + 1)
+        column.addLayout(grid)
+        column.addStretch(1)
+        self.setSizePolicy(QSizePolicy.Maximum, QSizePolicy.Preferred)
+
     def _field(self, words: str, text: str, tip: str) -> QLineEdit:
         field = QLineEdit(text)
         field.setAccessibleName(words)
         field.setToolTip(tip)
-        field.setFixedWidth(64)
+        field.setFixedWidth(68)
         field.installEventFilter(self)
         field.editingFinished.connect(self._take)
         return field
@@ -89,16 +107,16 @@ class TriggerControls(QWidget):
         for place, field in enumerate(self.fields):
             number = _number(field.text())
             is_right = number is not None and (place == _LEVEL or number >= 0)
-            is_right = is_right or (place == _LEVEL and not field.text().strip())
+            is_right = is_right or (place in (_LEVEL, _HYSTERESIS) and not field.text().strip())
             set_state(field, "" if is_right else "bad")
             if not is_right:
                 return
             numbers.append(number)
         level, hysteresis, before, after, hold = numbers
         edge = Edge.FALLING if self.edge.currentIndex() else Edge.RISING
-        wish = TriggerWish(level, edge, hysteresis or 0.0, hold or 0.0, before or 0.0, after or 0.0)
+        wish = TriggerWish(level, edge, hysteresis, hold or 0.0, before or 0.0, after or 0.0)
         with suppress(SeriesError):
-            wish.trigger(level or 0.0)
+            wish.trigger((0.0, 0.0))
             if wish != self._wish and wish.before_s + wish.after_s > 0:
                 self._wish = wish
                 self.changed.emit()
@@ -112,8 +130,7 @@ class TriggerTab(FigureTab):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.controls = TriggerControls()
-        self.row.addWidget(self.controls)
-        self.row.addStretch(1)
+        self.beside.addWidget(self.controls)
         self.controls.changed.connect(self.asked)
         self._shown: ShownChannel | None = None
 
@@ -131,16 +148,17 @@ class TriggerTab(FigureTab):
 
     def show_result(self, result: SweepsFound) -> None:
         """Draw the last triggers, the newest bright."""
-        self.controls.show_level(result.level)
+        level = result.trigger.level
+        self.controls.show_level(level)
         if self._shown is None:
             return
         if not result.sweeps:
-            self.figure.show_hint(f"{self._shown.channel.label} does not pass {number_words(result.level)} here.")
+            self.figure.show_hint(f"{self._shown.channel.label} does not pass {number_words(level)} here.")
             self.tell(result.remarks)
             return
         wish, colour = self.controls.wish, self._shown.colour(self.theme)
         self.figure.show_curves(
-            sweep_curves(result.sweeps, result.level, wish, colour, self.theme),
+            sweep_curves(result.sweeps, level, wish, colour, self.theme),
             "After the trigger [s]",
             titled(self._shown.channel.label, result.unit),
             x_range=(-wish.before_s, wish.after_s),

@@ -1,6 +1,5 @@
 """The command that writes a session's report."""
 
-import getpass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -98,7 +97,7 @@ def report(
         raise typer.BadParameter("it is given by --output, too.", param_hint="FILE")
     from datetime import UTC
 
-    from blitz.data.report import write_report
+    from blitz.data.report import login_name, write_report
     from blitz.data.report_template import ReportTemplate
 
     ReportTemplate(template)  # what is wrong with it is told before anything is downloaded
@@ -114,7 +113,7 @@ def report(
             **wanted_times(begin, end, session),
             plots=plots.value,
             template=template,
-            author=_login() if author is None else author,
+            author=login_name() if author is None else author,
             zone=UTC if utc else None,
             version=version,
             progress=progress,
@@ -136,11 +135,3 @@ def _write_template(target: Path, out: Output) -> None:
         part.write_text(default_template(), encoding="utf-8")
     out.document(path=str(target.absolute()))
     out.line(str(target.absolute()))
-
-
-def _login() -> str:
-    """Return the name that somebody works under here; empty where the system knows none."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return ""

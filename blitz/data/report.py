@@ -3,6 +3,7 @@
 It is made of the cache in one walk through the session, in flat memory. ``docs/reports.md`` describes what it holds.
 """
 
+import getpass
 import platform
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, tzinfo
@@ -44,7 +45,7 @@ from blitz.data.report_words import moment_of, moment_words, zone_words
 from blitz.data.series_request import Moment, Range, WantedChannel, choose_channels, nanoseconds, wanted_range
 from blitz.errors import SessionNotFound
 
-__all__ = ["PlotsBy", "write_report"]
+__all__ = ["SUFFIX", "PlotsBy", "login_name", "write_report"]
 
 SUFFIX = ".html"
 
@@ -110,6 +111,14 @@ def write_report(
         report = _report(cache, drawing, wanted, version, author, page.words)
         part.write_text(page.page(report), encoding="utf-8")
     return path, report.lacks
+
+
+def login_name() -> str:
+    """Return the name that somebody works under here; empty where the system knows none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""
 
 
 def _read_rows(

@@ -34,6 +34,10 @@ class FinishedSessions(QObject):
         """Ask where to, and write the session that ended last."""
         self._with_last(self._actions.export)
 
+    def report_last(self) -> None:
+        """Ask what the report of the session that ended last is to show, and write it."""
+        self._with_last(self._actions.report)
+
     def _with_last(self, act: Callable[[int], None]) -> None:
         ended = [record for record in self._sessions.records if not record.is_running]
         if ended:

@@ -69,6 +69,9 @@ class HistoryTabs(QObject):
         page.export_requested.connect(
             lambda number: self._sessions.export(number, page.plot.time_range, history.version)
         )
+        page.report_requested.connect(
+            lambda number: self._sessions.report(number, page.plot.time_range, history.version)
+        )
         names, number = tuple(dict.fromkeys(source.name for source in history.record.sources)), page.session_id
         page.markers.add_requested.connect(lambda at_s: self._notes.add_marker(number, at_s, names))
         page.markers.chosen.connect(lambda marker: self._notes.edit_marker(number, marker, names))

@@ -55,6 +55,7 @@ def build_menus(window: "MainWindow") -> dict[str, QAction]:
     add(session, "marker", "Add a &marker…", "Ctrl+M", window.ask_for_marker)
     add(session, "view_last", "&View the last session", "Ctrl+L", window.finished_sessions.view_last)
     add(session, "export_last", "&Export the last session…", "Ctrl+Shift+E", window.finished_sessions.export_last)
+    add(session, "report_last", "Re&port of the last session…", "", window.finished_sessions.report_last)
     session.addSeparator()
     add(session, "import", "&Import a file…", "Ctrl+Shift+I", window.import_actions.ask_for_file)
     add(session, "open", "&Open a session file…", "Ctrl+O", window.session_actions.files.ask_for_file)

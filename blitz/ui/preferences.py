@@ -186,6 +186,17 @@ class Preferences:
     def export_choice(self, choice: str) -> None:
         self._settings.setValue("export_choice", choice)
 
+    @property
+    def report_choice(self) -> dict[str, str]:
+        """What was chosen for the last report: ``plots``, ``template``, ``author``; empty before the first."""
+        with contextlib.suppress(ValueError, AttributeError):
+            return {str(name): str(value) for name, value in json.loads(self._text("report_choice")).items()}
+        return {}
+
+    @report_choice.setter
+    def report_choice(self, choice: dict[str, str]) -> None:
+        self._settings.setValue("report_choice", json.dumps(choice))
+
     def place(self, name: str) -> QByteArray | None:
         """Return what ``saveGeometry`` or ``saveState`` gave for this name."""
         value = self._settings.value(f"places/{name}")

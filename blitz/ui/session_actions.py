@@ -1,32 +1,32 @@
-"""What can be done with a session: download, view, export, rename, delete. Asks the operator, the feed and the pool.
+"""What can be done with a session: download, view, export, report, rename, delete. Asks operator, feed and pool.
 
 Viewing and exporting need the session in the cache: where it is not, it is downloaded first, then the wish is done.
 """
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from PyQt5.QtCore import QLocale, QObject, QUrl, pyqtSignal
 from PyQt5.QtGui import QDesktopServices
 from PyQt5.QtWidgets import QWidget
 
-from blitz.data.boards import channel_labels
 from blitz.data.database_client import DatabaseClient
 from blitz.data.export import export_session
 from blitz.data.export_spelling import Spelling, spreadsheet_spelling
-from blitz.errors import DownloadCancelled, SessionNotFound
+from blitz.errors import DownloadCancelled
 from blitz.ui.dialogs.export import ExportDialog, ExportWish
 from blitz.ui.dialogs.session_words import SessionWordsDialog
 from blitz.ui.feed import Feed, RequestFailure
-from blitz.ui.formats import file_stem, format_count
+from blitz.ui.formats import file_stem
 from blitz.ui.history import load_history
 from blitz.ui.jobs import Jobs
 from blitz.ui.models.sessions import SessionsModel, session_title
 from blitz.ui.pages.sessions_page import SessionsPage
 from blitz.ui.preferences import Preferences
+from blitz.ui.report_actions import ReportActions
 from blitz.ui.session_deletion import SessionDeletion
 from blitz.ui.session_file_actions import SessionFileActions
+from blitz.ui.session_seen import SeenSession, look_at
 from blitz.ui.widgets.notices import WRITTEN_MS, NoticeAction, NoticesArea
 
 _UNTOUCHED = ("csv", "analysis")
@@ -60,6 +60,7 @@ class SessionActions(QObject):
         self._window = window
         self.files = SessionFileActions(feed, jobs, notices, preferences, window)
         """Packing and unpacking."""
+        self.reports = ReportActions(feed, jobs, notices, preferences, window)
         self.deletion = SessionDeletion(feed, sessions, window)
         self._wishes: dict[int, Callable[[int], None]] = {}
         feed.download_progressed.connect(sessions.set_progress)
@@ -80,6 +81,7 @@ class SessionActions(QObject):
         page.download_requested.connect(self.download)
         page.cancel_requested.connect(self.cancel)
         page.export_requested.connect(self.export)
+        page.report_requested.connect(self.report)
         page.pack_requested.connect(self.pack)
         page.keep_requested.connect(self.keep)
         page.rename_requested.connect(self.rename)
@@ -93,6 +95,10 @@ class SessionActions(QObject):
     def pack(self, session_id: int) -> None:
         """Write a session, whole, into a file for another machine."""
         self.when_here(session_id, lambda number: self.files.ask_where_to_pack(number, self._title(number)))
+
+    def report(self, session_id: int, shown_s: tuple[float, float] | None = None, version: int | None = None) -> None:
+        """Ask what a session's report is to show, and write it; the arguments are those of :meth:`export`."""
+        self.when_here(session_id, lambda number: self.reports.begin(number, self._title(number), shown_s, version))
 
     def download(self, session_id: int) -> None:
         """Bring a session to this computer."""
@@ -117,14 +123,14 @@ class SessionActions(QObject):
         def begin(session_id: int) -> None:
             path = self._feed.cache_path
             assert path is not None
-            job = self._jobs.run(f"Opening {self._title(session_id)}", lambda _, __: _look(path, session_id, version))
+            job = self._jobs.run(f"Opening {self._title(session_id)}", lambda _, __: look_at(path, session_id, version))
             job.succeeded.connect(lambda seen: self._ask_for_export(session_id, seen, shown_s, version))
             job.failed.connect(lambda error: self._tell_failure(f"Session {session_id} was not exported", error))
 
         self.when_here(session_id, begin)
 
     def _ask_for_export(
-        self, session_id: int, seen: "_Seen", shown_s: tuple[float, float] | None, version: int | None
+        self, session_id: int, seen: SeenSession, shown_s: tuple[float, float] | None, version: int | None
     ) -> None:
         title = self._title(session_id)
         folder = Path(self._preferences.export_folder or Path.home())
@@ -244,28 +250,6 @@ class SessionActions(QObject):
     def _title(self, session_id: int) -> str:
         record = self._sessions.find(session_id)
         return session_title(record) if record else f"Session {session_id}"
-
-
-class _Seen(NamedTuple):
-    """What an export is asked by."""
-
-    labels: list[str]
-    caution: str
-
-
-def _look(cache_path: Path | str, session_id: int, version: int | None) -> _Seen:
-    """Return the channels of a session that is in the cache, and how much of it is there if that is not all."""
-    with DatabaseClient(path=str(cache_path)) as cache:
-        try:
-            labels = list(dict.fromkeys(channel_labels(cache.session_sources(session_id, version)).values()))
-        except SessionNotFound:
-            labels = [reading.category.variable_name for reading in cache.get_session_variables(session_id)]
-            return _Seen(labels, "")
-        if cache.is_available(session_id):
-            return _Seen(labels, "")
-        held, total = cache.open_session(session_id).key.message_count, cache.session_record(session_id).message_count
-        words = f"Only {format_count(held)} of this session's {format_count(total)} messages are here, and"
-        return _Seen(labels, f"{words} only they are written.")
 
 
 def _spelling() -> Spelling:

@@ -37,6 +37,7 @@ class HistoryPage(QWidget):
     """One session, whole."""
 
     export_requested = pyqtSignal(int)
+    report_requested = pyqtSignal(int)
     mark_requested = pyqtSignal(float)
     """A marker is to be written at once at that time, in seconds since the Unix epoch."""
 
@@ -257,17 +258,24 @@ class HistoryPage(QWidget):
         about.setProperty("kind", "muted")
         about.setToolTip(_remarks(self.history.record))
         about.setWordWrap(True)
+        self.play = QPushButton("&Play back")
+        self.play.setToolTip("Show the session on the live pages, as it was, from what the plot shows first")
         self.compare = QPushButton("Compare")
         self.compare.setToolTip("Lay this session and another one upon each other")
         export = QPushButton("Export…")
         export.setToolTip("Write the session, or what the plot shows, to a file")
         export.clicked.connect(lambda: self.export_requested.emit(self.session_id))
+        report = QPushButton("Report…")
+        report.setToolTip("Write a page about the session, or what the plot shows, to be printed and kept")
+        report.clicked.connect(lambda: self.report_requested.emit(self.session_id))
         row = QHBoxLayout()
         row.setSpacing(SPACE)
         row.addWidget(title, 1)
         row.addWidget(self.versions)
+        row.addWidget(self.play)
         row.addWidget(self.compare)
         row.addWidget(export)
+        row.addWidget(report)
         head = QVBoxLayout()
         head.setSpacing(SPACE // 2)
         head.addLayout(row)

@@ -7,7 +7,7 @@ from PyQt5.QtCore import Qt
 from PyQt5.QtWidgets import QAction, QPushButton, QTableView
 
 from blitz.data.records import Role, SessionRecord
-from blitz.ui.comparison import can_compare
+from blitz.ui.comparison import can_compare, is_comparable
 from blitz.ui.models.sessions import SessionsModel
 from blitz.ui.rights import Rights
 from blitz.ui.widgets.permitted import permit
@@ -26,10 +26,14 @@ _PLAN = (
     _Plan(
         "compare", "Co&mpare", "Ctrl+Shift+M", "Lay these sessions upon each other; a single one, upon that before it"
     ),
+    _Plan("play", "Play &back", "", "Show the session on the live pages, as it was", has_button=False),
     _Plan("download", "&Download", "Ctrl+D", "Bring the session to this computer"),
     _Plan("cancel", "&Cancel download", "", "Stop; what has come is kept for going on later"),
     _Plan("keep", "&Keep here", "", "Bring the session now, and later what is new of it", has_button=False),
     _Plan("export", "&Export…", "Ctrl+E", "Write the session to a file"),
+    _Plan(
+        "report", "Rep&ort…", "Ctrl+P", "Write a page about the session, to be printed and kept", has_button=False
+    ),
     _Plan("pack", "&Pack into a file…", "", "All of the session in one file, for another computer", has_button=False),
     _Plan("rename", "&Rename…", "F2", "Change name and notes"),
     _Plan("details", "De&tails…", "Ctrl+I", "What is written of it, and what it was before"),
@@ -103,6 +107,7 @@ class RowActions:
         is_done, is_there = not record.is_running, not sessions.is_gone(record.id)
         actions["view"].setEnabled(is_done and not is_loading)
         actions["compare"].setEnabled(can_compare([record]) and not is_loading)
+        actions["play"].setEnabled(is_comparable(record) and not is_loading)
         actions["download"].setEnabled(is_done and not is_local)
         actions["download"].setVisible(not is_loading)
         actions["cancel"].setEnabled(True)
@@ -110,6 +115,7 @@ class RowActions:
         actions["keep"].setText("No longer &kept here" if sessions.is_chosen(record.id) else "&Keep here")
         actions["keep"].setEnabled(is_done and is_there)
         actions["export"].setEnabled(is_done and not is_loading)
+        actions["report"].setEnabled(is_done and not is_loading)
         actions["pack"].setEnabled(is_done and not is_loading)
         refusal = rights.refusal(Role.OPERATOR)
         permit(actions["rename"], refusal, is_enabled=is_there)

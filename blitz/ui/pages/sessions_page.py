@@ -58,11 +58,14 @@ class SessionsPage(QWidget):
     """Asks by signals, each carrying a session's id; a :class:`SessionActions` does it."""
 
     view_requested = pyqtSignal(int)
+    play_requested = pyqtSignal(int)
+    """It is to be played back on the live pages."""
     download_requested = pyqtSignal(int)
     compare_requested = pyqtSignal(object)
     """tuple[int, ...], those that are to be laid upon each other"""
     cancel_requested = pyqtSignal(int)
     export_requested = pyqtSignal(int)
+    report_requested = pyqtSignal(int)
     pack_requested = pyqtSignal(int)
     """It is to be written into a file for another computer."""
     keep_requested = pyqtSignal(int)

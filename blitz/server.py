@@ -175,6 +175,7 @@ def _run(settings: ServerSettings, notifier: Notifier, early: "EarlySignals") ->
                 _serve(
                     *(app, acquisition, listener, settings, store, access, supervision, limits, archiver),
                     announcer,
+                    alarms,
                     early,
                 )
             )
@@ -393,6 +394,7 @@ async def _serve(
     limits: Limits,
     archiver: Archiver,
     announcer: Announcer | None,
+    alarms: Alarms | None,
     early: EarlySignals,
 ) -> None:
     loop = asyncio.get_running_loop()
@@ -415,7 +417,8 @@ async def _serve(
         supervision.supervisor.stopping()
         try:
             # Each may wait for a Redis that hangs, and all of it must be over in five seconds.
-            ends = [acquisition.stop, archiver.stop, *([announcer.stop] if announcer is not None else [])]
+            ends = [acquisition.stop, archiver.stop]
+            ends += [each.stop for each in (announcer, alarms) if each is not None]
             await asyncio.gather(*map(asyncio.to_thread, ends))
         finally:
             server.should_exit = True

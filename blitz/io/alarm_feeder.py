@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.25
 BLOCK_MESSAGES = 32_768
+HEED_S = 5.0
+"""So long those who change rules wait for them to be in force; they are a moment later otherwise."""
+NOWHERE = {"evaluation": AlarmEvaluation().state(), "clocks": {}}
 STATE_EACH_S = 1.0
 """So much at most is evaluated again when the process was killed."""
 PLACE_EACH_S = 5.0
@@ -73,6 +76,9 @@ class AlarmFeeder:
         self._marks = AlarmMarks()
         self._rules: dict[str, AlarmRule] = {}
         self._has_new_rules = True
+        self._asked = self._answered = 0
+        """How often others have asked for the rules anew, and how many of these were heeded."""
+        self._heeded = threading.Condition()
         self._silence = AlarmEvaluation()
         self._expected: dict[str, bool] = {}
         self._readings: dict[str, Any] | None = None
@@ -127,9 +133,13 @@ class AlarmFeeder:
                 self._thread.join(_STOP_S)
 
     def rules_changed(self) -> None:
-        """Ask for the rules anew."""
-        self._has_new_rules = True
-        self._marks.woken.set()
+        """Take the rules anew, and return when what comes from now on is evaluated by them."""
+        with self._heeded:
+            self._asked += 1
+            asked, self._has_new_rules = self._asked, True
+            self._marks.woken.set()
+            if self._thread.is_alive():
+                self._heeded.wait_for(lambda: self._answered >= asked or self._stopping.is_set(), HEED_S)
 
     # ---- where an earlier server stood --------------------------------------------------------------------------
 
@@ -176,6 +186,7 @@ class AlarmFeeder:
             except Exception:
                 log.exception("Evaluating alarms failed once")
                 self._lose_process("Evaluating alarms failed by a fault of ours; it begins anew.")
+        self._save(is_due=True)
         if self._pipe is not None:
             self._pipe.end()
             self._pipe = None
@@ -189,7 +200,7 @@ class AlarmFeeder:
             self._listen()
         if not self._is_begun and now_s >= self._began_s + FIRST_S:
             self._is_begun = self._has_new_rules = True
-        if self._has_new_rules:
+        if self._has_new_rules and not self._acquisition.housekeeping.is_stopping:
             self._has_new_rules = False
             self._take_rules()
         marks = self._marks.take()
@@ -206,6 +217,7 @@ class AlarmFeeder:
             self._save()
 
     def _take_rules(self) -> None:
+        asked = self._asked
         rules = self._book.in_force(is_beginning=not self._is_begun)
         now_ns = self._acquisition.now_ns()
         silent = {key: rule for key, rule in rules.items() if rule.condition.kind == "no_data"}
@@ -220,9 +232,14 @@ class AlarmFeeder:
             self._marks.wakes = False
             gone, self._readings, self._kept_cursors = self._readings, None, {}
             self._commit(AlarmEvaluation(gone["evaluation"]).set_rules({}, now_ns))
-        elif self._wants_process:
-            self._present_pipe()
+        elif self._wants_process and self._readings is None:
+            self._readings, self._kept_cursors = dict(NOWHERE), dict(self._cursors)
+            self._save(is_due=True)
         self._book.clear_others(rules)
+        with self._heeded:
+            self._answered = asked
+            self._heeded.notify_all()
+        self._present_pipe()
 
     @property
     def _wants_process(self) -> bool:
@@ -238,6 +255,8 @@ class AlarmFeeder:
     def _look_at_boards(self) -> None:
         """Know which sources are to deliver; one that is new has a rule of its own from now on."""
         acquisition = self._acquisition
+        if acquisition.housekeeping.is_stopping:
+            return  # devices go one by one, and nothing is to be told of that
         is_polling = acquisition.previews or acquisition.running() is not None
         now_ns = acquisition.now_ns()
         boards = acquisition.devices.boards()

@@ -1,13 +1,10 @@
 """Hooks: what is told to whom, by a real mail server, a real web server and a real program."""
 
-import base64
 import http.server
 import json
-import socketserver
 import ssl
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mail_server import MailServer, serving
 
 from blitz.data.hook_config import HookEvent, added_hook, read_hooks
 from blitz.data.hook_store import HookStore
@@ -121,69 +119,6 @@ def test_the_store_is_told_away_until_the_spool_is_empty_again() -> None:
 # ---- sending ----------------------------------------------------------------------------------------------------
 
 
-class MailServer(socketserver.ThreadingTCPServer):
-    """Takes mails as RFC 5321 says, with STARTTLS and a login; nothing else."""
-
-    allow_reuse_address = True
-    daemon_threads = True
-
-    def __init__(self, context: ssl.SSLContext | None) -> None:
-        self.mails: list[tuple[list[str], bytes, bool]] = []
-        self.refusals = 0
-        self.context = context
-        super().__init__(("127.0.0.1", 0), _MailConversation)
-
-
-class _MailConversation(socketserver.StreamRequestHandler):
-    server: MailServer
-
-    def handle(self) -> None:
-        login, to, is_secure = False, [], False
-        self._say("220 test")
-        while line := self.rfile.readline().decode().strip():
-            verb, _, rest = line.partition(" ")
-            match verb.upper():
-                case "EHLO":
-                    offers = ["STARTTLS"] if self.server.context and not is_secure else ["AUTH PLAIN"]
-                    self._say("250-test", f"250 {offers[0]}")
-                case "STARTTLS":
-                    assert self.server.context is not None
-                    self._say("220 go on")
-                    self.request = self.server.context.wrap_socket(self.request, server_side=True)
-                    self.rfile, is_secure = self.request.makefile("rb"), True
-                    self.wfile = self.request.makefile("wb", buffering=0)
-                case "AUTH":
-                    given = base64.b64decode(rest.split()[1]).split(b"\0")[1:]
-                    login = given == [b"blitz", b"secret pass"]
-                    self._say("235 yes" if login else "535 no")
-                case "RCPT":
-                    to.append(rest.partition("<")[2].rstrip(">"))
-                    self._say("250 ok")
-                case "DATA":
-                    if self.server.refusals:
-                        self.server.refusals -= 1
-                        self._say("451 not now")
-                        continue
-                    self._say("354 go on")
-                    body = b""
-                    while (part := self.rfile.readline()) != b".\r\n":
-                        body += part
-                    self.server.mails.append((to, body, is_secure and login))
-                    self._say("250 ok")
-                case "QUIT":
-                    self._say("221 bye")
-                    return
-                case _:
-                    self._say("250 ok")
-
-    def finish(self) -> None:
-        super().finish()
-        self.request.close()  # of TLS, of which the server knows nothing
-
-    def _say(self, *lines: str) -> None:
-        self.wfile.write("".join(f"{line}\r\n" for line in lines).encode())
-
-
 class _WebConversation(http.server.BaseHTTPRequestHandler):
     server: "WebServer"
 
@@ -209,22 +144,10 @@ class WebServer(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _WebConversation)
 
 
-@contextmanager
-def _serving(server: Any) -> Iterator[Any]:
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join(10)
-        server.server_close()
-
-
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with _serving(WebServer()) as server:
+    with serving(WebServer()) as server:
         yield server
 
 
@@ -273,7 +196,7 @@ def test_an_email_goes_out_encrypted_with_a_login_from_a_file(certificate: Path,
     context.load_cert_chain(certificate)
     password = tmp_path / "password"
     password.write_text("secret pass\n")
-    with _serving(MailServer(context)) as server:
+    with serving(MailServer(context)) as server:
         table = {
             "name": "mail",
             "kind": "email",
@@ -306,7 +229,7 @@ def test_an_email_goes_out_encrypted_with_a_login_from_a_file(certificate: Path,
 
 
 def test_what_a_server_refuses_is_sent_again_and_the_operator_knows() -> None:
-    with _serving(MailServer(None)) as server:
+    with serving(MailServer(None)) as server:
         server.refusals = 3
         table = {"name": "mail", "kind": "email", "host": "127.0.0.1", "port": server.server_address[1]}
         table |= {"security": "none", "sender": "a@b.c", "to": ["d@e.f"]}

@@ -95,7 +95,7 @@ class Camera:
         return picture
 
     def _floating(self) -> Iterator[QWidget]:
-        for part in self._application.topLevelWidgets():
+        for part in sorted(self._application.topLevelWidgets(), key=_depth):
             if part.isVisible() and part is not self._window and part.width() > 1:
                 yield part
 
@@ -110,3 +110,9 @@ class Camera:
         painter.drawText(
             QRect(outer.left(), outer.top(), outer.width(), _TITLE_PX), Qt.AlignCenter, dialog.windowTitle()
         )
+
+
+def _depth(part: QWidget) -> int:
+    """Return how many windows a window stands upon: those it came from lie below it."""
+    parent = part.parentWidget()
+    return 0 if parent is None else 1 + _depth(parent)

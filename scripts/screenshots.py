@@ -28,6 +28,7 @@ from picture_bench import (
     hanging_redis,
     write_notes,
 )
+from picture_calibration import calibration
 from picture_camera import Camera, Look
 from PyQt5.QtCore import QEvent, QPoint, QSettings, Qt
 from PyQt5.QtGui import QHelpEvent, QMouseEvent
@@ -649,6 +650,7 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "benches": benches,
     "trouble": trouble,
     "access": access,
+    "calibration": calibration,
 }
 
 

@@ -16,6 +16,10 @@ _SURE = 4.0
 """Halves whose means differ by more than so many standard errors have moved."""
 _FEWEST = 4
 """Below so many readings nobody can tell whether they are steady."""
+_FEWEST_TO_COMPARE = 8
+_FAR, _FAR_STEPS = 12.0, 3.0
+"""Of the usual distance from the median; of the last digit that readings have."""
+_LOOKED_AT = 100
 _OWN_NUMBERS = {"zero", "scale", "divisor", "polynomial", "table", "valid_low", "valid_high", "calibration"}
 
 
@@ -127,6 +131,7 @@ class Average:
     :param deviation: their standard deviation (of a sample, n - 1); 0 of a single one.
     :param drift: by how much the mean of the second half is above that of the first.
     :param is_steady: whether that may be by chance.
+    :param outliers: how many readings are far from the others, such as one from before the value was there.
     """
 
     mean: float
@@ -134,6 +139,15 @@ class Average:
     count: int
     drift: float = 0.0
     is_steady: bool = True
+    outliers: int = 0
+
+    @property
+    def doubt(self) -> str:
+        """What speaks against it, and what to wait for, without a full stop; empty where nothing does."""
+        if self.outliers:
+            what = "1 reading was" if self.outliers == 1 else f"{self.outliers} readings were"
+            return f"{what} far from the others: wait until the value is there"
+        return "" if self.is_steady else f"It moved by {abs(self.drift):.3g} meanwhile: wait until it rests"
 
     def step(self, reference: float) -> CalibrationStep:
         """Return what a calibration is made of."""
@@ -154,4 +168,20 @@ def average(numbers: NDArray[np.float64]) -> Average:
     drift = float(second.mean() - first.mean())
     error = (first.var() / len(first) + second.var() / len(second)) ** 0.5
     smallest = float(np.abs(numbers).max()) * 1e-12
-    return Average(float(numbers.mean()), deviation, count, drift, abs(drift) <= max(_SURE * error, smallest))
+    is_steady = bool(abs(drift) <= max(_SURE * error, smallest))
+    return Average(float(numbers.mean()), deviation, count, drift, is_steady, _outliers(numbers))
+
+
+def _outliers(numbers: NDArray[np.float64]) -> int:
+    """Count what lies far beyond the middle half of the readings; few steps of a converter are never far."""
+    if len(numbers) < _FEWEST_TO_COMPARE:
+        return 0
+    apart = np.abs(numbers - np.median(numbers))
+    usual = max(float(np.quantile(apart, 0.5)), float(np.quantile(apart, 0.75)), float(np.abs(numbers).max()) * 1e-9)
+    return int((apart > max(_FAR * usual, _FAR_STEPS * _resolution(numbers))).sum())
+
+
+def _resolution(numbers: NDArray[np.float64]) -> float:
+    """Return the worth of the last digit that numbers have: 1 of whole ones."""
+    texts = (f"{number:.9g}" for number in numbers[:_LOOKED_AT].tolist())
+    return float(10.0 ** -max(len(text.partition("e")[0].partition(".")[2]) for text in texts))

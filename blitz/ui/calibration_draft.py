@@ -145,10 +145,23 @@ def curve_words(fit: CurveFit, unit: str = "") -> str:
 def error_words(fit: CurveFit, unit: str = "") -> str:
     """Write how well a curve meets its steps."""
     behind = f" {unit}" if unit else ""
-    words = [f"Largest error {fit.largest_error:.3g}{behind}"]
+    known = [point.reference for point in fit.points]
+    is_exact = fit.largest_error <= _EXACT * (max(known) - min(known))
+    words = [f"Largest error {0 if is_exact else fit.largest_error:.3g}{behind}"]
     if fit.standard_error is not None:
         words.append(f"standard error {fit.standard_error:.3g}{behind}")
     return f"{', '.join(words)}, R² {fit.r_squared:.6f}."
 
 
+def short(value: float) -> str:
+    """Write a number in three digits, without an exponent where that is short.
+
+    >>> short(0.01234), short(120.4), short(6812.0)
+    ('0.0123', '120', '6812')
+    """
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+
+
+_EXACT = 1e-9
+"""Of the range of the known values: what is smaller comes of the arithmetic."""
 _POWERS = ("", "", "²", "³", "⁴", "⁵")

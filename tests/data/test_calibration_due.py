@@ -116,5 +116,8 @@ def test_readings_that_move_meanwhile_are_unsteady() -> None:
         pytest.approx(np.std(noise, ddof=1)),
         200,
     )
-    assert average(np.full(50, 512.0)).is_steady
+    assert average(np.full(50, 512.0)).doubt == ""
+    assert average(np.array([512.0] * 49 + [513.0])).doubt == ""
+    assert (still.outliers, average(np.append(500 + noise, 512.0)).outliers) == (0, 1)
+    assert average(np.array([12.0] + [512.0] * 40)).doubt.startswith("1 reading was far from the others")
     assert average(np.array([7.0])).step(3.0) == CalibrationStep(reference=3.0, raw=7.0, deviation=0.0, count=1)

@@ -54,7 +54,7 @@ class CalibrateDialog(QDialog):
         self.table = Table(self.steps, _HINT)
         self.table.setAccessibleName("Steps")
         self.table.setEditTriggers(QAbstractItemView.EditKeyPressed | QAbstractItemView.DoubleClicked)
-        self.table.set_widths(74, 84, 62, 52, 76, 76, stretched=6)
+        self.table.set_widths(70, 88, 62, 50, 82, 78, stretched=6)
         self.redo = _button("Re&do", "Take the selected step again, with the same known value")
         self.remove = _button("&Remove", "Leave the selected step out")
         self.pane = CurvePane(theme)

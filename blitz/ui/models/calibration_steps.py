@@ -1,16 +1,18 @@
 """The table of a calibration's steps: the known value, what was sent, what the old and the new curve make of it."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from PyQt5.QtCore import QModelIndex, QObject, Qt, pyqtSignal
 from PyQt5.QtGui import QFont
 
-from blitz.ui.calibration_draft import StepView
+from blitz.ui.calibration_draft import StepView, short
 from blitz.ui.definition_draft import parse_number
 from blitz.ui.formats import MISSING
 from blitz.ui.models.columns import ColumnsModel
 
+_DIGITS = 4
 KNOWN, SENT, DEVIATION, COUNT, BEFORE, AFTER, RESIDUAL = range(7)
 _HEADS = {
     KNOWN: "What the value really was; F2 changes it",
@@ -38,9 +40,13 @@ class CalibrationStepsModel(ColumnsModel):
         super().__init__(parent)
         self._font = number_font
         self._views: tuple[StepView, ...] = ()
+        self._decimals = 3
 
     def show(self, views: Sequence[StepView]) -> None:
         """Show steps in their order."""
+        known = [view.step.reference for view in views]
+        span = max(known) - min(known) if known else 0.0
+        self._decimals = 3 if span <= 0 else min(max(_DIGITS - math.floor(math.log10(span)), 0), 9)
         if len(views) == len(self._views):
             self._views = tuple(views)
             if views:
@@ -86,20 +92,19 @@ class CalibrationStepsModel(ColumnsModel):
         self.referred.emit(index.row(), number)
         return True
 
-    @staticmethod
-    def _text(view: StepView, column: int) -> str:
+    def _text(self, view: StepView, column: int) -> str:
         step = view.step
         return {
             KNOWN: f"{step.reference:.9g}",
             SENT: f"{step.raw:.7g}",
-            DEVIATION: f"{step.deviation:.2g}",
+            DEVIATION: short(step.deviation),
             COUNT: str(step.count),
-            BEFORE: f"{view.before:.5g}",
-            AFTER: MISSING if view.value is None else f"{view.value:.5g}",
-            RESIDUAL: MISSING if view.residual is None else f"{_tiny(view.residual, view.value):.2g}",
+            BEFORE: f"{view.before:.6g}",
+            AFTER: MISSING if view.value is None else self._fixed(view.value),
+            RESIDUAL: MISSING if view.residual is None else self._fixed(view.residual),
         }[column]
 
-
-def _tiny(residual: float, value: float | None) -> float:
-    """Return 0 for what is only the last digit of the arithmetic."""
-    return 0.0 if abs(residual) <= 1e-12 * max(abs(value or 0.0), 1e-300) else residual
+    def _fixed(self, value: float) -> str:
+        """Write a value of the new curve: to the fifth digit of the range of the known values."""
+        text = f"{value:.{self._decimals}f}"
+        return text.removeprefix("-") if not float(text) else text

@@ -78,7 +78,12 @@ class CalibrationPlot(QWidget):
             self._dots(self.residuals, raw, left)
             reach = max(float(np.abs(left).max()) * 1.3, 1e-12 * max(float(np.abs(raw).max()), 1.0))
             self.residuals.setYRange(-reach, reach, padding=0)
-        self._dots(self.curve, raw, np.array([step.reference for step in self._steps]))
+        known = np.array([step.reference for step in self._steps])
+        self._dots(self.curve, raw, known)
+        # The old curve may be far away: what it is about are the steps.
+        margin = max(float(np.ptp(known)) * 2 * _BEYOND, 0.0) or max(abs(float(known[0])) * _BEYOND, 1.0)
+        self.curve.setYRange(known.min() - margin, known.max() + margin, padding=0)
+        self.curve.setXRange(numbers[0], numbers[-1], padding=0)
 
     def _dots(self, plot: pyqtgraph.PlotWidget, across: np.ndarray, up: np.ndarray) -> None:
         theme = self._theme
@@ -92,5 +97,7 @@ def _plot(name: str) -> pyqtgraph.PlotWidget:
     plot.hideButtons()
     plot.setAccessibleName(name)
     plot.getAxis("left").setWidth(_AXIS_PX)
+    for name in ("left", "bottom"):
+        plot.getAxis(name).enableAutoSIPrefix(False)
     plot.showGrid(x=True, y=True, alpha=0.25)
     return plot

@@ -30,7 +30,8 @@ class CalibrationFactsForm(QWidget):
         self.last_day = QDateEdit(QDate(last.year, last.month, last.day))
         self.last_day.setDisplayFormat("yyyy-MM-dd")
         self.last_day.setMinimumDate(QDate(today.year, today.month, today.day))
-        self.last_day.setCalendarPopup(True)
+        self.last_day.setButtonSymbols(QDateEdit.NoButtons)  # the arrow keys and the wheel turn the part at the cursor
+        self.last_day.setCurrentSection(QDateEdit.YearSection)
         self.last_day.setAccessibleName("Last day on which it is good")
         self.has_end.toggled.connect(self.last_day.setEnabled)
         grid = QGridLayout(self)

@@ -56,4 +56,4 @@ class CalibrationHead(QWidget):
         behind = f" {unit}" if unit else ""
         self.sent.show_text(MISSING if sent is None else f"{sent:.7g}")
         for figure, value in ((self.reads, reads), (self.will_read, will_read)):
-            figure.show_text(MISSING if value is None else f"{value:.5g}{behind}")
+            figure.show_text(MISSING if value is None else f"{value:.6g}{behind}")

@@ -13,6 +13,7 @@ from PyQt5.QtWidgets import (
 )
 
 from blitz.data.raw_numbers import Average, Taking
+from blitz.ui.calibration_draft import short
 from blitz.ui.definition_draft import parse_number
 from blitz.ui.theme import SPACE
 from blitz.ui.widgets.choice import Choice
@@ -38,6 +39,7 @@ class TakingRow(QWidget):
         self.known = QLineEdit()
         self.known.setPlaceholderText("such as 0")
         self.known.setToolTip("What a better instrument, or a standard, says the value is now")
+        self.known.setMinimumWidth(100)
         self.known.setMaximumWidth(130)
         self.known.textEdited.connect(lambda _: self.say(""))
         self.known.returnPressed.connect(self.take)
@@ -46,6 +48,7 @@ class TakingRow(QWidget):
         self.span.setRange(0.1, 600)
         self.span.setDecimals(1)
         self.span.setValue(USUAL_S)
+        self.span.setButtonSymbols(QDoubleSpinBox.NoButtons)  # the arrow keys do the same
         self.span.setAccessibleName("How much is averaged")
         self.kind = Choice()
         self.kind.addItems(["seconds", _READINGS])
@@ -101,7 +104,7 @@ class TakingRow(QWidget):
         """Show how far a step is; None: none is being read."""
         self._is_taking = taking is not None
         self.button.setText("S&top" if taking is not None else "&Take")
-        self.known.setEnabled(taking is None)
+        self.known.setReadOnly(taking is not None)
         self.progress.setValue(0 if taking is None else round(taking.share * _STEPS))
         if taking is not None:
             count = len(taking.numbers)
@@ -112,10 +115,9 @@ class TakingRow(QWidget):
     def show_taken(self, reference: float, average: Average) -> None:
         """Say what was read, and whether it was at rest; the next known value is to be typed."""
         how_many = "1 reading" if average.count == 1 else f"{average.count} readings"
-        words = f"{reference:g}: sent {average.mean:.7g} ± {average.deviation:.2g}, {how_many}."
-        if not average.is_steady:
-            words += f" It moved by {abs(average.drift):.3g} meanwhile: wait until it rests, then press Redo."
-        self.say(words, "good" if average.is_steady else "doubtful")
+        words = f"{reference:g}: sent {average.mean:.7g} ± {short(average.deviation)}, {how_many}."
+        doubt = average.doubt
+        self.say(f"{words} {doubt}, then press Redo." if doubt else words, "doubtful" if doubt else "good")
         self.progress.setValue(_STEPS)
         self.ask_next()
 

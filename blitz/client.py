@@ -77,6 +77,7 @@ def run(settings: ClientSettings) -> int:
         sys.excepthook = hook_before
         window.first.found.stop()
         window.jobs.close()
+        window.playback.close()
         window.cache_actions.close()
         window.all_servers.close()
         feed.close()

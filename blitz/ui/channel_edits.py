@@ -35,6 +35,7 @@ class ChannelEdits(QObject):
         self._feed = feed
         self._notices = notices
         self._rights = Rights()
+        self._held = ""
         self._known: dict[str, BoardDefinition | None] = {}
         self._sent: dict[str, _Sent] = {}
         self._waiting: dict[str, list[Callable[[], None]]] = {}
@@ -46,9 +47,16 @@ class ChannelEdits(QObject):
     @property
     def refusal(self) -> str:
         """Why nothing can be changed now; empty where it can."""
+        if self._held:
+            return self._held
         if not self._known:
             return "Not connected to the server: it keeps the names of channels."
         return self._rights.refusal(Role.OPERATOR)
+
+    def hold(self, refusal: str) -> None:
+        """Change nothing, as what is shown is not what the server has; an empty text: as before."""
+        self._held = refusal
+        self.refusal_changed.emit(self.refusal)
 
     def change(self, channel: LiveChannel, fields: Mapping[str, Any]) -> None:
         """Change fields of a channel on the server; why not, where that is impossible, becomes a notice."""

@@ -46,6 +46,8 @@ class ConsoleActions(QObject):
         self._window = window
         self._sources: dict[int, tuple[Source, ...]] = {}
         self.ring = RawRing()
+        self._live_ring = self.ring
+        """Where what arrives goes: another one during a playback."""
         self.history = LineHistory(_read_lines(preferences))
         self.page = page = ConsolePage(self.ring, self.history)
         feed.sources_received.connect(self._take_sources)
@@ -60,6 +62,26 @@ class ConsoleActions(QObject):
         page.command_requested.connect(self._send)
         page.copy_requested.connect(self.copy)
         page.save_requested.connect(self.ask_for_file)
+
+    def begin_playback(self) -> None:
+        """Put the lines aside; what arrives from now on goes to them."""
+        self._live_ring = RawRing()
+        self._live_ring.take_over(self.ring)
+        self.ring.forget()
+
+    def begin_anew(self) -> None:
+        """Forget the lines of the playback."""
+        self.ring.forget()
+
+    def play(self, block: MessageBlock, sources: tuple[Source, ...]) -> None:
+        """Show messages of the playback."""
+        self.ring.add(block, sources)
+
+    def end_playback(self) -> None:
+        """Show the lines again that were put aside, and what has arrived since."""
+        if self._live_ring is not self.ring:
+            self.ring.take_over(self._live_ring)
+            self._live_ring = self.ring
 
     def copy(self, writer: LineWriter, columns: tuple[int, ...]) -> None:
         """Put lines on the clipboard."""
@@ -107,16 +129,16 @@ class ConsoleActions(QObject):
             del self._sources[old]
 
     def _take_messages(self, block: MessageBlock) -> None:
-        self.ring.add(block, self._sources.get(block.session_id, ()))
+        self._live_ring.add(block, self._sources.get(block.session_id, ()))
 
     def _take_entry(self, _: int, entry: TimelineEntry) -> None:
         """What anybody sent to a board, and its answer."""
         if entry.kind is not TimelineKind.COMMAND or entry.source is None:
             return
-        self.ring.add_line(Kind.SENT, entry.source, (entry.sent or "").encode(), entry.time_ns)
+        self._live_ring.add_line(Kind.SENT, entry.source, (entry.sent or "").encode(), entry.time_ns)
         answer = entry.answer if entry.answer is not None else entry.error
         if answer:
-            self.ring.add_line(Kind.ANSWER, entry.source, answer.encode(), entry.time_ns)
+            self._live_ring.add_line(Kind.ANSWER, entry.source, answer.encode(), entry.time_ns)
 
     def _take_identity(self, who: WhoRecord) -> None:
         self.page.show_rights(Rights.of(who))

@@ -40,6 +40,10 @@ class LiveFollower(QObject):
         """Whether what is followed is not recorded."""
         return self._wanted == PREVIEW_ID
 
+    def write_into(self, store: LiveStore) -> None:
+        """Bring what arrives from now on into another store, which has what was here."""
+        self._store = store
+
     def _take_connection(self, state: ConnectionState) -> None:
         # What connects anew may be another server; a connection that was lost comes back otherwise.
         if state.connection in (Connection.OFFLINE, Connection.CONNECTING):

@@ -35,6 +35,7 @@ from blitz.ui.pages.boards_page import BoardsPage
 from blitz.ui.pages.history_page import HistoryPage
 from blitz.ui.pages.live_page import LivePage
 from blitz.ui.pages.sessions_page import SessionsPage
+from blitz.ui.playback_actions import PlaybackActions
 from blitz.ui.plot_actions import PlotActions
 from blitz.ui.preferences import Preferences
 from blitz.ui.recording_actions import RecordingActions
@@ -113,6 +114,7 @@ class MainWindow(QMainWindow):
             feed, self.first.servers, preferences, self.session_actions, self.notices, number_font(self.font()), self
         )
         self.closing = Closing(feed, self.header, self.first.local.owns, self)
+        self.playback = PlaybackActions(self)
         self._lay_out()
         self.channel_pages = ChannelPages(self)
         self.menus = build_menus(self)
@@ -159,6 +161,7 @@ class MainWindow(QMainWindow):
         self._places.remember()
         self._clock.stop()
         self.jobs.close()
+        self.playback.close()
         self.cache_actions.close()
         self.all_servers.close()
         self.feed.close()
@@ -286,6 +289,7 @@ class MainWindow(QMainWindow):
         column.addWidget(self.first.bar)
         column.addWidget(self.first.offer)
         column.addWidget(self.new_devices.offers)
+        column.addWidget(self.playback.bar)
         column.addWidget(self.conditions)
         column.addWidget(self.notices)
         column.addWidget(self.first.page, 1)

@@ -87,6 +87,8 @@ class PictureActions(QObject):
         times = f"{begin:%Y-%m-%d %H:%M:%S} to {until} {end:%Z}, by the server's clock"
         if isinstance(page, HistoryPage):
             return Caption(session_title(page.history.record), times)
+        if self._window.playback.is_on:
+            return Caption(self._window.playback.title, times, page.plot.strip.badge_text)
         warning, session = page.plot.strip.badge_text, self._window.header.session
         if self._window.store.session_id in (None, PREVIEW_ID) or session is None:
             return Caption("Preview", times, warning or "NOT RECORDED")

@@ -6,7 +6,7 @@ who looks at a :class:`Snapshot` keeps what it saw, however much arrives meanwhi
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import cached_property
 from typing import Any
@@ -179,6 +179,19 @@ class RawRing:
         """Forget all lines; rows count on."""
         self._parts.clear()
         self._bytes = 0
+
+    def forget(self) -> None:
+        """Forget all lines, and what has been seen: messages that were here before may come again."""
+        self.clear()
+        self._seen.clear()
+
+    def take_over(self, other: "RawRing") -> None:
+        """Forget all lines, and have those of another ring instead; that one is not to be used any more."""
+        self.forget()
+        self._seen = other._seen
+        places = np.array([self._place(name) for name in other._boards], np.uint16)
+        for part in other._parts:
+            self._append(replace(part, row=self.next_row, board=places[part.board]))
 
     def add(self, block: MessageBlock, sources: Sequence[Source]) -> int:
         """Add what a live view brought; what was there before, as after a reconnection, is left out.

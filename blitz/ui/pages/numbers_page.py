@@ -1,6 +1,7 @@
 """The page of numbers: values to be read from three metres, and whether they are recorded."""
 
 import time
+from collections.abc import Callable
 
 from PyQt5.QtCore import Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QFont, QKeyEvent
@@ -48,6 +49,8 @@ class NumbersPage(QWidget):
         self._status: StatusRecord | None = None
         self._clock_offset_s = 0.0
         self._theme = LIGHT
+        self._playback: Callable[[], float] | None = None
+        self._played = ("", 0.0)
         self.light = RecordingLight()
         self.state = QLabel()
         self.session = QLabel()
@@ -103,6 +106,17 @@ class NumbersPage(QWidget):
             self._status = None
         self._show_state()
 
+    def show_playback(self, clock: Callable[[], float] | None, start_s: float | None, title: str) -> None:
+        """Show that what is shown was recorded before.
+
+        :param clock: gives the time that is played, in seconds since the Unix epoch; None: live again.
+        :param start_s: when the session began.
+        :param title: of the session.
+        """
+        self._playback, self._played = clock, (title, start_s or 0.0)
+        self._show_state()
+        self.refresh()
+
     def set_theme(self, theme: Theme) -> None:
         """Take over colours."""
         self._theme = theme
@@ -114,7 +128,7 @@ class NumbersPage(QWidget):
         """Show the newest values."""
         if not self.isVisible():
             return
-        now_s = time.time() + self._clock_offset_s
+        now_s = time.time() + self._clock_offset_s if self._playback is None else self._playback()
         self._variables.refresh(now_s)
         shown = {channel.key for channel in self.shown}
         latest = [now for now in self._variables.latest if now.channel.key in shown]
@@ -157,6 +171,8 @@ class NumbersPage(QWidget):
         session = self._status.session if self._status else None
         is_online = self._connection.connection is Connection.ONLINE
         began_s = session.started_at.timestamp() if session is not None and is_online else None
+        if self._playback is not None:
+            began_s = self._played[1]
         words = format_duration(now_s - began_s) if began_s is not None else ""
         if words != self.elapsed.text():
             self.elapsed.setText(words)
@@ -168,11 +184,18 @@ class NumbersPage(QWidget):
         is_old = words.doing is Doing.CONNECTING and bool(self._variables.channels)
         is_recording = words.doing in (Doing.RECORDING, Doing.SPOOLING)
         self.light.show_state(words.doing, self._theme)
+        self.light.setVisible(self._playback is None)
+        if self._playback is not None:
+            is_recording = False
         self.state.setText("NO CONNECTION – OLD VALUES" if is_old else _STATES[words.doing])
+        if self._playback is not None:
+            self.state.setText("PLAYBACK – NOT LIVE")
         detail = words.detail if is_recording or words.doing is Doing.CONNECTING else ""
+        detail = detail if self._playback is None else self._played[0]
         self.session.setText(detail)
         self.session.setToolTip(detail)
-        look = ("", "recording") if is_recording else ("", "offline") if words.doing is Doing.OFFLINE else ("badge", "")
+        is_offline = words.doing is Doing.OFFLINE and self._playback is None
+        look = ("", "recording") if is_recording else ("", "offline") if is_offline else ("badge", "")
         if (self.state.property("kind"), self.state.property("state")) != look:
             for label in (self.state, self.elapsed):
                 label.setProperty("kind", look[0])

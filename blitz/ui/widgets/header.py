@@ -49,6 +49,7 @@ class Header(QFrame):
         self._session_address = ""
         self._status: StatusRecord | None = None
         self._rights = Rights()
+        self._held = ""
         self._is_waiting = False
         self._now_s = 0.0
         self.light = RecordingLight()
@@ -131,6 +132,16 @@ class Header(QFrame):
         self._rights = rights
         self._show()
 
+    @property
+    def refusal(self) -> str:
+        """Why nothing can be started or stopped here; empty where it can."""
+        return self._held or self._rights.refusal(Role.OPERATOR)
+
+    def hold(self, refusal: str) -> None:
+        """Grey Start and Stop, and say why; an empty text: as the rights have it."""
+        self._held = refusal
+        self._show()
+
     def stop_waiting(self) -> None:
         """The server refused or did not answer: Start and Stop can be pressed again."""
         self._is_waiting = False
@@ -179,7 +190,7 @@ class Header(QFrame):
         # What goes is hidden first: both together would not fit, and widen the window.
         for part in sorted(shown, key=lambda part: shown[part]):
             part.setVisible(shown[part])
-        refusal = self._rights.refusal(Role.OPERATOR)
+        refusal = self.refusal
         can_act = is_online and not self._is_waiting
         for part in idle:
             permit(part, refusal, is_enabled=can_act and not is_running)

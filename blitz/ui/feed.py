@@ -19,6 +19,7 @@ from blitz.data.records import Marker, RunWishes, SessionRecord
 from blitz.data.session_words import SessionWords
 from blitz.data.source_config import SourceConfig
 from blitz.io.address import ServerAddress
+from blitz.ui.alarm_view import AlarmWish
 from blitz.ui.dialogs.marker import MarkerWords
 
 
@@ -179,6 +180,13 @@ class Feed(QObject):
     """name of a source that was to be added, and why it was not; nothing where it was"""
     source_unavailable = pyqtSignal(object, str)
     """SourceConfig that was not added, as it cannot be opened now, and why: it can be added for later"""
+
+    alarms_told = pyqtSignal(object)
+    """AlarmView, all that there is; None where the server has no alarms"""
+    alarm_changed = pyqtSignal(object)
+    """AlarmChange"""
+    alarm_answered = pyqtSignal(object, str)
+    """AlarmWish, and why it was not done; nothing where it was"""
 
     streams_listed = pyqtSignal(object)
     """tuple[StreamView, ...]; None where the server did not say"""
@@ -352,6 +360,13 @@ class Feed(QObject):
 
     def ignore_found(self, port: str) -> None:
         """Ask no more about a new device."""
+        raise NotImplementedError
+
+    def refresh_alarms(self) -> None:
+        """Ask for alarms and rules; they come as ``alarms_told``."""
+
+    def wish_alarm(self, wish: AlarmWish) -> None:
+        """Ask something about alarms; what came of it comes as ``alarm_answered``."""
         raise NotImplementedError
 
     def list_streams(self) -> None:

@@ -31,6 +31,7 @@ from blitz.io.address import ServerAddress
 from blitz.io.connection import AsyncClient
 from blitz.io.sync_live import LiveCopy
 from blitz.io.sync_rounds import SyncMode, synchronise
+from blitz.ui.alarm_desk import AlarmDesk
 from blitz.ui.board_desk import BoardDesk
 from blitz.ui.cache_desk import CacheDesk
 from blitz.ui.device_desk import DeviceDesk
@@ -99,6 +100,8 @@ class ServerDesk:
         """What is asked about sessions and their copies here."""
         self.trash = TrashDesk(feed, self._known_client, self.sessions.tell_again)
         """What is asked about the trash, and stars."""
+        self.alarms = AlarmDesk(feed, self._known_client)
+        """What is asked about alarms."""
         self.notes = NotesDesk(feed, self._known_client, lambda: self.caches.cache, self.sessions.tell_again)
         """What is asked about markers and words."""
 
@@ -205,6 +208,7 @@ class ServerDesk:
         await self._tell_notices(client)
         await self.sessions.tell()
         await self.trash.tell()
+        await self.alarms.tell()
         live_copy = LiveCopy(client, lambda: self.caches.cache, self._tell_whole)
         background = [asyncio.create_task(live_copy.run(), name="blitz live copy")]
         background.append(asyncio.create_task(self._synchronise(client), name="blitz sync"))
@@ -268,6 +272,8 @@ class ServerDesk:
             await self.notes.take(event.session_id, event.marker)
         elif event.event is EventKind.LINK_CHANGED and event.board is not None:
             feed.link_changed.emit(event.board)
+        elif event.event is EventKind.ALARM and event.alarm is not None:
+            await self.alarms.take(event.alarm)
         elif event.event is EventKind.TIMELINE and event.entry is not None:
             feed.timeline_received.emit(event.session_id or PREVIEW_ID, event.entry)
         elif event.event is EventKind.NOTICE and event.notice is not None:
@@ -299,6 +305,7 @@ class ServerDesk:
             self._feed.identity_received.emit(await client.whoami())
             await self._tell_notices(client)
             await self.trash.tell()
+            await self.alarms.tell()
         except BlitzError as error:
             log.info("Cannot ask the server that came back: %s", error)
         await self.sessions.tell_again()

@@ -17,6 +17,7 @@ from blitz.data.source_config import SourceConfig
 from blitz.io.address import ServerAddress
 from blitz.io.connection import AsyncClient
 from blitz.io.sync_rounds import SyncMode
+from blitz.ui.alarm_view import AlarmWish
 from blitz.ui.dialogs.marker import MarkerWords
 from blitz.ui.feed import BoardCommand, Feed, RequestFailure
 from blitz.ui.report import report
@@ -231,6 +232,14 @@ class ServerLink(Feed):
     def ignore_found(self, port: str) -> None:
         """Ask no more about a new device."""
         self._ask(f"The device at {port} is asked about as before", lambda desk: desk.devices.ignore(port))
+
+    def refresh_alarms(self) -> None:
+        """Ask for alarms and rules."""
+        self._ask("The list of alarms is not up to date", lambda desk: desk.alarms.tell())
+
+    def wish_alarm(self, wish: AlarmWish) -> None:
+        """Ask something about alarms."""
+        self._ask(wish.failure, lambda desk: desk.alarms.do(wish))
 
     def list_streams(self) -> None:
         """Ask for the server's streams."""

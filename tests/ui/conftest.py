@@ -32,6 +32,7 @@ from blitz.data.source_config import SourceConfig
 from blitz.io.address import ServerAddress
 from blitz.io.calls import default_owner
 from blitz.ui import found_servers
+from blitz.ui.alarm_view import AlarmWish
 from blitz.ui.dialogs.marker import MarkerWords
 from blitz.ui.feed import BoardCommand, Connection, ConnectionState, Feed
 from blitz.ui.main_window import MainWindow
@@ -122,6 +123,9 @@ class FakeFeed(Feed):
 
     def delete_for_good(self, session_id: int) -> None:
         self.requests.append(("delete for good", session_id))
+
+    def wish_alarm(self, wish: AlarmWish) -> None:
+        self.requests.append(("alarm", wish))
 
     def refresh_trash(self) -> None:
         self.requests.append(("trash",))

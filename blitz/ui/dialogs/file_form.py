@@ -1,10 +1,11 @@
 """The form of all that is written of a session into a file: what of it, and where."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PyQt5.QtCore import Qt
+from PyQt5.QtGui import QShowEvent
 from PyQt5.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QWidget
 
 from blitz.ui.dialogs.form import Form
@@ -61,6 +62,11 @@ class FileForm(Form):
         """From and to, in seconds since the Unix epoch; None for the whole session."""
         return self._shown_s if self.range.currentIndex() == 1 else None
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """Be high enough for sentences that take several lines: Qt reckons with one."""
+        super().showEvent(event)
+        self.resize(self.width(), max(self.height(), self.layout().heightForWidth(self.width())))
+
     def accept(self) -> None:
         """Close; but ask once before a file that is there is replaced."""
         path = self.path
@@ -90,7 +96,7 @@ class FileForm(Form):
         self.file.setText(name)
 
 
-def with_browse(field: QLineEdit, browse: object, label: str = "&Browse…") -> QWidget:
+def with_browse(field: QLineEdit, browse: Callable[[], object], label: str = "&Browse…") -> QWidget:
     """Put a button behind a field for a file."""
     button = QPushButton(label)
     button.clicked.connect(browse)

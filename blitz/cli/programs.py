@@ -29,6 +29,7 @@ SERVER_PACKAGES = frozenset(
         "hiredis",
         "prometheus_client",
         "redis",
+        "segno",
         "serial",
         "starlette",
         "uvicorn",

@@ -1,5 +1,6 @@
 """Commands about who may use a server. They work on its data folder, on its machine, whether it runs or not."""
 
+import io
 import ipaddress
 import socket
 from enum import StrEnum
@@ -77,6 +78,7 @@ def create(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="For a server that runs with --insecure: without TLS.")
     ] = False,
+    qr: Annotated[bool, typer.Option("--qr", help="Show the page's address as a picture that phones read.")] = False,
     data_dir: DataDirOption = None,
     config_file: ServerConfigOption = None,
     as_json: JsonOption = False,
@@ -87,7 +89,7 @@ def create(
     as the user whom the server runs as. It needs no running server, so that the first token can be made before the
     server is reached from the network.
     """
-    from blitz.config import ServerSettings, load
+    from blitz.config import LOOPBACK_HOSTS, ServerSettings, load
     from blitz.data.records import Role
     from blitz.data.tokens import TokenStore
 
@@ -100,11 +102,17 @@ def create(
         record, token = store.create(Role(role.value), name)
     link = served.link(token, socket.gethostname())
     out = Output(as_json)
-    out.document(record=record, token=token, link=link)
+    page = served.page(token, socket.gethostname())
+    out.document(record=record, token=token, link=link, page=page)
     out.line(link)
     out.line("")
     out.line("Paste it into the client, or give it to --server. It is shown this once, and is as good as a password.")
     out.line(f"'blitz token revoke {record.id}' makes it worthless.")
+    is_local = served.host in LOOPBACK_HOSTS
+    out.line(f"{'In a browser of this machine' if is_local else 'In a browser, of a phone too'}: {page}")
+    if qr:
+        with needing("server", "The picture", SERVER_PACKAGES):
+            out.text(_picture(page))
     if not _is_known_name(settings, served.host):
         out.line(
             f"The server answers to the name {served.host} only if its settings have it: "
@@ -116,6 +124,15 @@ def create(
             f"name the machine: --host {socket.gethostname()}."
         )
     note(settings, f"blitz token create: {record.id}, {record.name}, {record.role}")
+
+
+def _picture(text: str) -> str:
+    """Return a QR code for a dark terminal; phones read it on a bright one, too."""
+    import segno
+
+    drawn = io.StringIO()
+    segno.make(text, error="l", micro=False).terminal(drawn, compact=True)
+    return drawn.getvalue()
 
 
 @tokens.command("list", epilog=EPILOG)

@@ -29,9 +29,19 @@ class ServedAddress(BaseModel):
         >>> ServedAddress(host="0.0.0.0", port=8999, fingerprint="a7").link("blz_x", "lab-pi")
         'blitz://lab-pi:8999/#blz_x&a7'
         """
+        return f"blitz://{self._shown(own_name)}/#{token}{'&' if self.fingerprint else ''}{self.fingerprint}"
+
+    def page(self, token: str, own_name: str) -> str:
+        """Return what a browser opens: the server's page, with the token where only the page reads it.
+
+        >>> ServedAddress(host="lab-pi", port=8999, fingerprint="a7").page("blz_x", "")
+        'https://lab-pi:8999/#blz_x'
+        """
+        return f"http{'s' if self.fingerprint else ''}://{self._shown(own_name)}/#{token}"
+
+    def _shown(self, own_name: str) -> str:
         host = own_name if self.host in _ANY else self.host
-        shown = f"[{host}]" if ":" in host else host
-        return f"blitz://{shown}:{self.port}/#{token}{'&' if self.fingerprint else ''}{self.fingerprint}"
+        return f"{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def write(self, data_dir: Path) -> None:
         """Keep it in the data folder; it is only a convenience, so that a full disk is no fault here."""

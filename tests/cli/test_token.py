@@ -39,6 +39,8 @@ def test_a_link_has_a_token_and_beyond_loopback_a_fingerprint(blitz: Callable[..
     assert (made["record"]["name"], made["record"]["role"]) == ("ann", "admin")
     insecure = blitz("token", "create", "--role", "viewer", "--host", "fd00::7", "--insecure")
     assert insecure["link"] == f"blitz://[fd00::7]:8999/#{insecure['token']}"
+    assert insecure["page"] == f"http://[fd00::7]:8999/#{insecure['token']}"
+    assert made["page"] == f"https://lab-pi:9000/#{made['token']}"
     local = blitz("token", "create", "--role", "viewer")
     assert local["link"] == f"blitz://127.0.0.1:8999/#{local['token']}"
     again = blitz("token", "create", "--role", "viewer", "--host", "10.0.0.7")
@@ -63,6 +65,16 @@ def test_what_is_no_name_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_a_link_for_this_machine_says_that_it_is_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["token", "create", "--role", "viewer", "--data-dir", str(tmp_path)]) == 0
     assert "without TLS" in capsys.readouterr().out
+
+
+def test_a_phone_can_read_the_pages_address(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["token", "create", "--role", "viewer", "--host", "lab-pi", "--data-dir", str(tmp_path), "--qr"]
+    assert invoke(command) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("In a browser, of a phone too: https://lab-pi:8999/#blz_") for line in lines)
+    picture = [line for line in lines if line and not set(line) - set("█▀▄ ")]
+    assert len({len(line) for line in picture}) == 1
+    assert len(picture) * 2 >= len(picture[0])
 
 
 def test_a_revoked_token_stays_in_the_list_and_all_is_in_the_audit_trail(blitz: Callable[..., Any]) -> None:

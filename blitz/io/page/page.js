@@ -3,7 +3,7 @@
 import { Curves } from "./curves.js";
 import { wireDialogs } from "./dialogs.js";
 import { colour, Plot, whenThemeChanges } from "./plot.js";
-import { alarmRows, boardRows, noteRows, valueRows } from "./rows.js";
+import { alarmRows, boardRows, gatheredAlarms, noteRows, valueRows } from "./rows.js";
 import { ask, forgetToken, Gone, keepToken, Refused, takeFromAddress, token, tokenIn } from "./server.js";
 import * as words from "./words.js";
 
@@ -176,7 +176,7 @@ function showAge() {
   }
   if (session) {
     const started = Date.parse(session.started_at) / 1000;
-    const by = session.owner && session.owner !== state.who?.name ? [`by ${session.owner}`] : [];
+    const by = session.owner && session.owner !== state.who?.name ? [`by ${words.owner(session.owner)}`] : [];
     const runs = state.isGone ? [] : [words.duration(now() - started)];
     setText("facts", [`since ${words.clock(started)}`, ...runs, ...by].join(" · "));
   } else {
@@ -259,13 +259,14 @@ function showAlarms() {
   const present = state.alarms ?? [];
   at("alarms").hidden = present.length === 0;
   const mayAct = state.who !== null && state.who.role !== "viewer";
-  alarms.show(present.map((alarm) => ({ alarm, mayAct, isGone: state.isGone })), (row) => row.alarm.id);
+  const rows = gatheredAlarms(present).map((gathered) => ({ gathered, mayAct, isGone: state.isGone }));
+  alarms.show(rows, (row) => row.gathered.key);
 }
 
-async function acknowledge(id, button) {
+async function acknowledge(ids, button) {
   button.disabled = true;
   try {
-    await ask(`alarms/${id}/acknowledge`, { method: "POST", body: {} });
+    for (const id of ids) await ask(`alarms/${id}/acknowledge`, { method: "POST", body: {} });
     await readAlarms();
   } catch (error) {
     showTrouble(error.message || "No answer came.");

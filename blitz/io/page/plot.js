@@ -98,7 +98,9 @@ export class Plot {
     const muted = style.getPropertyValue("--muted"), grid = style.getPropertyValue("--grid");
     const line = { stroke: grid, width: 1 };
     const font = "12px system-ui, sans-serif";
-    const units = [...new Set(curves.map((curve) => curve.unit))];
+    // What has no unit has a scale of its own: numbers without one need not be alike.
+    const scaleOf = (curve) => curve.unit || curve.name;
+    const units = [...new Set(curves.map(scaleOf))];
     const scales = { x: { time: true, range: () => this.range } };
     for (const unit of units) scales[`y ${unit}`] = { range: (_, low, high) => uPlot.rangeNum(low ?? 0, high ?? 1, 0.1, true) };
     const axes = [{ stroke: muted, grid: line, ticks: line, font, space: 70, size: 30, values: (_, splits) => splits.map(timeOfDay) }];
@@ -106,13 +108,13 @@ export class Plot {
     units.slice(0, 2).forEach((unit, n) => axes.push({
       scale: `y ${unit}`, side: n === 0 ? 3 : 1, stroke: muted, font, size: axisSize, space: 36, ticks: line, values: (_, splits) => splits.map(number),
       grid: n === 0 ? line : { show: false },
-      ...(unit ? { label: unit, labelSize: 18, labelFont: font, labelGap: 0 } : {}),
+      label: unit, labelSize: 18, labelFont: font, labelGap: 0,
     }));
     return {
       ...this.size(), scales, axes, cursor: { show: false }, legend: { show: false }, padding: [10, units.length > 1 ? 0 : 28, 0, 0],
       hooks: { draw: [(chart) => this.drawMoments(chart, muted)] },
       series: [{}, ...curves.map((curve) => ({
-        label: curve.name, scale: `y ${curve.unit}`, stroke: curve.colour, width: 1.5, points: { show: false },
+        label: curve.name, scale: `y ${scaleOf(curve)}`, stroke: curve.colour, width: 1.5, points: { show: false },
       }))],
     };
   }

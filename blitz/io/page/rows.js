@@ -118,31 +118,48 @@ export function noteRows(list) {
   return new Rows(list, make, fill);
 }
 
-/** Rows of alarms; `acknowledge` is undefined for who may only look. */
+/** Gather alarms of one rule into {key, newest, count, since, unseen}; `alarms` are newest first. */
+export function gatheredAlarms(alarms) {
+  const byRule = new Map();
+  for (const alarm of alarms) {
+    const known = byRule.get(alarm.rule_id);
+    if (known === undefined) byRule.set(alarm.rule_id, { key: alarm.rule_id, newest: alarm, count: 0, unseen: [] });
+    const gathered = byRule.get(alarm.rule_id);
+    gathered.count++;
+    gathered.since = alarm.raised_at;
+    if (alarm.acknowledged_at === undefined) gathered.unseen.push(alarm.id);
+  }
+  return [...byRule.values()];
+}
+
+/** Rows of gathered alarms; `acknowledge` is called with their ids. */
 export function alarmRows(list, acknowledge) {
-  function make(alarm) {
+  function make() {
     const text = element("span", {}), sub = element("span", { class: "sub" }), state = element("span", { class: "state" });
-    const button = element("button", { type: "button", onclick: () => acknowledge(alarm.id, button) }, "Acknowledge");
+    const button = element("button", { type: "button", onclick: () => acknowledge(row.ids, button) }, "Acknowledge");
     const node = element("li", {}, element("div", { class: "row" }, element("span", { class: "name" }, state, text, sub), button));
-    return { node, text, sub, state, button };
+    const row = { node, text, sub, state, button, ids: [] };
+    return row;
   }
 
-  function fill(row, { alarm, mayAct, isGone }) {
-    const isOver = alarm.cleared_at !== undefined;
-    const sign = alarm.rule.severity === "critical" ? "✖" : alarm.rule.severity === "warning" ? "▲" : "●";
-    row.node.className = isOver ? "" : alarm.rule.severity === "info" ? "is-ok" : "is-beyond";
-    setText(row.state, `${sign} ${alarm.rule.severity}${isOver ? ", over" : ""}`);
-    setText(row.text, alarm.rule.name);
-    const number = alarm.value === undefined ? "" : `${words.value(alarm.value)} ${alarm.unit}`.trim();
-    const about = [alarm.source, alarm.channel].filter(Boolean).join(" ");
-    const seen = alarm.acknowledged_at === undefined ? "" : `seen by ${alarm.acknowledged_by || "somebody"}`;
-    const since = `since ${words.clock(Date.parse(alarm.raised_at) / 1000)}`;
-    const until = isOver ? `until ${words.clock(Date.parse(alarm.cleared_at) / 1000)}` : "";
-    setText(row.sub, [about, number, [since, until].filter(Boolean).join(" "), seen].filter(Boolean).join(" · "));
-    row.button.hidden = !mayAct || alarm.acknowledged_at !== undefined;
+  function fill(row, { gathered, mayAct, isGone }) {
+    const { newest, count, unseen } = gathered, { severity } = newest.rule, isOver = newest.cleared_at !== undefined;
+    const sign = { critical: "✖", warning: "▲" }[severity] ?? "●";
+    row.ids = unseen;
+    row.node.className = isOver ? "" : severity === "info" ? "is-ok" : "is-beyond";
+    setText(row.state, `${sign} ${severity}${isOver ? ", over" : ""}`);
+    setText(row.text, newest.rule.name);
+    const number = newest.value === undefined ? "" : `${words.value(newest.value)} ${newest.unit}`.trim();
+    const about = [newest.source, newest.channel, number].filter(Boolean).join(" ");
+    const since = words.clock(Date.parse(gathered.since) / 1000);
+    const until = isOver ? ` until ${words.clock(Date.parse(newest.cleared_at) / 1000)}` : "";
+    const times = count > 1 ? `${count} times since ${since}` : `${isOver ? "from" : "since"} ${since}${until}`;
+    const seen = unseen.length ? "" : `seen by ${newest.acknowledged_by || "somebody"}`;
+    setText(row.sub, [about, times, seen, newest.rule.advice].filter(Boolean).join(" · "));
+    row.button.hidden = !mayAct || unseen.length === 0;
     row.button.disabled = isGone;
-    row.button.setAttribute("aria-label", `Acknowledge ${alarm.rule.name}`);
+    row.button.setAttribute("aria-label", `Acknowledge ${newest.rule.name}`);
   }
 
-  return new Rows(list, ({ alarm }) => make(alarm), fill);
+  return new Rows(list, make, fill);
 }

@@ -44,6 +44,12 @@ export function title(session) {
   return session.name || `Session ${session.id}`;
 }
 
+/** Who started a session: "ada on bench-pc" for ada@bench-pc. */
+export function owner(name) {
+  const [user, machine] = name.split("@");
+  return user && machine ? `${user} on ${machine}` : name;
+}
+
 /** What became of the messages of the running session. */
 export function losses(status) {
   const accounts = status.boards.map((board) => board.account).filter(Boolean);

@@ -4,10 +4,11 @@
 # release to the next. On Debian and its relatives, installs what is missing where it may (as root, or with
 # a sudo that asks nothing); otherwise says what to type.
 #
-# usage: scripts/packages.sh [--qt-optional] [--firmware] [--postgresql]
+# usage: scripts/packages.sh [--qt-optional] [--firmware] [--postgresql] [--chromium]
 #   --qt-optional   missing Qt libraries are said, but no failure: for a server without a screen
 #   --firmware      also what builds the sketches in firmware/ and emulates their chips
 #   --postgresql    also PostgreSQL's programs, for its tests, which are skipped without; no server of it is started
+#   --chromium      also the browser, for the tests of the page for a phone, which are skipped without
 #
 # BLITZ_NO_INSTALL=1 never installs, only says.
 set -eu
@@ -15,11 +16,13 @@ set -eu
 qt_optional=no
 with_firmware=no
 with_postgresql=no
+with_chromium=no
 for option in "$@"; do
     case $option in
         --qt-optional) qt_optional=yes ;;
         --firmware) with_firmware=yes ;;
         --postgresql) with_postgresql=yes ;;
+        --chromium) with_chromium=yes ;;
         *) printf '%s\n' "scripts/packages.sh does not know $option." >&2; exit 2 ;;
     esac
 done
@@ -114,6 +117,11 @@ missing_postgresql() {
     [ -x "$1" ] || command -v initdb >/dev/null 2>&1 || printf 'postgresql\n'
 }
 
+missing_chromium() {
+    [ "$with_chromium" = yes ] || return 0
+    command -v chromium >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || printf 'chromium\n'
+}
+
 # Debian makes a database server of its own with the package, and starts it, unless it is told not to.
 want_no_cluster() {
     case $optional_packages in *postgresql*) ;; *) return 0 ;; esac
@@ -146,7 +154,9 @@ find_missing() {
     needed_packages=${needed_packages# }
     needed_packages=${needed_packages% }
     qt_packages=$(missing_qt)
-    optional_packages=$(missing_postgresql)
+    optional_packages="$(missing_postgresql) $(missing_chromium)"
+    optional_packages=${optional_packages# }
+    optional_packages=${optional_packages% }
     [ -n "$needed_packages$qt_packages$optional_packages" ] || exit 0
 }
 

@@ -17,7 +17,7 @@ from waiting import wait_until
 from websockets.sync.client import ClientConnection, connect
 
 ANSWER_S = 60.0
-_PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+_PROGRAMS = ("chromium", "google-chrome")
 _OPTIONS = (
     "--headless=new",
     "--no-sandbox",  # without one it does not run as root

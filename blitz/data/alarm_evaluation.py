@@ -84,6 +84,8 @@ class AlarmEvaluation:
         """A session is recorded from now on; one that was, is over."""
         crossings = [] if self._session is None else self.end_session(started_ns)
         self._session = session_id, started_ns
+        for source in self._sources.values():
+            source.begin_session(started_ns)
         for watch in self._watches.values():
             if watch.reference is not None:
                 watch.reference.begin(started_ns)
@@ -135,10 +137,8 @@ class AlarmEvaluation:
         """
         if not len(seq):
             return []
-        started_ns = None if self._session is None else self._session[1]
-        is_recording = session_id != PREVIEW_ID and started_ns is not None
-        portion = Portion(session_id, seq, time_ns, values)
-        return self._source(source).take(channels, portion, is_recording, started_ns)
+        is_recording = session_id != PREVIEW_ID and self._session is not None
+        return self._source(source).take(channels, Portion(session_id, seq, time_ns, values), is_recording)
 
     def take_readings(self, readings: Readings) -> list[AlarmCrossing]:
         """Evaluate what one source has in a block."""
@@ -152,9 +152,8 @@ class AlarmEvaluation:
         What is told so is the same as if the next reading had told it. A reading that comes later than ``settle_s``
         after its time, and after something was told of a later time, counts as of then.
         """
-        started_ns = None if self._session is None else self._session[1]
         settle_ns = round(settle_s * 1e9)
-        return [each for name in self._sources for each in self._sources[name].advance(now_ns, started_ns, settle_ns)]
+        return [each for source in self._sources.values() for each in source.advance(now_ns, settle_ns)]
 
     def states(self) -> dict[str, AlarmState]:
         """Return how each rule stands, by id: normal, pending or active."""
@@ -178,4 +177,6 @@ class AlarmEvaluation:
     def _source(self, name: str) -> SourceWatch:
         if name not in self._sources:
             self._sources[name] = SourceWatch(name)
+            if self._session is not None:
+                self._sources[name].begin_session(self._session[1])
         return self._sources[name]

@@ -33,6 +33,8 @@ class SourceWatch:
     def __init__(self, name: str) -> None:
         self.name = name
         self.time = SourceTime()
+        self._begin_ns: int | None = None
+        """Inner time at which the running session has started; None while none runs."""
         self._watches: list[RuleWatch] = []
         self._channels: tuple[str, ...] | None = None
         self._columns: dict[str, int] = {}
@@ -61,18 +63,14 @@ class SourceWatch:
         self._rates = {key: self._rates.get(key) or RateMemory(window_ns) for key, window_ns in keys}
         self._lay_out(self._channels or ())
 
-    def take(
-        self, channels: Sequence[str], portion: Portion, is_recording: bool, session_ns: int | None
-    ) -> list[AlarmCrossing]:
+    def take(self, channels: Sequence[str], portion: Portion, is_recording: bool) -> list[AlarmCrossing]:
         """Evaluate readings.
 
         :param channels: what the columns of the values are.
         :param is_recording: whether they belong to a session, and not to the preview.
-        :param session_ns: when the running session has started, by the readings' time.
         """
         if self._channels != tuple(channels):
             self._lay_out(tuple(channels))
-        begin_ns = None if session_ns is None else session_ns + self.time.offset_ns
         followed = self.time.follow(portion.time_ns)
         inner_ns = followed.inner_ns
         gaps = [silence.index for silence in followed.silences]
@@ -83,7 +81,7 @@ class SourceWatch:
         for watch in self._screen.concerned(portion.values, bool(gaps)):
             if watch.rule.needs_session and not is_recording:
                 continue
-            silences = self._silences(watch, followed, begin_ns)
+            silences = self._silences(watch, followed)
             if watch.is_no_data and not silences and not watch.holds and watch.since_ns is None:
                 continue
             values = portion.values[:, self._columns.get(watch.rule.channel, 0)]
@@ -99,16 +97,16 @@ class SourceWatch:
         self._remember(portion)
         return crossings
 
-    def advance(self, now_ns: int, session_ns: int | None, settle_ns: int) -> list[AlarmCrossing]:
+    def advance(self, now_ns: int, settle_ns: int) -> list[AlarmCrossing]:
         """Evaluate what the time alone changes: see :meth:`AlarmEvaluation.advance`."""
         end_ns = now_ns - settle_ns + self.time.offset_ns
         if self.time.last_ns is not None and end_ns <= self.time.last_ns:
             return []
         found = []
         for watch in self._watches:
-            if watch.rule.needs_session and session_ns is None:
+            if watch.rule.needs_session and self._begin_ns is None:
                 continue
-            flip = self._silence_now(watch, end_ns, session_ns)
+            flip = self._silence_now(watch, end_ns)
             if flip is None and (watch.due_ns is None or watch.due_ns > end_ns):
                 continue
             changes = watch.walk([] if flip is None else [flip], end_ns, lambda due_ns: 0)
@@ -131,8 +129,13 @@ class SourceWatch:
                 self._screen.note(watch)
         return found
 
+    def begin_session(self, started_ns: int) -> None:
+        """Something is recorded from now on."""
+        self._begin_ns = started_ns + self.time.offset_ns
+
     def end_session(self) -> None:
         """What counts only while something is recorded begins anew."""
+        self._begin_ns = None
         for (_, _, needs_session), memory in self._rates.items():
             if needs_session:
                 memory.forget()
@@ -152,6 +155,7 @@ class SourceWatch:
         rates = [[*key, memory.state()] for key, memory in self._rates.items()]
         return {
             "time": self.time.state(),
+            "begin_ns": self._begin_ns,
             "newest": self._newest,
             "row": self._row,
             "given": self._given,
@@ -161,6 +165,7 @@ class SourceWatch:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what :meth:`state` returned."""
         self.time.restore(state["time"])
+        self._begin_ns = state["begin_ns"]
         self._newest, self._row = tuple(state["newest"]), dict(state["row"])
         self._given = {name: tuple(each) for name, each in state["given"].items()}
         for channel, window_ns, needs_session, each in state["rates"]:
@@ -174,9 +179,9 @@ class SourceWatch:
         self._watched = {each.rule.channel: self._columns[each.rule.channel] for each in present if not each.is_no_data}
         self._screen = Screen(present, [self._columns.get(each.rule.channel, 0) for each in present], self._rates)
 
-    def _silences(self, watch: RuleWatch, followed: Followed, begin_ns: int | None) -> list[Silence]:
+    def _silences(self, watch: RuleWatch, followed: Followed) -> list[Silence]:
         """Return when it was silent for too long for a rule, which may begin with the session."""
-        begins_ns = begin_ns if watch.rule.needs_session else None
+        begins_ns = self._begin_ns if watch.rule.needs_session else None
         if watch.gap_holds is None or (watch.after_ns is None and begins_ns is None):
             return [] if watch.gap_holds is None else followed.silences
         if not self.time.is_expected:
@@ -194,13 +199,13 @@ class SourceWatch:
         moved = [Silence(i, due_ns + int(since[i] - before[i])) for i, due_ns in followed.silences]
         return [silence for silence in moved if silence.due_ns < int(inner_ns[silence.index])]
 
-    def _silence_now(self, watch: RuleWatch, end_ns: int, session_ns: int | None) -> Flip | None:
+    def _silence_now(self, watch: RuleWatch, end_ns: int) -> Flip | None:
         holds, base_ns = watch.gap_holds, self.time.base_ns
         longest_ns = self.time.longest_ns if watch.after_ns is None else watch.after_ns
         if holds is None or holds == watch.holds or longest_ns is None or not self.time.is_expected:
             return None
-        if watch.rule.needs_session and session_ns is not None:
-            base_ns = max(base_ns or 0, session_ns + self.time.offset_ns)
+        if watch.rule.needs_session and self._begin_ns is not None:
+            base_ns = max(base_ns or 0, self._begin_ns)
         if base_ns is None or end_ns <= base_ns + longest_ns:
             return None
         return Flip(0, False, base_ns + longest_ns, holds)

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from slow_alarms import SlowRule
@@ -290,6 +291,7 @@ class Compared:
         return told
 
 
+@pytest.mark.timeout(900)  # many examples take their time
 @given(
     rules=st.lists(_rules, min_size=1, max_size=4),
     events=st.lists(_events, min_size=1, max_size=8),

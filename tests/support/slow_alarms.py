@@ -69,6 +69,7 @@ class SlowRule:
     rule: Any
     source: SlowSource = field(default_factory=SlowSource)
     session: tuple[int, int] | None = None
+    """Its id, and the inner time at which it has begun."""
     told: list[tuple[bool, int, int, int, float | None]] = field(default_factory=list)
     holds: bool = False
     raised: bool = False
@@ -85,7 +86,7 @@ class SlowRule:
         return bool(self.rule.only_recording) or self.rule.condition.kind == "reference"
 
     def begin(self, session_id: int, started: int) -> None:
-        self.session = session_id, started
+        self.session = session_id, started + self.source.offset
         self.before = None
         self.moment = started if getattr(self.rule.condition, "align", "") == "start" else None
 
@@ -111,7 +112,7 @@ class SlowRule:
 
     def message(self, session_id: int, seq: int, raw: int, value: float) -> None:
         no_data = self.rule.condition.kind == "no_data"
-        begun = None if self.session is None else self.session[1] + self.source.offset
+        begun = None if self.session is None else self.session[1]
         base = self.source.base()
         old_offset = self.source.offset
         inner, due = self.source.step(raw)
@@ -156,7 +157,7 @@ class SlowRule:
         longest = self.source.longest() if after is None else round(after * S)
         base = self.source.base()
         if self.needs_session and self.session is not None:
-            base = max(base or 0, self.session[1] + self.source.offset)
+            base = max(base or 0, self.session[1])
         if None not in (silent, longest, base) and self.source.is_expected and end > base + longest:  # type: ignore[operator]
             self._pass(base + longest)  # type: ignore[operator]
             self._turn(base + longest, bool(silent))  # type: ignore[operator]

@@ -23,7 +23,7 @@ ReadPart = Callable[[int, int], Series]
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far a value may be from its reference: both parts are added.
+    """How far a value may be from its reference; of the two the larger one counts, as in alarms.
 
     :param absolute: in the channel's unit.
     :param relative: a share of the reference's value, whatever its sign.
@@ -45,10 +45,10 @@ class Tolerance:
         """Return how far from each reference value is tolerated, shape (n,).
 
         >>> Tolerance(0.5, 0.1).around(np.array([0.0, -10.0])).tolist()
-        [0.5, 1.5]
+        [0.5, 1.0]
         """
         with np.errstate(over="ignore"):
-            return self.absolute + self.relative * np.abs(reference)
+            return np.maximum(self.absolute, self.relative * np.abs(reference))
 
 
 class Differences(NamedTuple):

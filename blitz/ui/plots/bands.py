@@ -35,14 +35,14 @@ def paint_band(painter: QPainter, stroke: Stroke, times: Span, values: Span, col
 def envelopes(x: NDArray[np.float64], values: NDArray[np.float64], tolerance: tuple[float, float]) -> list[Envelope]:
     """Return the band around a curve, a piece for each stretch without a break; one point a column of pixels.
 
-    :param tolerance: in the values' unit, and as a share of the value.
+    :param tolerance: in the values' unit, and as a share of the value; the larger one counts.
 
     >>> x, values = np.array([0.2, 0.8, 1.5, 2.0, 3.0]), np.array([1.0, 3.0, 2.0, np.nan, 4.0])
     >>> [(low.tolist(), high.tolist()) for _, low, high in envelopes(x, values, (0.5, 0.0))]
     [([0.5, 1.5], [3.5, 2.5]), ([3.5], [4.5])]
     """
     known = np.isfinite(values)
-    reach = tolerance[0] + tolerance[1] * np.abs(values)
+    reach = np.maximum(tolerance[0], tolerance[1] * np.abs(values))
     begins = np.flatnonzero(known & ~np.concatenate(([False], known[:-1])))
     ends = np.flatnonzero(known & ~np.concatenate((known[1:], [False]))) + 1
     found = []

@@ -38,7 +38,7 @@ class Curve:
     panel: str = ""
     """Curves of another panel stand below the others, even where the unit is the same."""
     tolerance: tuple[float, float] = (0.0, 0.0)
-    """Of a band that is drawn around it: in the unit, and as a share of the value; both are added."""
+    """Of a band that is drawn around it: in the unit, and as a share of the value; the larger one counts."""
 
 
 def channel_curve(

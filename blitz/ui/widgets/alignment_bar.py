@@ -54,7 +54,7 @@ class AlignmentBar(QWidget):
         self.reference.setAccessibleName("Compare with")
         self.reference.setToolTip("The session that is subtracted from the others")
         self.reference.activated.connect(lambda _: self.reference_chosen.emit(self.reference.currentData()))
-        tip = "How far a value may be from the reference; both parts are added"
+        tip = "How far a value may be from the reference; where both are given, the larger one counts"
         self.absolute = _field("Tolerance", "none", tip)
         self.relative = _field("Tolerance in percent", "none", tip)
         for field in (self.absolute, self.relative):
@@ -137,7 +137,7 @@ class AlignmentBar(QWidget):
         row.addWidget(_caption("&Tolerance ±", self.absolute))
         row.addWidget(self.absolute)
         row.addWidget(self._unit)
-        row.addWidget(QLabel("and"))
+        row.addWidget(QLabel("or"))
         row.addWidget(self.relative)
         row.addWidget(QLabel("%"))
         row.addStretch(1)

@@ -152,6 +152,18 @@ def complete_hooks(context: typer.Context) -> Iterable[Offer]:
 
 
 @completer
+def complete_alarms(context: typer.Context) -> Iterable[Offer]:
+    """Offer the ids of the present alarms, with the names of their rules."""
+    return [(str(alarm["id"]), str(alarm["rule"].get("name") or "")) for alarm in _ask(context, "/alarms")]
+
+
+@completer
+def complete_alarm_rules(context: typer.Context) -> Iterable[Offer]:
+    """Offer the ids of the rules of alarms, with their names."""
+    return [(kept["id"], str(kept["rule"].get("name") or "")) for kept in _ask(context, "/alarms/rules")]
+
+
+@completer
 def complete_planned(context: typer.Context) -> Iterable[Offer]:
     """Offer the ids of planned starts, with the names of what they start."""
     return [(str(plan["id"]), str(plan.get("name") or "")) for plan in _ask(context, "/planned")]

@@ -39,8 +39,8 @@ class Unit(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("import", epilog=EPILOG, rich_help_panel=Panel.ANALYSE)(import_file)
-    app.command(epilog=EPILOG, cls=CacheCommand, rich_help_panel=Panel.ANALYSE)(pack)
-    app.command(epilog=EPILOG, rich_help_panel=Panel.ANALYSE)(unpack)
+    app.command(epilog=EPILOG, cls=CacheCommand, rich_help_panel=Panel.KEEP)(pack)
+    app.command(epilog=EPILOG, rich_help_panel=Panel.KEEP)(unpack)
 
 
 def import_file(

@@ -15,8 +15,10 @@ import typer
 
 from blitz import __version__
 from blitz.cli import (
+    alarms,
     archive,
     backup,
+    calibrating,
     capture,
     configuring,
     copying,
@@ -67,6 +69,7 @@ for part in (
     programs,
     looking,
     tailing,
+    alarms,
     notes,
     recording,
     planned,
@@ -84,6 +87,7 @@ for part in (
     finding,
     sources,
     configuring,
+    calibrating,
     capture,
     doctor,
     drill,

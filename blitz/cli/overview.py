@@ -24,10 +24,10 @@ Usage: blitz COMMAND [OPTIONS]
   clients. To begin: 'blitz serve --simulate 2', then 'blitz client'.
 """
 _ORDER = (
-    "serve client simulate discover service status tail boards ports start stop marker planned stream sessions session "
-    "star trash found listen source attach definition command release retake bad-frames doctor record replay "
-    "download sync export query reread import pack unpack cache backup restore archive retention verify drill "
-    "profile token tls hooks audit"
+    "serve client simulate discover service status tail alarm boards ports start stop marker planned stream sessions "
+    "session star trash found listen source attach definition calibrate calibration command release retake bad-frames "
+    "doctor record replay download sync export report query reread import pack unpack cache backup restore archive "
+    "retention verify drill profile token tls hooks audit"
 )
 """In which one needs them; those that are not named here come last in their group."""
 _FOOT = """

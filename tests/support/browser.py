@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from base64 import b64decode
 from collections.abc import Iterator
@@ -205,3 +206,19 @@ def running_browser() -> Iterator[Browser]:
                 process.wait()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def take_pictures(url: str, folder: Path) -> None:
+    """Take pictures of a server's page, light and dark: ``python tests/support/browser.py URL FOLDER``."""
+    with running_browser() as browser:
+        for name, is_dark in (("phone", False), ("phone-dark", True)):
+            page = browser.open(url, is_dark=is_dark)
+            page.wait_for("#plot canvas")
+            page.wait_for("#values .number")
+            page.run("new Promise(done => setTimeout(done, 3000))")  # the curves of the time before
+            page.picture(folder / f"{name}.png")
+            page.picture(folder / f"{name}-whole.png", is_whole=True)
+
+
+if __name__ == "__main__":
+    take_pictures(sys.argv[1], Path(sys.argv[2]))

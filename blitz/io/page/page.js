@@ -266,7 +266,9 @@ function showAlarms() {
 async function acknowledge(ids, button) {
   button.disabled = true;
   try {
-    for (const id of ids) await ask(`alarms/${id}/acknowledge`, { method: "POST", body: {} });
+    const isAll = ids.length === state.alarms.filter((alarm) => alarm.acknowledged_at === undefined).length;
+    const paths = isAll ? ["alarms/acknowledge"] : ids.map((id) => `alarms/${id}/acknowledge`);
+    for (const path of paths) await ask(path, { method: "POST", body: {} });
     await readAlarms();
   } catch (error) {
     showTrouble(error.message || "No answer came.");

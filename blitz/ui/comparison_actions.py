@@ -108,11 +108,11 @@ class ComparisonActions(QObject):
             wanted_s = record.started_at.timestamp() - _DAY_S
             offered.append(("&Yesterday's", min(day_before, key=lambda r: abs(r.started_at.timestamp() - wanted_s))))
         for label, other in offered:
-            self._add(menu, f"{label}: {_words(other)}", session_id, other)
+            self._add(menu, f"{label}: {session_words(other)}", session_id, other)
         if offered:
             menu.addSeparator()
         for other in [*earlier[1:], *others][:_MOST_OFFERED]:
-            self._add(menu, _words(other), session_id, other)
+            self._add(menu, session_words(other), session_id, other)
 
     def _add(self, menu: QMenu, label: str, session_id: int, other: SessionRecord) -> None:
         action = QAction(label if label.startswith("&") else label.replace("&", "&&"), menu)
@@ -232,6 +232,7 @@ def _day(record: SessionRecord) -> date:
     return record.started_at.astimezone().date()
 
 
-def _words(record: SessionRecord) -> str:
+def session_words(record: SessionRecord) -> str:
+    """Return a session's name and when it began, as people say it."""
     start = record.started_at.astimezone()
     return f"{session_title(record)}, {format_start(start, datetime.now(start.tzinfo))}"

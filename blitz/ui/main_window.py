@@ -39,6 +39,7 @@ from blitz.ui.playback_actions import PlaybackActions
 from blitz.ui.plot_actions import PlotActions
 from blitz.ui.preferences import Preferences
 from blitz.ui.recording_actions import RecordingActions
+from blitz.ui.reference_actions import ReferenceActions
 from blitz.ui.rights import Rights
 from blitz.ui.session_actions import SessionActions
 from blitz.ui.settings_actions import SettingsActions
@@ -115,6 +116,7 @@ class MainWindow(QMainWindow):
         )
         self.closing = Closing(feed, self.header, self.first.local.owns, self)
         self.playback = PlaybackActions(self)
+        self.reference = ReferenceActions(self)
         self._lay_out()
         self.channel_pages = ChannelPages(self)
         self.menus = build_menus(self)

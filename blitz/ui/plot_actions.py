@@ -20,7 +20,7 @@ from blitz.ui.windows import PlotWindow
 if TYPE_CHECKING:
     from blitz.ui.main_window import MainWindow
 
-_LIVE_ONLY = ("pause", "follow", "triggers")
+_LIVE_ONLY = ("pause", "follow", "reference", "triggers")
 _HISTORY_ONLY = ("analysis",)
 _OF_ONE_SESSION = ("relative", "mark")
 
@@ -141,6 +141,8 @@ class PlotActions(QObject):
         self._add(menu, "zoom_out", "Zoom &out", ["Ctrl+-"], lambda: self._zoom(2.0))
         self._add(menu, "reset_zoom", "Reset &zoom", ["Ctrl+0"], self._reset)
         menu.addSeparator()
+        reference = self._on_live(lambda _: self._window.reference.ask(None))
+        self._add(menu, "reference", "R&eference…", ["Ctrl+Shift+U"], reference)
         self._add(menu, "mark", "&Mark this moment", ["M"], self._mark)
         menu.addSeparator()
         for kind, name, label, key in (

@@ -23,6 +23,7 @@ from blitz.ui.widgets.channel_side import ChannelSide
 from blitz.ui.widgets.offer_bar import NAME_CHANNELS, Offer, OfferBar, channel_offers, place_offers
 from blitz.ui.widgets.permitted import permit
 from blitz.ui.widgets.plot_bar import PlotBar
+from blitz.ui.widgets.reference_bar import ReferenceBar
 from blitz.ui.widgets.trigger_panel import TriggerPanel
 from blitz.ui.windows import PlotWindow
 
@@ -71,6 +72,7 @@ class LivePage(QWidget):
         self.side = ChannelSide(store, self.variables)
         self.bar = PlotBar(is_live=True)
         self.marker = self.bar.marker
+        self.reference = ReferenceBar()
         self.offers = OfferBar(self._take_offer)
         self.marker_menu = MarkerMenu(self.plot.plot)
         self.marker_menu.add_requested.connect(self.marker_requested)
@@ -112,6 +114,10 @@ class LivePage(QWidget):
     def shown_times(self) -> Span:
         """Times of the left and right edge."""
         return self.plot.plot.time_range
+
+    def refusal(self, role: Role) -> str:
+        """Why somebody may not do what takes this role; empty where one may."""
+        return self._rights.refusal(role)
 
     def show_playback(self, clock: Callable[[], float] | None, start_s: float | None, refusal: str) -> None:
         """Say that what is shown was recorded before; markers are off meanwhile.
@@ -293,6 +299,7 @@ class LivePage(QWidget):
         column.setSpacing(SPACE // 2)
         column.addWidget(self.offers)
         column.addWidget(self.bar)
+        column.addWidget(self.reference)
         stack = QSplitter(Qt.Vertical)
         stack.setHandleWidth(SPACE)
         stack.addWidget(self.plot)

@@ -27,6 +27,7 @@ _PLAN = (
         "compare", "Co&mpare", "Ctrl+Shift+M", "Lay these sessions upon each other; a single one, upon that before it"
     ),
     _Plan("play", "Play &back", "", "Show the session on the live pages, as it was", has_button=False),
+    _Plan("reference", "Lay &under the live plot…", "", "Where the live values should be", has_button=False),
     _Plan("download", "&Download", "Ctrl+D", "Bring the session to this computer"),
     _Plan("cancel", "&Cancel download", "", "Stop; what has come is kept for going on later"),
     _Plan("keep", "&Keep here", "", "Bring the session now, and later what is new of it", has_button=False),
@@ -107,6 +108,7 @@ class RowActions:
         is_done, is_there = not record.is_running, not sessions.is_gone(record.id)
         actions["view"].setEnabled(is_done and not is_loading)
         actions["compare"].setEnabled(can_compare([record]) and not is_loading)
+        actions["reference"].setEnabled(is_comparable(record) and not is_loading)
         actions["play"].setEnabled(is_comparable(record) and not is_loading)
         actions["download"].setEnabled(is_done and not is_local)
         actions["download"].setVisible(not is_loading)

@@ -58,6 +58,8 @@ class SessionsPage(QWidget):
     """Asks by signals, each carrying a session's id; a :class:`SessionActions` does it."""
 
     view_requested = pyqtSignal(int)
+    reference_requested = pyqtSignal(int)
+    """It is to lie under the live plot."""
     play_requested = pyqtSignal(int)
     """It is to be played back on the live pages."""
     download_requested = pyqtSignal(int)

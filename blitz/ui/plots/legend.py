@@ -20,6 +20,13 @@ _APART = 18.0
 _NAME_WIDTH = 240.0
 """Longer names of many are shortened in the middle."""
 _FEW = 2
+OUTSIDE_SIGNS = ("▲", "▼")
+"""Stand in the words of a value that is above or below what it should be: those are coloured."""
+
+
+def _is_outside(words: str) -> bool:
+    """Whether a value is not where it should be, as its words say."""
+    return any(sign in words for sign in OUTSIDE_SIGNS)
 
 
 @dataclass(frozen=True)
@@ -114,8 +121,9 @@ class Legend:
             font.setUnderline(False)
             painter.setFont(font)
             if entry.value_width:
-                painter.setPen(QColor(theme.muted))
-                painter.drawText(place, _RIGHT, self._values.get(curve.key, ""))
+                words = self._values.get(curve.key, "")
+                painter.setPen(QColor(theme.warning if _is_outside(words) else theme.muted))
+                painter.drawText(place, _RIGHT, words)
         if self.more:
             painter.setPen(QColor(theme.accent))
             painter.drawText(self.more_place, _LEFT, f"+{len(self.more)} more")

@@ -75,6 +75,10 @@ class LivePlot(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self.strip)
         layout.addWidget(self.plot, 1)
+        self.underlay: Callable[[float, float], list[Curve]] = lambda low, high: []
+        """Gives what lies under the curves between two times, in seconds since the Unix epoch."""
+        self.remark: Callable[[LiveChannel], str] = lambda channel: ""
+        """Gives what the legend says of a channel behind its value."""
         self._hint = QLabel(self.plot)
         self._hint.setAlignment(Qt.AlignCenter)
         self._hint.setWordWrap(True)
@@ -266,7 +270,7 @@ class LivePlot(QWidget):
         if self._first_s is None:
             self._first_s = min((float(found.times[0]) for found in series.values() if len(found.times)), default=None)
         self.plot.set_origin((self.start_s or self._first_s) if self.is_relative else None)
-        self.plot.draw(self._curves(series))
+        self.plot.draw([*self.underlay(*self.plot.time_range), *self._curves(series)])
 
     def _curves(self, series: dict[int, Series]) -> list[Curve]:
         curves = []
@@ -307,7 +311,8 @@ class LivePlot(QWidget):
         for channel in shown:
             extremes = found.get(channel.source.index)
             value = None if extremes is None else of_column(extremes, channel.column)
-            texts[channel.key] = value_words(channel.channel, value)
+            remark = self.remark(channel)
+            texts[channel.key] = f"{value_words(channel.channel, value)}{'  ' if remark else ''}{remark}"
         self.plot.show_values(texts)
 
 

@@ -65,15 +65,25 @@ def next_piece(extents: Iterable[Extent], limits: Limits, *, is_tight: bool = Fa
     ordered = sorted(extents, key=lambda extent: (extent.is_running, extent.was_restored, extent.session_id))
     grid = limits.grid_messages
     for extent in ordered:
-        end, least = extent.stop, 1
+        end, least = movable_end(extent, limits, is_tight=is_tight), 1
         if extent.is_running:
-            keep = min(limits.keep_messages, grid) if is_tight else limits.keep_messages
-            end = (extent.stop - keep) // grid * grid
             least = 1 if is_tight else limits.least_blocks * grid
         if end - extent.first >= least:
             longest = (extent.first // grid + limits.segment_blocks) * grid
             return Piece(extent.session_id, extent.first, min(end, longest))
     return None
+
+
+def movable_end(extent: Extent, limits: Limits, *, is_tight: bool = False) -> int:
+    """Return how far a session may move: all of a closed one.
+
+    >>> movable_end(Extent(3, 0, 75, is_running=True), Limits(grid_messages=10, keep_messages=20))
+    50
+    """
+    if not extent.is_running:
+        return extent.stop
+    keep = min(limits.keep_messages, limits.grid_messages) if is_tight else limits.keep_messages
+    return (extent.stop - keep) // limits.grid_messages * limits.grid_messages
 
 
 @dataclass(frozen=True)

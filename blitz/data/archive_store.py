@@ -3,37 +3,28 @@
 Implements :class:`blitz.data.archiving.Store`. Used by one thread; only the archive's worker has one.
 """
 
-from collections import deque
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Sequence
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 import redis
 
 from blitz.data.archive_plan import Extent
-from blitz.data.blocks import GRID_MESSAGES, MessageBlock
-from blitz.data.bulk_reading import ARRIVAL_DTYPE, BUFFER_BYTES, Arrivals, Lane, read_whole_replies
+from blitz.data.archive_reading import Lanes, Reading, Stretch
+from blitz.data.blocks import MessageBlock
+from blitz.data.bulk_reading import ARRIVAL_DTYPE
 from blitz.data.store_faults import translated
 from blitz.data.store_keys import ARRIVAL, MILLISECOND_NS, RESTORED_FIELD, StoreKeys
 from blitz.data.stream_listing import sessions_of_streams
 
-_LANES = 3
-_BLOCKS_AHEAD = 2
-_REPLY_BYTES = 1 << 20
-"""Of a reply, about. Redis would wait less for us with replies below 64 KB, which it writes at once, on many lanes;
-but so many take a third more of our processor time, and moving whole segments is slower."""
-_PARSED_BYTES = 1 << 20
-"""Replies are parsed together up to so much: each time costs a few dozen calls."""
-_FIRST_COUNT = 64
+_NOTHING = 0
 _SESSIONS_AT_ONCE = 500
 _VALUES_A_COMMAND = 2000
 
 _TRIM_SCRIPT: Final = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local first, stop = tonumber(redis.call('GET', KEYS[2]) or '0'), tonumber(ARGV[2])
-if first == stop then return 1 end
+if first == stop then return -1 end
 if redis.call('GET', KEYS[5]) ~= ARGV[3] then return 0 end
 if first ~= tonumber(ARGV[1]) or redis.call('LLEN', KEYS[3]) < stop - first then return 0 end
 local low, high = 0, redis.call('LLEN', KEYS[4])
@@ -45,10 +36,10 @@ end
 redis.call('LTRIM', KEYS[3], stop - first, -1)
 redis.call('LTRIM', KEYS[4], low, -1)
 redis.call('SET', KEYS[2], ARGV[2])
-return 1
+return 1 + low
 """
 """KEYS: session_N_start, session_N_first, session_N, session_N_arrivals, archive_fence. ARGV: first, stop, fence.
-Returns 1 if first is stop.
+Returns one more than how many arrivals went; -1 if first is stop already; 0 if nothing happened.
 What frees memory comes first: Redis lets a script that has done so finish, even where its memory is full."""
 
 
@@ -73,15 +64,14 @@ class ArchiveStore:
         self._redis = client
         self._keys = keys
         self._store_id = store_id
-        self._lanes = [Lane(client.connection_pool) for _ in range(_LANES)]
-        self._arrivals_lane = Lane(client.connection_pool)
-        self._buffer = bytearray(BUFFER_BYTES)
+        self._lanes = Lanes.of(client.connection_pool)
+        self._reading: Reading | None = None
         self._fence = 0
 
     def close(self) -> None:
         """Close the connections. The object may be used again."""
-        for lane in (*self._lanes, self._arrivals_lane):
-            lane.close()
+        self._end_reading()
+        self._lanes.close()
 
     def memory(self) -> tuple[int, int]:
         """Return how many bytes Redis uses, and how many it may use, 0 for as many as there are."""
@@ -113,39 +103,24 @@ class ArchiveStore:
         """Say whether there is such a session, in the trash or not."""
         return bool(self._execute("EXISTS", self._keys.start(session_id)))
 
-    def blocks(self, session_id: int, first: int, stop: int) -> Iterator[MessageBlock]:
-        """Yield messages, cut on the grid; fewer if they are not all there.
+    def blocks(self, session_id: int, first: int, stop: int) -> Generator[MessageBlock]:
+        """Yield messages, cut on the grid; fewer if they are not all there. It ends where others are asked for.
 
         A thread of its own reads the next ones, which Redis sends meanwhile, while the caller works on those it has.
         """
-        return _ahead(self._blocks(session_id, first, stop))
-
-    def _blocks(self, session_id: int, first: int, stop: int) -> Generator[MessageBlock]:
+        self._end_reading()
         base = int(self._execute("GET", self._keys.first(session_id)) or 0)
         started = self._execute("GET", self._keys.start(session_id))
         if started is None or first < base:
             return
-        key, started_ns = self._keys.arrivals(session_id), int(started) * MILLISECOND_NS
-        arrivals = Arrivals(self._arrivals_lane, self._buffer, key, started_ns, first, stop)
-        parts: list[Any] = []
-        seq = first
+        keys = self._keys.messages(session_id), self._keys.arrivals(session_id)
+        stretch = Stretch(session_id, first, stop, base, int(started) * MILLISECOND_NS, *keys, self._store_id)
+        reading = self._reading = Reading(self._lanes, stretch)
         try:
-            for raw in self._raw(self._keys.messages(session_id), base, first, stop):
-                parts.append(raw)
-                end = seq + sum(map(len, parts))
-                if end % GRID_MESSAGES and end != stop:
-                    continue
-                yield self._block(session_id, seq, parts, arrivals)
-                seq, parts = end, []
-            if parts:
-                yield self._block(session_id, seq, parts, arrivals)
+            yield from reading
         finally:
-            arrivals.close()
-
-    def _block(self, session_id: int, first: int, parts: Sequence[Any], arrivals: Arrivals) -> MessageBlock:
-        raw = parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
-        arrived_ns, source = arrivals.columns(first, first + len(raw))
-        return MessageBlock(session_id, first, arrived_ns, source, raw, self._store_id)
+            if self._reading is reading:
+                self._end_reading()
 
     def trim(self, session_id: int, first: int, stop: int) -> bool:
         """Drop messages that lie in the archive, with their arrivals, and move the border, in one step."""
@@ -154,11 +129,25 @@ class ArchiveStore:
         keys = self._keys
         names = [keys.start(session_id), keys.first(session_id), keys.messages(session_id), keys.arrivals(session_id)]
         names.append(keys.archive_fence)
-        return bool(self._execute("EVAL", _TRIM_SCRIPT, len(names), *names, first, stop, self._fence))
+
+        def ask() -> int:
+            return int(self._execute("EVAL", _TRIM_SCRIPT, len(names), *names, first, stop, self._fence))
+
+        if self._reading is None or not self._reading.outlasts(session_id, stop):
+            self._end_reading()
+            return bool(ask())
+        answer = _NOTHING
+        try:
+            answer = self._reading.trim(stop, ask)
+        finally:
+            if answer <= _NOTHING:
+                self._end_reading()
+        return bool(answer)
 
     def put_back(self, block: MessageBlock) -> bool:
         """Put messages before those that are there, with their arrivals, and move the border, in one step."""
         keys, session_id = self._keys, block.session_id
+        self._end_reading()
         self._set_fence()  # a trim that is executed late must not take away what comes back
         with translated(), self._redis.pipeline(transaction=True) as pipeline:
             pipeline.watch(keys.first(session_id), keys.start(session_id))  # type: ignore[no-untyped-call]
@@ -184,6 +173,11 @@ class ArchiveStore:
 
     # ---- below: how -----------------------------------------------------------------------------------------------
 
+    def _end_reading(self) -> None:
+        if self._reading is not None:
+            reading, self._reading = self._reading, None
+            reading.close()
+
     def _set_fence(self) -> None:
         self._fence = int(self._execute("EVAL", _FENCE_SCRIPT, 1, self._keys.archive_fence))
 
@@ -204,89 +198,9 @@ class ArchiveStore:
             extents.append(Extent(session_id, begin, begin + int(length), is_running, bool(was_restored)))
         return extents
 
-    def _raw(self, key: str, base: int, first: int, stop: int) -> Iterator[Any]:
-        """Yield the raw messages as Arrow arrays, each within one block of the grid."""
-        replies = _Replies(self._lanes, key, base, first, stop)
-        try:
-            while (received := replies.receive(self._buffer)) is not None:
-                ends, counts = received
-                raw = read_whole_replies(self._buffer, ends, counts)
-                if len(raw):
-                    yield raw
-                if len(raw) < sum(counts):
-                    return
-        finally:
-            replies.close()
-
     def _execute(self, *command: Any) -> Any:
         with translated():
             return self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
-
-
-def _ahead(blocks: Generator[MessageBlock]) -> Iterator[MessageBlock]:
-    """Yield blocks that a thread makes, a few of them ahead: most of its time, and of the caller's, is not Python's."""
-    waiting: deque[Future[MessageBlock | None]] = deque()
-    pool = ThreadPoolExecutor(1, "archive-fetch")
-    try:
-        for _ in range(_BLOCKS_AHEAD):
-            waiting.append(pool.submit(next, blocks, None))
-        while (block := waiting.popleft().result()) is not None:
-            waiting.append(pool.submit(next, blocks, None))
-            yield block
-    finally:
-        pool.shutdown(cancel_futures=True)
-        blocks.close()
-
-
-class _Replies:
-    """Receives a list's elements, some replies at a time, while Redis works on the next ones."""
-
-    def __init__(self, lanes: Sequence[Lane], key: str, base: int, first: int, stop: int) -> None:
-        self._free = list(lanes)
-        self._waiting: deque[tuple[Lane, int]] = deque()
-        self._key = key
-        self._base = base
-        self._seq = self._received = first
-        self._stop = stop
-        self._count = 0
-        """Elements to ask for at once, as many as make a reply of the right size; 0 until the first one tells it."""
-
-    def receive(self, buffer: bytearray) -> tuple[list[int], list[int]] | None:
-        """Receive some replies, end to end; return where each ends, and how many elements each should have.
-
-        They are of one block of the grid. None at the end.
-        """
-        self._ask_ahead()
-        ends: list[int] = []
-        counts: list[int] = []
-        while self._waiting and (not ends or ends[-1] < _PARSED_BYTES):
-            lane, count = self._waiting[0]
-            begin = ends[-1] if ends else 0
-            size = lane.receive(buffer, begin)
-            self._waiting.popleft()
-            self._free.append(lane)
-            self._count = max(1, min(GRID_MESSAGES, _REPLY_BYTES * count // max(size, 1)))
-            self._ask_ahead()
-            ends.append(begin + size)
-            counts.append(count)
-            self._received += count
-            if self._received % GRID_MESSAGES == 0:
-                break
-        return (ends, counts) if ends else None
-
-    def close(self) -> None:
-        """Close the lanes with a question under way: their replies would be taken for others'."""
-        for lane, _ in self._waiting:
-            lane.close()
-
-    def _ask_ahead(self) -> None:
-        while self._seq < self._stop and self._free and (self._count or not self._waiting):
-            lane, count = self._free.pop(), self._count or _FIRST_COUNT
-            count = min(count, self._stop - self._seq, GRID_MESSAGES - self._seq % GRID_MESSAGES)
-            begin = self._seq - self._base
-            self._waiting.append((lane, count))
-            lane.ask("LRANGE", self._key, begin, begin + count - 1)
-            self._seq += count
 
 
 def _packed_arrivals(block: MessageBlock) -> list[bytes]:

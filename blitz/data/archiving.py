@@ -8,17 +8,20 @@ once more in its place.
 :class:`Archiving` is driven by one thread, and is made anew after a crash. It touches the world through
 :class:`~blitz.data.disk.Disk` and :class:`Store` only; any of their calls may raise, and any call may be the last one
 before a crash. There is one :class:`Archiving` a store at a time.
+
+Messages of a session are read on from segment to segment: the store may have read the next ones before it lets go of
+those before them.
 """
 
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from blitz.data.archive import Archive
 from blitz.data.archive_files import Segment
-from blitz.data.archive_plan import Extent, Limits, Piece, next_piece
+from blitz.data.archive_plan import Extent, Limits, Piece, movable_end, next_piece
 from blitz.data.archive_reach import Reach
 from blitz.data.blocks import MessageBlock
 from blitz.errors import ArchiveError
@@ -41,10 +44,11 @@ class Store(Protocol):
     def exists(self, session_id: int) -> bool:
         """Say whether there is such a session, in the trash or not."""
 
-    def blocks(self, session_id: int, first: int, stop: int) -> Iterator[MessageBlock]:
+    def blocks(self, session_id: int, first: int, stop: int) -> Generator[MessageBlock]:
         """Yield the messages with first <= seq < stop, cut on the grid; fewer if they are not all there.
 
-        Each step may be a question of its own: what is asked is not deleted by appends, nor changed.
+        Each step may be a question of its own: what is asked is not deleted by appends, nor changed. It goes on when
+        those that were yielded are trimmed, and comes to its end when any others are asked for, or are put back.
         """
 
     def trim(self, session_id: int, first: int, stop: int) -> bool:
@@ -71,6 +75,30 @@ class Moved:
     size_bytes: int
 
 
+class _Reading:
+    """Messages of a session that are read for one segment after the other."""
+
+    def __init__(self, piece: Piece, stop: int, blocks: Generator[MessageBlock]) -> None:
+        self._session_id = piece.session_id
+        self._next_seq = piece.first
+        self._stop = stop
+        self._blocks = blocks
+
+    def covers(self, piece: Piece) -> bool:
+        """Say whether the piece's messages are what comes next."""
+        return (piece.session_id, piece.first) == (self._session_id, self._next_seq) and piece.stop <= self._stop
+
+    def until(self, stop: int) -> Iterator[MessageBlock]:
+        """Yield what comes next and ends with a place where the store cuts; fewer if they are not all there."""
+        while self._next_seq < stop and (block := next(self._blocks, None)) is not None:
+            self._next_seq = block.next_seq
+            yield block
+
+    def close(self) -> None:
+        """Read no more."""
+        self._blocks.close()
+
+
 class Archiving:
     """Moves messages, a segment at a time.
 
@@ -82,6 +110,7 @@ class Archiving:
         self._archive = archive
         self._limits = limits or Limits()
         self._extents: dict[int, Extent] = {}
+        self._reading: _Reading | None = None
 
     def begin(self) -> list[str]:
         """Make the archive this store's, and remove what a crash left; to be called once, first.
@@ -106,6 +135,7 @@ class Archiving:
         """
         piece = next_piece(self._extents.values(), self._limits, is_tight=is_tight)
         if piece is None:
+            self.rest()
             extents = self._store.extents()
             within = extents if reach is None else reach.within(extents)
             self._extents = {extent.session_id: extent for extent in within}
@@ -113,12 +143,23 @@ class Archiving:
         if piece is None:
             return None
         extent = self._extents.pop(piece.session_id)  # it is only known again when all went well
-        moved = self._move(piece, extent)
+        moved = None
+        try:
+            moved = self._move(piece, extent, movable_end(extent, self._limits, is_tight=is_tight))
+        finally:
+            if moved is None:
+                self.rest()
         if moved is None:
             self._extents = {}
             return None
         self._extents[piece.session_id] = replace(extent, first=moved.stop)
         return moved
+
+    def rest(self) -> None:
+        """Let go of what was read ahead: no step follows for now."""
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
 
     def restore_step(self, session_id: int, first: int) -> int:
         """Put the newest archived messages of a session back into the store, a block of them.
@@ -127,6 +168,7 @@ class Archiving:
         :returns: where they begin now.
         :raises ArchiveError: if a segment is missing or damaged.
         """
+        self.rest()
         self._extents = {}
         segment = self._archive.covering(session_id, first - 1)
         block = self._archive.read_block(segment, first - 1).between(segment.first, first)
@@ -136,12 +178,9 @@ class Archiving:
             self._archive.remove_segment(segment)
         return block.first_seq
 
-    def _move(self, piece: Piece, extent: Extent) -> Moved | None:
+    def _move(self, piece: Piece, extent: Extent, end: int) -> Moved | None:
         try:
-            segment = self._adopt(piece, extent)
-            if segment is None:
-                blocks = self._store.blocks(piece.session_id, piece.first, piece.stop)
-                segment = self._archive.write(piece, blocks, self._limits.segment_bytes)
+            segment = self._archived(piece, extent, end)
         except ArchiveError:
             if self._store.exists(piece.session_id):
                 raise
@@ -151,6 +190,16 @@ class Archiving:
         if not self._store.exists(piece.session_id):
             self._archive.remove(piece.session_id)
         return None
+
+    def _archived(self, piece: Piece, extent: Extent, end: int) -> Segment | None:
+        """Write a segment, unless a crash left it; read for it up to `end`, as others will follow."""
+        if self._reading is None or not self._reading.covers(piece):
+            self.rest()
+            segment = self._adopt(piece, extent)
+            if segment is not None:
+                return segment
+            self._reading = _Reading(piece, end, self._store.blocks(piece.session_id, piece.first, end))
+        return self._archive.write(piece, self._reading.until(piece.stop), self._limits.segment_bytes)
 
     def _adopt(self, piece: Piece, extent: Extent) -> Segment | None:
         """Use a segment that was written before a crash; remove what else lies beyond the border.

@@ -28,6 +28,8 @@ BUFFER_BYTES = 1 << 20
 _MESSAGES_AN_ARRIVAL = 32
 """Of fast devices; more entries are asked for where there are more."""
 _LEAST_COUNT = 64
+_MOST_AT_FIRST = 2048
+"""The first messages wait for the first arrivals."""
 _KEPT_BYTES = 8 << 20
 """A buffer that grew larger is let go of: most messages are short."""
 
@@ -175,8 +177,9 @@ class Arrivals:
         self._entries = np.empty(0, ARRIVAL_DTYPE)
         self._firsts = np.empty(0, np.int64)  # of the entries, side by side: they are searched for each block
         self._position = 0
-        self._count = min(max((stop - first) // _MESSAGES_AN_ARRIVAL, _LEAST_COUNT), GRID_MESSAGES)
+        self._count = min(max((stop - first) // _MESSAGES_AN_ARRIVAL, _LEAST_COUNT), _MOST_AT_FIRST)
         self._is_asked = False
+        self._is_more = True
         self._ask()
 
     def close(self) -> None:
@@ -201,15 +204,31 @@ class Arrivals:
         self._lane.ask("LRANGE", self._key, self._position, self._position + self._count - 1)
         self._is_asked = True
 
+    def settle(self) -> None:
+        """Wait until no question is under way."""
+        if self._is_asked:
+            self._take()
+
+    def go_on(self, dropped: int) -> None:
+        """Ask for what comes next, now that the list has lost so many entries at its beginning, which were read."""
+        self._position -= dropped
+        if self._is_more and not self._is_asked:
+            self._ask()
+
     def _receive(self) -> None:
+        self._take()
+        if self._is_more:
+            self._ask()
+
+    def _take(self) -> None:
         replied = read_replies(self._buffer, [self._lane.receive(self._buffer)])
         self._is_asked = False
         self._entries = np.concatenate([self._entries, np.frombuffer(joined_bytes(replied), ARRIVAL_DTYPE)])
         self._firsts = self._entries["first"].astype(np.int64)
         self._position += len(replied)
-        if len(replied) == self._count and self._reaches() < self._stop:
+        self._is_more = len(replied) == self._count and self._reaches() < self._stop
+        if self._is_more:
             self._count = min(2 * self._count, GRID_MESSAGES)
-            self._ask()
 
     def _reaches(self) -> int:
         """Return the message behind the last one of the entries."""

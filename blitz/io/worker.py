@@ -88,6 +88,8 @@ class Worker:
             budget = self._orders["budget_bytes"] or limit
             self._is_due = bool(self._orders["is_on"]) and self._pressure.is_due(used, budget, was_due=self._is_due)
             is_tight = self._pressure.is_tight(used, budget)
+            if not self._is_due:
+                self._archiving.rest()
             moved = self._archiving.step(is_tight=is_tight, reach=self._reach) if self._is_due else None
         except BlitzError as error:
             self._tell_trouble(str(error))

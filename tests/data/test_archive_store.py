@@ -11,13 +11,14 @@ import redis
 
 from blitz.data.archive import Archive
 from blitz.data.archive_plan import Extent, Limits
+from blitz.data.archive_reading import Lanes, Reading, Stretch
 from blitz.data.archive_store import ArchiveStore
 from blitz.data.archiving import Archiving
 from blitz.data.blocks import GRID_MESSAGES, Read
 from blitz.data.bulk_reading import BulkReader
 from blitz.data.database import DatabaseServer
 from blitz.data.store_keys import QUEUE_SOURCE
-from blitz.errors import ArchiveError, SessionNotFound
+from blitz.errors import ArchiveError, SessionNotFound, StoreUnavailable
 
 EAGER = Limits(keep_messages=GRID_MESSAGES, least_blocks=1)
 COUNT = 40_000
@@ -169,6 +170,86 @@ def test_a_read_that_crosses_the_border_keeps_its_arrival(
     move(moving, archive)
     assert store.session(session_id).archived_count == 2 * GRID_MESSAGES
     assert store.messages(session_id, 0, 3 * GRID_MESSAGES).checksum == before.checksum
+
+
+def test_messages_are_read_on_while_redis_lets_go_of_those_before(
+    store: DatabaseServer, moving: ArchiveStore, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 6 * GRID_MESSAGES + 5
+    session_id = record(store, count, per_read=3)  # more arrivals than are asked for at first
+    expected = store.messages(session_id, 0, count)
+    begun: list[int] = []
+    begin = Reading.__init__
+
+    def counted(reading: Reading, lanes: Lanes, stretch: Stretch) -> None:
+        begun.append(stretch.first)
+        begin(reading, lanes, stretch)
+
+    monkeypatch.setattr(Reading, "__init__", counted)
+    store.stop_session()
+    move(moving, archive, Limits(segment_blocks=1))
+    assert begun == [0]
+    assert [segment.first for segment in archive.segments(session_id)] == list(range(0, count, GRID_MESSAGES))
+    assert store.messages(session_id, 0, count).checksum == expected.checksum
+    with redis.Redis.from_url(store.url) as raw:
+        assert raw.llen(f"session_{session_id}") == raw.llen(f"session_{session_id}_arrivals") == 0
+
+
+def test_what_is_read_ahead_is_let_go_of_where_something_else_moved_the_border(
+    store: DatabaseServer, moving: ArchiveStore
+) -> None:
+    session_id = record(store, 4 * GRID_MESSAGES)
+    blocks = moving.blocks(session_id, 0, 4 * GRID_MESSAGES)
+    assert next(blocks).next_seq == GRID_MESSAGES
+    with contextlib.closing(store.archive_store()) as other:
+        assert other.trim(session_id, 0, GRID_MESSAGES)
+        assert moving.trim(session_id, 0, GRID_MESSAGES)  # as the session is; how many arrivals went, nobody knows
+        assert list(blocks) == []
+        blocks = moving.blocks(session_id, GRID_MESSAGES, 4 * GRID_MESSAGES)
+        next(blocks)
+        assert moving.trim(session_id, GRID_MESSAGES, 3 * GRID_MESSAGES)  # beyond what was taken
+        assert list(blocks) == []
+
+
+def test_a_session_that_is_deleted_between_two_segments_ends_its_reading(
+    store: DatabaseServer, moving: ArchiveStore, archive: Archive
+) -> None:
+    session_id = record(store, 3 * GRID_MESSAGES)
+    store.stop_session()
+    other_id = store.start_session("other")
+    store.queue("x")
+    store.stop_session()
+    archiving = Archiving(moving, archive, Limits(segment_blocks=1))
+    archiving.begin()
+    assert archiving.step() is not None
+    store.delete_session(session_id)
+    assert archiving.step() is None
+    assert archiving.step() is not None
+    assert archive.sessions() == [other_id]
+    assert store.get_all_from_session(other_id) == ["x"]
+
+
+def test_redis_that_goes_away_between_two_segments_is_an_error_and_the_next_step_reads_anew(
+    store: DatabaseServer, moving: ArchiveStore, archive: Archive
+) -> None:
+    session_id = record(store, 4 * GRID_MESSAGES)
+    expected = store.messages(session_id, 0, 4 * GRID_MESSAGES)
+    store.stop_session()
+    archiving = Archiving(moving, archive, Limits(segment_blocks=1))
+    archiving.begin()
+    assert archiving.step() is not None
+    with redis.Redis.from_url(store.url) as raw:
+        raw.client_kill_filter(_type="normal", skipme=True)
+    steps = 0
+    while True:
+        try:
+            if archiving.step() is None:
+                break
+        except StoreUnavailable:
+            steps += 1
+            assert steps < 10
+    assert store.session(session_id).archived_count == 4 * GRID_MESSAGES
+    assert store.messages(session_id, 0, 4 * GRID_MESSAGES).checksum == expected.checksum
 
 
 def test_restoring_puts_everything_back_as_it_was(

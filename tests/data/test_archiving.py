@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import pytest
@@ -63,7 +63,7 @@ class SmallStore:
         self._steps.take()
         return session_id in self.messages
 
-    def blocks(self, session_id: int, first: int, stop: int) -> Iterator[MessageBlock]:
+    def blocks(self, session_id: int, first: int, stop: int) -> Generator[MessageBlock]:
         while first < stop and session_id in self.messages:
             self._steps.take()
             end = min((first // 8 + 1) * 8, stop)

@@ -14,6 +14,8 @@ from waiting import wait_until
 import blitz
 from blitz.errors import NoSession
 
+NETWORK = "127.0.0.2"
+SETTING = "one-of-16-letters-or-more"
 HOSTILE = "<img src=x onerror=alert(1)>&amp;'\"</p>"
 
 
@@ -148,13 +150,19 @@ def test_a_viewer_looks_and_a_wrong_token_sees_nothing(browser: Browser, server:
     assert page.run("sessionStorage.length") == 0
 
 
-def test_the_page_says_that_the_server_is_gone_and_comes_back(
+def test_over_the_network_a_server_that_goes_is_missed_and_comes_back(
     browser: Browser, run_server: Callable[..., Any], module_port: int
 ) -> None:
-    server = run_server("--simulate", "1", "--durability", "none", "--port", str(module_port))
-    with blitz.Client(server.url) as client:
-        client.start(name="long run")
-    page = browser.open(server.url)
+    address = ("--host", NETWORK, "--port", str(module_port), "--token", SETTING)
+    server = run_server("--simulate", "1", "--durability", "none", *address)
+    page = browser.open(f"{server.url}/")
+    assert server.url.startswith("https:")
+    page.wait_for("#entry-token")
+    page.write("#entry-token", SETTING)
+    page.click("#entry-form [type=submit]")
+    page.click("#start")
+    page.write("#start-name", "long run")
+    page.click("#start-dialog [type=submit]")
     page.wait_for("#doing", "Recording")
     server.kill()
     page.wait_for("#gone", "No connection to the server")
@@ -165,6 +173,25 @@ def test_the_page_says_that_the_server_is_gone_and_comes_back(
     page.wait_for("#session", "long run")
     assert not page.is_shown("#gone")
     page.wait_for("#boards", "recording")
+
+
+def test_an_alarm_is_shown_and_acknowledged(browser: Browser, server: Any) -> None:
+    rule = {"name": f"Too high {HOSTILE}"[:80], "source": "sim1", "channel": "adc_channel_one", "advice": "Open it."}
+    with httpx.Client(base_url=f"{server.url}/api/v1", trust_env=False, timeout=60) as http:
+        made = http.post("/alarms/rules", json=rule | {"condition": {"kind": "level", "above": -1}})
+        assert made.status_code == 201, made.text
+        try:
+            page = browser.open(f"{server.url}/#{token(server.url, 'operator')}")
+            page.wait_for("#alarms", rule["name"])
+            page.wait_for("#alarms", "Open it.")
+            page.click("#alarm-list button")
+            page.wait_for("#alarms", "seen by the operator")
+            assert not page.is_shown("#alarm-list button")
+            (alarm,) = [each for each in http.get("/alarms").json() if each["rule"]["name"] == rule["name"]]
+            assert alarm["acknowledged_by"] == "the operator"
+            assert unheard_of(page) == []
+        finally:
+            http.delete(f"/alarms/rules/{made.json()['id']}").raise_for_status()
 
 
 def test_nothing_but_the_pages_own_files_may_run(browser: Browser, server: Any) -> None:

@@ -208,16 +208,19 @@ class DatabaseServer:
         tags: Sequence[str] = (),
         fields: Mapping[str, str] | None = None,
         plan: SessionPlan | None = None,
+        started_ms: int | None = None,
     ) -> int:
         """Start a session and return its id.
 
         :param plan: when the server ends it by itself.
+        :param started_ms: when it began, if that was before now.
         :raises SessionRunning: if one runs already: one bench, one running session.
         :raises ValueError: if tags or fields cannot be.
         """
         keys = self.keys
         meta = _meta_of(name, notes, owner, sources, tags, fields or {}, plan)
-        arguments: list[Any] = [keys.prefix, _now_ms(), uuid.uuid4().hex, *_flat(meta)]
+        arguments: list[Any] = [keys.prefix, _now_ms() if started_ms is None else started_ms, uuid.uuid4().hex]
+        arguments += _flat(meta)
         is_new, session_id = self._script(
             store_keys.START_SCRIPT, [keys.session, keys.session_last, keys.sessions], arguments
         )

@@ -62,6 +62,14 @@ class Accounting:
         """Messages are safe, and viewers may see them."""
         self.book.append(session_id, reads)
 
+    def adopt(self, session_id: int, reads: Sequence[Read]) -> None:
+        """A session gets messages that came before it began."""
+        for row in {read.source for read in reads}:
+            messages = [message for read in reads if read.source == row for message in read.messages]
+            size = sum(map(len, messages))
+            account = Account(source=row, bytes_read=size, message_bytes=size, messages_read=len(messages))
+            self.book.close(session_id, account)
+
     def keep(self, session_id: int) -> None:
         """Write down how accounts stand.
 

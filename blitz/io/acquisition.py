@@ -140,6 +140,7 @@ class Acquisition(AcquisitionChores):
             changed=self._store_changed,
         )
         self._anchor_ns = time.time_ns() - time.monotonic_ns()
+        self._ended_ns = 0
         self._clock_change = ClockChange(PREVIEW_ID, 0)
         self.command_timing = CommandTiming(store.streams.commands)
         self._telling = Housekeeping("status")

@@ -96,6 +96,8 @@ class AcquisitionParts:
     _closing: "Future[SessionRecord] | None"
     _notices: "deque[Notice]"
     _anchor_ns: int
+    _ended_ns: int
+    """When the last session was over: what a later one is given of the preview came behind it."""
 
     def running(self) -> SessionRecord | None:
         """Return the running session, briefly, with its present number of messages."""

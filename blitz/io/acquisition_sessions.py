@@ -23,6 +23,7 @@ from blitz.data.records import (
 from blitz.data.run_plans import plan_run
 from blitz.data.session_words import check_required
 from blitz.data.spool_records import Change, ChangeKind
+from blitz.data.store_keys import MILLISECOND_NS
 from blitz.errors import (
     NoSession,
     StoreInUse,
@@ -63,6 +64,7 @@ class AcquisitionSessions(AcquisitionTold):
         fields: Mapping[str, str] | None = None,
         run: RunWishes | None = None,
         plan: SessionPlan | None = None,
+        before_s: float = 0.0,
     ) -> SessionRecord:
         """Start recording; boards follow at once, each with its answer to START.
 
@@ -71,6 +73,7 @@ class AcquisitionSessions(AcquisitionTold):
         :param name: where it is empty, one is made by the pattern that is configured.
         :param run: when the server is to end it by itself.
         :param plan: the same, where it was planned before.
+        :param before_s: it begins with what came in so many seconds before, as far as the preview has it in memory.
         :raises SessionRunning: if a session runs already.
         :raises FieldsMissing: if a field that every session must have is empty.
         :raises ValueError: if tags or fields cannot be.
@@ -88,9 +91,17 @@ class AcquisitionSessions(AcquisitionTold):
                 plan = plan_run(run, name.strip(), now := datetime.now(UTC), now)
             name = name.strip() or self._default_name(owner, fields)
             sources = self.devices.present_sources()
-            session_id = self._store.start_session(name, notes, owner, sources, tags=tags, fields=fields, plan=plan)
+            since_ns = max(self.now_ns() - round(before_s * 1e9), self._ended_ns)
+            kept = self.hub.preview_since(since_ns) if before_s else []
+            session_id = self._store.start_session(
+                *(name, notes, owner, sources),
+                tags=tags,
+                fields=fields,
+                plan=plan,
+                started_ms=kept[0].arrived_ns // MILLISECOND_NS if kept else None,
+            )
             record = self._store.session(session_id)
-            self._follow(record)
+            self._follow(record, since_ns=since_ns if kept else None)
             self._wait_until_taken_up(session_id)
             log.info("Session %s started by %s", session_id, owner or "an unnamed client")
             return record
@@ -123,8 +134,13 @@ class AcquisitionSessions(AcquisitionTold):
             names += [record.name for record in self._store.trash.sessions()]
         return pattern.fill(datetime.now().astimezone(), owner, fields, names)
 
-    def _follow(self, record: SessionRecord, resumption: Resumption | None = None) -> None:
-        """Record into a session that runs in the store."""
+    def _follow(
+        self, record: SessionRecord, resumption: Resumption | None = None, *, since_ns: int | None = None
+    ) -> None:
+        """Record into a session that runs in the store.
+
+        :param since_ns: it begins with what came for the preview since then.
+        """
         self.hub.open_session(record.id, record.sources)
         self.hub.advance(record.id, record.message_count)
         self._accounting.open(record, resumption)
@@ -134,6 +150,10 @@ class AcquisitionSessions(AcquisitionTold):
             self._session = record
         self.planner.take(record)
         self.hub.post(Event(event=EventKind.SESSION_STARTED, session_id=record.id, session=record.brief()))
+        if since_ns is not None:
+            links = [link for link in self.devices.links() if link.config.is_recorded]
+            rows = frozenset(link.delivery.row for link in links if link.delivery.row is not None)
+            self.appender.adopt(record.id, since_ns, rows)
         with self._state_lock:
             # Who lets a session go does it under this lock, too: an older one must not take boards from a newer.
             if self._session is not None and self._session.id == record.id:

@@ -73,6 +73,16 @@ class AcquisitionTold(AcquisitionParts):
         if first_seq + count >= self.planner.wanted_count and session_id != PREVIEW_ID:
             self.planner.wake()
 
+    def kept_before(self, since_ns: int) -> list[Read]:
+        """Return what was published of the preview since a time."""
+        return self.hub.preview_since(since_ns)
+
+    def adopted(self, session_id: int, reads: Sequence[Read], shown: int) -> None:
+        """A session gets what came for the preview before it: it is part of its account."""
+        self._accounting.adopt(session_id, reads)
+        for tell in self.hub.adopting:
+            tell(session_id, shown)
+
     def add_source(self, session_id: int, source: Source) -> None:
         """Show a new row of a source table."""
         if session_id != PREVIEW_ID:
@@ -172,6 +182,7 @@ class AcquisitionTold(AcquisitionParts):
                 if link.delivery.wanted == record.id:  # it was plugged in while the others were drained
                     self.devices.deliver_to(PREVIEW_ID)
         self.planner.forget(record.id)
+        self._ended_ns = self.now_ns()
         log.info("Session %s stopped with %s messages: %s", record.id, record.message_count, record.verdict)
         self.hub.post(Event(event=EventKind.SESSION_STOPPED, session_id=record.id, session=record.brief()))
         return record

@@ -122,7 +122,9 @@ class AlarmActions:
 
     def _start(self, action: StartAction, occurrence: AlarmOccurrence) -> str:
         try:
-            record = self._acquisition.start_session(action.name, occurrence.words, _who(occurrence))
+            record = self._acquisition.start_session(
+                action.name, occurrence.words, _who(occurrence), before_s=action.before_s
+            )
         except SessionRunning as error:
             return str(error)
         return f"Session {record.id} was started."

@@ -22,7 +22,7 @@ from blitz.data.blocks import PREVIEW_ID, MessageBlock
 from blitz.data.records import Event, EventKind, LinkState, Source
 from blitz.errors import BlitzError, SessionNotFound, TablesError
 from blitz.io.acquisition import Acquisition
-from blitz.io.alarm_marks import AlarmMarks, Mark, Reach
+from blitz.io.alarm_marks import AlarmMarks, Known, Mark, Reach
 from blitz.io.alarm_pipe import AlarmPipe, AlarmProcessGoneError
 
 log = logging.getLogger(__name__)
@@ -111,6 +111,7 @@ class AlarmFeeder:
         hub = self._acquisition.hub
         self._restore()
         hub.publishing.append(self._marks.publish)
+        hub.adopting.append(self._marks.adopt)
         hub.listeners.append(self._marks.tell)
         running = self._acquisition.running()
         if running is not None:
@@ -299,6 +300,8 @@ class AlarmFeeder:
         """Look at what is behind a mark."""
         if isinstance(mark, Reach):
             self._feed(mark.session_id, mark.next_seq)
+        elif isinstance(mark, Known):
+            self._cursors[mark.session_id] = self._cursors.get(mark.session_id, 0) + mark.messages
         elif mark.marker is not None:
             is_present = self._session is not None and mark.session_id == self._session[0]
             if is_present and self._present_pipe() is not None:

@@ -23,6 +23,13 @@ class Reach(NamedTuple):
     next_seq: int
 
 
+class Known(NamedTuple):
+    """So many of a session's next messages were looked at already, in the preview."""
+
+    session_id: int
+    messages: int
+
+
 class Arrival(NamedTuple):
     """When a read came, and which message was its last."""
 
@@ -30,7 +37,7 @@ class Arrival(NamedTuple):
     seq: int
 
 
-Mark = Reach | Event
+Mark = Reach | Known | Event
 
 
 class AlarmMarks:
@@ -69,6 +76,12 @@ class AlarmMarks:
                 arrivals.append(Arrival(read.arrived_ns, seq - 1))
         if self.wakes:
             self.woken.set()
+
+    def adopt(self, session_id: int, count: int) -> None:
+        """So many of a session's next messages were in the preview before."""
+        if count:
+            with self._lock:
+                self._marks.append(Known(session_id, count))
 
     def tell(self, event: Event) -> None:
         """Take an event as viewers get it."""

@@ -60,6 +60,12 @@ class Publisher(Protocol):
     def entry_recorded(self, session_id: int, entry: TimelineEntry) -> None:
         """Show an entry of a session's time line."""
 
+    def kept_before(self, since_ns: int) -> list[Read]:
+        """Return what was published of the preview since a time."""
+
+    def adopted(self, session_id: int, reads: Sequence[Read], shown: int) -> None:
+        """A session gets what came for the preview before it. :param shown: how many of it viewers have seen there."""
+
     def session_closed(self, session_id: int, message_count: int, closed: "Future[SessionRecord]") -> None:
         """A session was stopped, and all its messages were published before; resolves the future in its time."""
 
@@ -102,7 +108,14 @@ class _ShowItem:
     session_id: int
 
 
-_Item = _ReadItem | _GapItem | _EntryItem | _CloseItem | _ShowItem
+@dataclass
+class _AdoptItem:
+    session_id: int
+    since_ns: int
+    sources: frozenset[int]
+
+
+_Item = _ReadItem | _GapItem | _EntryItem | _CloseItem | _ShowItem | _AdoptItem
 
 
 class Appender:
@@ -135,6 +148,8 @@ class Appender:
         self._known_sources: dict[int, set[int]] = {PREVIEW_ID: set()}
         self._last_ns: dict[int, int] = {}
         self._preview_seq = 0
+        self._adopting: tuple[int, set[int]] | None = None
+        """The session that gets what still comes for the preview, and the sources of which it does."""
         self._gap_seqs: dict[tuple[int, int, int], int] = {}
         self._interval_s = 0.0
         self._thread = threading.Thread(target=self._run, name="appender", daemon=True)
@@ -179,6 +194,15 @@ class Appender:
         self._last_ns[session.id] = 0
         with self._changed:
             self._unseen[session.id] = []
+
+    def adopt(self, session_id: int, since_ns: int, sources: frozenset[int]) -> None:
+        """Let a session that has just been opened begin with what came for the preview since a time.
+
+        So does what comes until a source delivers to the session itself: nothing is missing in between.
+
+        :param sources: their rows; of others nothing is taken.
+        """
+        self._put_item(_AdoptItem(session_id, since_ns, sources))
 
     def show(self, session_id: int) -> None:
         """Viewers look at the session that follows: show them what is safe of it, and what comes."""
@@ -293,6 +317,8 @@ class Appender:
         session_id = PREVIEW_ID
         for item in items:
             is_read = isinstance(item, _ReadItem)
+            if isinstance(item, _ReadItem) and self._adopting is not None:
+                self._redirect(item, self._adopting)
             if reads and (not is_read or item.session_id != session_id or count >= BATCH_MESSAGES):
                 self._append(session_id, reads, count, put_s)
                 reads, count = [], 0
@@ -307,10 +333,38 @@ class Appender:
                 self._record_entry(item)
             elif isinstance(item, _CloseItem):
                 self._close(item)
+            elif isinstance(item, _AdoptItem):
+                self._adopt(item)
             else:
                 self._show_all(item.session_id)
         if reads:
             self._append(session_id, reads, count, put_s)
+
+    def _adopt(self, item: _AdoptItem) -> None:
+        """Begin the session with what the preview holds."""
+        self._adopting = item.session_id, set(item.sources)
+        kept = [read for read in self._publisher.kept_before(item.since_ns) if read.source in item.sources]
+        while kept:
+            count, stop = 0, 0
+            while stop < len(kept) and count < BATCH_MESSAGES:
+                count += len(kept[stop].messages)
+                stop += 1
+            part, kept = kept[:stop], kept[stop:]
+            with self._changed:
+                self.waiting_messages += count  # it is taken off when they are safe
+            self._publisher.adopted(item.session_id, part, count)
+            self._append(item.session_id, part, count, time.monotonic())
+
+    def _redirect(self, item: _ReadItem, adopting: tuple[int, set[int]]) -> None:
+        """Give a read of the preview to the session that begins, unless its source delivers there itself by now."""
+        session_id, sources = adopting
+        if item.session_id == session_id:
+            sources.discard(item.read.source)
+        elif item.session_id == PREVIEW_ID and item.read.source in sources:
+            item.session_id = session_id
+            self._publisher.adopted(session_id, [item.read], 0)
+        if not sources:
+            self._adopting = None
 
     def _append(self, session_id: int, reads: list[Read], count: int, put_s: float) -> None:
         reads = self._in_order(session_id, reads)
@@ -429,6 +483,7 @@ class Appender:
             item.closed.set_exception(StoreUnavailable(f"Session {session_id} is left open: {error}"))
             return
         message_count = self._intake.next_seq(session_id) or 0
+        self._adopting = None
         self._known_sources.pop(session_id, None)
         self._last_ns.pop(session_id, None)
         self._gap_seqs = {key: seq for key, seq in self._gap_seqs.items() if key[0] != session_id}

@@ -108,6 +108,7 @@ class Follower(Acquisition):
         fields: Mapping[str, str] | None = None,
         run: RunWishes | None = None,
         plan: SessionPlan | None = None,
+        before_s: float = 0.0,
     ) -> SessionRecord:
         """Start a session in the store, which the server that acquires records, from within a second on.
 

@@ -58,6 +58,8 @@ class LiveHub:
         """Told each event in the thread that posts it, besides viewers; must be quick."""
         self.publishing: list[Callable[[int, int, Sequence[Read]], None]] = []
         """Told up to where a session's messages go now, and what is new of them, by the thread that shows them."""
+        self.adopting: list[Callable[[int, int], None]] = []
+        """Told how many of a session's next messages were shown in the preview before."""
         self._store_id = store_id
         self._load = load
         self._read_record = read_record
@@ -173,6 +175,10 @@ class LiveHub:
             if block is not None:
                 return block
             # Else the oldest went in this very moment.
+
+    def preview_since(self, arrived_ns: int) -> list[Read]:
+        """Return what came for the preview at that time or later, as far as it is in memory."""
+        return self._feeds[PREVIEW_ID].reads_since(arrived_ns)
 
     def recent_block(self, session_id: int, first: int, stop: int) -> MessageBlock | None:
         """Return messages of a session that are still in memory; None if they are not all."""

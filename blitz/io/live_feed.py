@@ -68,6 +68,12 @@ class Feed:
                 self._bytes = 0
                 self.first_seq = self.next_seq = next_seq
 
+    def reads_since(self, arrived_ns: int) -> list[Read]:
+        """Return what is here and came at that time or later, in its order."""
+        with self._lock:
+            chunks = list(self._chunks)
+        return [read for chunk in chunks for read in chunk.reads if read.arrived_ns >= arrived_ns]
+
     def block(self, first: int, stop: int) -> MessageBlock | None:
         """Return the messages with first <= seq < stop; None if they are not all here any more."""
         chosen: list[_Chunk] = []

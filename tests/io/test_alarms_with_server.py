@@ -234,9 +234,12 @@ def test_a_source_that_says_nothing_raises_an_alarm_by_itself_until_it_speaks(
 
 
 def test_an_alarm_starts_a_session_and_another_one_stops_it_saying_why(bench: Bench, client: blitz.Client) -> None:
-    client.add_alarm_rule({**HOT, "name": "Begin", "actions": [{"kind": "start", "name": "hot"}]})
+    begin = client.add_alarm_rule(
+        {**HOT, "name": "Begin", "actions": [{"kind": "start", "name": "hot", "before_s": 30}]}
+    ).id
     end = {"kind": "level", "above": 200}
     client.add_alarm_rule({**HOT, "name": "End", "condition": end, "actions": [{"kind": "stop"}]})
+    first = bench.oven.count
     bench.oven.say(20, 95)
     wait_until(lambda: client.status().session is not None)
     session = client.status().session
@@ -245,6 +248,13 @@ def test_an_alarm_starts_a_session_and_another_one_stops_it_saying_why(bench: Be
     bench.oven.say(96, 250)
     wait_until(lambda: client.status().session is None)
     record = client.session(session.id)
+    lines = client.messages(session.id, 0, record.message_count).messages()
+    numbers = [int(raw.partition(b",")[0]) for raw in lines]
+    assert numbers[0] <= first, "what came before is there, too"
+    assert numbers == list(range(numbers[0], bench.oven.count))
+    assert record.started_at <= client.alarm_history(rule_id=begin)[0].raised_at
+    assert record.verdict == "no gaps, nothing lost, account balances"
+    assert len(client.alarm_history(rule_id=begin)) == 1, "it is not seen twice"
     assert record.stop_reason.startswith("The alarm 'End' stopped it: End: oven temp above 200 °C (250 °C)")
 
 

@@ -76,6 +76,7 @@ async def read(
 
     status = await client.status()
     is_recorded = all(record.is_recorded for record in status.boards if record.name == board)
+    begin_ns = round(status.now.timestamp() * 1e9)
     loop = asyncio.get_running_loop()
     try:
         async with (
@@ -85,7 +86,9 @@ async def read(
             async for entry in entries:
                 if isinstance(entry, MessageBlock):
                     before = len(taking.numbers)
-                    taking.add(*numbers.take(entry))
+                    arrived_ns, sent = numbers.take(entry)
+                    is_new = arrived_ns >= begin_ns  # what was under way shows the value from before
+                    taking.add(arrived_ns[is_new], sent[is_new])
                     if len(taking.numbers) > before:
                         limit.reschedule(loop.time() + PATIENCE_S)
                         progress(round(taking.share * 1000), 1000)

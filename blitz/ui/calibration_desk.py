@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 
 from blitz.data.blocks import MessageBlock
 from blitz.data.board_definition import BoardDefinition, Channel
-from blitz.data.calibration_applying import calibrated_definition, find_channel
+from blitz.data.calibration_applying import find_channel
+from blitz.data.calibration_draft import CalibrationDraft, CalibrationFacts
 from blitz.data.raw_numbers import Average, RawNumbers, Taking, average
 from blitz.data.records import BoardRecord, Source
 from blitz.errors import CalibrationError
-from blitz.ui.calibration_draft import CalibrationDraft, CalibrationFacts
 
 
 @dataclass(frozen=True)
@@ -122,17 +122,8 @@ class CalibrationDesk:
         """
         if self.draft is None:
             raise CalibrationError("There is no channel to be calibrated.")
-        draft = self.draft
-        channels = list(draft.definition.channels)
-        channels[draft.column] = draft.calibrated(facts, datetime.now(UTC))
-        meant = draft.definition.model_copy(update={"channels": tuple(channels)})
-        found = calibrated_definition(self.sources.get(self.source), meant, draft.column)
-        if found is None:
-            raise CalibrationError(
-                f"The channels of {self.source} were changed meanwhile: choose the channel again, and take the steps."
-            )
-        self.wanted = found
-        return found
+        self.wanted = self.draft.applied_to(self.sources.get(self.source), facts, datetime.now(UTC))
+        return self.wanted
 
 
 def _has_channels(board: BoardRecord) -> bool:

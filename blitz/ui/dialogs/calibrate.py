@@ -6,10 +6,10 @@ from datetime import date
 from PyQt5.QtCore import Qt, QTimer, pyqtSignal
 from PyQt5.QtWidgets import QAbstractItemView, QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from blitz.data.calibration_draft import step_views, values_of
 from blitz.data.calibration_fit import CurveFit
 from blitz.errors import CalibrationError
 from blitz.ui.calibration_desk import CalibrationDesk
-from blitz.ui.calibration_draft import step_views, values_of
 from blitz.ui.models.calibration_steps import KNOWN, CalibrationStepsModel
 from blitz.ui.theme import SPACE, Theme, number_font
 from blitz.ui.widgets.calibration_facts_form import CalibrationFactsForm

@@ -7,7 +7,7 @@ from typing import Any
 from PyQt5.QtCore import QModelIndex, QObject, Qt, pyqtSignal
 from PyQt5.QtGui import QFont
 
-from blitz.ui.calibration_draft import StepView, short
+from blitz.data.calibration_draft import StepView, short
 from blitz.ui.definition_draft import parse_number
 from blitz.ui.formats import MISSING
 from blitz.ui.models.columns import ColumnsModel

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from PyQt5.QtCore import QDate, Qt
 from PyQt5.QtWidgets import QCheckBox, QDateEdit, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QWidget
 
-from blitz.ui.calibration_draft import CalibrationFacts
+from blitz.data.calibration_draft import CalibrationFacts
 from blitz.ui.theme import SPACE
 
 _USUAL = timedelta(days=365)

@@ -3,8 +3,8 @@
 from PyQt5.QtCore import Qt, pyqtSignal
 from PyQt5.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from blitz.data.calibration_draft import CURVES, CalibrationDraft, curve_words, error_words
 from blitz.data.calibration_fit import CurveFit
-from blitz.ui.calibration_draft import CURVES, CalibrationDraft, curve_words, error_words
 from blitz.ui.plots.calibration_plot import CalibrationPlot
 from blitz.ui.theme import SPACE, Theme
 from blitz.ui.widgets.choice import Choice

@@ -12,8 +12,8 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
+from blitz.data.calibration_draft import short
 from blitz.data.raw_numbers import Average, Taking
-from blitz.ui.calibration_draft import short
 from blitz.ui.definition_draft import parse_number
 from blitz.ui.theme import SPACE
 from blitz.ui.widgets.choice import Choice

@@ -1,4 +1,4 @@
-"""A calibration while an operator makes it: the steps, the chosen curve, what comes of it. Knows no widget."""
+"""A calibration while an operator makes it: the steps, the chosen curve, what comes of it. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 
 from blitz.data.board_definition import BoardDefinition, Channel
 from blitz.data.calibration import on_curve
+from blitz.data.calibration_applying import calibrated_definition
 from blitz.data.calibration_facts import Calibration, CalibrationStep
 from blitz.data.calibration_fit import HIGHEST_DEGREE, CurveFit, fit_curve, fit_table
 from blitz.errors import CalibrationError
@@ -87,6 +88,22 @@ class CalibrationDraft:
             r_squared=fit.r_squared,
         )
         return fit.channel(self.before).model_copy(update={"calibration": calibration})
+
+    def applied_to(self, newest: BoardDefinition | None, facts: CalibrationFacts, now: datetime) -> BoardDefinition:
+        """Return the definition that is in force with the channel calibrated.
+
+        :param newest: what is in force now; it may have been changed since this was begun.
+        :raises CalibrationError: if the steps determine no curve, or the channel is not there any more.
+        """
+        channels = list(self.definition.channels)
+        channels[self.column] = self.calibrated(facts, now)
+        meant = self.definition.model_copy(update={"channels": tuple(channels)})
+        found = calibrated_definition(newest, meant, self.column)
+        if found is None:
+            raise CalibrationError(
+                f"The place of {self.before.display_name} in the messages was changed meanwhile: begin anew."
+            )
+        return found
 
 
 @dataclass(frozen=True)

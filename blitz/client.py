@@ -13,7 +13,7 @@ from PyQt5.QtWidgets import QApplication
 
 from blitz.config import DEMONSTRATION_VARIABLE, ClientSettings
 from blitz.data.cache_places import CachePlace, chosen_place
-from blitz.data.export_at_stop import rule_of
+from blitz.data.export_rule import rule_of
 from blitz.data.kept_settings import FILE_NAME, KeptSettings
 from blitz.errors import CacheError
 from blitz.io.address import ServerAddress

@@ -240,6 +240,10 @@ class ClientSettings(_Settings):
     )
     export_format: Literal["csv", "parquet", "feather", "hdf5", "xlsx"] = Field("csv", description="of such files")
     export_preset: Literal["analysis", "spreadsheet"] = Field("analysis", description="of such files")
+    export_report: bool = Field(False, description="a report beside each such file")
+    report_template: Path | None = Field(
+        None, description="template of reports, or a folder with report.html; absent: the one that comes with Blitz"
+    )
     console_messages: int = Field(50_000, ge=1000, le=1_000_000, description="raw messages that the console keeps")
     keep_awake: bool = Field(True, description="this computer does not go to sleep while a server on it records")
 

@@ -60,7 +60,9 @@ def report(
     template: Annotated[
         Path | None,
         typer.Option(
-            "--template", metavar="FILE", help="A template of your own, or a folder with a report.html in it."
+            "--template",
+            metavar="FILE",
+            help="A template of your own, or a folder with a report.html in it. [default: the setting]",
         ),
     ] = None,
     write_template: Annotated[
@@ -100,8 +102,10 @@ def report(
     from blitz.data.report import login_name, write_report
     from blitz.data.report_template import ReportTemplate
 
+    settings = client_settings(server, token, config_file)
+    template = template or settings.report_template
     ReportTemplate(template)  # what is wrong with it is told before anything is downloaded
-    cached = find_cache(client_settings(server, token, config_file), session_id, cache, out)
+    cached = find_cache(settings, session_id, cache, out)
     target = output or file or Path(f"session-{session_id}.html")
     with cached.open() as database, out.progress(f"Report of session {session_id}") as progress:
         session = database.session_record(session_id)

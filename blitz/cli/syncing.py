@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from blitz.config import ClientSettings
     from blitz.data.cache_places import CachePlace
     from blitz.data.database_client import DatabaseClient
-    from blitz.data.export_at_stop import ExportRule, Outcome
+    from blitz.data.export_at_stop import Outcome
+    from blitz.data.export_rule import ExportRule
     from blitz.data.records import SessionRecord
     from blitz.data.sync_changes import CopyState
     from blitz.io.connection import AsyncClient
@@ -73,7 +74,7 @@ def sync(
     mode: SyncMode = "all" if all_sessions else "chosen" if chosen else "off" if ids else settings.sync
     if mode == "off" and not ids:
         raise typer.BadParameter("the setting 'sync' is off: say --all, --chosen, or which sessions.")
-    from blitz.data.export_at_stop import rule_of
+    from blitz.data.export_rule import rule_of
 
     place = meant_cache(settings, cache)
     syncing = _Syncing(Output(as_json), mode, ids, choose, settings, place, rule_of(settings))

@@ -5,24 +5,21 @@ kept in the cache (:mod:`blitz.data.pending_exports`).
 """
 
 import logging
-import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from blitz.config import ClientSettings
 from blitz.data.database_client import DatabaseClient
 from blitz.data.export import export_session
-from blitz.data.export_formats import FileFormat, Preset
-from blitz.data.name_pattern import NamePattern
+from blitz.data.export_rule import ExportRule
 from blitz.data.pending_exports import ExportState, PendingExport
 from blitz.data.records import SessionRecord
+from blitz.data.report import SUFFIX, write_report
 from blitz.data.sidecar import read_sidecar
 from blitz.errors import (
     BlitzError,
-    ConfigError,
     DownloadCancelled,
     ExportError,
     SessionNotFound,
@@ -35,58 +32,6 @@ _WAITS_S: Final = (5, 15, 60, 300, 900)
 """From one attempt to the next; then every time the last."""
 _CLAIM_S: Final = 600
 """So long does nobody else try, while one program is at it."""
-_LONGEST_NAME_BYTES: Final = 180
-_NAME: Final = "session name"
-_ID: Final = "session id"
-_UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]+')
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-
-
-class ExportRule:
-    """Where sessions are exported to, and how.
-
-    :param folder: is made if the folder that it lies in exists: a drive that is away is not replaced by a folder.
-    :param pattern: of the names: ``{date}`` and ``{time}`` of the start, ``{name}``, ``{id}``, ``{owner}`` and own
-        fields; what is empty is left out.
-    :raises ConfigError: if the pattern cannot be.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        pattern: str = "{date}_{name}_{id}",
-        format: FileFormat | str = FileFormat.CSV,
-        preset: Preset = "analysis",
-    ) -> None:
-        self.folder = folder.expanduser()
-        self.format = FileFormat(format)
-        self.preset: Preset = preset
-        try:
-            # These two are no fields of a session's own, of which a pattern's places must be.
-            self._pattern = NamePattern(pattern.replace("{name}", f"{{{_NAME}}}").replace("{id}", f"{{{_ID}}}"))
-        except ValueError as error:
-            raise ConfigError(f"The setting export_pattern is wrong: {error}") from error
-
-    def file_name(self, record: SessionRecord, number: int = 1) -> str:
-        """Return a file's name that every system takes; from the second of a name on with a number."""
-        started = record.started_at.astimezone()
-        places = {**record.fields, _NAME: record.name, _ID: str(record.id)}
-        stem = safe_name(self._pattern.fill(started, record.owner, places) or f"session-{record.id}")
-        return f"{stem}{'' if number == 1 else f'-{number}'}{self.format.suffix}"
-
-    def free_path(self, record: SessionRecord) -> Path:
-        """Return the first path of these names that is not taken."""
-        number = 1
-        while (path := self.folder / self.file_name(record, number)).exists():
-            number += 1
-        return path
-
-
-def rule_of(settings: ClientSettings) -> ExportRule | None:
-    """Return the rule that the settings say; None where sessions are not exported by themselves."""
-    if settings.export_dir is None:
-        return None
-    return ExportRule(settings.export_dir, settings.export_pattern, settings.export_format, settings.export_preset)
 
 
 @dataclass(frozen=True)
@@ -201,6 +146,8 @@ class ExportsAtStop:
             return self._later(claimed, record, "")
         try:
             path = self._written(claimed, record, progress, is_cancelled)
+            claimed = claimed.model_copy(update={"path": str(path)})  # so that it is not written once more
+            self._report(record, path, is_cancelled)
         except DownloadCancelled:
             self._cache.change_exports(lambda _: [claimed.model_copy(update={"next_try_ms": self._now_ms()})])
             return None
@@ -252,6 +199,12 @@ class ExportsAtStop:
             is_cancelled=is_cancelled,
         )
 
+    def _report(self, record: SessionRecord, path: Path, is_cancelled: Callable[[], bool] | None) -> None:
+        """Write the report beside a file; one that is there was written in an attempt before this one."""
+        place = path.with_suffix(SUFFIX)
+        if self._rule.has_report and not place.exists():
+            write_report(self._cache, record.id, place, template=self._rule.template, is_cancelled=is_cancelled)
+
     def _later(self, export: PendingExport, record: SessionRecord, error: str) -> Outcome:
         wait_s = _WAITS_S[min(export.attempts, len(_WAITS_S)) - 1]
         later = export.model_copy(update={"next_try_ms": self._now_ms() + wait_s * 1000, "error": error})
@@ -269,19 +222,6 @@ class ExportsAtStop:
         settled = export.model_copy(update={"state": state, "path": str(path or ""), "error": error})
         self._cache.change_exports(lambda _: [settled])
         return Outcome(settled, record, path, error)
-
-
-def safe_name(name: str) -> str:
-    """Turn a text into a file's name, without ending, that Windows and others take.
-
-    >>> safe_name('Session 2026-11-22 10:30: "brass"?.'), safe_name("aux"), safe_name(" .. ")
-    ('Session 2026-11-22 10-30- -brass-', '_aux', 'session')
-    """
-    safe = _UNSAFE.sub("-", name).strip(" .")
-    safe = safe.encode()[:_LONGEST_NAME_BYTES].decode(errors="ignore").strip(" .")
-    if not safe:
-        return "session"
-    return f"_{safe}" if _RESERVED.fullmatch(safe) else safe
 
 
 def _changes(

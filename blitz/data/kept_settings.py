@@ -29,6 +29,7 @@ KEYS: Final = (
     "export_pattern",
     "export_format",
     "export_preset",
+    "export_report",
     "console_messages",
     "keep_awake",
 )

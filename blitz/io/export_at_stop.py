@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from blitz.data.database_client import DatabaseClient
-from blitz.data.export_at_stop import ExportRule, ExportsAtStop, Outcome
+from blitz.data.export_at_stop import ExportsAtStop, Outcome
+from blitz.data.export_rule import ExportRule
 from blitz.data.records import SessionRecord
 from blitz.errors import BlitzError
 from blitz.io.sync_threads import run_in_thread

@@ -6,7 +6,8 @@ from pathlib import Path
 from PyQt5.QtCore import QObject, QUrl
 from PyQt5.QtGui import QDesktopServices
 
-from blitz.data.export_at_stop import ExportRule, Outcome
+from blitz.data.export_at_stop import Outcome
+from blitz.data.export_rule import ExportRule
 from blitz.data.records import StatusRecord
 from blitz.io.export_at_stop import ExportThread
 from blitz.ui.courier import Courier

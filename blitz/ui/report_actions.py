@@ -29,6 +29,8 @@ class ReportActions(QObject):
         self._notices = notices
         self._preferences = preferences
         self._window = window
+        self.usual_template: Path | None = None
+        """That of the settings."""
 
     def begin(
         self, session_id: int, title: str, shown_s: tuple[float, float] | None = None, version: int | None = None
@@ -56,7 +58,8 @@ class ReportActions(QObject):
         file = folder / f"{file_stem(title)}{SUFFIX}"
         dialog = ReportDialog(title, file, seen.labels, shown_s, version, self._window, caution=seen.caution)
         before = self._preferences.report_choice
-        dialog.prefer(before.get("plots", ""), before.get("template", ""), before.get("author", login_name()))
+        template = "" if self.usual_template is None else str(self.usual_template)
+        dialog.prefer(before.get("plots", ""), before.get("template", template), before.get("author", login_name()))
         dialog.accepted.connect(lambda: self.write(session_id, title, dialog.wish))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()

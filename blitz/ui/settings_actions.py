@@ -86,6 +86,7 @@ class SettingsActions(QObject):
         self._window.cache_actions.refuse(f"Set by {origin}: change it there." if origin else "")
         self._window.console.ring.resize(settings.console_messages)
         self._window.session_actions.export_defaults = (settings.export_format, settings.export_preset)
+        self._window.session_actions.reports.usual_template = settings.report_template
         self.client_changed.emit(settings)
 
     def _note(self) -> str:

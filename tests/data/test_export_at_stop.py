@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from blitz.data.database_client import DatabaseClient
-from blitz.data.export_at_stop import ExportRule, ExportsAtStop
+from blitz.data.export_at_stop import ExportsAtStop
+from blitz.data.export_rule import ExportRule
 from blitz.data.models import Config
 from blitz.data.pending_exports import ExportState
 from blitz.data.records import SessionRecord
@@ -231,3 +232,30 @@ def test_what_is_forgotten_is_not_exported_again(
         exports.attempt(exports.due()[0])  # given up: it is not there
     assert len(cache.pending_exports()) == 5
     assert exports.see(records) == []
+
+
+def test_a_report_is_written_beside_the_file_and_tried_again_without_the_file(
+    cache: DatabaseClient, example: Callable[..., Any], tmp_path: Path, clock: Clock
+) -> None:
+    template = tmp_path / "own.html"
+    template.write_text("{{ titel }}")
+    exports = ExportsAtStop(cache, ExportRule(tmp_path / "out", "{id}", has_report=True, template=template), clock)
+    session = example(50)
+    session.fill(cache)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "7.html").write_text("mine")
+    exports.stopped(session.record)
+    failed = exports.attempt(exports.due()[0])
+    assert failed is not None
+    assert failed.error == f"{template}, line 1: 'titel' is undefined."
+    written = tmp_path / "out" / "7-2.csv"
+    before = written.stat().st_mtime_ns
+    template.write_text("{{ report.title }}")
+    clock.pass_s(60)
+    done = exports.attempt(exports.due()[0])
+    assert done is not None
+    assert (done.path, done.error) == (written, "")
+    assert written.stat().st_mtime_ns == before
+    assert written.with_suffix(".html").read_text() == "A try"
+    assert (tmp_path / "out" / "7.html").read_text() == "mine"
+    assert exports.due() == []

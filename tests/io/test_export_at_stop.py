@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from blitz.data.database_client import DatabaseClient
-from blitz.data.export_at_stop import ExportRule, ExportsAtStop
+from blitz.data.export_at_stop import ExportsAtStop
+from blitz.data.export_rule import ExportRule
 from blitz.data.session_file import pack_session, unpack_session
 from blitz.errors import ServerUnreachable
 from blitz.io.export_at_stop import export_stopped

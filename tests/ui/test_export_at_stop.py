@@ -8,7 +8,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from blitz.data.database_client import DatabaseClient
-from blitz.data.export_at_stop import ExportRule
+from blitz.data.export_rule import ExportRule
 from blitz.data.records import SessionRecord
 from blitz.ui.export_at_stop import ExportAtStop
 from blitz.ui.feed import Feed

@@ -10,7 +10,7 @@ from PyQt5.QtWidgets import QDialogButtonBox, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from blitz.config import ClientSettings
-from blitz.data.export_at_stop import ExportRule
+from blitz.data.export_rule import ExportRule
 from blitz.data.kept_settings import KeptSettings
 from blitz.ui.dialogs.export import ExportDialog
 from blitz.ui.dialogs.settings import SettingsDialog

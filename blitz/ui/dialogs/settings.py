@@ -26,7 +26,7 @@ from PyQt5.QtWidgets import (
 )
 
 from blitz.config import ClientSettings
-from blitz.data.export_at_stop import ExportRule
+from blitz.data.export_rule import ExportRule
 from blitz.errors import ConfigError
 from blitz.io.address import ServerAddress
 from blitz.ui.settings_wish import DEFAULTS, Looks, SettingsWish, unless_default
@@ -106,6 +106,7 @@ class SettingsDialog(QDialog):
             "export_pattern": self.pattern.text().strip(),
             "export_format": str(self.format.currentData()),
             "export_preset": str(self.preset.currentData()),
+            "export_report": "true" if self.report.isChecked() else "false",
             "console_messages": str(self.console.value()),
             "keep_awake": "true" if self.awake.isChecked() else "false",
         }
@@ -148,6 +149,7 @@ class SettingsDialog(QDialog):
         self.pattern.setText(value("export_pattern"))
         _choose(self.format, value("export_format"))
         _choose(self.preset, value("export_preset"))
+        self.report.setChecked(value("export_report"))
         self.console.setValue(value("console_messages"))
         self.awake.setChecked(value("keep_awake"))
 
@@ -190,6 +192,10 @@ class SettingsDialog(QDialog):
         self.format, self.preset = _choice(_FORMATS), _choice(_PRESETS)
         self.at_stop = QCheckBox("Export each session by itself when it &stops")
         self.at_stop.toggled.connect(self._show_at_stop)
+        self.report = QCheckBox("and write a repor&t beside it")
+        self.report.setToolTip(
+            "A page about the session, to be printed and kept: the file's name with .html at its end"
+        )
         self.pattern = QLineEdit()
         self.pattern.setToolTip("{date}, {time}, {name}, {id}, {owner}, and own fields of the session")
         self.markers = QPlainTextEdit()
@@ -204,7 +210,11 @@ class SettingsDialog(QDialog):
         self.width_.valueChanged.connect(lambda width: self.slow.setVisible(width > 1))
 
     def _show_at_stop(self, is_on: bool) -> None:
-        for name, widget in (("export_dir", self._stop_place), ("export_pattern", self.pattern)):
+        for name, widget in (
+            ("export_dir", self._stop_place),
+            ("export_pattern", self.pattern),
+            ("export_report", self.report),
+        ):
             widget.setEnabled(is_on and not self._settings.origin(name))
 
     def _lay_out(self) -> None:
@@ -229,6 +239,7 @@ class SettingsDialog(QDialog):
         self._add(export, "", self.at_stop, "export_dir")
         self._add(export, "i&nto", self._stop_place, "export_dir")
         self._add(export, "&named", self.pattern, "export_pattern")
+        self._add(export, "", self.report, "export_report")
         self._add(export, "Texts of mar&kers", self.markers)
         column = QVBoxLayout(self)
         column.setContentsMargins(2 * SPACE, 2 * SPACE, 2 * SPACE, 2 * SPACE)

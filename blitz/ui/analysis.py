@@ -93,6 +93,13 @@ class Stretch:
     def _rows(self, rows: set[int]) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float64]]]:
         history = self.history
         low_ns, stop_ns = round(self.low_s * 1e9), round(self.high_s * 1e9) + 1
+        for row in rows & set(history.computed):
+            found = history.computed[row]
+            begin, end = np.searchsorted(found.time_ns, [low_ns, stop_ns]).tolist()
+            yield row, found.time_ns[begin:end], found.values[begin:end, np.newaxis]
+        rows -= set(history.computed)
+        if not rows:
+            return
         if not history.place:
             for row, series in history.series.items():
                 if row in rows:

@@ -15,6 +15,7 @@ from blitz.ui.definition_draft import DraftError
 from blitz.ui.feed import Connection, ConnectionState, Feed
 from blitz.ui.live_store import LiveChannel
 from blitz.ui.rights import Rights
+from blitz.ui.source_rows import COMPUTED
 from blitz.ui.widgets.notices import NoticeAction, NoticesArea
 
 UNDO_MS = 30_000
@@ -61,6 +62,9 @@ class ChannelEdits(QObject):
     def change(self, channel: LiveChannel, fields: Mapping[str, Any]) -> None:
         """Change fields of a channel on the server; why not, where that is impossible, becomes a notice."""
         board, name = channel.source.name, channel.channel.name
+        if channel.source.link == COMPUTED:
+            self._notices.tell("warning", f"{name} is computed here: Plot, Computed channels… changes it.")
+            return
         if self._must_wait(board, lambda: self.change(channel, fields)):
             return
         before = self._definition(board)

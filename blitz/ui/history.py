@@ -5,12 +5,13 @@ A short session is decoded into memory; a long one is read view by view, see :mo
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from blitz.data import series as data_series
 from blitz.data.boards import Readings
 from blitz.data.database_client import DatabaseClient
 from blitz.data.definition_versions import DefinitionVersionRecord
@@ -43,6 +44,18 @@ class History:
     """All that there are besides the recording's, oldest first."""
     place: str = ""
     """The cache that it was read from: its path or URL; empty where that does not matter."""
+    computed: dict[int, data_series.Series] = field(default_factory=dict)
+    """By source index: channels that the window computes of it. They stand in :attr:`series`, too, to be drawn."""
+
+    def show_computed(self, computed: dict[int, data_series.Series]) -> None:
+        """Have exactly these computed channels."""
+        for index in self.computed:
+            del self.series[index], self.coarse[index]
+        self.computed.clear()
+        for index, found in computed.items():
+            self.computed[index] = found
+            self.series[index] = with_breaks(found.time_ns / 1e9, found.values[:, np.newaxis])
+            self.coarse[index] = _coarsen(self.series[index])
 
     @property
     def is_quick(self) -> bool:

@@ -8,7 +8,9 @@ from blitz.data.blocks import PREVIEW_ID
 from blitz.data.boards import Readings
 from blitz.data.markers import with_marker
 from blitz.data.records import Gap, Marker, SessionRecord, Source, StatusRecord
+from blitz.ui.computed_channels import ComputedChannels
 from blitz.ui.feed import Connection, ConnectionState, Feed
+from blitz.ui.live_computed import LiveComputed
 from blitz.ui.live_store import LiveStore
 
 
@@ -18,9 +20,15 @@ class LiveFollower(QObject):
     followed_changed = pyqtSignal(bool)
     """Whether what is followed is the preview: not recorded."""
 
-    def __init__(self, feed: Feed, store: LiveStore, parent: QObject | None = None) -> None:
+    def __init__(
+        self, feed: Feed, store: LiveStore, kept: ComputedChannels | None = None, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
         self._store = store
+        self._kept = kept
+        self._computed = LiveComputed()
+        if kept is not None:
+            kept.changed.connect(self._follow)
         self._wanted = PREVIEW_ID
         self._sources: dict[int, tuple[Source, ...]] = {}
         self._beside: frozenset[str] = frozenset()
@@ -73,6 +81,8 @@ class LiveFollower(QObject):
         if readings.session_id == PREVIEW_ID != self._wanted and readings.source.name in self._beside:
             readings = replace(readings, session_id=self._wanted)
         self._store.add(readings)
+        if readings.session_id == self._store.session_id:
+            self._computed.take(readings, self._store)
 
     def _take_gap(self, session_id: int, gap: Gap) -> None:
         if session_id == self._store.session_id:
@@ -104,4 +114,6 @@ class LiveFollower(QObject):
             known = {source.index for source in sources}
             beside = (source for source in self._sources.get(PREVIEW_ID, ()) if source.name in self._beside)
             sources = (*sources, *(source for source in beside if source.index not in known))
-        self._store.follow(self._wanted, sources)
+        computed = self._computed.follow(self._kept.channels, sources) if self._kept is not None else ()
+        self._store.follow(self._wanted, (*sources, *computed))
+        self._computed.fill(self._store)

@@ -16,7 +16,7 @@ from blitz.data.pyramid_runs import Runs
 from blitz.data.records import Gap, Marker, Source
 from blitz.ui.lines import Extremes, Series, in_columns, line_of, strokes_of
 from blitz.ui.live_levels import LiveLevels
-from blitz.ui.source_rows import Conversion, ShownAs, find_conversion, latest_rows, shown_rows
+from blitz.ui.source_rows import COMPUTED, Conversion, ShownAs, find_conversion, latest_rows, shown_rows
 from blitz.ui.windows import PlotWindow
 
 RECENT_READINGS = 1 << 17
@@ -134,7 +134,8 @@ class LiveStore:
         values = shown.conversion.apply(readings.values)
         levels.add(time_ns, readings.seq, values)
         self._extremes[shown.row] = self._extremes[shown.row].with_values(values)
-        self.message_count += len(values)
+        if readings.source.link != COMPUTED:
+            self.message_count += len(values)
         self.version += 1
 
     def mark_gap(self, gap: Gap) -> None:

@@ -52,6 +52,8 @@ class LongHistory(History):
         :param low: left edge in seconds since the Unix epoch; what lies next beyond each edge is returned, too.
         :param columns: of pixels.
         """
+        if source_index in self.computed:
+            return super().between(source_index, low, high, columns)
         rows = [index for index in sorted(self.pyramid.sources) if self.row_of(index) == source_index]
         if not rows:
             return None

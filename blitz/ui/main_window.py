@@ -9,6 +9,7 @@ from PyQt5.QtWidgets import QMainWindow, QVBoxLayout, QWidget
 from blitz.data.access_records import WhoRecord
 from blitz.data.records import Role, StatusRecord
 from blitz.io.address import ServerAddress
+from blitz.ui.alarm_actions import AlarmActions
 from blitz.ui.all_servers_actions import AllServersActions
 from blitz.ui.board_actions import BoardActions
 from blitz.ui.cache_actions import CacheActions
@@ -16,6 +17,8 @@ from blitz.ui.calibration_actions import CalibrationActions
 from blitz.ui.channel_pages import ChannelPages
 from blitz.ui.closing import Closing
 from blitz.ui.comparison_actions import ComparisonActions
+from blitz.ui.computed_actions import ComputedActions
+from blitz.ui.computed_channels import ComputedChannels
 from blitz.ui.console_actions import ConsoleActions
 from blitz.ui.definition_actions import DefinitionActions
 from blitz.ui.event_actions import EventActions
@@ -70,7 +73,8 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("Blitz")
         self.resize(QSize(1280, 800).boundedTo(QGuiApplication.primaryScreen().availableSize()))
         self.store = LiveStore()
-        self.follower = LiveFollower(feed, self.store, self)
+        self.computed = ComputedChannels(preferences, self)
+        self.follower = LiveFollower(feed, self.store, self.computed, self)
         self.jobs = Jobs(self)
         self.header = Header()
         self.conditions = ConditionBar()
@@ -97,6 +101,7 @@ class MainWindow(QMainWindow):
         )
         self.console = ConsoleActions(feed, self.jobs, self.notices, preferences, appearance, self)
         self.events = EventActions(feed, self.notices, self.tabs, appearance, self)
+        self.alarms = AlarmActions(feed, self.store, self.tabs, self.notices, preferences, appearance, self)
         self.settings_actions = SettingsActions(self)
         self._connection = ConnectionState(Connection.OFFLINE)
         self._status: StatusRecord | None = None
@@ -108,6 +113,7 @@ class MainWindow(QMainWindow):
             feed, self.tabs, appearance, self.session_actions, self.sessions_page, self.jobs, self.notices, self
         )
         self.histories.opened.connect(self.comparisons.serve)
+        self.computed_actions = ComputedActions(self.computed, self.store, self.histories, self)
         self.new_devices = NewDevices(feed, appearance, self.notices, self.boards_page, self)
         self.stream_actions = StreamActions(feed, self.boards_page, number_font(self.font()), self)
         self.first = FirstMinute(feed, preferences, appearance, self.jobs, self.notices, self.tabs, self.header, self)
@@ -189,6 +195,7 @@ class MainWindow(QMainWindow):
         self.board_actions.serve(self.boards_page)
         self.calibrations.serve(self.boards_page)
         self.events.serve(self.boards_page, self.live_page)
+        self.alarms.page.time_requested.connect(self.events.page.time_requested)
         live.channels_requested.connect(self.board_actions.name_channels)
         live.boards_requested.connect(lambda: self.tabs.setCurrentWidget(self.boards_page))
         actions.serve(self.sessions_page)
@@ -281,6 +288,7 @@ class MainWindow(QMainWindow):
             self.tabs.addTab(page, title)
         self.tabs.addTab(self.console.page, "Console")
         self.tabs.addTab(self.events.page, "Events")
+        self.tabs.addTab(self.alarms.page, "Alarms")
         for bar in (self.first.bar, self.first.offer, self.new_devices.offers):  # from edge to edge, words as below
             bar.layout().setContentsMargins(2 * SPACE, SPACE // 2, 2 * SPACE, SPACE // 2)
         content = QWidget()
@@ -292,6 +300,7 @@ class MainWindow(QMainWindow):
         column.addWidget(self.first.offer)
         column.addWidget(self.new_devices.offers)
         column.addWidget(self.playback.bar)
+        column.addWidget(self.alarms.bar)
         column.addWidget(self.conditions)
         column.addWidget(self.notices)
         column.addWidget(self.first.page, 1)

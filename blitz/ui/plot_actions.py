@@ -143,6 +143,7 @@ class PlotActions(QObject):
         menu.addSeparator()
         reference = self._on_live(lambda _: self._window.reference.ask(None))
         self._add(menu, "reference", "R&eference…", ["Ctrl+Shift+U"], reference)
+        self._add(menu, "computed", "Comp&uted channels…", ["Ctrl+Shift+F"], self._ask_computed)
         self._add(menu, "mark", "&Mark this moment", ["M"], self._mark)
         menu.addSeparator()
         for kind, name, label, key in (
@@ -209,6 +210,9 @@ class PlotActions(QObject):
         page = self.page
         if isinstance(page, HistoryPage):
             page.set_analysis(not page.analysis.isVisible())
+
+    def _ask_computed(self) -> None:
+        self._window.computed_actions.ask(self.page)
 
     def _turn_triggers(self) -> None:
         self._on_live(lambda page: page.set_triggered(not page.triggers.isVisible()))()

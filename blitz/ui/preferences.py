@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from PyQt5.QtCore import QByteArray, QSettings
 
+from blitz.data.computed import ComputedChannel
+from blitz.errors import SeriesError
 from blitz.io.address import ServerAddress
 from blitz.ui.theme import ThemeChoice
 from blitz.ui.windows import DEFAULT_WINDOW, PlotWindow
@@ -110,6 +112,17 @@ class Preferences:
         if line:
             kept = [line, *(known for known in self.marker_texts if known != line)][:MOST_MARKER_TEXTS]
             self._settings.setValue("marker_texts", "\n".join(kept))
+
+    @property
+    def computed_channels(self) -> tuple[ComputedChannel, ...]:
+        """The channels that are computed from others."""
+        with contextlib.suppress(ValueError, TypeError, SeriesError):
+            return tuple(ComputedChannel.from_plain(plain) for plain in json.loads(self._text("computed_channels")))
+        return ()
+
+    @computed_channels.setter
+    def computed_channels(self, channels: tuple[ComputedChannel, ...]) -> None:
+        self._settings.setValue("computed_channels", json.dumps([channel.to_plain() for channel in channels]))
 
     @property
     def known_servers(self) -> tuple[KnownServer, ...]:

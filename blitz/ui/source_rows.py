@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from blitz.data.boards import BoardDefinition, Channel
 from blitz.data.records import Source
 
+COMPUTED = "computed"
+"""The link of a source that is a channel computed from others, in the window only."""
+
 _NOT_PLACE = {
     *("name", "unit", "zero", "scale", "divisor", "valid_low", "valid_high", "limit_low", "limit_high"),
     *("label", "color", "decimals", "shown", "counts_messages", "calibration"),

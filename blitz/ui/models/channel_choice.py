@@ -16,13 +16,27 @@ class ChannelChoice(QAbstractListModel):
 
     def __init__(self, channels: tuple[LiveChannel, ...], theme: Theme, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.theme = theme
+        self._take(channels)
+
+    def show_channels(self, channels: tuple[LiveChannel, ...]) -> None:
+        """Offer other ones; those that were there before stay as they were ticked."""
+        before = {same[-1].label: is_shown for same, is_shown in zip(self._channels, self._shown, strict=True)}
+        self.beginResetModel()
+        self._take(channels)
+        self._shown = [
+            before.get(same[-1].label, is_shown) for same, is_shown in zip(self._channels, self._shown, strict=True)
+        ]
+        self.endResetModel()
+        self.chosen.emit()
+
+    def _take(self, channels: tuple[LiveChannel, ...]) -> None:
         by_label: dict[str, list[LiveChannel]] = {}
         for channel in sorted(channels, key=lambda channel: not channel.channel.shown):
             by_label.setdefault(channel.label, []).append(channel)
         # A channel whose definition was changed in mid-session stands in two rows of the source table: one line here.
         self._channels = list(by_label.values())
         self._shown = [same[-1].channel.shown for same in self._channels]
-        self.theme = theme
 
     @property
     def shown(self) -> tuple[tuple[LiveChannel, int], ...]:

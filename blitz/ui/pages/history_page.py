@@ -10,6 +10,7 @@ from PyQt5.QtWidgets import QHBoxLayout, QLabel, QListView, QPushButton, QSizePo
 from blitz.data.records import Marker, SessionRecord
 from blitz.ui.formats import format_duration, format_moment, gap_words, message_words
 from blitz.ui.history import History
+from blitz.ui.history_computed import Computed, HistoryComputed
 from blitz.ui.lines import Series
 from blitz.ui.live_store import LiveChannel
 from blitz.ui.live_view import Span
@@ -59,6 +60,7 @@ class HistoryPage(QWidget):
         self.crosshair = Crosshair(self.plot)
         self.channels = ChannelChoice(history.channels, appearance.theme, self)
         self.versions = VersionRow(history.version, history.versions)
+        self.computed = HistoryComputed(history, self)
         self.markers = MarkerPanel(self.plot, history.record.markers)
         self.analysis = AnalysisPanel(history, self.plot)
         self.bar = PlotBar(is_live=False)
@@ -155,6 +157,7 @@ class HistoryPage(QWidget):
         bar = self.bar
         self.plot.installEventFilter(self)
         self.channels.chosen.connect(self._show_channels)
+        self.computed.found.connect(self._take_computed)
         self.plot.channel_switched.connect(self.channels.turn)
         self.plot.moved.connect(self._show_range)
         self.crosshair.moved.connect(self._show_values)
@@ -170,6 +173,12 @@ class HistoryPage(QWidget):
     def _show_channels(self) -> None:
         self.plot.show_channels(self.channels.shown)
         self.analysis.show_channels(tuple(ShownChannel(*shown) for shown in self.channels.shown))
+
+    def _take_computed(self, found: Computed) -> None:
+        self.history.show_computed(found.series)
+        self.channels.show_channels((*self.history.channels, *found.channels))
+        if found.remarks:
+            self.strip.tell(" ".join(found.remarks))
 
     def _show_range(self, low: float, high: float) -> None:
         limits = self.history.time_limits or (low, high)

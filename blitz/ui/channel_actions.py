@@ -24,6 +24,8 @@ class ChannelActions(QObject):
     """A board whose channels are to be shown in their dialog."""
     calibration_requested = pyqtSignal(str, int)
     """A board, and the place of the channel that is to be calibrated."""
+    alarm_requested = pyqtSignal(object)
+    """LiveChannel on which there is to be an alarm"""
 
     def __init__(
         self, feed: Feed, store: LiveStore, notices: NoticesArea, preferences: Preferences, window: QWidget
@@ -54,6 +56,7 @@ class ChannelActions(QObject):
         menu.calibration_chosen.connect(
             lambda channel: self.calibration_requested.emit(channel.source.name, channel.column)
         )
+        menu.alarm_chosen.connect(self.alarm_requested)
         menu.only_chosen.connect(lambda channel: variables.show_only({channel.label}))
         menu.reset_chosen.connect(lambda channel: self.reset_extremes([channel]))
         menu.channels_chosen.connect(self.channels_requested)

@@ -26,6 +26,7 @@ class ChannelPages(QObject):
         self.actions.serve(side)
         self.actions.channels_requested.connect(window.board_actions.name_channels)
         self.actions.calibration_requested.connect(window.calibrations.open)
+        self.actions.alarm_requested.connect(window.alarms.ask_channel)
         self.numbers = NumbersPage(side.variables)
         self.numbers_actions = NumbersActions(
             feed, self.numbers, side.variables, preferences, window.appearance, window

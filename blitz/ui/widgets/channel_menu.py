@@ -29,6 +29,7 @@ class ChannelMenu(QObject):
     """LiveChannel for which any colour is to be asked for"""
     limits_chosen = pyqtSignal(object)
     calibration_chosen = pyqtSignal(object)
+    alarm_chosen = pyqtSignal(object)
     only_chosen = pyqtSignal(object)
     reset_chosen = pyqtSignal(object)
     channels_chosen = pyqtSignal(str)
@@ -61,9 +62,10 @@ class ChannelMenu(QObject):
         ]
         for action in changes:
             action.setEnabled(not refusal)
+        _add(menu, "Alar&m on this channel…", lambda: self.alarm_chosen.emit(channel)).setEnabled(not refusal)
         menu.addSeparator()
         _add(menu, "Show &only this one", lambda: self.only_chosen.emit(channel))
-        _add(menu, "Reset its &min and max", lambda: self.reset_chosen.emit(channel))
+        _add(menu, "R&eset its min and max", lambda: self.reset_chosen.emit(channel))
         menu.addSeparator()
         _add(menu, f"&All channels of {channel.source.name}…", lambda: self.channels_chosen.emit(channel.source.name))
         _add(menu, "&Copy the selected rows", self.copy_chosen.emit).setShortcut("Ctrl+C")

@@ -10,6 +10,7 @@ from PyQt5.QtGui import QColor
 from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QApplication, QColorDialog, QFileDialog, QLineEdit, QMessageBox
 
+from blitz.ui.dialogs.alarm_rule import AlarmRuleDialog
 from blitz.ui.dialogs.channels import ChannelsDialog
 from blitz.ui.dialogs.export import ExportDialog
 from blitz.ui.dialogs.limits import LimitsDialog
@@ -259,6 +260,14 @@ def limits(stage: Stage) -> Iterator[str]:
     assert channel_of(stage).channel.limit_low is None
 
 
+def alarm(stage: Stage) -> None:
+    channel_menu(stage)["Alarm on this channel…"].trigger()
+    dialog = stage.dialog(AlarmRuleDialog)
+    assert dialog.watched.currentText() == f"sim1: {channel_of(stage).label}"
+    assert dialog.numbers["above"].text()
+    stage.cancel(AlarmRuleDialog)
+
+
 def all_channels(stage: Stage) -> None:
     channel_menu(stage)["All channels of sim1…"].trigger()
     stage.cancel(ChannelsDialog)
@@ -332,6 +341,7 @@ CHANNEL: dict[str, Play] = {
     "Colour/Other…": other_colour,
     "Decimals/2  (0.00)": change_channel("Decimals/2", "decimals", 2, has_two_decimals),
     "Limits…": limits,
+    "Alarm on this channel…": alarm,
     "Show only this one": only_one,
     "Reset its min and max": reset_one,
     "All channels of sim1…": all_channels,

@@ -402,7 +402,10 @@ ACTIONS: dict[str, Play] = {
     "Help/Keyboard shortcuts": shortcuts,
     "Help/About Blitz": about,
 }
-ACTIONS |= {f"View/{title}": pages(title) for title in ("Live", "Numbers", "Boards", "Sessions", "Console", "Events")}
+ACTIONS |= {
+    f"View/{title}": pages(title)
+    for title in ("Live", "Numbers", "Boards", "Sessions", "Console", "Events", "Alarms")
+}
 ACTIONS |= {f"View/Theme/{choice.value}": theme(choice) for choice in reversed(ThemeChoice)}
 ACTIONS |= {f"Plot/Window/{each.words[0].upper()}{each.words[1:]}": window(each) for each in PlotWindow}
 

@@ -1,0 +1,295 @@
+"""Asks for an alarm rule: what is watched, when it is an alarm, and who is told."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from PyQt5.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QWidget,
+)
+
+from blitz.data.alarm_records import KeptRule
+from blitz.data.alarm_rule import AlarmRule, Severity, StartAction
+from blitz.data.hook_records import HookRecord
+from blitz.ui.alarm_draft import KINDS, Kind, Watched, kind_of, make_rule
+from blitz.ui.definition_draft import parse_number
+from blitz.ui.dialogs.form import Form
+from blitz.ui.theme import SPACE
+from blitz.ui.widgets.mail_fields import Mail, MailFields
+
+_NAN = (("ignore", "nothing: all stays as it was"), ("alarm", "an alarm"), ("normal", "all is well"))
+_GAP = (("hold", "nothing: the last value counts on"), ("alarm", "an alarm"), ("normal", "all is well"))
+_ACTIONS = (("", "nothing"), ("marker", "put a marker"), ("start", "start a session"), ("stop", "stop the session"))
+_NO_KIND = "as it was"
+_EVERYBODY, _NOBODY, _MAIL = "everybody who wants alarms", "nobody", "an e-mail address…"
+
+
+class AlarmRuleDialog(Form):
+    """Accepted with a rule that can be; ``rule`` is it then, and ``mail`` whom to set up before.
+
+    :param watched: what a rule can be about.
+    :param kept: the rule that is to be changed; None: a new one.
+    :param chosen: what a new one is about, and the upper limit that is proposed.
+    """
+
+    def __init__(
+        self,
+        watched: Sequence[Watched],
+        hooks: Sequence[HookRecord],
+        *,
+        kept: KeptRule | None = None,
+        chosen: Watched | None = None,
+        level: float | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        title = "New alarm" if kept is None else f"Alarm: {kept.rule.name}"
+        super().__init__(title, "&Make the alarm" if kept is None else "&Change it", parent=parent)
+        self._was = kept.rule if kept is not None else None
+        self._hooks = {hook.name: hook for hook in hooks}
+        self.rule: AlarmRule | None = None
+        self.mail: Mail | None = None
+        self.watched = QComboBox()
+        self.watched.setMaxVisibleItems(24)
+        self._watched = list(watched)
+        if self._was is not None:
+            about = Watched(self._was.source, self._was.channel)
+            if not any(_is_same(each, about) for each in self._watched):
+                self._watched.insert(0, about)
+            chosen = about
+        for each in self._watched:
+            self.watched.addItem(each.words)
+        self.kind = QComboBox()
+        kind = KINDS[0] if self._was is None else kind_of(self._was)
+        if kind is None:
+            self.kind.addItem(_NO_KIND if self._was is None else self._was.condition.words(), None)
+        for each_kind in KINDS:
+            self.kind.addItem(each_kind.words, each_kind)
+        self.numbers: dict[str, QLineEdit] = {}
+        self._number_row = QWidget()
+        self._numbers = QHBoxLayout(self._number_row)
+        self._numbers.setContentsMargins(0, 0, 0, 0)
+        self._numbers.setSpacing(SPACE)
+        self.delay = QLineEdit()
+        self.delay.setPlaceholderText("0: at once")
+        self.name = QLineEdit()
+        self.name.setMaxLength(80)
+        self.severity = QComboBox()
+        for severity in Severity:
+            self.severity.addItem(severity.value, severity)
+        self.tells = QComboBox()
+        for words, names in (
+            (_EVERYBODY, None),
+            (_NOBODY, ()),
+            *((f"{n} ({h.target})", (n,)) for n, h in self._hooks.items()),
+        ):
+            self.tells.addItem(words, names)
+        self.tells.addItem(_MAIL, _MAIL)
+        self.mail_fields = MailFields()
+        self.more = QPushButton("More ▾")
+        self.more.setCheckable(True)
+        self.more.setProperty("kind", "inline")
+        self.more.setAutoDefault(False)
+        self._rest = QWidget()
+        self._make_rest()
+        self.add("&Watch", self.watched)
+        self.add("&Alarm when it", self.kind)
+        self.add("", self._number_row)
+        self.add("For at &least, s", self.delay)
+        self.add("Se&verity", self.severity)
+        self.add("&Tells", self.tells)
+        self.put_below(self.mail_fields)
+        self.add("&Name", self.name)
+        self.put_below(self.more)
+        self.put_below(self._rest)
+        self.watched.currentIndexChanged.connect(lambda _: self._choose_watched())
+        self.kind.currentIndexChanged.connect(lambda _: self._lay_out_numbers())
+        self.tells.currentIndexChanged.connect(lambda _: self._show_mail())
+        self.more.toggled.connect(self._show_rest)
+        self._fill(kind, chosen, level)
+        self.resize(560, self.sizeHint().height())
+
+    @property
+    def chosen_kind(self) -> Kind | None:
+        """When it is an alarm; None: as it was."""
+        kind: Kind | None = self.kind.currentData()
+        return kind
+
+    def accept(self) -> None:
+        """Close if the rule can be; else say what is wrong."""
+        try:
+            self.mail = self.mail_fields.mail(self._hooks) if self.tells.currentData() == _MAIL else None
+            self.rule = self._make()
+        except ValueError as error:
+            self.say_wrong(str(error))
+            return
+        super().accept()
+
+    def _make(self) -> AlarmRule:
+        about = self._watched[self.watched.currentIndex()]
+        kind = self.chosen_kind
+        if not about.channel and (kind is None or kind.kind != "no_data") and self._was is None:
+            raise ValueError("Choose a channel: of a whole source it can only be an alarm that nothing comes.")
+        numbers = {name: line.text() for name, line in self.numbers.items()}
+        fields: dict[str, Any] = {
+            "name": self.name.text().strip(),
+            "severity": self.severity.currentData(),
+            "source": about.source,
+            "channel": about.channel,
+            "on_delay_s": _seconds(self.delay, "for at least"),
+            "off_delay_s": _seconds(self.off_delay, "over after"),
+            "only_recording": self.only_recording.isChecked(),
+            "is_latched": self.is_latched.isChecked(),
+            "on_nan": self.on_nan.currentData(),
+            "on_gap": self.on_gap.currentData(),
+            "advice": self.advice.text().strip(),
+            "hooks": (self.mail.name,) if self.mail is not None else self.tells.currentData(),
+            "actions": self._actions(),
+        }
+        return make_rule(kind, numbers, self.hysteresis.text(), fields, self._was)
+
+    def _actions(self) -> list[dict[str, Any]]:
+        kept = [each.model_dump() for each in (self._was.actions if self._was else ()) if each.kind == "command"]
+        kind = self.does.currentData()
+        if not kind:
+            return kept
+        action: dict[str, Any] = {"kind": kind}
+        if kind == "start":
+            action["before_s"] = _seconds(self.before, "seconds before it")
+        return [action, *kept]
+
+    def _make_rest(self) -> None:
+        self.hysteresis, self.off_delay, self.advice, self.before = QLineEdit(), QLineEdit(), QLineEdit(), QLineEdit()
+        self.hysteresis.setPlaceholderText("how far it must come back behind the limit; 0")
+        self.off_delay.setPlaceholderText("0: at once")
+        self.advice.setPlaceholderText("what is to be done; is told with the alarm")
+        self.advice.setMaxLength(1000)
+        self.before.setPlaceholderText("0")
+        self.before.setToolTip("So many seconds of what came before the alarm are kept with the session")
+        self.only_recording = QCheckBox("Only while a session is &recorded")
+        self.is_latched = QCheckBox("Stays in sight until somebody acknowledges it")
+        self.on_nan, self.on_gap, self.does = QComboBox(), QComboBox(), QComboBox()
+        for box, choices in ((self.on_nan, _NAN), (self.on_gap, _GAP), (self.does, _ACTIONS)):
+            for value, words in choices:
+                box.addItem(words, value)
+        form = QFormLayout(self._rest)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setSpacing(SPACE)
+        form.setFieldGrowthPolicy(QFormLayout.ExpandingFieldsGrow)
+        for label, part in (
+            ("H&ysteresis", self.hysteresis),
+            ("&Over after, s", self.off_delay),
+            ("A message without a value is", self.on_nan),
+            ("A &gap is", self.on_gap),
+            ("The server then", self.does),
+            ("… with seconds before it", self.before),
+            ("A&dvice", self.advice),
+        ):
+            form.addRow(label, part)
+        form.addRow(self.only_recording)
+        form.addRow(self.is_latched)
+        self.does.currentIndexChanged.connect(lambda _: self.before.setEnabled(self.does.currentData() == "start"))
+        self.before.setEnabled(False)
+        self._rest.hide()
+
+    def _fill(self, kind: Kind | None, chosen: Watched | None, level: float | None) -> None:
+        for row, each in enumerate(self._watched):
+            if chosen is not None and _is_same(each, chosen):
+                self.watched.setCurrentIndex(row)
+        was = self._was
+        self.is_latched.setChecked(was is None or was.is_latched)
+        self.severity.setCurrentIndex(self.severity.findData(was.severity if was else Severity.WARNING))
+        self.kind.setCurrentIndex(max(0, self.kind.findData(kind)))
+        self._lay_out_numbers()
+        if level is not None and "above" in self.numbers:
+            self.numbers["above"].setText(f"{level:.12g}")
+        if was is not None:
+            self._fill_from(was)
+        self._show_mail()
+        first = next(iter(self.numbers.values()), self.name)
+        first.setFocus()
+        first.selectAll()
+
+    def _fill_from(self, was: AlarmRule) -> None:
+        condition = was.condition.model_dump()
+        for name, line in self.numbers.items():
+            line.setText("" if condition[name] is None else f"{condition[name]:.12g}")
+        self.hysteresis.setText(f"{condition.get('hysteresis', 0.0):.12g}")
+        for line, number in ((self.delay, was.on_delay_s), (self.off_delay, was.off_delay_s)):
+            line.setText(f"{number:.12g}" if number else "")
+        self.name.setText(was.name)
+        self.advice.setText(was.advice)
+        self.only_recording.setChecked(was.only_recording)
+        self.on_nan.setCurrentIndex(self.on_nan.findData(was.on_nan))
+        self.on_gap.setCurrentIndex(self.on_gap.findData(was.on_gap))
+        if was.hooks is not None and self._place_of(was.hooks) < 0:
+            self.tells.insertItem(0, ", ".join(was.hooks), was.hooks)
+        self.tells.setCurrentIndex(max(0, self._place_of(was.hooks)))
+        kinds = [action.kind for action in was.actions if action.kind != "command"]
+        self.does.setCurrentIndex(max(0, self.does.findData(kinds[0] if kinds else "")))
+        for action in was.actions:
+            if isinstance(action, StartAction) and action.before_s:
+                self.before.setText(f"{action.before_s:.12g}")
+
+    def _place_of(self, hooks: tuple[str, ...] | None) -> int:
+        """Return where those who are told stand; -1 where they do not. Qt cannot compare tuples."""
+        return next((row for row in range(self.tells.count()) if self.tells.itemData(row) == hooks), -1)
+
+    def _lay_out_numbers(self) -> None:
+        texts = {name: line.text() for name, line in self.numbers.items()}
+        self.numbers = {}
+        while self._numbers.count():
+            part = self._numbers.takeAt(0).widget()
+            if part is not None:
+                part.hide()
+                part.deleteLater()
+        kind = self.chosen_kind
+        for name, label in kind.fields if kind is not None else ():
+            line = self.numbers[name] = QLineEdit(texts.get(name, ""))
+            line.setAccessibleName(label)
+            words = QLabel(label)
+            words.setBuddy(line)
+            self._numbers.addWidget(words)
+            self._numbers.addWidget(line, 1)
+        self.unit = QLabel()
+        self._numbers.addWidget(self.unit)
+        self._choose_watched()
+
+    def _choose_watched(self) -> None:
+        about, kind = self._watched[self.watched.currentIndex()], self.chosen_kind
+        if not about.channel and (kind is None or kind.kind != "no_data") and self._was is None:
+            self.kind.setCurrentIndex(self.kind.findData(KINDS[-1]))
+            return
+        self.unit.setText(about.unit if kind is not None and kind.kind != "no_data" else "")
+        self.name.setPlaceholderText("made of what is watched")
+
+    def _show_mail(self) -> None:
+        self.mail_fields.setVisible(self.tells.currentData() == _MAIL)
+        self._fit()
+
+    def _show_rest(self, is_on: bool) -> None:
+        self._rest.setVisible(is_on)
+        self.more.setText("Less ▴" if is_on else "More ▾")
+        self._fit()
+
+    def _fit(self) -> None:
+        self.layout().activate()
+        self.resize(self.width(), self.sizeHint().height())
+
+
+def _is_same(one: Watched, other: Watched) -> bool:
+    return (one.source, one.channel) == (other.source, other.channel)
+
+
+def _seconds(line: QLineEdit, label: str) -> float:
+    if not line.text().strip():
+        return 0.0
+    number = parse_number(line.text())
+    if number is None or number < 0:
+        raise ValueError(f"“{line.text().strip()}” is no number of seconds ({label}).")
+    return number

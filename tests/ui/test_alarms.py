@@ -1,0 +1,227 @@
+"""Alarms in the window: what is shown of them, what is asked of the server, and the rule that a dialog makes."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from mail_server import MailServer, serving
+from PyQt5.QtCore import Qt
+from PyQt5.QtTest import QTest
+from PyQt5.QtWidgets import QMessageBox
+
+from blitz.data.alarm_records import AlarmChange, AlarmOccurrence, AlarmState, KeptRule
+from blitz.data.alarm_rule import AlarmRule
+from blitz.data.hook_config import HookEvent
+from blitz.data.hook_records import HookRecord
+from blitz.ui.alarm_draft import KINDS, Watched, kind_of, make_rule
+from blitz.ui.alarm_view import Acknowledge, AddMail, AddRule, AlarmView, ChangeRule, RemoveRule
+from blitz.ui.dialogs.alarm_rule import AlarmRuleDialog
+
+NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
+CHANNELS = (Watched("oven", "temp", "°C"), Watched("oven", "door"), Watched("oven"))
+HOOK = HookRecord(name="ann", kind="email", target="ann@lab by mail", on=(HookEvent.ALARM,), after_s=0)
+
+
+def make(name: str = "Too hot", **fields: Any) -> AlarmRule:
+    given = {"name": name, "source": "oven", "channel": "temp", "condition": {"kind": "level", "above": 90.0}}
+    return AlarmRule.model_validate({**given, **fields})
+
+
+def occurrence(number: int = 1, rule: AlarmRule | None = None, **fields: Any) -> AlarmOccurrence:
+    raised = NOW + timedelta(seconds=number)
+    given = {"id": number, "rule_id": str(number), "rule": rule or make(), "source": "oven", "unit": "°C"}
+    given |= {"value": 93.1, "raised_at": raised, "raised_ns": round(raised.timestamp() * 1e9)}
+    return AlarmOccurrence.model_validate({**given, **fields})
+
+
+def asked(feed: Any) -> list[Any]:
+    return [request[1] for request in feed.requests if request[0] == "alarm"]
+
+
+def test_the_bar_tells_the_worst_alarm_until_all_are_seen(window: Any, feed: Any) -> None:
+    bar, alarms = window.alarms.bar, window.alarms
+    assert not bar.isVisible()
+    critical = occurrence(1, make("Fire", severity="critical", advice="Run."))
+    feed.alarms_told.emit(AlarmView(present=(occurrence(2), critical), history=(occurrence(2), critical)))
+    assert bar.isVisible()
+    assert (bar.head.text(), bar.seen.text()) == ("2 alarms", "Ac&knowledge all")
+    assert bar.text.text().startswith("Fire: oven temp above 90 °C (93.1 °C), since ")
+    assert window.tabs.tabText(window.tabs.indexOf(alarms.page)) == "Alarms (2)"
+    bar.seen.click()
+    assert asked(feed) == [Acknowledge()]
+    for each in (critical, occurrence(2)):
+        seen = each.model_copy(update={"acknowledged_at": NOW, "acknowledged_by": "ann"})
+        feed.alarm_changed.emit(AlarmChange(what="acknowledged", occurrence=seen))
+    assert not bar.isVisible()
+    assert alarms.view.counts.active == 2
+    assert window.tabs.tabText(window.tabs.indexOf(alarms.page)) == "Alarms"
+
+
+def test_a_raised_alarm_sounds_and_a_critical_one_again_unless_silenced(
+    window: Any, feed: Any, preferences: Any
+) -> None:
+    sounds: list[int] = []
+    window.alarms.sounded.connect(lambda: sounds.append(1))
+    feed.alarm_changed.emit(AlarmChange(what="raised", occurrence=occurrence(1)))
+    assert (len(sounds), window.alarms._sound.isActive()) == (1, False)
+    feed.alarm_changed.emit(AlarmChange(what="raised", occurrence=occurrence(2, make(severity="critical"))))
+    assert (len(sounds), window.alarms._sound.isActive()) == (2, True)
+    feed.alarm_changed.emit(AlarmChange(what="raised", occurrence=occurrence(3), is_playback=True))
+    assert len(sounds) == 2
+    window.alarms.bar.silence.click()
+    feed.alarm_changed.emit(AlarmChange(what="raised", occurrence=occurrence(4)))
+    window.alarms._sound.timeout.emit()
+    assert len(sounds) == 2
+    assert bytes(preferences.place("alarms silent")) == b"1"
+    feed.alarms_told.emit(AlarmView())
+    assert not window.alarms._sound.isActive()
+
+
+def test_the_page_shows_what_is_present_what_was_and_how_rules_stand(window: Any, feed: Any) -> None:
+    page = window.alarms.page
+    window.tabs.setCurrentWidget(page)
+    over = occurrence(1, cleared_at=NOW, acknowledged_at=NOW, acknowledged_by="ann", note="door was open")
+    silent = make("No data", channel="", condition={"kind": "no_data"})
+    rules = (KeptRule(id="no_data:oven", rule=silent, is_default=True),
+             KeptRule(id="2", rule=make()), KeptRule(id="3", rule=make("Broken"), fault="no such channel"),
+             KeptRule(id="4", rule=make("Quiet", is_enabled=False)))  # fmt: skip
+    feed.alarms_told.emit(AlarmView((occurrence(2),), (occurrence(2), over), rules, (HOOK,)))
+    cell = page.alarms.index
+    assert [cell(0, column).data() for column in range(5)] == [
+        "ACTIVE",
+        "warning",
+        "Too hot",
+        "oven temp above 90 °C",
+        "93.1 °C",
+    ]
+    page.past.click()
+    assert page.alarms.rowCount() == 2
+    assert (cell(1, 0).data(), cell(1, 7).data()) == ("over", "ann: door was open")
+    rows = page.rules
+    states = {rows.index(row, 2).data(): rows.index(row, 0).data() for row in range(rows.rowCount())}
+    assert states == {"Broken": "cannot be watched", "Quiet": "off", "Too hot": "ACTIVE", "No data": "normal"}
+    page.present.click()
+    page.alarm_table.setFocus()
+    QTest.keyClick(page.alarm_table, Qt.Key_Space)
+    assert asked(feed) == [Acknowledge(2)]
+
+
+def test_rules_are_switched_off_and_deleted_after_a_question(window: Any, feed: Any) -> None:
+    page = window.alarms.page
+    kept = KeptRule(id="2", rule=make())
+    feed.alarms_told.emit(AlarmView(rules=(kept,)))
+    page.rule_table.selectRow(0)
+    page.switch.click()
+    page.remove.click()
+    box = window.findChild(QMessageBox)
+    next(button for button in box.buttons() if button.text() == "Delete").click()
+    assert asked(feed) == [ChangeRule(kept, {"is_enabled": False}), RemoveRule(kept)]
+    assert asked(feed)[0].changes == {"is_enabled": False}
+
+
+def test_an_older_server_has_no_alarms_and_the_page_says_so(window: Any, feed: Any) -> None:
+    feed.alarms_told.emit(None)
+    page = window.alarms.page
+    assert page.alarm_table._hint.startswith("This server has no alarms")
+    assert not page.new.isEnabled()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=[kind.words for kind in KINDS])
+def test_each_kind_of_rule_can_be_made_and_is_recognised(kind: Any) -> None:
+    numbers = {name: str(number) for number, (name, _) in enumerate(kind.fields, 1)}
+    fields = {"name": "", "source": "oven", "channel": "temp"}
+    rule = make_rule(kind, numbers, "0", fields, None)
+    assert kind_of(rule) == kind
+    assert rule.name == rule.words()
+    assert make_rule(kind, numbers, "", {**fields, "name": rule.name}, rule) == rule
+
+
+def test_what_cannot_be_a_rule_is_said_in_the_dialog(qtbot: Any) -> None:
+    dialog = AlarmRuleDialog(CHANNELS, (HOOK,), chosen=CHANNELS[0], level=95.0)
+    qtbot.addWidget(dialog)
+    assert (dialog.numbers["above"].text(), dialog.unit.text()) == ("95", "°C")
+    dialog.numbers["above"].setText("hot")
+    dialog.accept()
+    assert dialog.wrong.text() == "“hot” is not a number (limit)."
+    dialog.kind.setCurrentIndex(dialog.kind.findData(KINDS[2]))
+    dialog.numbers["low"].setText("5")
+    dialog.numbers["high"].setText("1")
+    dialog.accept()
+    assert "the band goes from 5 up to 1" in dialog.wrong.text()
+    dialog.numbers["high"].setText("9,5")
+    dialog.tells.setCurrentIndex(2)  # behind everybody, and nobody
+    dialog.does.setCurrentIndex(dialog.does.findData("start"))
+    dialog.before.setText("10")
+    dialog.accept()
+    rule = dialog.rule
+    assert rule is not None
+    assert (rule.words("°C"), rule.hooks) == ("oven temp outside 5 to 9.5 °C", ("ann",))
+    assert rule.actions[0].model_dump() == {"kind": "start", "name": "", "before_s": 10.0}
+
+
+def test_a_rule_that_the_form_cannot_write_keeps_its_condition(qtbot: Any) -> None:
+    course = {"kind": "reference", "times_s": (0, 1), "values": (1, 2), "absolute": 0.5}
+    command = {"kind": "command", "board": "b", "command": "x"}
+    was = make(condition=course, actions=[{"kind": "marker"}, command], severity="critical", on_delay_s=2)
+    dialog = AlarmRuleDialog(CHANNELS, (), kept=KeptRule(id="1", rule=was))
+    qtbot.addWidget(dialog)
+    dialog.accept()
+    assert dialog.rule == was
+
+
+def test_a_source_as_a_whole_can_only_be_silent(qtbot: Any) -> None:
+    dialog = AlarmRuleDialog(CHANNELS, (), chosen=CHANNELS[0])
+    qtbot.addWidget(dialog)
+    dialog.watched.setCurrentIndex(2)
+    assert dialog.kind.currentText() == "does not come"
+    dialog.accept()
+    assert dialog.rule is not None
+    assert dialog.rule.words() == "oven no data for three usual periods"
+
+
+def test_an_address_is_set_up_before_its_alarm(window: Any, feed: Any) -> None:
+    dialog = window.alarms.ask_rule(None, CHANNELS[0], 90.0)
+    dialog.tells.setCurrentIndex(dialog.tells.count() - 1)
+    dialog.mail_fields.to.setText("ann")
+    dialog.accept()
+    assert dialog.wrong.text() == "Whom is the server to write to? Give an e-mail address."
+    dialog.mail_fields.to.setText("ann@lab.example")
+    dialog.mail_fields.server.setText("mail.lab.example:2525")
+    dialog.accept()
+    (mail,) = asked(feed)
+    assert isinstance(mail, AddMail)
+    assert mail.fields["port"] == 2525
+    feed.alarm_answered.emit(mail, "")
+    added = asked(feed)[1]
+    assert isinstance(added, AddRule)
+    assert added.rule.hooks == ("ann",)
+    assert window.notices.texts == ["A test e-mail was sent to ann@lab.example."]
+
+
+def test_an_alarm_with_an_email_is_made_and_seen_at_a_real_server(
+    run_server: Callable[..., Any], open_desk: Callable[..., Any]
+) -> None:
+    with serving(MailServer(None)) as mails:
+        desk = open_desk(run_server("--simulate", "1", "--durability", "none").url)
+        window, wait = desk.window, desk.wait
+        side, alarms = window.live_page.side, window.alarms
+        wait(lambda: side.variables.channels and alarms.view is not None and alarms.view.rules)
+        dialog = alarms.ask_channel(side.variables.channels[0])
+        dialog.kind.setCurrentIndex(dialog.kind.findData(KINDS[1]))  # below
+        dialog.numbers["below"].setText("1e9")
+        dialog.tells.setCurrentIndex(dialog.tells.count() - 1)
+        dialog.mail_fields.to.setText("ann@lab.example")
+        dialog.mail_fields.server.setText(f"127.0.0.1:{mails.server_address[1]}")
+        dialog.mail_fields.security.setCurrentIndex(2)
+        dialog.accept()
+        wait(lambda: alarms.bar.isVisible())
+        wait(lambda: len(mails.mails) >= 2)  # the test, and the alarm
+        assert mails.mails[0][0] == ["ann@lab.example"]
+        assert any(b"Warning" in body for _, body, _ in mails.mails)
+        alarms.acknowledge_all()
+        wait(lambda: not alarms.bar.isVisible())
+        assert alarms.view.present[0].state is AlarmState.ACKNOWLEDGED
+        (kept,) = [kept for kept in alarms.view.rules if not kept.is_default]
+        alarms.page.enable_requested.emit(kept, False)
+        wait(lambda: not alarms.view.present)

@@ -1,6 +1,5 @@
 """The command that writes a session's report."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,14 +13,7 @@ from blitz.cli.ending import end_if_told
 from blitz.cli.exporting import wanted_times
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, TokenOption
 from blitz.cli.output import Output
-
-
-class PlotsChoice(StrEnum):
-    """What is drawn."""
-
-    UNIT = "unit"
-    CHANNEL = "channel"
-    NONE = "none"
+from blitz.data.report_choice import PlotsBy, login_name
 
 
 def register(app: typer.Typer) -> None:
@@ -55,8 +47,8 @@ def report(
     ] = None,
     end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Leave out what is then, or later.")] = None,
     plots: Annotated[
-        PlotsChoice, typer.Option(help="A plot for the channels of a unit, one for each channel, or none.")
-    ] = PlotsChoice.UNIT,
+        PlotsBy, typer.Option(help="A plot for the channels of a unit, one for each channel, or none.")
+    ] = PlotsBy.UNIT,
     template: Annotated[
         Path | None,
         typer.Option(
@@ -99,7 +91,7 @@ def report(
         raise typer.BadParameter("it is given by --output, too.", param_hint="FILE")
     from datetime import UTC
 
-    from blitz.data.report import login_name, write_report
+    from blitz.data.report import write_report
     from blitz.data.report_template import ReportTemplate
 
     settings = client_settings(server, token, config_file)
@@ -115,7 +107,7 @@ def report(
             target,
             channels=channels or None,
             **wanted_times(begin, end, session),
-            plots=plots.value,
+            plots=plots,
             template=template,
             author=login_name() if author is None else author,
             zone=UTC if utc else None,

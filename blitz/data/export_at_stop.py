@@ -16,7 +16,7 @@ from blitz.data.export import export_session
 from blitz.data.export_rule import ExportRule
 from blitz.data.pending_exports import ExportState, PendingExport
 from blitz.data.records import SessionRecord
-from blitz.data.report import SUFFIX, write_report
+from blitz.data.report_choice import SUFFIX
 from blitz.data.sidecar import read_sidecar
 from blitz.errors import (
     BlitzError,
@@ -203,6 +203,8 @@ class ExportsAtStop:
         """Write the report beside a file; one that is there was written in an attempt before this one."""
         place = path.with_suffix(SUFFIX)
         if self._rule.has_report and not place.exists():
+            from blitz.data.report import write_report
+
             write_report(self._cache, record.id, place, template=self._rule.template, is_cancelled=is_cancelled)
 
     def _later(self, export: PendingExport, record: SessionRecord, error: str) -> Outcome:

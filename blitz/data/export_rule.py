@@ -8,7 +8,7 @@ from blitz.config import ClientSettings
 from blitz.data.export_formats import FileFormat, Preset
 from blitz.data.name_pattern import NamePattern
 from blitz.data.records import SessionRecord
-from blitz.data.report import SUFFIX
+from blitz.data.report_choice import SUFFIX
 from blitz.errors import ConfigError
 
 _LONGEST_NAME_BYTES: Final = 180

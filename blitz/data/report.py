@@ -3,7 +3,6 @@
 It is made of the cache in one walk through the session, in flat memory. ``docs/reports.md`` describes what it holds.
 """
 
-import getpass
 import platform
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, tzinfo
@@ -19,6 +18,7 @@ from blitz.data.export_file import replacing
 from blitz.data.export_rows import row_contents
 from blitz.data.records import SessionRecord, Source
 from blitz.data.report_boards import board_facts, version_facts
+from blitz.data.report_choice import PlotsBy
 from blitz.data.report_facts import Report
 from blitz.data.report_lists import (
     BYTE_COLUMNS,
@@ -36,7 +36,7 @@ from blitz.data.report_lists import (
     wanted_markers,
 )
 from blitz.data.report_numbers import STATISTICS_TABLES, channel_statistics
-from blitz.data.report_panels import Drawing, PlotsBy, draw_plots
+from blitz.data.report_panels import Drawing, draw_plots
 from blitz.data.report_plot import TimeWindow
 from blitz.data.report_reading import Progress, SessionReading, read_messages, read_rows
 from blitz.data.report_summary import lack_sentences, own_fields, session_facts, session_title
@@ -44,10 +44,6 @@ from blitz.data.report_template import ReportTemplate
 from blitz.data.report_words import moment_of, moment_words, zone_words
 from blitz.data.series_request import Moment, Range, WantedChannel, choose_channels, nanoseconds, wanted_range
 from blitz.errors import SessionNotFound
-
-__all__ = ["SUFFIX", "PlotsBy", "login_name", "write_report"]
-
-SUFFIX = ".html"
 
 
 def write_report(
@@ -111,14 +107,6 @@ def write_report(
         report = _report(cache, drawing, wanted, version, author, page.words)
         part.write_text(page.page(report), encoding="utf-8")
     return path, report.lacks
-
-
-def login_name() -> str:
-    """Return the name that somebody works under here; empty where the system knows none."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return ""
 
 
 def _read_rows(

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from blitz.data.board_definition import Channel
 from blitz.data.boards import channel_labels
 from blitz.data.records import SessionRecord, Source
+from blitz.data.report_choice import PlotsBy
 from blitz.data.report_curves import Span
 from blitz.data.report_facts import Key, Plot
 from blitz.data.report_plot import COLORS, Curve, Flag, TimeWindow, plot_svg
@@ -17,16 +17,6 @@ from blitz.data.series_request import WantedChannel
 _CURVES_A_PLOT = 6
 _MOST_CURVES = 64
 """In a report for which nobody has chosen channels."""
-
-
-class PlotsBy(StrEnum):
-    """What a report's plots are."""
-
-    UNIT = "unit"
-    """Channels of one unit share a plot, six at most."""
-    CHANNEL = "channel"
-    """One a channel."""
-    NONE = "none"
 
 
 @dataclass(frozen=True)

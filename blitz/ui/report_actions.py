@@ -8,7 +8,7 @@ from PyQt5.QtGui import QDesktopServices
 from PyQt5.QtWidgets import QWidget
 
 from blitz.data.database_client import DatabaseClient
-from blitz.data.report import SUFFIX, login_name, write_report
+from blitz.data.report_choice import SUFFIX, login_name
 from blitz.errors import DownloadCancelled
 from blitz.ui.dialogs.report import ReportDialog, ReportWish
 from blitz.ui.feed import Feed, RequestFailure
@@ -75,6 +75,8 @@ class ReportActions(QObject):
         def work(
             progress: Callable[[int, int], None], is_cancelled: Callable[[], bool]
         ) -> tuple[Path, tuple[str, ...]]:
+            from blitz.data.report import write_report
+
             start_s, stop_s = wish.span_s or (None, None)
             with DatabaseClient(path=str(cache_path)) as cache:
                 return write_report(

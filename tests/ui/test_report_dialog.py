@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from report_session import STARTED_S
 
 from blitz.data.database_client import DatabaseClient
-from blitz.data.report_panels import PlotsBy
+from blitz.data.report_choice import PlotsBy
 from blitz.ui.dialogs.report import ReportDialog, ReportWish
 from blitz.ui.main_window import MainWindow
 

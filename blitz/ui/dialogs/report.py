@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PyQt5.QtWidgets import QFileDialog, QLineEdit, QWidget
 
-from blitz.data.report_panels import PlotsBy
+from blitz.data.report_choice import PlotsBy
 from blitz.ui.dialogs.file_form import FileForm, make_choice, with_browse
 
 _PLOTS = (

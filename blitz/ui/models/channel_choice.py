@@ -17,6 +17,8 @@ class ChannelChoice(QAbstractListModel):
     def __init__(self, channels: tuple[LiveChannel, ...], theme: Theme, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.theme = theme
+        self._channels: list[list[LiveChannel]] = []
+        self._shown: list[bool] = []
         self._take(channels)
 
     def show_channels(self, channels: tuple[LiveChannel, ...]) -> None:

@@ -253,8 +253,8 @@ class PairsTab(FigureTab):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.x, self.y = ChannelBox("Channel along"), ChannelBox("Channel upwards")
-        for words, box in (("Along", self.x), ("Upwards", self.y)):
+        self.along, self.upwards = ChannelBox("Channel along"), ChannelBox("Channel upwards")
+        for words, box in (("Along", self.along), ("Upwards", self.upwards)):
             label = QLabel(words)
             label.setBuddy(box)
             self.row.addWidget(label)
@@ -266,12 +266,12 @@ class PairsTab(FigureTab):
     def show_channels(self, channels: tuple[ShownChannel, ...]) -> None:
         """Take over what can be looked at."""
         super().show_channels(channels)
-        self.x.show_channels(channels)
-        self.y.show_channels(channels, first=1)
+        self.along.show_channels(channels)
+        self.upwards.show_channels(channels, first=1)
 
     def work(self) -> Work | None:
         """Compute the pairs."""
-        x, y = self.shown(self.x), self.shown(self.y)
+        x, y = self.shown(self.along), self.shown(self.upwards)
         if x is None or y is None:
             return None
         self._colour = y.colour(self.theme)

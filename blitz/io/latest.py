@@ -8,6 +8,7 @@ science: a device's clock is followed from the first message that was looked at.
 
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -24,6 +25,8 @@ AT_ONCE_MESSAGES = 16_384
 """So many are decoded for one call."""
 PAST_MESSAGES = 65_536
 """So many are decoded for one look back; where there are more in that time, samples of them."""
+IDLE_S = 5.0
+"""Where nobody asked for longer, and more came than is looked at, all begins anew: curves would have a hole."""
 _SAMPLES = 64
 _SEARCH_STEPS = 20
 PAST_SPANS = 300
@@ -76,9 +79,16 @@ class LatestView:
     :param messages: returns messages of a session from a sequence number on, wherever they lie; perhaps fewer.
     """
 
-    def __init__(self, hub: LiveHub, messages: Callable[[int, int, int], MessageBlock]) -> None:
+    def __init__(
+        self,
+        hub: LiveHub,
+        messages: Callable[[int, int, int], MessageBlock],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._hub = hub
         self._messages = messages
+        self._clock = clock
+        self._asked_s = clock()
         self._lock = threading.Lock()
         self._session_id = -1
         self._begin_anew(-1)
@@ -152,7 +162,7 @@ class LatestView:
         """Decode what came since; return which session that is."""
         session_id = self._hub.running or PREVIEW_ID
         end = self._hub.next_seq(session_id)
-        if session_id != self._session_id or (self._cursor is not None and end is not None and end < self._cursor):
+        if session_id != self._session_id or not self._goes_on(end):
             self._begin_anew(session_id)
         if end is None:
             return session_id
@@ -171,6 +181,14 @@ class LatestView:
             begin = self._cursor = block.next_seq
         self._cursor = max(begin, end) if session_id == PREVIEW_ID else begin  # the preview keeps no promise
         return session_id
+
+    def _goes_on(self, end: int | None) -> bool:
+        """Whether what is known is continued by what comes now."""
+        before_s, self._asked_s = self._asked_s, self._clock()
+        if self._cursor is None or end is None:
+            return True
+        has_hole = end - self._cursor > AT_ONCE_MESSAGES and self._asked_s - before_s > IDLE_S
+        return end >= self._cursor and not has_hole
 
     def _block(self, session_id: int, first: int, stop: int) -> MessageBlock:
         if session_id == PREVIEW_ID:

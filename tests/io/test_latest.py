@@ -119,6 +119,19 @@ def test_of_a_flood_only_the_newest_messages_are_looked_at() -> None:
     assert (third.is_fresh, third.curves[0].newest) == (True, (49.0, 10**18 + 49 * 10**6))
 
 
+def test_after_a_time_that_nobody_looked_at_curves_begin_anew_and_have_no_hole() -> None:
+    hub, now_s = Hub(100), [0.0]
+    view = LatestView(hub, hub.messages, clock=lambda: now_s[0])  # type: ignore[arg-type]
+    first = view.look("", ["n"])
+    hub.count, now_s[0] = 200, 60.0
+    second = view.look(first.cursor, ["n"])
+    assert not second.is_fresh  # all that came was looked at
+    hub.count, now_s[0] = 200 + 2 * AT_ONCE_MESSAGES, 120.0
+    third = view.look(second.cursor, ["n"])
+    assert (third.is_fresh, third.skipped) == (True, 0)
+    assert third.curves[0].spans[0].low >= 200 + AT_ONCE_MESSAGES
+
+
 def test_looking_back_costs_the_same_however_much_came() -> None:
     hub = Hub(1_000_000)
     view = LatestView(hub, hub.messages)  # type: ignore[arg-type]

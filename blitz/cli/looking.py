@@ -78,6 +78,10 @@ def status(
     if who.role != "admin":
         out.line(f"You are {who.name or 'somebody'} with the role {who.role.value}.")
     out.line(_describe_session(record))
+    if record.alarms.unacknowledged or record.alarms.active:
+        seen = "" if record.alarms.unacknowledged else ", acknowledged"
+        count = record.alarms.unacknowledged or record.alarms.active
+        out.line(f"{plural(count, 'alarm')}{seen}: see 'blitz alarm'.")
     for sentence in describe_plans(record):
         out.line(sentence)
     for sentence in describe_store(record.store):

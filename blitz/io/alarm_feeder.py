@@ -36,7 +36,10 @@ STATE_EACH_S = 1.0
 """So much at most is evaluated again when the process was killed."""
 PLACE_EACH_S = 5.0
 """The same, when the server was; each time costs a write to the disk."""
-AGAIN_S = 1.0
+AGAIN_S, AGAIN_AT_MOST_S = 1.0, 30.0
+"""A process that dies is started again after so long, twice as long each time that it dies before it did anything."""
+TRIES = 3
+"""So often messages are tried at which it dies; then they are left out."""
 FIRST_S = 30.0
 """So long devices may take to be there after a start."""
 _STOP_S = 1.0
@@ -91,6 +94,9 @@ class AlarmFeeder:
         """By session: which sources the process knows."""
         self._pipe: AlarmPipe | None = None
         self._not_before_s = 0.0
+        self._again_s = AGAIN_S
+        self._under_way: tuple[Reach, int] | None = None
+        """Which block it was given, and how often."""
         self._state_s = self._place_s = self._tick_s = 0.0
         self._began_s = time.monotonic()
         self._is_begun = False
@@ -351,7 +357,11 @@ class AlarmFeeder:
                 self._cursors[session_id] = stop
                 return
             self._tell_sources(session_id)
-            self._ask(block.encode(), Reach(session_id, block.next_seq), do="block")
+            reach, before = Reach(session_id, block.next_seq), self._under_way
+            is_again = before is not None and before[0].session_id == session_id
+            self._under_way = reach, before[1] + 1 if before is not None and is_again else 1
+            self._ask(block.encode(), reach, do="block")
+            self._under_way, self._again_s = None, AGAIN_S
 
     def _read(self, session_id: int, first: int, stop: int) -> MessageBlock:
         hub = self._acquisition.hub
@@ -411,10 +421,16 @@ class AlarmFeeder:
             return
         pipe.kill()
         pipe.end()
-        self._not_before_s = time.monotonic() + AGAIN_S
-        if not self._stopping.is_set():
+        if self._again_s == AGAIN_S and not self._stopping.is_set():
             self._acquisition.notice("warning", why, None)
-            self._marks.woken.set()
+        self._not_before_s = time.monotonic() + self._again_s
+        self._again_s = min(2 * self._again_s, AGAIN_AT_MOST_S)
+        if self._under_way is not None and self._under_way[1] >= TRIES:
+            (session_id, next_seq), self._under_way = self._under_way[0], None
+            text = f"Messages of session {session_id} up to {next_seq} are not evaluated for alarms: that fails."
+            self._acquisition.notice("error", text, None)
+            self._cursors[session_id] = self._kept_cursors[session_id] = next_seq
+        self._marks.woken.set()
 
     # ---- what is written down -----------------------------------------------------------------------------------
 

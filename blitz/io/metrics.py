@@ -99,6 +99,8 @@ class _Collector(Collector):
         if status.room is not None:
             yield from _room(status.room)
         yield from _hooks(sources.hooks())
+        yield _gauge("alarms_active", "Alarms whose condition holds", status.alarms.active)
+        yield _gauge("alarms_unacknowledged", "Alarms that nobody has seen", status.alarms.unacknowledged)
 
 
 def _boards(boards: Sequence[BoardRecord]) -> Iterator[Metric]:

@@ -266,19 +266,19 @@ class AlarmFeeder:
             return  # devices go one by one, and nothing is to be told of that
         is_polling = acquisition.previews or acquisition.running() is not None
         now_ns = acquisition.now_ns()
-        boards = acquisition.devices.boards()
-        for board in boards:
-            is_expected = board.state not in _UNWANTED and (is_polling or board.mode != "polled")
-            if self._expected.get(board.name) == is_expected:
+        links = acquisition.devices.links()
+        for link in links:
+            is_expected = link.state not in _UNWANTED and (is_polling or link.mode != "polled")
+            if self._expected.get(link.name) == is_expected:
                 continue
-            if board.name not in self._expected:
+            if link.name not in self._expected:
                 self._has_new_rules = True
                 self._marks.woken.set()
-            self._expected[board.name] = is_expected
-            self._commit(self._silence.expect(board.name, is_expected, now_ns))
+            self._expected[link.name] = is_expected
+            self._commit(self._silence.expect(link.name, is_expected, now_ns))
             if self._pipe is not None:
-                self._ask(do="expect", source=board.name, is_expected=is_expected, now_ns=now_ns)
-        for name in set(self._expected) - {board.name for board in boards}:
+                self._ask(do="expect", source=link.name, is_expected=is_expected, now_ns=now_ns)
+        for name in set(self._expected) - {link.name for link in links}:
             del self._expected[name]
             self._has_new_rules = True
             self._marks.woken.set()

@@ -74,8 +74,8 @@ class RunningTrend:
         far_s = time_s - mean_s
         total = self._count + count
         weight = self._count * count / total
-        self._squares += float(np.dot(far_s, far_s)) + (mean_s - self._mean_s) ** 2 * weight
-        self._products += float(np.dot(far_s, values - mean)) + (mean_s - self._mean_s) * (mean - self._mean) * weight
+        self._squares += float(np.square(far_s).sum()) + (mean_s - self._mean_s) ** 2 * weight
+        self._products += float((far_s * (values - mean)).sum()) + (mean_s - self._mean_s) * (mean - self._mean) * weight
         self._mean_s += (mean_s - self._mean_s) * (count / total)
         self._mean += (mean - self._mean) * (count / total)
         self._count = total

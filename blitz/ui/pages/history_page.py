@@ -269,7 +269,8 @@ class HistoryPage(QWidget):
         about.setWordWrap(True)
         self.play = QPushButton("&Play back")
         self.play.setToolTip("Show the session on the live pages, as it was, from what the plot shows first")
-        self.compare = QPushButton("Compare")
+        self.compare = QPushButton("Compare ▾")
+        self.compare.setProperty("kind", "menu")
         self.compare.setToolTip("Lay this session and another one upon each other")
         export = QPushButton("Export…")
         export.setToolTip("Write the session, or what the plot shows, to a file")
@@ -280,7 +281,8 @@ class HistoryPage(QWidget):
         row = QHBoxLayout()
         row.setSpacing(SPACE)
         row.addWidget(title, 1)
-        row.addWidget(self.versions)
+        if len(self.versions.numbers) == 1:
+            row.addWidget(self.versions)
         row.addWidget(self.play)
         row.addWidget(self.compare)
         row.addWidget(export)
@@ -289,6 +291,8 @@ class HistoryPage(QWidget):
         head.setSpacing(SPACE // 2)
         head.addLayout(row)
         head.addWidget(about)
+        if len(self.versions.numbers) > 1:  # a choice of them would leave the title no room
+            head.addWidget(self.versions, 0, Qt.AlignLeft)
         return head
 
     def _facts(self) -> list[str]:

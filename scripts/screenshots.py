@@ -54,6 +54,7 @@ from blitz.ui.dialogs.marker import MarkerDialog, MarkerWords
 from blitz.ui.dialogs.new_cache import NewCacheDialog
 from blitz.ui.dialogs.new_device import NewDeviceDialog
 from blitz.ui.dialogs.red_checks import RedChecksDialog
+from blitz.ui.dialogs.report import ReportDialog
 from blitz.ui.dialogs.session_details import SessionDetailsDialog
 from blitz.ui.dialogs.settings import SettingsDialog
 from blitz.ui.dialogs.start import StartDialog
@@ -482,6 +483,10 @@ def take_sessions(scene: Scene, url: str) -> None:
     scene.wait(lambda: any(dialog.isVisible() for dialog in window.findChildren(ExportDialog)))
     scene.take("export")
     scene.find(ExportDialog).reject()
+    page.actions_by_name["report"].trigger()
+    scene.wait(lambda: any(dialog.isVisible() for dialog in window.findChildren(ReportDialog)))
+    scene.take("report")
+    scene.find(ReportDialog).reject()
     page.actions_by_name["delete"].trigger()
     scene.take("delete")
     for dialog in window.findChildren(QDialog):

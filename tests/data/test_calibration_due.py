@@ -38,7 +38,7 @@ def board(*channels: Channel) -> BoardDefinition:
 
 
 def test_a_calibration_goes_through_a_file_and_over_the_wire(tmp_path: Path) -> None:
-    definition = board(calibrated())
+    definition = board(calibrated(), Channel(name="r", column=2), calibrated(None, name="q", column=1))
     write_definition(definition, tmp_path / "rig.toml")
     assert read_definition(tmp_path / "rig.toml") == definition
     assert 'expires = "2027-11-23"' in to_toml(definition)

@@ -13,6 +13,8 @@ from blitz.ui.theme import Theme
 _POINTS = 200
 _BEYOND = 0.05
 """So much of the range is drawn beyond the steps."""
+_LEAST = 1e-3
+"""So much of the range of known values the axis of residuals shows at least, above and below 0."""
 _RESIDUALS_PX = 110
 _AXIS_PX = 62
 
@@ -76,12 +78,13 @@ class CalibrationPlot(QWidget):
             left = np.array([point.residual for point in self._fit.points])
             self.residuals.addLine(y=0, pen=pyqtgraph.mkPen(theme.grid))
             self._dots(self.residuals, raw, left)
-            reach = max(float(np.abs(left).max()) * 1.3, 1e-12 * max(float(np.abs(raw).max()), 1.0))
+            values = [step.reference for step in self._steps]
+            reach = max(float(np.abs(left).max()) * 1.3, _LEAST * (max(values) - min(values)))
             self.residuals.setYRange(-reach, reach, padding=0)
         known = np.array([step.reference for step in self._steps])
         self._dots(self.curve, raw, known)
         # The old curve may be far away: what it is about are the steps.
-        margin = max(float(np.ptp(known)) * 2 * _BEYOND, 0.0) or max(abs(float(known[0])) * _BEYOND, 1.0)
+        margin = 2 * _BEYOND * float(np.ptp(known)) or max(abs(float(known[0])) * _BEYOND, 1.0)
         self.curve.setYRange(known.min() - margin, known.max() + margin, padding=0)
         self.curve.setXRange(numbers[0], numbers[-1], padding=0)
 

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from picture_alarms import alarms
 from picture_bench import (
     RECORDED,
     Server,
@@ -30,6 +31,7 @@ from picture_bench import (
 )
 from picture_calibration import calibration
 from picture_camera import Camera, Look
+from picture_comparing import comparing
 from PyQt5.QtCore import QEvent, QPoint, QSettings, Qt
 from PyQt5.QtGui import QHelpEvent, QMouseEvent
 from PyQt5.QtWidgets import QApplication, QDialog, QMenu, QToolTip, QWidget
@@ -49,6 +51,7 @@ from blitz.ui import found_servers
 from blitz.ui.dialogs.add_device import AddDeviceDialog
 from blitz.ui.dialogs.all_servers import AllServersDialog
 from blitz.ui.dialogs.caches import CachesDialog
+from blitz.ui.dialogs.computed import ComputedDialog
 from blitz.ui.dialogs.export import ExportDialog
 from blitz.ui.dialogs.marker import MarkerDialog, MarkerWords
 from blitz.ui.dialogs.new_cache import NewCacheDialog
@@ -265,6 +268,7 @@ def day(scene: Scene) -> None:
         take_live(scene)
         take_tables(scene)
         take_dialogs(scene)
+        take_triggers(scene)
         take_sessions(scene, server.url)
         window.header.stop.click()
         scene.camera.run_for(0.5)
@@ -504,10 +508,39 @@ def take_sessions(scene: Scene, url: str) -> None:
     scene.take("history")
     scene.take("history_crosshair", before=lambda: point_at(history.drawing, 0.3, 0.4))
     scene.take("history_gap", before=lambda: hover_gap(scene, history.drawing), after=close_popups)
+    take_analysis(scene, history)
     window.menus["trash"].trigger()
     scene.camera.run_for(1)
     scene.take("trash")
     scene.show("live")
+
+
+def take_analysis(scene: Scene, history: HistoryPage) -> None:
+    """What a stretch of the session comes to, a picture a tab."""
+    history.set_analysis(True)
+    low, high = history.shown_times
+    history.plot.region.choose((low + 0.2 * (high - low), low + 0.3 * (high - low)))
+    panel = history.analysis
+    for tab in (panel.statistics, panel.spectrum, panel.histogram, panel.pairs, panel.trigger):
+        panel.strip.setCurrentWidget(tab)
+        scene.camera.run_for(2)
+        scene.take(f"analysis_{tab.title.lower()}")
+    history.plot.region.choose(None)
+    history.set_analysis(False)
+
+
+def take_triggers(scene: Scene) -> None:
+    """The live plot as an oscilloscope, and the dialog of computed channels."""
+    window = scene.window
+    scene.show("live")
+    window.live_page.set_triggered(True)
+    scene.camera.run_for(5)
+    scene.take("triggers")
+    window.live_page.set_triggered(False)
+    window.menus["computed"].trigger()
+    scene.find(ComputedDialog)
+    scene.take("computed")
+    scene.find(ComputedDialog).reject()
 
 
 def trouble(scene: Scene) -> None:
@@ -656,6 +689,8 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "trouble": trouble,
     "access": access,
     "calibration": calibration,
+    "alarms": alarms,
+    "comparing": comparing,
 }
 
 

@@ -150,7 +150,8 @@ class AlarmRule(_Part):
     def words(self, unit: str = "") -> str:
         """Return what is watched and when it is an alarm, for people."""
         delay = f" for {self.on_delay_s:g} s" if self.on_delay_s else ""
-        return f"{self.source} {self.channel}".strip() + f" {self.condition.words(unit)}{delay}"
+        whose = self.source if self.channel in ("", self.source) else f"{self.source} {self.channel}"
+        return f"{whose} {self.condition.words(unit)}{delay}"
 
 
 def confirmed(rule: AlarmRule, who: str, at: datetime) -> AlarmRule:

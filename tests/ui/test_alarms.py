@@ -151,8 +151,8 @@ def test_what_cannot_be_a_rule_is_said_in_the_dialog(qtbot: Any) -> None:
     assert "the band goes from 5 up to 1" in dialog.wrong.text()
     dialog.numbers["high"].setText("9,5")
     dialog.tells.setCurrentIndex(2)  # behind everybody, and nobody
-    dialog.does.setCurrentIndex(dialog.does.findData("start"))
-    dialog.before.setText("10")
+    dialog.rest.does.setCurrentIndex(dialog.rest.does.findData("start"))
+    dialog.rest.before.setText("10")
     dialog.accept()
     rule = dialog.rule
     assert rule is not None

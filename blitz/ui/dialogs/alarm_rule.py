@@ -3,29 +3,27 @@
 from collections.abc import Sequence
 from typing import Any
 
+from PyQt5.QtCore import Qt
 from PyQt5.QtWidgets import (
-    QCheckBox,
     QComboBox,
-    QFormLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
+    QVBoxLayout,
     QWidget,
 )
 
 from blitz.data.alarm_records import KeptRule
-from blitz.data.alarm_rule import AlarmRule, Severity, StartAction
+from blitz.data.alarm_rule import AlarmRule, Severity
 from blitz.data.hook_records import HookRecord
 from blitz.ui.alarm_draft import KINDS, Kind, Watched, kind_of, make_rule
-from blitz.ui.definition_draft import parse_number
 from blitz.ui.dialogs.form import Form
 from blitz.ui.theme import SPACE
+from blitz.ui.widgets.alarm_rest import AlarmRest, read_seconds
 from blitz.ui.widgets.mail_fields import Mail, MailFields
 
-_NAN = (("ignore", "nothing: all stays as it was"), ("alarm", "an alarm"), ("normal", "all is well"))
-_GAP = (("hold", "nothing: the last value counts on"), ("alarm", "an alarm"), ("normal", "all is well"))
-_ACTIONS = (("", "nothing"), ("marker", "put a marker"), ("start", "start a session"), ("stop", "stop the session"))
+_NARROW_PX, _WIDE_PX, _LABEL_PX = 560, 1060, 118
 _NO_KIND = "as it was"
 _EVERYBODY, _NOBODY, _MAIL = "everybody who wants alarms", "nobody", "an e-mail address…"
 
@@ -75,6 +73,7 @@ class AlarmRuleDialog(Form):
         self._numbers = QHBoxLayout(self._number_row)
         self._numbers.setContentsMargins(0, 0, 0, 0)
         self._numbers.setSpacing(SPACE)
+        self.unit = QLabel()
         self.delay = QLineEdit()
         self.delay.setPlaceholderText("0: at once")
         self.name = QLineEdit()
@@ -90,29 +89,27 @@ class AlarmRuleDialog(Form):
         ):
             self.tells.addItem(words, names)
         self.tells.addItem(_MAIL, _MAIL)
-        self.mail_fields = MailFields()
+        self.mail_fields = MailFields(_LABEL_PX)
         self.more = QPushButton("More ▾")
         self.more.setCheckable(True)
         self.more.setProperty("kind", "inline")
         self.more.setAutoDefault(False)
-        self._rest = QWidget()
-        self._make_rest()
+        self.rest = AlarmRest()
+        self.rest.hide()
         self.add("&Watch", self.watched)
         self.add("&Alarm when it", self.kind)
         self.add("", self._number_row)
         self.add("For at &least, s", self.delay)
         self.add("Se&verity", self.severity)
-        self.add("&Tells", self.tells)
-        self.put_below(self.mail_fields)
         self.add("&Name", self.name)
-        self.put_below(self.more)
-        self.put_below(self._rest)
+        self.add("&Tells", self.tells)
+        self._lay_out_sides()
         self.watched.currentIndexChanged.connect(lambda _: self._choose_watched())
         self.kind.currentIndexChanged.connect(lambda _: self._lay_out_numbers())
         self.tells.currentIndexChanged.connect(lambda _: self._show_mail())
         self.more.toggled.connect(self._show_rest)
         self._fill(kind, chosen, level)
-        self.resize(560, self.sizeHint().height())
+        self._fit()
 
     @property
     def chosen_kind(self) -> Kind | None:
@@ -141,68 +138,32 @@ class AlarmRuleDialog(Form):
             "severity": self.severity.currentData(),
             "source": about.source,
             "channel": about.channel,
-            "on_delay_s": _seconds(self.delay, "for at least"),
-            "off_delay_s": _seconds(self.off_delay, "over after"),
-            "only_recording": self.only_recording.isChecked(),
-            "is_latched": self.is_latched.isChecked(),
-            "on_nan": self.on_nan.currentData(),
-            "on_gap": self.on_gap.currentData(),
-            "advice": self.advice.text().strip(),
+            "on_delay_s": read_seconds(self.delay, "for at least"),
+            **self.rest.fields(self._was),
             "hooks": (self.mail.name,) if self.mail is not None else self.tells.currentData(),
-            "actions": self._actions(),
         }
-        return make_rule(kind, numbers, self.hysteresis.text(), fields, self._was)
+        return make_rule(kind, numbers, self.rest.hysteresis.text(), fields, self._was)
 
-    def _actions(self) -> list[dict[str, Any]]:
-        kept = [each.model_dump() for each in (self._was.actions if self._was else ()) if each.kind == "command"]
-        kind = self.does.currentData()
-        if not kind:
-            return kept
-        action: dict[str, Any] = {"kind": kind}
-        if kind == "start":
-            action["before_s"] = _seconds(self.before, "seconds before it")
-        return [action, *kept]
-
-    def _make_rest(self) -> None:
-        self.hysteresis, self.off_delay, self.advice, self.before = QLineEdit(), QLineEdit(), QLineEdit(), QLineEdit()
-        self.hysteresis.setPlaceholderText("how far it must come back behind the limit; 0")
-        self.off_delay.setPlaceholderText("0: at once")
-        self.advice.setPlaceholderText("what is to be done; is told with the alarm")
-        self.advice.setMaxLength(1000)
-        self.before.setPlaceholderText("0")
-        self.before.setToolTip("So many seconds of what came before the alarm are kept with the session")
-        self.only_recording = QCheckBox("Only while a session is &recorded")
-        self.is_latched = QCheckBox("Stays in sight until somebody acknowledges it")
-        self.on_nan, self.on_gap, self.does = QComboBox(), QComboBox(), QComboBox()
-        for box, choices in ((self.on_nan, _NAN), (self.on_gap, _GAP), (self.does, _ACTIONS)):
-            for value, words in choices:
-                box.addItem(words, value)
-        form = QFormLayout(self._rest)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setSpacing(SPACE)
-        form.setFieldGrowthPolicy(QFormLayout.ExpandingFieldsGrow)
-        for label, part in (
-            ("H&ysteresis", self.hysteresis),
-            ("&Over after, s", self.off_delay),
-            ("A message without a value is", self.on_nan),
-            ("A &gap is", self.on_gap),
-            ("The server then", self.does),
-            ("… with seconds before it", self.before),
-            ("A&dvice", self.advice),
-        ):
-            form.addRow(label, part)
-        form.addRow(self.only_recording)
-        form.addRow(self.is_latched)
-        self.does.currentIndexChanged.connect(lambda _: self.before.setEnabled(self.does.currentData() == "start"))
-        self.before.setEnabled(False)
-        self._rest.hide()
+    def _lay_out_sides(self) -> None:
+        """What is usual stands on the left, the rest beside it: below it, it would not fit on a small screen."""
+        left = QVBoxLayout()
+        left.setSpacing(SPACE)
+        sides = QHBoxLayout()
+        sides.setSpacing(3 * SPACE)
+        self._column.removeItem(self._fields)
+        left.addLayout(self._fields)
+        left.addWidget(self.mail_fields)
+        left.addWidget(self.more, 0, Qt.AlignLeft)
+        left.addStretch(1)
+        sides.addLayout(left, 1)
+        sides.addWidget(self.rest, 1, Qt.AlignTop)
+        self._column.insertLayout(0, sides)
 
     def _fill(self, kind: Kind | None, chosen: Watched | None, level: float | None) -> None:
         for row, each in enumerate(self._watched):
             if chosen is not None and _is_same(each, chosen):
                 self.watched.setCurrentIndex(row)
         was = self._was
-        self.is_latched.setChecked(was is None or was.is_latched)
         self.severity.setCurrentIndex(self.severity.findData(was.severity if was else Severity.WARNING))
         self.kind.setCurrentIndex(max(0, self.kind.findData(kind)))
         self._lay_out_numbers()
@@ -219,22 +180,12 @@ class AlarmRuleDialog(Form):
         condition = was.condition.model_dump()
         for name, line in self.numbers.items():
             line.setText("" if condition[name] is None else f"{condition[name]:.12g}")
-        self.hysteresis.setText(f"{condition.get('hysteresis', 0.0):.12g}")
-        for line, number in ((self.delay, was.on_delay_s), (self.off_delay, was.off_delay_s)):
-            line.setText(f"{number:.12g}" if number else "")
+        self.delay.setText(f"{was.on_delay_s:.12g}" if was.on_delay_s else "")
+        self.rest.fill(was)
         self.name.setText(was.name)
-        self.advice.setText(was.advice)
-        self.only_recording.setChecked(was.only_recording)
-        self.on_nan.setCurrentIndex(self.on_nan.findData(was.on_nan))
-        self.on_gap.setCurrentIndex(self.on_gap.findData(was.on_gap))
         if was.hooks is not None and self._place_of(was.hooks) < 0:
             self.tells.insertItem(0, ", ".join(was.hooks), was.hooks)
         self.tells.setCurrentIndex(max(0, self._place_of(was.hooks)))
-        kinds = [action.kind for action in was.actions if action.kind != "command"]
-        self.does.setCurrentIndex(max(0, self.does.findData(kinds[0] if kinds else "")))
-        for action in was.actions:
-            if isinstance(action, StartAction) and action.before_s:
-                self.before.setText(f"{action.before_s:.12g}")
 
     def _place_of(self, hooks: tuple[str, ...] | None) -> int:
         """Return where those who are told stand; -1 where they do not. Qt cannot compare tuples."""
@@ -273,23 +224,14 @@ class AlarmRuleDialog(Form):
         self._fit()
 
     def _show_rest(self, is_on: bool) -> None:
-        self._rest.setVisible(is_on)
+        self.rest.setVisible(is_on)
         self.more.setText("Less ▴" if is_on else "More ▾")
         self._fit()
 
     def _fit(self) -> None:
         self.layout().activate()
-        self.resize(self.width(), self.sizeHint().height())
+        self.resize(_WIDE_PX if self.more.isChecked() else _NARROW_PX, self.sizeHint().height())
 
 
 def _is_same(one: Watched, other: Watched) -> bool:
     return (one.source, one.channel) == (other.source, other.channel)
-
-
-def _seconds(line: QLineEdit, label: str) -> float:
-    if not line.text().strip():
-        return 0.0
-    number = parse_number(line.text())
-    if number is None or number < 0:
-        raise ValueError(f"“{line.text().strip()}” is no number of seconds ({label}).")
-    return number

@@ -62,7 +62,9 @@ class AlarmsModel(ColumnsModel):
         if role == Qt.DisplayRole:
             return _alarm_text(alarm, column)
         if role == Qt.ToolTipRole:
-            return "\n".join(part for part in (alarm.words, alarm.rule.advice, *alarm.done) if part)
+            seen = _alarm_text(alarm, SEEN)
+            parts = (alarm.words, alarm.rule.advice, *alarm.done, f"Seen by {seen}" if seen else "")
+            return "\n".join(part for part in parts if part)
         if role == Qt.ForegroundRole and column in (STATE, SEVERITY) and is_unseen(alarm):
             return QColor(severity_colour(alarm.severity, self.theme))
         if role == Qt.FontRole and is_unseen(alarm) and column in (STATE, ALARM):
@@ -161,7 +163,10 @@ def _alarm_text(alarm: AlarmOccurrence, column: int) -> str:
     if column == RAISED:
         return _clock(alarm.raised_at)
     if column == OVER:
-        return MISSING if alarm.cleared_at is None else _clock(alarm.cleared_at)
+        if alarm.cleared_at is None:
+            return MISSING
+        raised, over = alarm.raised_at.astimezone(), alarm.cleared_at.astimezone()
+        return f"{over:%H:%M:%S}" if raised.date() == over.date() else _clock(over)
     if alarm.acknowledged_at is None:
         return ""
     note = f": {alarm.note}" if alarm.note else ""

@@ -55,13 +55,10 @@ class AlarmsPage(QWidget):
         self.rule_table = Table(self.rules, _NO_RULES)
         self.rule_table.setAccessibleName("Rules")
         digit = QFontMetrics(self.font()).horizontalAdvance("0")
-        self.alarm_table.set_widths(
-            17 * digit, 10 * digit, 24 * digit, 40 * digit, 14 * digit, 17 * digit, 17 * digit, 22 * digit,
-            stretched=columns.WHAT,
-        )  # fmt: skip
-        self.rule_table.set_widths(
-            19 * digit, 10 * digit, 28 * digit, 40 * digit, 24 * digit, 24 * digit, stretched=columns.WHAT
-        )
+        widths = (16, 9, 20, 30, 11, 15, 9, 13)
+        self.alarm_table.set_widths(*(each * digit for each in widths), stretched=columns.WHAT)
+        widths = (16, 9, 22, 30, 17, 17)
+        self.rule_table.set_widths(*(each * digit for each in widths), stretched=columns.WHAT)
         self.alarm_table.activated.connect(self._show_time)
         self.rule_table.activated.connect(lambda _: self._ask_change())
         self.rule_table.doubleClicked.connect(lambda _: self._ask_change())

@@ -5,11 +5,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from PyQt5.QtWidgets import QComboBox, QFormLayout, QLineEdit, QWidget
+from PyQt5.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QWidget
 
 from blitz.ui.theme import SPACE
 
-_SECURITY = (("starttls", "STARTTLS (port 587)"), ("ssl", "SSL/TLS (port 465)"), ("none", "none (port 25)"))
+_SECURITY = (("starttls", "STARTTLS"), ("ssl", "SSL/TLS"), ("none", "not encrypted"))
 
 
 @dataclass(frozen=True)
@@ -21,33 +21,44 @@ class Mail:
 
 
 class MailFields(QWidget):
-    """To whom, through which mail server."""
+    """To whom, through which mail server.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    :param label_width: of the words on the left, in pixels at least.
+    """
+
+    def __init__(self, label_width: int = 0, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.to, self.server, self.sender = QLineEdit(), QLineEdit(), QLineEdit()
         self.to.setPlaceholderText("ann@lab.example; several with commas")
-        self.server.setPlaceholderText("mail.lab.example, or with a port mail.lab.example:2525")
+        self.server.setPlaceholderText("mail.lab.example, or with a port :2525")
         self.sender.setPlaceholderText("empty: the same address")
         self.security = QComboBox()
         for value, words in _SECURITY:
             self.security.addItem(words, value)
         self.user, self.password = QLineEdit(), QLineEdit()
-        self.user.setPlaceholderText("empty: no login")
+        self.user.setPlaceholderText("user; empty: none")
         self.password.setEchoMode(QLineEdit.Password)
+        self.password.setPlaceholderText("password")
+        for part, name in ((self.security, "Encryption"), (self.password, "Password")):
+            part.setAccessibleName(name)
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setSpacing(SPACE)
         form.setFieldGrowthPolicy(QFormLayout.ExpandingFieldsGrow)
-        for label, part in (
-            ("E-mail to", self.to),
-            ("Mail server", self.server),
-            ("From", self.sender),
-            ("Encryption", self.security),
-            ("User", self.user),
-            ("Password", self.password),
+        for label, parts in (
+            ("E-mail to", (self.to,)),
+            ("Mail server", (self.server, self.security)),
+            ("From", (self.sender,)),
+            ("Login", (self.user, self.password)),
         ):
-            form.addRow(label, part)
+            row = QHBoxLayout()
+            row.setSpacing(SPACE)
+            for part in parts:
+                row.addWidget(part, 0 if part is self.security else 1)
+            words = QLabel(label)
+            words.setBuddy(parts[0])
+            words.setMinimumWidth(label_width)
+            form.addRow(words, row)
 
     def mail(self, known: Collection[str]) -> Mail:
         """Return what was typed.

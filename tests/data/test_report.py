@@ -18,9 +18,11 @@ from report_session import HOSTILE, STARTED_NS, STARTED_S
 from sqlalchemy import update
 
 from blitz.data.blocks import GRID_MESSAGES
+from blitz.data.board_definition import BoardDefinition, Channel, Format
 from blitz.data.database_client import DatabaseClient
 from blitz.data.export import export_session
 from blitz.data.models import Session, StoredBlock
+from blitz.data.records import Source
 from blitz.data.report import write_report
 from blitz.data.report_template import default_template
 from blitz.errors import DownloadCancelled, ReportTemplateError, SeriesError
@@ -379,3 +381,37 @@ def test_a_template_that_is_none_is_told(world: tuple[DatabaseClient, Path], tmp
     assert told(tmp_path / "binary.html") == f"{tmp_path / 'binary.html'} is no template: it is not text in UTF-8."
     (tmp_path / "blitz.html").write_text("x")
     assert "has the name of the template of Blitz" in told(tmp_path / "blitz.html")
+
+
+@pytest.mark.parametrize(
+    ("expires", "zero", "words"),
+    [
+        (None, 0.0, "in force"),
+        ("2023-11-13", 0.0, "good until 2023-11-13; had expired before the session"),
+        ("2024-11-13", 5.0, "good until 2024-11-13; its numbers were changed since: it does not hold any more"),
+    ],
+)
+def test_a_calibration_is_told_as_it_held_on_the_day_of_the_session(
+    tmp_path: Path, expires: str | None, zero: float, words: str
+) -> None:
+    made = {
+        "at": "2023-01-05T10:00:00Z",
+        "who": "Ann <a@b>",
+        "against": "PT100, certificate 17",
+        "expires": expires,
+        "points": [{"reference": 0, "raw": 0}, {"reference": 10, "raw": 100, "residual": 0.02}],
+    }
+    channel = Channel.model_validate(
+        {"name": "t", "column": 0, "unit": "°C", "scale": 0.0998, "zero": zero, "calibration": made}
+    )
+    definition = BoardDefinition(id="one", name="One", format=Format.COLUMNS, channels=(channel,))
+    record = report_session.session_record(0).model_copy(
+        update={"sources": (Source(index=0, name="one", link="", definition=definition),)}
+    )
+    with DatabaseClient() as cache:
+        cache.begin_download(record)
+        cache.finish_download(record)
+        page, _ = page_of(cache, tmp_path)
+    told = page.table("Channel", "Unit")[0][2]
+    begin = "calibrated 2023-01-05 by Ann <a@b> against PT100, certificate 17; 2 points, largest error 0.02 °C; "
+    assert told == f"{'(n − 5)' if zero else 'n'} · 0.0998{begin}{words}"

@@ -60,6 +60,7 @@ class HistoryPage(QWidget):
         self.crosshair = Crosshair(self.plot)
         self.channels = ChannelChoice(history.channels, appearance.theme, self)
         self.versions = VersionRow(history.version, history.versions)
+        self._has_analysed = False
         self.computed = HistoryComputed(history, self)
         self.markers = MarkerPanel(self.plot, history.record.markers)
         self.analysis = AnalysisPanel(history, self.plot)
@@ -122,6 +123,11 @@ class HistoryPage(QWidget):
     def set_analysis(self, is_shown: bool) -> None:
         """Show what the stretch in view, or the one marked, comes to."""
         self.bar.analysis.setChecked(is_shown)
+        if is_shown and not self._has_analysed:  # the operator may have moved the border since
+            self._has_analysed = True
+            self.analysis.show()
+            half = self._stack.height() // 2
+            self._stack.setSizes([half, self._stack.height() - half])
         self.analysis.setVisible(is_shown)
 
     def reset_zoom(self) -> None:
@@ -249,12 +255,11 @@ class HistoryPage(QWidget):
         page.addWidget(splitter, 1)
 
     def _with_analysis(self) -> QSplitter:
-        stack = QSplitter(Qt.Vertical)
+        stack = self._stack = QSplitter(Qt.Vertical)
         stack.setHandleWidth(SPACE)
         stack.addWidget(self.plot)
         stack.addWidget(self.analysis)
         stack.setStretchFactor(0, 1)
-        stack.setSizes([400, 300])
         stack.setChildrenCollapsible(False)
         self.analysis.hide()
         return stack

@@ -123,7 +123,7 @@ class FigurePlot(QWidget):
 
     def sizeHint(self) -> QSize:
         """As large as is useful."""
-        return QSize(480, 220)
+        return QSize(480, 160)
 
     def minimumSizeHint(self) -> QSize:
         """As small as can be read."""

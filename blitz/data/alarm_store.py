@@ -73,14 +73,16 @@ class AlarmStore(TableFile):
         rules: Mapping[str, AlarmRule],
         place: Mapping[str, Any] | None,
         unit_of: Callable[[AlarmRule], str] = lambda rule: "",
-    ) -> list[tuple[AlarmCrossing, AlarmOccurrence]]:
+    ) -> tuple[list[tuple[AlarmCrossing, AlarmOccurrence]], list[AlarmOccurrence]]:
         """Write down what was crossed, and up to where was looked; all of it or nothing.
 
         :param rules: those that are evaluated, by id; what others raise is left out.
         :param place: fit for JSON; None: as it was.
-        :returns: what is new, in order; what is there already, is not.
+        :returns: what is new, in order; what is there already, is not. And those that nobody has to acknowledge any
+            more, since too many followed.
         """
         told: list[tuple[AlarmCrossing, AlarmOccurrence]] = []
+        given_up: list[AlarmOccurrence] = []
         with self.transaction() as db:
             for crossing in crossings:
                 if crossing.is_raised:
@@ -89,6 +91,7 @@ class AlarmStore(TableFile):
                     rule = rules[crossing.rule_id]
                     occurrence = _raise(db, crossing, rule, unit_of(rule))
                     changed = [] if occurrence is None else [occurrence]
+                    given_up += _give_up(db, crossing.rule_id, _moment(crossing.time_ns))
                 else:
                     moment = _moment(crossing.time_ns)
                     changed = _clear(db, crossing.rule_id, moment)
@@ -96,7 +99,7 @@ class AlarmStore(TableFile):
             if place is not None:
                 db.execute(delete(ALARM_PLACE))
                 db.execute(insert(ALARM_PLACE).values(id=1, place=json.dumps(place)))
-        return told
+        return told, given_up
 
     def clear(self, rule_id: str, at: datetime) -> list[AlarmOccurrence]:
         """A rule is gone, or another: what it had raised is over."""
@@ -158,7 +161,6 @@ def _raise(db: Connection, crossing: AlarmCrossing, rule: AlarmRule, unit: str) 
         return None
     alarm_id = int((made.inserted_primary_key or (0,))[0])
     occurrence = _write(db, occurrence.model_copy(update={"id": alarm_id}))
-    _give_up(db, crossing.rule_id, occurrence.raised_at)
     if alarm_id % _CLEAN_EACH == 0:
         _clean(db)
     return occurrence
@@ -174,13 +176,14 @@ def _acknowledged(occurrence: AlarmOccurrence, who: str, note: str, at: datetime
     return occurrence.model_copy(update={"acknowledged_at": at, "acknowledged_by": who, "note": note})
 
 
-def _give_up(db: Connection, rule_id: str, at: datetime) -> None:
+def _give_up(db: Connection, rule_id: str, at: datetime) -> list[AlarmOccurrence]:
     """Let nobody have to acknowledge thousands that a badly chosen limit has raised."""
     of_rule = select(func.count()).select_from(ALARMS).where(ALARMS.c.rule_id == rule_id, ALARMS.c.is_open == 1)
-    if (db.scalar(of_rule) or 0) > MOST_OPEN:
-        query = _ALARM.where(ALARMS.c.rule_id == rule_id, ALARMS.c.is_open == 1).order_by(ALARMS.c.id).limit(1)
-        for each in _read(db, query):
-            _write(db, _acknowledged(each, UNSEEN, "", at))
+    too_many = (db.scalar(of_rule) or 0) - MOST_OPEN
+    if too_many <= 0:
+        return []
+    query = _ALARM.where(ALARMS.c.rule_id == rule_id, ALARMS.c.is_open == 1).order_by(ALARMS.c.id).limit(too_many)
+    return [_write(db, _acknowledged(each, UNSEEN, "", at)) for each in _read(db, query)]
 
 
 def _clean(db: Connection) -> None:

@@ -37,7 +37,7 @@ from blitz.data.board_definition import BoardDefinition
 from blitz.data.database_server import DatabaseServer
 from blitz.data.hook_records import Telling
 from blitz.data.model_faults import first_fault
-from blitz.data.records import BoardRecord, Event, EventKind
+from blitz.data.records import Event, EventKind
 from blitz.errors import ConfigError, UnknownSource
 from blitz.io import protocol
 from blitz.io.acquisition import Acquisition
@@ -99,26 +99,26 @@ class Alarms:
 
     def rules(self) -> list[KeptRule]:
         """Return all rules and how they stand: those that were made, and the one of each source about no data."""
-        boards = self._boards()
+        sources = self._sources()
         with self._lock:
             made = list(self._made.values())
             covered = {each.rule.source for each in made if each.rule.condition.kind == "no_data" and _counts(each)}
-            own = [own_rule(name) for name in boards if name not in covered]
+            own = [own_rule(name) for name in sorted(sources) if name not in covered]
             present = list(self._present.values())
-        return [self._with_state(each, present, boards) for each in (*made, *own)]
+        return [self._with_state(each, present) for each in (*made, *own)]
 
     def in_force(self, *, is_beginning: bool = False) -> dict[str, AlarmRule]:
         """Return the rules that are evaluated now, by id.
 
         :param is_beginning: not all devices may be there yet: what the server before had raised of them stands.
         """
-        boards = set(self._boards())
+        sources = self._sources()
         with self._lock:
             made = dict(self._made)
             if is_beginning:
-                boards |= {each.source for each in self._present.values() if each.rule_id == default_id(each.source)}
+                sources |= {each.source for each in self._present.values() if each.rule_id == default_id(each.source)}
         switched_off = [each.rule.source for each in made.values() if each.is_default and not each.rule.is_enabled]
-        return rules_in_force({key: each.rule for key, each in made.items()}, boards, switched_off)
+        return rules_in_force({key: each.rule for key, each in made.items()}, sources, switched_off)
 
     def add(self, rule: AlarmRule, who: str, *, later: bool = False) -> KeptRule:
         """Keep another rule and evaluate it from now on.
@@ -193,7 +193,7 @@ class Alarms:
     def _rules_changed(self, kept: KeptRule) -> KeptRule:
         self.feeder.rules_changed()
         self._post(AlarmChange(what="rules", counts=self.counts))
-        return self._with_state(kept, list(self._present.values()), self._boards())
+        return self._with_state(kept, self.present())
 
     # ---- what was raised ----------------------------------------------------------------------------------------
 
@@ -235,9 +235,11 @@ class Alarms:
     ) -> None:
         """Write down what was crossed and up to where was looked; then tell everybody what is new."""
         with self._lock:
-            told = self._kept.commit(crossings, rules, place, self._unit)
+            told, given_up = self._kept.commit(crossings, rules, place, self._unit)
             for crossing, occurrence in told:
                 self._take("raised" if crossing.is_raised else "cleared", occurrence)
+            for occurrence in given_up:
+                self._take("acknowledged", occurrence)
         for crossing, occurrence in told:
             log.info("Alarm %s: %s", "raised" if crossing.is_raised else "over", occurrence.words)
             if crossing.is_raised:
@@ -278,15 +280,13 @@ class Alarms:
         """Whether hooks are: a source that says nothing is told by them anyway, where nobody has said otherwise."""
         return occurrence.rule_id in self._made or occurrence.rule.hooks is not None
 
-    def _boards(self) -> dict[str, BoardRecord]:
-        return {
-            board.name: board
-            for board in self._acquisition.devices.boards()
-            if not board.link.startswith(_SILENT_LINKS)
-        }
+    def _sources(self) -> set[str]:
+        """Return the names of the sources of which something is to come."""
+        links = self._acquisition.devices.links()
+        return {link.name for link in links if not link.port.startswith(_SILENT_LINKS)}
 
     def _definitions(self) -> dict[str, BoardDefinition | None]:
-        return {board.name: board.definition for board in self._acquisition.devices.boards()}
+        return {link.name: link.definition for link in self._acquisition.devices.links()}
 
     def _unit(self, rule: AlarmRule) -> str:
         definition = self._definitions().get(rule.source)
@@ -325,13 +325,11 @@ class Alarms:
             and moves_something(action, definitions.get(action.board), protocol.moves_something)
         ]
 
-    def _with_state(
-        self, kept: KeptRule, present: Sequence[AlarmOccurrence], boards: Mapping[str, BoardRecord]
-    ) -> KeptRule:
+    def _with_state(self, kept: KeptRule, present: Sequence[AlarmOccurrence]) -> KeptRule:
         of_rule = [each.state for each in present if each.rule_id == kept.id]
         order = (AlarmState.ACTIVE, AlarmState.ACKNOWLEDGED, AlarmState.LATCHED)
         state = next((state for state in order if state in of_rule), AlarmState.NORMAL)
-        fault = self._fault(kept.rule, {name: board.definition for name, board in boards.items()})
+        fault = self._fault(kept.rule, self._definitions())
         if not fault and not kept.rule.is_confirmed_twice and (moving := self._moving(kept.rule)):
             fault = f"{moving[0].command!r} moves or heats something: it is sent when the rule was confirmed twice."
         return kept.model_copy(update={"state": state, "fault": fault})

@@ -27,12 +27,12 @@ def test_a_crossing_that_is_written_again_is_there_once_with_the_place_behind_it
     path = tmp_path / "server.db"
     with AlarmStore(path) as store:
         assert store.place() is None
-        told = store.commit([_crossing(3, is_raised=True)], {"1": RULE}, {"cursor": 5}, lambda rule: "°C")
+        told, _ = store.commit([_crossing(3, is_raised=True)], {"1": RULE}, {"cursor": 5}, lambda rule: "°C")
         assert [(occurrence.id, occurrence.unit) for _, occurrence in told] == [(1, "°C")]
     with AlarmStore(path) as store:
         assert store.place() == {"cursor": 5}
         again = [_crossing(3, is_raised=True), _crossing(9, is_raised=False)]
-        told = store.commit(again, {"1": RULE}, {"cursor": 10})
+        told, _ = store.commit(again, {"1": RULE}, {"cursor": 10})
         assert [crossing.is_raised for crossing, _ in told] == [False]
         (latched,) = store.present()
         assert latched.state is AlarmState.LATCHED
@@ -45,7 +45,7 @@ def test_a_crossing_that_is_written_again_is_there_once_with_the_place_behind_it
         assert store.history() == [seen]
         with pytest.raises(AlarmNotFound):
             store.occurrence(2)
-        assert store.commit([_crossing(12, is_raised=True, rule_id="2")], {"1": RULE}, None) == []
+        assert store.commit([_crossing(12, is_raised=True, rule_id="2")], {"1": RULE}, None) == ([], [])
         assert store.place() == {"cursor": 10}
 
 

@@ -52,8 +52,8 @@ def lack_sentences(record: SessionRecord, reading: SessionReading, *, is_of_rows
     if not is_of_rows and reading.held < record.message_count:
         held, total = count_words(reading.held), count_words(record.message_count)
         sentences.append(
-            f"The report is not whole: {held} of the session's {total} messages are on this computer. Download the rest, "
-            "if a server still has it, and make the report once more."
+            f"The report is not whole: {held} of the session's {total} messages are on this computer. Download the "
+            "rest, if a server still has it, and make the report once more."
         )
     for each in reading.unreadable:
         count = many(each.stop - each.first, "message")

@@ -1,5 +1,6 @@
 """What a comparison is called, lists and tells in numbers. Pure."""
 
+import itertools
 from collections.abc import Iterable, Mapping
 
 from blitz.ui.comparison import Comparison
@@ -8,9 +9,6 @@ from blitz.ui.models.differences import DifferenceRow
 from blitz.ui.models.tick_list import Tick
 from blitz.ui.plots.comparison_plot import ComparisonView
 from blitz.ui.theme import Theme
-
-MOST_AT_FIRST = 2
-"""Channels that are shown before somebody chooses: more lines over each other cannot be told apart."""
 
 
 def session_names(comparison: Comparison) -> tuple[str, ...]:
@@ -24,13 +22,18 @@ def session_names(comparison: Comparison) -> tuple[str, ...]:
 
 
 def labels_at_first(comparison: Comparison) -> tuple[str, ...]:
-    """Return the first channels that all sessions have and show."""
+    """Return the first channel that all sessions have and show, and the first one of another unit.
+
+    More lines over each other cannot be told apart: in dense curves dashes flow together.
+    """
     shown = [
         label
         for label in comparison.labels
         if all(any(c.channel.shown for c in member.channels(label)) for member in comparison.members)
     ]
-    return tuple((shown or list(comparison.labels))[:MOST_AT_FIRST])
+    first = (shown or list(comparison.labels))[:1]
+    others = (label for label in shown if comparison.unit(label) != comparison.unit(first[0]))
+    return (*first, *itertools.islice(others, 1))
 
 
 def session_ticks(view: ComparisonView, shown: Mapping[object, bool], theme: Theme) -> list[Tick]:

@@ -17,6 +17,7 @@ from blitz.data.session_tape import SessionTape, Stretch
 from blitz.errors import DownloadCancelled
 from blitz.ui.feed import RequestFailure
 from blitz.ui.history import MOST_IN_MEMORY
+from blitz.ui.live_computed import LiveComputed
 from blitz.ui.live_store import LiveStore
 from blitz.ui.models.sessions import session_title
 from blitz.ui.pages.history_page import HistoryPage
@@ -47,6 +48,8 @@ class PlaybackActions(QObject):
         self._window = window
         self._tape: Tape | None = None
         self._aside = LiveStore()
+        self._computed = LiveComputed()
+        window.computed.changed.connect(lambda: self._tape is not None and self._follow(self._tape))
         self.player: Player | None = None
         self.bar = PlaybackBar()
         self.bar.left.connect(self.leave)
@@ -155,17 +158,25 @@ class PlaybackActions(QObject):
         if tape is None:
             return
         store.clear()
-        store.follow(tape.record.id, tape.tape.sources)
+        self._computed = LiveComputed()
+        self._follow(tape)
         for gap in tape.record.gaps:
             store.mark_gap(gap)
         store.show_markers(tape.record.markers)
         self._window.console.begin_anew()
+
+    def _follow(self, tape: Tape) -> None:
+        """Show the session's sources, and what is computed of them."""
+        computed = self._computed.follow(self._window.computed.channels, tape.tape.sources)
+        self._window.store.follow(tape.record.id, (*tape.tape.sources, *computed))
+        self._computed.fill(self._window.store)
 
     def _take(self, stretch: Stretch) -> None:
         if self._tape is None:
             return
         for readings in stretch.readings:
             self._window.store.add(readings)
+            self._computed.take(readings, self._window.store)
         self._window.console.play(stretch.block, self._tape.tape.sources)
 
     def _hold(self, refusal: str | None) -> None:

@@ -14,6 +14,7 @@ from blitz.ui.pages.history_page import HistoryPage
 from blitz.ui.pages.live_page import LivePage
 from blitz.ui.picture_actions import Page, PictureActions
 from blitz.ui.shortcuts import lettered
+from blitz.ui.source_rows import COMPUTED
 from blitz.ui.widgets.window_choice import window_key
 from blitz.ui.windows import PlotWindow
 
@@ -93,7 +94,7 @@ class PlotActions(QObject):
         return self._window.store.session_id or PREVIEW_ID
 
     def _sources(self) -> tuple[str, ...]:
-        return tuple(source.name for source in self._window.store.sources)
+        return tuple(source.name for source in self._window.store.sources if source.link != COMPUTED)
 
     def _tell_marked(self, session_id: int, marker: object) -> None:
         if session_id == self._window.store.session_id:
@@ -142,7 +143,7 @@ class PlotActions(QObject):
         self._add(menu, "reset_zoom", "Reset &zoom", ["Ctrl+0"], self._reset)
         menu.addSeparator()
         reference = self._on_live(lambda _: self._window.reference.ask(None))
-        self._add(menu, "reference", "R&eference…", ["Ctrl+Shift+U"], reference)
+        self._add(menu, "reference", "R&eference…", ["U"], reference)
         self._add(menu, "computed", "Comp&uted channels…", ["Ctrl+Shift+F"], self._ask_computed)
         self._add(menu, "mark", "&Mark this moment", ["M"], self._mark)
         menu.addSeparator()

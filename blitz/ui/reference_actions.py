@@ -14,7 +14,7 @@ from blitz.data.alarm_rule import AlarmRule
 from blitz.data.records import Role
 from blitz.data.session_moments import AtMarker
 from blitz.errors import DownloadCancelled
-from blitz.ui.alarm_view import AddRule, AlarmWish
+from blitz.ui.alarm_view import AddRule
 from blitz.ui.comparison import is_comparable
 from blitz.ui.comparison_actions import session_words
 from blitz.ui.dialogs.reference import ReferenceDialog, ReferenceWish
@@ -73,7 +73,6 @@ class ReferenceActions(QObject):
         bar.alarm_clicked.connect(self.ask_for_alarms)
         bar.remove_clicked.connect(self.remove)
         window.sessions_page.reference_requested.connect(self.ask)
-        window.feed.alarm_answered.connect(self._tell_alarm)
         self._timer = QTimer(self)
         self._timer.setInterval(WATCH_MS)
         self._timer.timeout.connect(self.watch)
@@ -144,6 +143,7 @@ class ReferenceActions(QObject):
                 if channel.source.index == source.index and channel.label in reference.lines:
                     sides = reference.outside(channel.label, new.times - zero_s, new.values[:, channel.column])
                     self._watched.setdefault(channel.label, _Watch()).add(new.times, sides)
+                    self._window.live_page.plot.tell_values()
 
     def _new_readings(self, source_index: int) -> Series:
         """Return what has come of a source since the last time, oldest first."""
@@ -238,13 +238,6 @@ class ReferenceActions(QObject):
             refusal = "Without a tolerance there is nothing to leave: choose one with Change…"
         page.reference.show_reference("" if reference is None else _words(reference), refusal)
         page.plot.redraw()
-
-    def _tell_alarm(self, wish: AlarmWish, problem: str) -> None:
-        if isinstance(wish, AddRule) and isinstance(wish.rule.condition, ReferenceCondition):
-            if problem:
-                self._window.notices.tell("error", f"{wish.failure}. {problem}")
-            else:
-                self._window.notices.tell("info", f"The server tells from now on: {wish.rule.words()}.")
 
     def _tell_failure(self, error: Exception) -> None:
         if isinstance(error, DownloadCancelled):

@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from blitz.data.blocks import MessageBlock, Read
 from blitz.data.board_definition import BoardDefinition
+from blitz.data.computed import ComputedChannel
 from blitz.data.database_client import DatabaseClient
 from blitz.data.records import Marker, SessionRecord, Source
 from blitz.data.session_tape import SessionTape, Stretch
@@ -252,3 +253,19 @@ def test_a_session_is_played_whole_into_the_live_store(ready: MainWindow, wait: 
     assert window.store.message_count == COUNT
     assert window.store.last(0, 1).values[0, 0] == COUNT - 1
     assert np.array_equal(window.store.last(0, COUNT).values[:, 0], np.arange(COUNT))
+
+
+def test_computed_channels_are_computed_of_the_tape(ready: MainWindow, wait: Any) -> None:
+    window = ready
+    window.computed.keep([ComputedChannel("double", "pressure * 2", "bar")])
+    window.playback.begin(7)
+    wait(lambda: window.playback.is_on)
+    player = window.playback.player
+    assert player is not None
+    for at_s in (100.0, 50.0):
+        player.pause()
+        player.seek(at_s)
+        wait(lambda at_s=at_s: (window.store.newest_time() or 0) >= STARTED.timestamp() + at_s)
+        computed = next(channel for channel in window.store.channels if "double" in channel.label)
+        last = window.store.last(computed.source.index, 1)
+        assert last.values[0, 0] == 2 * round(at_s * 100)

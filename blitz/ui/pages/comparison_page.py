@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from PyQt5.QtCore import Qt, pyqtSignal
-from PyQt5.QtWidgets import QAbstractItemView, QListView, QPushButton, QSplitter, QVBoxLayout, QWidget
+from PyQt5.QtWidgets import QAbstractItemView, QHBoxLayout, QListView, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from blitz.data.session_differences import Tolerance
 from blitz.data.session_moments import common_texts
@@ -53,8 +53,8 @@ class ComparisonPage(QWidget):
         self.plot.setAccessibleName("Plot")
         self.crosshair = Crosshair(self.plot)
         self.bar = PlotBar(is_live=False)
-        self.bar.marker.hide()
-        self.bar.relative.hide()
+        for unused in (self.bar.marker, self.bar.relative, self.bar.analysis):
+            unused.hide()
         self.strip = PlotStrip()
         texts = common_texts([member.history.record.markers for member in comparison.members])
         self.alignment = AlignmentBar(texts, comparison.labels)
@@ -254,15 +254,20 @@ class ComparisonPage(QWidget):
         self.curves.setToolTip("Draw session minus reference below the curves")
         self.copy = QPushButton("Copy the table")
         self.copy.setToolTip("Put all rows into the clipboard; Ctrl+C in the table takes those that are selected")
-        beside_bar = self.bar.layout()
-        beside_bar.addWidget(self.curves)
-        beside_bar.addWidget(self.copy)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(SPACE)
+        buttons.addStretch(1)
+        buttons.addWidget(self.curves)
+        buttons.addWidget(self.copy)
+        above = QHBoxLayout()
+        above.addWidget(self.bar)
+        above.addLayout(buttons)
         self.table.set_widths(190, 150, 108, 84, 130, 120, 140, 120, 120, stretched=0)
         left = QWidget()
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE // 2)
-        column.addWidget(self.bar)
+        column.addLayout(above)
         column.addWidget(self.strip)
         column.addWidget(self.plot, 1)
         upper = QSplitter()

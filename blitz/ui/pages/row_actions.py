@@ -32,9 +32,7 @@ _PLAN = (
     _Plan("cancel", "&Cancel download", "", "Stop; what has come is kept for going on later"),
     _Plan("keep", "&Keep here", "", "Bring the session now, and later what is new of it", has_button=False),
     _Plan("export", "&Export…", "Ctrl+E", "Write the session to a file"),
-    _Plan(
-        "report", "Rep&ort…", "Ctrl+P", "Write a page about the session, to be printed and kept", has_button=False
-    ),
+    _Plan("report", "Rep&ort…", "Ctrl+P", "Write a page about the session, to be printed and kept", has_button=False),
     _Plan("pack", "&Pack into a file…", "", "All of the session in one file, for another computer", has_button=False),
     _Plan("rename", "&Rename…", "F2", "Change name and notes"),
     _Plan("details", "De&tails…", "Ctrl+I", "What is written of it, and what it was before"),

@@ -154,6 +154,10 @@ class LivePlot(QWidget):
         """Draw at the next :meth:`draw`, changed or not."""
         self._drawn = None
 
+    def tell_values(self) -> None:
+        """Write the legend's values again soon: what is remarked on them may have changed."""
+        self._has_new_values = True
+
     def draw(self) -> bool:
         """Draw if something changed; returns whether it did."""
         if self.view.see_session():

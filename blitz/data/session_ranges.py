@@ -1,6 +1,7 @@
 """Readings of a cached session between two times: as few messages are decoded as the overview allows."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from blitz.data.boards import Readings
@@ -9,6 +10,7 @@ from blitz.data.reading_blocks import decode_part
 from blitz.data.series_request import Range
 
 if TYPE_CHECKING:
+    from blitz.data.pyramid_format import Pyramid
     from blitz.data.session_overviews import SessionOverviews
 
 
@@ -33,12 +35,7 @@ def readings_between(
     opened = cache.open_session(session_id, version)
     wanted = Range(start_ns, stop_ns)
     pyramid = cache.overviews.find(opened.key)
-    first, stop = 0, opened.key.message_count
-    if pyramid is not None:
-        reader = PyramidReader(pyramid, lambda *_: iter(()))
-        spans = [reader.seqs(index, wanted) for index in pyramid.sources if only is None or index in only]
-        spans = [span for span in spans if span[0] < span[1]]
-        first, stop = min((span[0] for span in spans), default=0), max((span[1] for span in spans), default=0)
+    first, stop = _seqs(pyramid, wanted, only) if pyramid is not None else (0, opened.key.message_count)
     blocks = decode_part(cache, opened, pyramid, first, stop, only) if first < stop else iter(())
     return (
         (readings, part)
@@ -46,3 +43,23 @@ def readings_between(
         for readings in decoded
         if (part := wanted_part(readings, wanted)).start < part.stop
     )
+
+
+def narrowed(cache: "SessionOverviews", session_id: int, wanted: Range, version: int | None = None) -> Range:
+    """Return what is wanted with the messages in which it lies, as far as the session has an overview that tells.
+
+    :raises SessionNotFound: if the session is not downloaded, or has no such version.
+    """
+    pyramid = cache.overviews.find(cache.open_session(session_id, version).key)
+    if pyramid is None or wanted == Range():
+        return wanted
+    first, stop = _seqs(pyramid, wanted, None)
+    return replace(wanted, first=first, stop=stop)
+
+
+def _seqs(pyramid: "Pyramid", wanted: Range, only: Collection[int] | None) -> tuple[int, int]:
+    reader = PyramidReader(pyramid, lambda *_: iter(()))
+    spans = [reader.seqs(index, wanted) for index in pyramid.sources if only is None or index in only]
+    spans = [span for span in spans if span[0] < span[1]]
+    first, stop = min((span[0] for span in spans), default=0), max((span[1] for span in spans), default=0)
+    return first, max(first, stop)

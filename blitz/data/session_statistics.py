@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from blitz.data.range_statistics import RangeStatistics, statistics_of_blocks
 from blitz.data.reading_blocks import decoded_blocks
 from blitz.data.series_request import Moment, choose_channels, session_channels, wanted_range
+from blitz.data.session_ranges import narrowed
 
 if TYPE_CHECKING:
     from blitz.data.session_overviews import SessionOverviews
@@ -29,7 +30,7 @@ def session_statistics(
     :raises SessionNotFound: if the session is not downloaded, or has no such version.
     :raises SeriesError: if there is no such channel, or the arguments have no meaning.
     """
-    wanted = wanted_range(start, stop, first, count, None)
+    wanted = narrowed(cache, int(session_id), wanted_range(start, stop, first, count, None), version)
     sources = cache.session_sources(int(session_id), version)
     chosen = choose_channels(session_channels(sources).values(), channels)
     blocks = decoded_blocks(cache, int(session_id), version=version, first=wanted.first, stop=wanted.stop)

@@ -205,7 +205,12 @@ def running_browser() -> Iterator[Browser]:
                 process.terminate()
                 process.wait()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        wait_until(lambda: _is_removed(folder))  # its other processes end a little later, and write until then
+
+
+def _is_removed(folder: Path) -> bool:
+    shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
 
 
 def take_pictures(url: str, folder: Path) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from blitz.config import ClientSettings
     from blitz.data.calibration_draft import CalibrationDraft
     from blitz.data.calibration_facts import CalibrationStep
-    from blitz.data.raw_numbers import RawNumbers, Taking
+    from blitz.data.raw_numbers import Average, RawNumbers, Taking
     from blitz.io.connection import AsyncClient
 
 PATIENCE_S = 15.0
@@ -44,23 +44,37 @@ def take_points(
     :raises typer.BadParameter: if nobody can be asked.
     :raises CalibrationError: if no readings come.
     """
-    from blitz.data.raw_numbers import RawNumbers, Taking, average
+    from blitz.data.raw_numbers import Taking
 
     if sys.stdin is None or not sys.stdin.isatty():
         raise typer.BadParameter("nobody can be asked here to bring about known values: say --points FILE.")
     steps = []
     unit = f" {draft.before.unit}" if draft.before.unit else ""
     for reference in _asked(unit) if references is None else _announced(references, unit):
-        taking = Taking(seconds, readings)
-        numbers = RawNumbers(board, draft.definition, draft.column)
-        with out.progress(f"Reading {reference:g}") as progress:
-            ask(settings, lambda client, n=numbers, t=taking, p=progress: read(client, board, n, t, p))  # type: ignore[misc]
-        known = average(taking.numbers)
+        known = _take(out, settings, board, draft, reference, Taking(seconds, readings))
+        while known.doubt and _is_wished(f"{known.doubt}. Take it again?"):
+            known = _take(out, settings, board, draft, reference, Taking(seconds, readings))
         steps.append(known.step(reference))
-        out.line(f"{reference:g}{unit}: sent {known.mean:.7g} ± {known.deviation:.3g}, {known.count} readings.")
-        if known.doubt:
-            out.line(f"{known.doubt}, then take it again.")
     return steps
+
+
+def _take(
+    out: Output,
+    settings: "ClientSettings",
+    board: str,
+    draft: "CalibrationDraft",
+    reference: float,
+    taking: "Taking",
+) -> "Average":
+    from blitz.data.raw_numbers import RawNumbers, average
+
+    numbers = RawNumbers(board, draft.definition, draft.column)
+    with out.progress(f"Reading {reference:g}") as progress:
+        ask(settings, lambda client: read(client, board, numbers, taking, progress))
+    known = average(taking.numbers)
+    unit = f" {draft.before.unit}" if draft.before.unit else ""
+    out.line(f"{reference:g}{unit}: sent {known.mean:.7g} ± {known.deviation:.3g}, {known.count} readings.")
+    return known
 
 
 async def read(
@@ -169,6 +183,14 @@ def _prompt(words: str) -> str:
     except typer.Abort:
         raise KeyboardInterrupt from None
     return answer.strip()
+
+
+def _is_wished(question: str) -> bool:
+    try:
+        with at_once():
+            return bool(typer.confirm(question, default=True, err=True))
+    except typer.Abort:
+        raise KeyboardInterrupt from None
 
 
 def _is_number(text: str) -> bool:

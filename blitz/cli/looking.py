@@ -88,6 +88,8 @@ def status(
         out.line(sentence)
     for sentence in describe_room(record.room):
         out.line(sentence)
+    for due in record.calibrations:
+        out.line(due.sentence)
     if trashed:
         out.line(f"Trash: {plural(trashed, 'session')}. See 'blitz trash list'.")
     if record.acquires:

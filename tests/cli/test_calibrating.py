@@ -1,5 +1,6 @@
 """`blitz calibrate` and `blitz calibration` with a real server: points from a file, and read at a terminal."""
 
+import itertools
 import json
 import os
 import pty
@@ -73,6 +74,7 @@ def test_points_of_a_file_are_shown_and_put_in_force(shell: Callable[..., Any], 
     assert facts is not None
     assert (facts.who, facts.against, len(facts.points)) == ("ada", "M1 weights", 3)
     assert channel.scale == pytest.approx(10 / 820, rel=1e-2)
+    assert f"The calibration of cell (cell) expires on {TODAY + timedelta(9)}." in shell("status")
     row = shell("calibration", "list").splitlines()[1].split()
     assert row[:6] == ["cell", "cell", "soon", str(TODAY + timedelta(9)), "9", "days"]
     (known,) = shell("calibration", as_json=True)["calibrations"]
@@ -117,7 +119,7 @@ def test_known_values_are_brought_about_at_a_terminal(bench: Client) -> None:
         "cell",
         "cell",
         "--readings",
-        "3",
+        "8",
         "--server",
         str(bench.address),
     ]
@@ -127,7 +129,7 @@ def test_known_values_are_brought_about_at_a_terminal(bench: Client) -> None:
     os.close(terminal)
     assert process.stdout is not None
     os.set_blocking(process.stdout.fileno(), False)
-    said = ""
+    said, ramp = "", itertools.count(50.0)
 
     def says(words: str, sending: float | None = None) -> bool:
         nonlocal said
@@ -150,10 +152,15 @@ def test_known_values_are_brought_about_at_a_terminal(bench: Client) -> None:
         answer("zero")
         wait_until(lambda: says("'zero' is not a number."))
         answer("0")
-        wait_until(lambda: says("0 kg: sent 102 ± 0, 3 readings.", 102.0))
+        wait_until(lambda: says("It moved by", next(ramp)))
+        wait_until(lambda: says("Take it again?"))
+        wait_until(has_all)
+        answer("y")
+        wait_until(lambda: says("0 kg: sent 102 ± 0, 8 readings.", 102.0))
         wait_until(has_all)
         answer("10")
-        wait_until(lambda: says("10 kg: sent 922 ± 0, 3 readings.", 922.0))
+        wait_until(lambda: says("10 kg: sent 922 ± 0, 8 readings.", 922.0))
+        wait_until(has_all)
         answer("")
         wait_until(lambda: says("Put it in force for cell of cell?"))
         answer("y")

@@ -1,6 +1,7 @@
 """What all tests share: a real Redis, hypothesis profiles, Qt without a screen."""
 
 import contextlib
+import gc
 import json
 import os
 import re
@@ -119,6 +120,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("soak"):
             item.add_marker(skip)
+
+
+def pytest_collection_finish() -> None:
+    """Keep what all tests consist of out of the garbage collection: each pass would look through it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,13 @@ Each source has a rule of its own about no data, which is here only where somebo
 import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from blitz.data.alarm_records import KeptRule
-from blitz.data.alarm_rule import DEFAULT_PREFIX, AlarmRule, default_id, default_rule
+from blitz.data.alarm_rule import DEFAULT_PREFIX, AlarmRule, CommandAction, default_id, default_rule
 from blitz.data.model_faults import first_fault
 from blitz.data.server_tables import ALARM_RULES
 from blitz.data.table_file import TableFile
@@ -96,6 +97,27 @@ class AlarmRuleStore(TableFile):
             db.execute(update(ALARM_RULES).where(ALARM_RULES.c.id == number).values(row))
             return _shown(number, kept)
 
+    def rename_source(self, rule_id: str, before: str, after: str) -> KeptRule:
+        """Let a rule follow a source that has another name now, and return it; what was confirmed is not any more.
+
+        :raises AlarmRuleNotFound: if there is none with that id.
+        """
+        with self.transaction() as db:
+            number, kept = self._find(db, rule_id)
+            moved = _Kept(
+                rule=renamed(kept.rule, before, after),
+                is_default=kept.is_default,
+                version=kept.version + 1,
+                who=kept.who,
+                changed_at=datetime.now(UTC),
+            )
+            if number is None:
+                return own_rule(after)
+            _check_free(db, moved.rule.name, number)
+            row = {"name": moved.rule.name, "rule": moved.model_dump_json()}
+            db.execute(update(ALARM_RULES).where(ALARM_RULES.c.id == number).values(row))
+            return _shown(number, moved)
+
     def remove(self, rule_id: str) -> KeptRule:
         """Forget one, and return what it was; a source's own rule is then as it was at first.
 
@@ -116,6 +138,23 @@ class AlarmRuleStore(TableFile):
         if rule_id.startswith(DEFAULT_PREFIX) and len(rule_id) > len(DEFAULT_PREFIX):
             return None, own_rule(rule_id.removeprefix(DEFAULT_PREFIX))
         raise AlarmRuleNotFound(f"There is no rule {rule_id!r}. 'blitz alarm rules' lists those that there are.")
+
+
+def renamed(rule: AlarmRule, before: str, after: str) -> AlarmRule:
+    """Return the rule with another name of a source, in what it watches and where it sends commands."""
+    changes: dict[str, Any] = {
+        "actions": tuple(
+            action.model_copy(update={"board": after})
+            if isinstance(action, CommandAction) and action.board == before
+            else action
+            for action in rule.actions
+        )
+    }
+    if rule.source == before:
+        changes["source"] = after
+        if rule.name == default_rule(before).name:
+            changes["name"] = default_rule(after).name
+    return rule.model_copy(update=changes)
 
 
 def own_rule(source: str) -> KeptRule:

@@ -151,10 +151,21 @@ class AlarmFeeder:
     # ---- where an earlier server stood --------------------------------------------------------------------------
 
     def _restore(self) -> None:
-        place = self._kept.place()
-        if place is None:
-            self._book.clear_others({})
-            return
+        try:
+            place = self._kept.place()
+            if place is not None:
+                self._read_place(place)
+                return
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            log.warning("Where alarms stood cannot be read, and they begin anew: %r", error)
+        self._silence, self._readings, self._cursors = AlarmEvaluation(), None, {}
+        self._book.clear_others({})
+
+    def _read_place(self, place: Mapping[str, Any]) -> None:
+        rules = self._book.in_force(is_beginning=True)
+        for state in (place["silence"], place["readings"]):
+            if state is not None:  # of another version it may say other things of rules: try it
+                AlarmEvaluation(state.get("evaluation", state)).set_rules(rules, 0)
         self._silence = AlarmEvaluation(place["silence"])
         self._readings = place["readings"]
         self._cursors = {int(session_id): seq for session_id, seq in place["cursors"].items()}

@@ -30,7 +30,7 @@ from blitz.data.alarm_rule import (
     rules_in_force,
     unconfirmed,
 )
-from blitz.data.alarm_rule_store import AlarmRuleStore, own_rule
+from blitz.data.alarm_rule_store import AlarmRuleStore, own_rule, renamed
 from blitz.data.alarm_store import AlarmStore
 from blitz.data.alarm_words import cleared_telling, raised_telling
 from blitz.data.board_definition import BoardDefinition
@@ -38,7 +38,7 @@ from blitz.data.database_server import DatabaseServer
 from blitz.data.hook_records import Telling
 from blitz.data.model_faults import first_fault
 from blitz.data.records import Event, EventKind
-from blitz.errors import ConfigError, UnknownSource
+from blitz.errors import BlitzError, ConfigError, UnknownSource
 from blitz.io import protocol
 from blitz.io.acquisition import Acquisition
 from blitz.io.alarm_actions import AlarmActions
@@ -83,6 +83,7 @@ class Alarms:
         self.counts = count_alarms(list(self._present.values()))
         """How many alarms there are now; read without waiting for the disk."""
         self._actions = AlarmActions(acquisition, store, self._add_done)
+        acquisition.devices.renamed = self._source_renamed
         self.feeder = AlarmFeeder(acquisition, kept, self)
 
     def start(self) -> None:
@@ -189,6 +190,21 @@ class Alarms:
             kept = self._rules.change(rule_id, version, new, who)
             self._made[kept.id] = kept
         return self._rules_changed(kept)
+
+    def _source_renamed(self, before: str, after: str) -> None:
+        """Let rules follow a source that has another name now."""
+        with self._lock:
+            concerned = [each for each in self._made.values() if renamed(each.rule, before, after) != each.rule]
+            for kept in concerned:
+                del self._made[kept.id]
+                try:
+                    moved = self._rules.rename_source(kept.id, before, after)
+                except BlitzError as error:
+                    log.warning("The rule %r does not follow %r to %r: %s", kept.rule.name, before, after, error)
+                    continue
+                self._made[moved.id] = moved
+        if concerned:
+            self._rules_changed(concerned[0])
 
     def _rules_changed(self, kept: KeptRule) -> KeptRule:
         self.feeder.rules_changed()

@@ -62,6 +62,8 @@ class DeviceSources(DeviceLinks):
         super().__init__(definitions, store, options, sink, record, tell_found, streams, kinds)
         self.let_go: Callable[[str], None] = lambda link: None
         """Closes a port that somebody listens to before it becomes a source."""
+        self.renamed: Callable[[str, str], None] = lambda before, after: None
+        """Told a source's name before and after somebody has changed it."""
 
     def sources(self) -> list[SourceConfig]:
         """Return all sources, those that were found included."""
@@ -186,6 +188,8 @@ class DeviceSources(DeviceLinks):
             fresh = self._make(config, before=link)
             self._keep(name, config, who)
             self._exchange(link, fresh)
+        if config.name != name:
+            self.renamed(name, config.name)
         return config
 
     def _enable(self, link: DeviceLink, config: SourceConfig, who: str) -> SourceConfig:

@@ -279,6 +279,14 @@ def test_rules_are_checked_changed_by_version_and_what_moves_waits_for_two_confi
         client.change_alarm_rule(kept.id, version=1, severity="info")
     with pytest.raises(AlarmNotFound):
         client.acknowledge_alarm(999_999)
+    client.change_alarm_rule("no_data:oven", severity="critical")
+    client.update_source("oven", name="kiln")
+    names = {each.id: (each.rule.source, each.rule.name) for each in client.alarm_rules()}
+    assert names[kept.id] == ("kiln", "Too hot")
+    assert names["no_data:kiln"] == ("kiln", "No data from kiln")
+    client.update_source("kiln", name="oven")
+    client.remove_alarm_rule("no_data:oven")
+    assert {each.rule.source for each in client.alarm_rules()} == {"oven", "stove"}
     moving = [{"kind": "command", "board": "oven", "command": "098500000000001400000000000"}]
     kept = client.change_alarm_rule(kept.id, actions=moving)
     assert "confirmed twice" in kept.fault

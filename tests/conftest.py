@@ -45,7 +45,9 @@ def pytest_unconfigure() -> None:
 
 
 LONG_FILES = re.compile(
-    r"^tests/(faults|ui/days)/(?!test_faults)|/test_(simulation|crash|numbered_run|power_failure|pages_\w+)\.py$|with_server\.py$"
+    r"^tests/(faults|ui/days)/(?!test_faults)|with_server\.py$"
+    r"|/test_(simulation|crash|numbered_run|power_failure|pages_\w+|site|naming_caches)\.py$"
+    r"|/test_(own_server|stream_link|archiver|versions|all_servers|local_servers)\.py$"
 )
 """Few tests that take long: run first, or one process waits at the end for the other."""
 

@@ -70,7 +70,7 @@ def make_decoder() -> SessionDecoder:
     """Return what decodes them."""
     channels = tuple(Channel(name=f"c{number}", column=number) for number in range(_CHANNELS))
     definition = BoardDefinition(id="bench", name="Bench", format=Format.COLUMNS, channels=channels)
-    return SessionDecoder([Source(index=0, name="bench", link="none", definition=definition)])
+    return SessionDecoder([Source(index=0, name="bench", link="none", board_id=None, definition=definition)])
 
 
 def decode(blocks: list[MessageBlock]) -> int:

@@ -6,6 +6,7 @@ from picture_bench import Server
 
 from blitz import Client
 from blitz.data.source_config import SourceConfig
+from blitz.ui.alarm_view import AlarmView
 from blitz.ui.dialogs.alarm_rule import AlarmRuleDialog
 
 if TYPE_CHECKING:
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 def alarms(scene: "Scene") -> None:
     """An oven gets too hot; a board is silent; somebody makes an alarm that writes an e-mail."""
     window = scene.window
+
+    def known() -> AlarmView:
+        return window.alarms.view or AlarmView()
+
     with Server(scene.folder / "data", "--simulate", "1") as server, Client(server.url) as script:
         oven = script["oven"]
         oven.create({"type": "number"}, unit="°C", description="the annealing oven")
@@ -22,7 +27,7 @@ def alarms(scene: "Scene") -> None:
         script.add_source(SourceConfig(name="oven", link="stream:oven"))
         scene.connect(server.url)
         scene.wait(lambda: "oven" in {board.name for board in window.boards_page.boards.boards})
-        scene.wait(lambda: window.alarms.view is not None and window.alarms.view.rules)
+        scene.wait(lambda: known().rules)
         window.tabs.setCurrentWidget(window.alarms.page)
         scene.take("alarms_empty")
         for number in range(40):
@@ -59,14 +64,14 @@ def alarms(scene: "Scene") -> None:
                 "condition": {"kind": "rate", "above_per_s": 5.0, "window_s": 2.0, "direction": "rising"},
             }
         )
-        scene.wait(lambda: len([k for k in window.alarms.view.rules if not k.is_default]) == 3)
+        scene.wait(lambda: len([k for k in known().rules if not k.is_default]) == 3)
         oven.insert(93.4)
-        scene.wait(lambda: window.alarms.view.counts.unacknowledged >= 2)
+        scene.wait(lambda: known().counts.unacknowledged >= 2)
         scene.take("alarm_bar")
         window.tabs.setCurrentWidget(window.alarms.page)
         scene.take("alarms")
         oven.insert(72.0)
-        scene.wait(lambda: not window.alarms.view.counts.active)
+        scene.wait(lambda: not known().counts.active)
         scene.take("alarms_latched")
         script.acknowledge_alarms("the door was not closed")
         scene.wait(lambda: not window.alarms.bar.isVisible())

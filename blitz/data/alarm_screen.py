@@ -72,7 +72,9 @@ class Screen:
             return self._watches
         used = values if len(self._used) == values.shape[1] else values[:, self._used]
         low, high = np.fmin.reduce(used, axis=0), np.fmax.reduce(used, axis=0)
-        has_nan = np.isnan(used).any(axis=0) if self._minds_nan.any() else np.zeros(len(low), np.bool_)
+        has_nan = np.zeros(len(low), np.bool_)
+        if self._minds_nan.any():
+            np.isnan(used).any(axis=0, out=has_nan)
         if self._rates:
             limits = [memory.limit(float(low[column]), float(high[column])) for column, memory in self._rates]
             has_nan = np.concatenate((has_nan, has_nan[[column for column, _ in self._rates]]))

@@ -25,7 +25,7 @@ _SHORTEST_NS = round(SHORTEST_SILENCE_S * 1e9)
 class Silence(NamedTuple):
     """Nothing came for too long before a reading."""
 
-    index: int
+    at: int
     """Of the reading behind it."""
     due_ns: int
     """Inner time from which on it was too long."""

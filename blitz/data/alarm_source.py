@@ -73,7 +73,7 @@ class SourceWatch:
             self._lay_out(tuple(channels))
         followed = self.time.follow(portion.time_ns)
         inner_ns = followed.inner_ns
-        gaps = [silence.index for silence in followed.silences]
+        gaps = [silence.at for silence in followed.silences]
         for (channel, _, needs_session), memory in self._rates.items():
             if channel in self._columns and (is_recording or not needs_session):
                 memory.take(inner_ns, portion.values[:, self._columns[channel]], gaps)
@@ -92,7 +92,7 @@ class SourceWatch:
                 changes = watch.walk(flips, int(inner_ns[-1]), lambda due_ns: int(np.searchsorted(inner_ns, due_ns)))
                 found += [(change, watch) for change in changes]
                 self._screen.note(watch)
-        found.sort(key=lambda each: (each[0].index, each[0].is_reading, each[0].inner_ns, each[1].order))
+        found.sort(key=lambda each: (each[0].at, each[0].is_reading, each[0].inner_ns, each[1].order))
         crossings = [self._crossing(watch, change, portion, followed) for change, watch in found]
         self._remember(portion)
         return crossings
@@ -197,7 +197,7 @@ class SourceWatch:
             return [Silence(index, int(since[index]) + watch.after_ns) for index in long.tolist()]
         before[0] = max(known[:-1], default=int(before[0]))
         moved = [Silence(i, due_ns + int(since[i] - before[i])) for i, due_ns in followed.silences]
-        return [silence for silence in moved if silence.due_ns < int(inner_ns[silence.index])]
+        return [silence for silence in moved if silence.due_ns < int(inner_ns[silence.at])]
 
     def _silence_now(self, watch: RuleWatch, end_ns: int) -> Flip | None:
         holds, base_ns = watch.gap_holds, self.time.base_ns
@@ -211,9 +211,9 @@ class SourceWatch:
         return Flip(0, False, base_ns + longest_ns, holds)
 
     def _crossing(self, watch: RuleWatch, change: Change, portion: Portion, followed: Followed) -> AlarmCrossing:
-        time_ns = followed.reading_time_ns(change.inner_ns, change.index, is_reading=change.is_reading)
+        time_ns = followed.reading_time_ns(change.inner_ns, change.at, is_reading=change.is_reading)
         column = None if watch.is_no_data else self._columns[watch.rule.channel]
-        place = change.index
+        place = change.at
         if not change.is_reading:
             place = int(np.searchsorted(followed.inner_ns, change.inner_ns)) - 1
             if place >= 0 and column is not None and watch.rule.on_nan == "ignore":

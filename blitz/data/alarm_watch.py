@@ -32,7 +32,7 @@ _WATCHED = {
 class Flip(NamedTuple):
     """The condition begins to hold, or ends."""
 
-    index: int
+    at: int
     """The reading that says so; or before which nothing came for too long."""
     is_reading: bool
     inner_ns: int
@@ -42,7 +42,7 @@ class Flip(NamedTuple):
 class Change(NamedTuple):
     """The alarm is raised or cleared; in the order of what has led to it."""
 
-    index: int
+    at: int
     is_reading: bool
     inner_ns: int
     is_raised: bool
@@ -117,9 +117,9 @@ class RuleWatch:
         if silent is None or not silences:
             return _reading_flips(turns, signs, inner_ns)
         # What a reading says behind a silence may turn what the silence has made of the condition.
-        behind = np.searchsorted(said, [silence.index for silence in silences])
+        behind = np.searchsorted(said, [silence.at for silence in silences])
         turns = np.union1d(turns, said[behind[behind < len(said)]])
-        found = [Flip(silence.index, False, silence.due_ns, silent) for silence in silences]
+        found = [Flip(silence.at, False, silence.due_ns, silent) for silence in silences]
         return sorted([*found, *_reading_flips(turns, signs, inner_ns)])
 
     def walk(self, flips: list[Flip], end_ns: int, index_of: Callable[[int], int]) -> list[Change]:
@@ -136,7 +136,7 @@ class RuleWatch:
             self.holds = flip.holds
             self.since_ns = None if self.holds == self.is_raised else flip.inner_ns
             if self.since_ns is not None and self.due_ns == flip.inner_ns:
-                self._turn(changes, flip.index, flip.is_reading, flip.inner_ns)
+                self._turn(changes, flip.at, flip.is_reading, flip.inner_ns)
         self._end_delay(end_ns, index_of, changes)
         return changes
 
@@ -148,7 +148,8 @@ class RuleWatch:
 
     def state(self) -> dict[str, Any]:
         """Return where it stands, fit for JSON."""
-        state = {"holds": self.holds, "is_raised": self.is_raised, "since_ns": self.since_ns, "watched": self.watched}
+        state: dict[str, Any] = {"holds": self.holds, "is_raised": self.is_raised, "since_ns": self.since_ns}
+        state["watched"] = self.watched
         if self.reference is not None:
             state["reference"] = self.reference.state()
         return state

@@ -143,7 +143,12 @@ class AlarmActions(QObject):
         delete = box.addButton("Delete", QMessageBox.DestructiveRole)
         cancel = box.addButton(QMessageBox.Cancel)
         box.setDefaultButton(cancel)
-        box.finished.connect(lambda _: box.clickedButton() is delete and self._feed.wish_alarm(RemoveRule(kept)))
+
+        def answer() -> None:
+            if box.clickedButton() is delete:
+                self._feed.wish_alarm(RemoveRule(kept))
+
+        box.finished.connect(answer)
         box.finished.connect(box.deleteLater)
         box.open()
         cancel.setFocus()

@@ -28,10 +28,10 @@ class MailFields(QWidget):
 
     def __init__(self, label_width: int = 0, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.to, self.server, self.sender = QLineEdit(), QLineEdit(), QLineEdit()
+        self.to, self.server, self.from_line = QLineEdit(), QLineEdit(), QLineEdit()
         self.to.setPlaceholderText("ann@lab.example; several with commas")
         self.server.setPlaceholderText("mail.lab.example, or with a port :2525")
-        self.sender.setPlaceholderText("empty: the same address")
+        self.from_line.setPlaceholderText("empty: the same address")
         self.security = QComboBox()
         for value, words in _SECURITY:
             self.security.addItem(words, value)
@@ -39,26 +39,27 @@ class MailFields(QWidget):
         self.user.setPlaceholderText("user; empty: none")
         self.password.setEchoMode(QLineEdit.Password)
         self.password.setPlaceholderText("password")
-        for part, name in ((self.security, "Encryption"), (self.password, "Password")):
-            part.setAccessibleName(name)
+        self.security.setAccessibleName("Encryption")
+        self.password.setAccessibleName("Password")
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setSpacing(SPACE)
         form.setFieldGrowthPolicy(QFormLayout.ExpandingFieldsGrow)
-        for label, parts in (
+        rows: tuple[tuple[str, tuple[QWidget, ...]], ...] = (
             ("E-mail to", (self.to,)),
             ("Mail server", (self.server, self.security)),
-            ("From", (self.sender,)),
+            ("From", (self.from_line,)),
             ("Login", (self.user, self.password)),
-        ):
+        )
+        for label, parts in rows:
             row = QHBoxLayout()
             row.setSpacing(SPACE)
             for part in parts:
                 row.addWidget(part, 0 if part is self.security else 1)
-            words = QLabel(label)
-            words.setBuddy(parts[0])
-            words.setMinimumWidth(label_width)
-            form.addRow(words, row)
+            beside = QLabel(label)
+            beside.setBuddy(parts[0])
+            beside.setMinimumWidth(label_width)
+            form.addRow(beside, row)
 
     def mail(self, known: Collection[str]) -> Mail:
         """Return what was typed.
@@ -74,7 +75,7 @@ class MailFields(QWidget):
             raise ValueError("Through which mail server? Whoever runs the network knows its name.")
         if port and not (port.isdecimal() and 0 < int(port) < 1 << 16):
             raise ValueError(f"“{port}” is no port: leave it out, or give a number such as 587.")
-        fields: dict[str, Any] = {"to": to, "host": host, "sender": self.sender.text().strip() or to[0]}
+        fields: dict[str, Any] = {"to": to, "host": host, "sender": self.from_line.text().strip() or to[0]}
         fields |= {"security": self.security.currentData(), "on": ["alarm", "alarm_over"]}
         fields |= {"port": int(port)} if port else {}
         if self.user.text().strip():

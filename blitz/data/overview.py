@@ -16,8 +16,8 @@ def min_max(
 ) -> tuple[NDArray[_Time], NDArray[np.float64]]:
     """Thin a curve out to the smallest and the largest value of each column, at their own times and in their order.
 
-    A NaN, which breaks the drawn line, stays a break: then there are a third fewer columns, and each keeps the first
-    NaN that it holds.
+    A NaN, which breaks the drawn line, stays a break: then there are half as many columns, and each keeps the first
+    and the last NaN that it holds, so that no line leads from one column into another across a break.
 
     :param time: shape (n,), never falling.
     :param values: shape (n,), NaN where there is none.
@@ -34,15 +34,15 @@ def min_max(
         return time, values
     is_nan = np.isnan(values)
     has_nan = bool(is_nan.any())
-    starts = _column_starts(time, 2 * width // 3 if has_nan else width)
+    starts = _column_starts(time, width // 2 if has_nan else width)
     counts = np.diff(starts, append=len(time))
     chosen = [
         _first(values == np.repeat(extreme.reduceat(values, starts), counts), starts, counts)
         for extreme in (np.fmin, np.fmax)
     ]
     if has_nan:
-        chosen.append(_first(is_nan, starts, counts))
-    # Sorted, and without those that are two of the three at once.
+        chosen += [_first(is_nan, starts, counts), _last(is_nan, starts, counts)]
+    # Sorted, and without those that are two of these at once.
     places = _distinct(np.sort(np.concatenate(chosen)))
     return time[places], values[places]
 
@@ -67,3 +67,10 @@ def _first(is_wanted: NDArray[np.bool_], starts: NDArray[np.intp], counts: NDArr
     found = wanted[np.minimum(nearest, len(wanted) - 1)]
     is_inside = (nearest < len(wanted)) & (found < starts + counts)
     return found[is_inside]
+
+
+def _last(is_wanted: NDArray[np.bool_], starts: NDArray[np.intp], counts: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the last wanted place of each column that has one."""
+    end = len(is_wanted)
+    backward = _first(is_wanted[::-1], end - starts - counts, counts)
+    return end - 1 - backward

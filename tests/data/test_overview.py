@@ -45,6 +45,17 @@ def test_a_break_stays_a_break() -> None:
     assert time[np.isnan(thinned)].tolist() == [5000]
 
 
+def test_a_single_value_between_two_breaks_leads_nowhere() -> None:
+    values = np.ones(10_000)
+    values[5001] = 9  # alone: the largest of its column
+    values[[5000, 5002]] = np.nan
+    time = np.arange(10_000.0)
+    time[5003:] += 3000  # nothing for long
+    _, thinned = min_max(time, values, 100)
+    place = int(np.flatnonzero(thinned == 9)[0])
+    assert np.isnan(thinned[[place - 1, place + 1]]).all()
+
+
 def test_a_curve_of_nothing_but_breaks_has_a_break_a_column() -> None:
     _, thinned = min_max(np.arange(1000), np.full(1000, np.nan), 30)
     assert np.isnan(thinned).all()

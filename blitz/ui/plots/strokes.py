@@ -107,8 +107,8 @@ def thin(curve: Curve, columns: int, span_s: float, pen_for: Callable[[Curve], Q
     times, values = curve.times, curve.values
     # Up to three points a column, thinning takes longer than it saves; those of the live store are thinned already.
     if len(times) > 3 * columns:
-        # The overview has a third fewer columns where there are breaks: as many are wanted.
-        times, values = min_max(times, values, columns * 3 // 2 if np.isnan(values).any() else columns)
+        # The overview has half as many columns where there are breaks: as many are wanted.
+        times, values = min_max(times, values, columns * 2 if np.isnan(values).any() else columns)
     has_dots = not curve.is_faint and _has_room_for_dots(times, columns, span_s)
     return Stroke(curve, times, values, pen_for(curve), has_dots)
 

@@ -17,7 +17,9 @@ from PyQt5.QtWidgets import QFileDialog, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from blitz import Client
+from blitz.data.computed import ComputedChannel, Step
 from blitz.data.records import LinkState
+from blitz.data.transforms import MovingAverage
 from blitz.io.address import ServerAddress
 from blitz.io.connection import AsyncClient
 from blitz.io.redis_child import RedisChild
@@ -131,6 +133,48 @@ def test_a_session_is_started_watched_stopped_viewed_exported_and_deleted(desk: 
     assert "first light" in box.text()
     QTest.mouseClick(next(button for button in box.buttons() if "trash" in button.text()), Qt.LeftButton)
     desk.wait(lambda: desk.listed(session_id) is None)
+
+
+def test_what_is_computed_live_is_in_the_session_and_in_its_analysis(desk: Desk) -> None:
+    window = desk.window
+    desk.wait(lambda: window.store.channels)
+    first = window.store.channels[0].label
+    window.computed.keep([ComputedChannel("Twice", f"'{first}' * 2", steps=(Step(MovingAverage(3)),))])
+    window.live_page.set_triggered(True)
+    kept: dict[str, Any] = {}
+
+    def computed() -> bool:
+        """Keep what is computed while the session is live: it is gone when that has ended."""
+        found = [channel for channel in window.store.channels if channel.label == "ƒ Twice"]
+        if found and window.header.is_recording and window.store.session_id:
+            time_ns, values, _ = window.store.column(*found[0].key)
+            kept["time"], kept["values"] = time_ns.copy(), values.copy()
+        return len(kept.get("time", ())) >= 10
+
+    desk.wait(desk.may_start)
+    window.menus["start"].trigger()
+    desk.wait(computed)
+    assert window.live_page.triggers.trigger.level is not None
+    session = window.header.session
+    assert session is not None
+    window.menus["stop"].trigger()
+    desk.wait(lambda: desk.listed(session.id) and not desk.listed(session.id).is_running)
+    window.sessions_page.select(session.id)
+    desk.act("view")
+    desk.wait(lambda: desk.history() is not None and desk.history().history.computed)  # type: ignore[union-attr]
+    page = desk.history()
+    assert page is not None
+    (whole,) = page.history.computed.values()
+    begin = int(np.searchsorted(whole.time_ns, kept["time"][0])) + 1  # the first has no neighbour where it is live
+    same = slice(begin, begin + len(kept["time"]) - 1)
+    assert np.array_equal(kept["time"][1:], whole.time_ns[same])
+    assert np.allclose(kept["values"][1:], whole.values[same])
+    page.set_analysis(True)
+    rows = page.analysis.statistics.rows
+    desk.wait(lambda: any(row[0] == "ƒ Twice" for row in rows.rows))
+    counted = {row[0]: int(row[2].replace("\u202f", "")) for row in rows.rows}
+    assert counted["ƒ Twice"] == counted[first] == len(whole)
+    window.computed.keep([])
 
 
 def test_a_file_is_imported_and_viewed_and_a_wrong_one_is_told(desk: Desk, tmp_path: Path) -> None:

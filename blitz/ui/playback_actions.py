@@ -49,7 +49,7 @@ class PlaybackActions(QObject):
         self._tape: Tape | None = None
         self._aside = LiveStore()
         self._computed = LiveComputed()
-        window.computed.changed.connect(lambda: self._tape is not None and self._follow(self._tape))
+        window.computed.changed.connect(self._follow)
         self.player: Player | None = None
         self.bar = PlaybackBar()
         self.bar.left.connect(self.leave)
@@ -159,14 +159,17 @@ class PlaybackActions(QObject):
             return
         store.clear()
         self._computed = LiveComputed()
-        self._follow(tape)
+        self._follow()
         for gap in tape.record.gaps:
             store.mark_gap(gap)
         store.show_markers(tape.record.markers)
         self._window.console.begin_anew()
 
-    def _follow(self, tape: Tape) -> None:
+    def _follow(self) -> None:
         """Show the session's sources, and what is computed of them."""
+        tape = self._tape
+        if tape is None:
+            return
         computed = self._computed.follow(self._window.computed.channels, tape.tape.sources)
         self._window.store.follow(tape.record.id, (*tape.tape.sources, *computed))
         self._computed.fill(self._window.store)

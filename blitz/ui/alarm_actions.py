@@ -24,6 +24,7 @@ from blitz.ui.page_tabs import PageTabs
 from blitz.ui.pages.alarms_page import AlarmsPage
 from blitz.ui.preferences import Preferences
 from blitz.ui.rights import Rights
+from blitz.ui.source_rows import COMPUTED
 from blitz.ui.theme import Appearance
 from blitz.ui.widgets.alarm_bar import AlarmBar
 from blitz.ui.widgets.notices import NoticesArea
@@ -94,8 +95,17 @@ class AlarmActions(QObject):
         if self.view is not None and self.view.counts.unacknowledged and self.bar.seen.isEnabled():
             self._feed.wish_alarm(Acknowledge())
 
-    def ask_channel(self, channel: LiveChannel) -> AlarmRuleDialog:
-        """Ask for a new rule about a channel, with a level above what was seen of it so far."""
+    def ask_channel(self, channel: LiveChannel) -> AlarmRuleDialog | None:
+        """Ask for a new rule about a channel, with a level above what was seen of it so far.
+
+        None where it is computed here: the server, which would watch it, does not have it.
+        """
+        if channel.source.link == COMPUTED:
+            name = channel.channel.name
+            self._notices.tell(
+                "warning", f"{name} is computed in this window: the server can watch the channels that it is made of."
+            )
+            return None
         extremes = self._store.extremes(channel.source.index)
         low, high = (
             (float("nan"), float("nan"))

@@ -12,11 +12,14 @@ from PyQt5.QtWidgets import QMessageBox
 
 from blitz.data.alarm_records import AlarmChange, AlarmOccurrence, AlarmState, KeptRule
 from blitz.data.alarm_rule import AlarmRule
+from blitz.data.computed import ComputedChannel
 from blitz.data.hook_config import HookEvent
 from blitz.data.hook_records import HookRecord
 from blitz.ui.alarm_draft import KINDS, Watched, kind_of, make_rule
 from blitz.ui.alarm_view import Acknowledge, AddMail, AddRule, AlarmView, ChangeRule, RemoveRule
+from blitz.ui.computed_channels import computed_source
 from blitz.ui.dialogs.alarm_rule import AlarmRuleDialog
+from blitz.ui.live_store import list_channels
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
 CHANNELS = (Watched("oven", "temp", "°C"), Watched("oven", "door"), Watched("oven"))
@@ -197,6 +200,13 @@ def test_an_address_is_set_up_before_its_alarm(window: Any, feed: Any) -> None:
     assert isinstance(added, AddRule)
     assert added.rule.hooks == ("ann",)
     assert window.notices.texts == ["A test e-mail was sent to ann@lab.example."]
+
+
+def test_a_channel_that_is_computed_here_cannot_be_watched_by_the_server(window: Any) -> None:
+    computed = ComputedChannel(label="sum", formula="a + b")
+    (channel,) = list_channels([computed_source(0, computed)])
+    assert window.alarms.ask_channel(channel) is None
+    assert "the server can watch the channels that it is made of" in window.notices.texts[0]
 
 
 def test_an_alarm_with_an_email_is_made_and_seen_at_a_real_server(

@@ -13,7 +13,7 @@ _STEPS_S = (
 )
 _DAY_S = 86400
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
-_MOST_DECIMALS = 12
+_MOST_DECIMALS = 17
 
 
 class Tick(NamedTuple):

@@ -9,7 +9,7 @@ from blitz.data.records import SessionRecord, Source
 from blitz.data.report_choice import PlotsBy
 from blitz.data.report_curves import Span
 from blitz.data.report_facts import Key, Plot
-from blitz.data.report_plot import COLORS, Curve, Flag, TimeWindow, plot_svg
+from blitz.data.report_plot import COLORS, Curve, Flag, TimeWindow, axis_room, plot_svg
 from blitz.data.report_reading import SessionReading
 from blitz.data.report_words import many
 from blitz.data.series_request import WantedChannel
@@ -50,7 +50,10 @@ def draw_plots(drawing: Drawing, flags: Sequence[Flag]) -> tuple[tuple[Plot, ...
     if not drawing.are_chosen:
         drawn = drawn[:_MOST_CURVES]
     absent = absent_spans(drawing)
-    plots = [_plot(drawing, group, definitions, absent, flags) for group in _groups(drawn, drawing.by)]
+    groups = _groups(drawn, drawing.by)
+    curves = [_curves(drawing, group, definitions, absent) for group in groups]
+    left = max(map(axis_room, curves), default=0.0)
+    plots = [_plot(drawing, group, own, absent, flags, left) for group, own in zip(groups, curves, strict=True)]
     words = ["Below each plot is the time of day, above it the time since the session's start."]
     if drawing.record.gaps:
         words.append("Grey: messages are known to be missing.")
@@ -103,26 +106,34 @@ def _groups(channels: Sequence[WantedChannel], by: PlotsBy) -> list[list[WantedC
     return groups
 
 
-def _plot(
-    drawing: Drawing,
-    group: Sequence[WantedChannel],
-    definitions: dict[str, Channel],
-    absent: Sequence[Span],
-    flags: Sequence[Flag],
-) -> Plot:
-    indices = {part.source_index for channel in group for part in channel.parts}
-    gaps = [(gap.from_ns, gap.to_ns) for gap in drawing.record.gaps if gap.source in indices]
+def _curves(
+    drawing: Drawing, group: Sequence[WantedChannel], definitions: dict[str, Channel], absent: Sequence[Span]
+) -> list[Curve]:
     curves = []
     for place, channel in enumerate(group):
         definition = definitions.get(channel.label)
-        own = {part.source_index for part in channel.parts}
-        holes = [(gap.from_ns, gap.to_ns) for gap in drawing.record.gaps if gap.source in own]
-        time_ns, values = drawing.reading.sketches[channel.label].curve([*holes, *absent])
+        time_ns, values = drawing.reading.sketches[channel.label].curve([*_gaps(drawing, [channel]), *absent])
         limits = (definition.limit_low, definition.limit_high) if definition else ()
         color = definition.color if definition and definition.color else COLORS[place % len(COLORS)]
         curves.append(Curve(channel.label, color, time_ns, values, tuple(each for each in limits if each is not None)))
+    return curves
+
+
+def _gaps(drawing: Drawing, channels: Sequence[WantedChannel]) -> list[Span]:
+    indices = {part.source_index for channel in channels for part in channel.parts}
+    return [(gap.from_ns, gap.to_ns) for gap in drawing.record.gaps if gap.source in indices]
+
+
+def _plot(
+    drawing: Drawing,
+    group: Sequence[WantedChannel],
+    curves: Sequence[Curve],
+    absent: Sequence[Span],
+    flags: Sequence[Flag],
+    left: float,
+) -> Plot:
     title = ", ".join(channel.label for channel in group)
     unit = group[0].unit
     caption = (f"{title} [{unit}]" if unit else title) if len(group) == 1 else unit
-    svg = plot_svg(title, caption, curves, drawing.window, gaps, absent, flags)
+    svg = plot_svg(title, caption, curves, drawing.window, _gaps(drawing, group), absent, flags, left)
     return Plot(title, svg, tuple(Key(curve.label, curve.color) for curve in curves))

@@ -4,6 +4,7 @@ Lengths are in units of the drawing, of which :data:`WIDTH` are the width of a p
 """
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
@@ -25,6 +26,8 @@ _CHARACTER = 8.6
 _CAPTION_LENGTH = 28
 _FEWEST_NS = 1_000
 _LABEL_ROOM = 26.0
+_SMALLEST, _LARGEST = 1e-290, sys.float_info.max
+"""What an axis can tell apart, and where it ends."""
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#a0527e", "#b07d00", "#2b2b2b", "#3b9bd6", "#7a5c3e")
 """After Okabe and Ito, whose colours everybody can tell apart; darker, for paper."""
 
@@ -76,6 +79,7 @@ def plot_svg(
     gaps: Iterable[Span] = (),
     absent: Iterable[Span] = (),
     flags: Sequence[Flag] = (),
+    left: float = 0.0,
 ) -> Markup:
     """Draw curves that share a value axis.
 
@@ -83,10 +87,11 @@ def plot_svg(
     :param caption: of the value axis.
     :param gaps: time in which readings are known to be missing, shaded.
     :param absent: time that the report cannot tell of, hatched.
+    :param left: room for the value axis, as :func:`axis_room` tells, so that drawings below each other have one time.
     """
     low, high = _extent(curves)
     ticks = value_ticks(low, high)
-    left = 34.0 + _CHARACTER * max((len(tick.words) for tick in ticks), default=1)
+    left = max(left, _room(ticks))
     frame = _Frame(window, low, high, left, WIDTH - _RIGHT - left)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:g} {_TOP + _HEIGHT + _BOTTOM:g}" role="img">',
@@ -107,6 +112,15 @@ def plot_svg(
     return Markup("\n".join([*filter(None, parts), "</svg>"]))  # every text in it was escaped
 
 
+def axis_room(curves: Sequence[Curve]) -> float:
+    """Return how much room the value axis of these curves takes."""
+    return _room(value_ticks(*_extent(curves)))
+
+
+def _room(ticks: Sequence[tuple[float, str]]) -> float:
+    return 34.0 + _CHARACTER * max((len(words) for _, words in ticks), default=1)
+
+
 def _text(words: str) -> Markup:
     return markupsafe.escape(clean_text(words))
 
@@ -116,11 +130,10 @@ def _extent(curves: Sequence[Curve]) -> tuple[float, float]:
     finite = [curve.values[np.isfinite(curve.values)] for curve in curves]
     low = min((float(values.min()) for values in finite if len(values)), default=0.0)
     high = max((float(values.max()) for values in finite if len(values)), default=1.0)
-    room = 0.05 * high - 0.05 * low
-    if room <= 1e-12 * max(abs(low), abs(high)):
-        room = abs(low) * 0.05 or 1.0
-    largest = 1e307
-    return max(low - room, -largest), min(high + room, largest)
+    room, largest = 0.05 * high - 0.05 * low, max(abs(low), abs(high))
+    if room <= max(1e-12 * largest, _SMALLEST):
+        room = 0.05 * largest if largest > 100 * _SMALLEST else 1.0
+    return max(low - room, -_LARGEST), min(high + room, _LARGEST)
 
 
 class _Frame:

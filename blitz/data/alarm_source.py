@@ -99,8 +99,9 @@ class SourceWatch:
 
     def advance(self, now_ns: int, settle_ns: int) -> list[AlarmCrossing]:
         """Evaluate what the time alone changes: see :meth:`AlarmEvaluation.advance`."""
-        end_ns = now_ns - settle_ns + self.time.offset_ns
-        if self.time.last_ns is not None and end_ns <= self.time.last_ns:
+        # A reading may still come that is as late as this: what is due just then is told by it, or the next time.
+        end_ns = now_ns - settle_ns + self.time.offset_ns - 1
+        if self.time.last_ns is not None and end_ns < self.time.last_ns:
             return []
         found = []
         for watch in self._watches:
@@ -206,7 +207,7 @@ class SourceWatch:
             return None
         if watch.rule.needs_session and self._begin_ns is not None:
             base_ns = max(base_ns or 0, self._begin_ns)
-        if base_ns is None or end_ns <= base_ns + longest_ns:
+        if base_ns is None or end_ns < base_ns + longest_ns:
             return None
         return Flip(0, False, base_ns + longest_ns, holds)
 

@@ -92,7 +92,8 @@ class Stretch:
 
     def _rows(self, rows: set[int]) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float64]]]:
         history = self.history
-        low_ns, stop_ns = round(self.low_s * 1e9), round(self.high_s * 1e9) + 1
+        # Seconds since 1970 as a float are exact to a quarter of a microsecond: the last reading belongs to it.
+        low_ns, stop_ns = round(self.low_s * 1e9) - 500, round(self.high_s * 1e9) + 501
         for row in rows & set(history.computed):
             found = history.computed[row]
             begin, end = np.searchsorted(found.time_ns, [low_ns, stop_ns]).tolist()

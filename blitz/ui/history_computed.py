@@ -83,7 +83,6 @@ def _answer(history: History, wanted: tuple[ComputedChannel, ...], cancelled: th
     if limits is None:
         return None
     try:
-        # Seconds since 1970 are told to a quarter of a microsecond: neither end may be cut off by that.
-        return compute_channels(history, wanted, Stretch(history, limits[0] - 1, limits[1] + 1, cancelled.is_set))
+        return compute_channels(history, wanted, Stretch(history, *limits, cancelled.is_set))
     except NotWantedError:
         return None

@@ -122,6 +122,16 @@ def test_statistics_of_a_stretch_are_those_of_numpy_and_scipy(history: History, 
     assert found.integral == pytest.approx(whole - over)
 
 
+def test_the_first_and_the_last_reading_belong_to_all_there_is(history: History, cached: Path) -> None:
+    with DatabaseClient(path=cached) as cache:
+        times_ns = cache.series(1, "wave")["wave"].time_ns
+    limits = history.time_limits
+    assert limits is not None
+    for low, high in (limits, (np.nextafter(limits[0], np.inf), np.nextafter(limits[1], 0))):  # an edge's rounding
+        (found, _) = Stretch(history, low, high).statistics(list(history.channels))
+        assert (found.first_ns, found.last_ns, found.count) == (times_ns[0], times_ns[-1], COUNT)
+
+
 def test_what_is_not_wanted_any_more_is_given_up(history: History) -> None:
     with pytest.raises(NotWantedError):
         Stretch(history, START_S, START_S + 200, lambda: True).statistics(list(history.channels))

@@ -9,6 +9,7 @@ from PyQt5.QtWidgets import QApplication, QFileDialog, QInputDialog, QLineEdit, 
 from blitz import Client
 from blitz.ui.dialogs.add_device import AddDeviceDialog, DeviceKind
 from blitz.ui.dialogs.bad_frames import BadFramesDialog
+from blitz.ui.dialogs.calibrate import CalibrateDialog
 from blitz.ui.dialogs.channels import ChannelsDialog
 from blitz.ui.dialogs.streams import StreamsDialog
 
@@ -185,6 +186,30 @@ def name_channels(stage: Stage) -> Iterator[str]:
     stage.wait(lambda: stage.window.board_actions._definition("sim1").channels[0].name == before[0])
 
 
+def calibrate(stage: Stage) -> Iterator[str]:
+    page = page_of(stage)
+    before = board_of(stage, "sim1").definition
+    stage.press(page, "Calibrate")
+    stage.cancel(CalibrateDialog)
+    stage.press(page, "Calibrate")
+    dialog = stage.dialog(CalibrateDialog)
+    dialog.head.channel.setCurrentText("adc_channel_five")  # it rises all the time: two steps are never the same
+    dialog.taking.kind.setCurrentText("readings")
+    dialog.taking.span.setValue(5)
+    for row, known in enumerate(("0", "10")):
+        dialog.taking.known.setText(known)
+        stage.press(dialog, "Take")
+        stage.wait(lambda row=row: dialog.steps.rowCount() == row + 1)
+    yield ""
+    stage.press(dialog, "Save")
+    yield "Not saved. "  # which stands in the dialog
+    stage.wait(dialog.old.isVisible)
+    stage.press(dialog, "Close")
+    assert any(channel.calibration for channel in board_of(stage, "sim1").definition.channels)
+    stage.ask_server(lambda client: client.set_definition("sim1", before))
+    stage.wait(lambda: stage.window.board_actions._definition("sim1") == before)
+
+
 def open_definition(stage: Stage) -> None:
     page = page_of(stage)
     stage.press(page, "Definition")
@@ -250,6 +275,7 @@ BOARDS: dict[str, Play] = {
     "Delete": delete,
     "Send command": send,
     "Channels": name_channels,
+    "Calibrate": calibrate,
     "Definition": open_definition,
     "Bad frames": bad_frames,
     "Release": release,

@@ -11,6 +11,7 @@ from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QApplication, QColorDialog, QFileDialog, QLineEdit, QMessageBox
 
 from blitz.ui.dialogs.alarm_rule import AlarmRuleDialog
+from blitz.ui.dialogs.calibrate import CalibrateDialog
 from blitz.ui.dialogs.channels import ChannelsDialog
 from blitz.ui.dialogs.export import ExportDialog
 from blitz.ui.dialogs.limits import LimitsDialog
@@ -239,6 +240,13 @@ def other_colour(stage: Stage) -> Iterator[str]:
     assert cell_of(stage, variables.CHANNEL, Qt.DecorationRole).name() != "#123456"
 
 
+def calibrate(stage: Stage) -> None:
+    name = channel_of(stage).channel.display_name
+    channel_menu(stage)["Calibrate…"].trigger()
+    assert stage.dialog(CalibrateDialog).head.channel.currentText() == name
+    stage.cancel(CalibrateDialog)
+
+
 def limits(stage: Stage) -> Iterator[str]:
     assert cell_of(stage, variables.LIMITS) == ""
     channel_menu(stage)["Limits…"].trigger()
@@ -341,6 +349,7 @@ CHANNEL: dict[str, Play] = {
     "Colour/Other…": other_colour,
     "Decimals/2  (0.00)": change_channel("Decimals/2", "decimals", 2, has_two_decimals),
     "Limits…": limits,
+    "Calibrate…": calibrate,
     "Alarm on this channel…": alarm,
     "Show only this one": only_one,
     "Reset its min and max": reset_one,

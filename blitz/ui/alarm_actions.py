@@ -189,6 +189,7 @@ class AlarmActions(QObject):
 
     def _take_status(self, status: StatusRecord) -> None:
         self._status = status
+        self.page.rules.units = {(each.source, each.channel): each.unit for each in list_watched(status.boards)}
 
     def _take_identity(self, who: WhoRecord) -> None:
         rights = Rights.of(who)

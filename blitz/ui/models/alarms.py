@@ -84,6 +84,8 @@ class RulesModel(ColumnsModel):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.rules: tuple[KeptRule, ...] = ()
+        self.units: dict[tuple[str, str], str] = {}
+        """Of channels, by source and name."""
         self._view = AlarmView()
         self.theme: Theme = LIGHT
 
@@ -136,7 +138,8 @@ class RulesModel(ColumnsModel):
         if column == ALARM:
             return rule.name
         if column == WHAT:
-            return rule.words() + (", while recording" if rule.only_recording else "")
+            unit = self.units.get((rule.source, rule.channel), "")
+            return rule.words(unit) + (", while recording" if rule.only_recording else "")
         if column == TELLS:
             return (
                 ", ".join(rule.hooks) if rule.hooks is not None else "all who want alarms" if _told(self._view) else ""

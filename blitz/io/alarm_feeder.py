@@ -1,9 +1,9 @@
 """One more viewer, in the server: has what becomes durable, and the preview, evaluated for alarms.
 
 A thread of its own, which may lag and never holds acquisition: it then sends larger blocks. Rules about readings are
-evaluated in a subprocess (:mod:`blitz.io.alarm_process`), which is there only while there are such rules; whether a
-source says anything at all is told by arrivals alone, here. What is told is written down together with how far was
-looked (:meth:`Commit.commit`): whoever is killed, server or process, goes on from there.
+evaluated in a subprocess (:mod:`blitz.io.alarm_readings`); whether a source says anything at all is told by arrivals
+alone, here. What is told is written down together with how far was looked (:meth:`Book.commit`): whoever is killed,
+server or process, goes on from there.
 """
 
 import logging
@@ -18,33 +18,24 @@ from blitz.data.alarm_evaluation import AlarmEvaluation
 from blitz.data.alarm_records import AlarmCrossing
 from blitz.data.alarm_rule import AlarmRule
 from blitz.data.alarm_store import AlarmStore
-from blitz.data.blocks import PREVIEW_ID, MessageBlock
+from blitz.data.blocks import PREVIEW_ID
 from blitz.data.records import Event, EventKind, LinkState, Source
-from blitz.errors import BlitzError, SessionNotFound, TablesError
+from blitz.errors import BlitzError, TablesError
 from blitz.io.acquisition import Acquisition
-from blitz.io.alarm_marks import AlarmMarks, Known, Mark, Reach
-from blitz.io.alarm_pipe import AlarmPipe, AlarmProcessGoneError
+from blitz.io.alarm_marks import Known, Mark, Reach
+from blitz.io.alarm_pipe import AlarmProcessGoneError
+from blitz.io.alarm_readings import NOWHERE, AlarmReadings
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.25
-BLOCK_MESSAGES = 32_768
 HEED_S = 5.0
 """So long those who change rules wait for them to be in force; they are a moment later otherwise."""
-NOWHERE = {"evaluation": AlarmEvaluation().state(), "clocks": {}}
-STATE_EACH_S = 1.0
-"""So much at most is evaluated again when the process was killed."""
 PLACE_EACH_S = 5.0
-"""The same, when the server was; each time costs a write to the disk."""
-AGAIN_S, AGAIN_AT_MOST_S = 1.0, 30.0
-"""A process that dies is started again after so long, twice as long each time that it dies before it did anything."""
-TRIES = 3
-"""So often messages are tried at which it dies; then they are left out."""
+"""So much at most is evaluated again when the server was killed; each time costs a write to the disk."""
 FIRST_S = 30.0
 """So long devices may take to be there after a start."""
 _STOP_S = 1.0
-_AT_ONCE = ("begin", "end", "marker", "rules", "expect")
-"""What is not asked again when the process was killed: where it stands behind that is told at once."""
 _UNWANTED = (LinkState.RELEASED, LinkState.DISABLED)
 
 
@@ -66,51 +57,28 @@ class Book(Protocol):
         """What rules had raised that are evaluated no more is over."""
 
 
-class AlarmFeeder:
+class AlarmFeeder(AlarmReadings):
     """The thread.
 
     :param kept: has the place where an earlier server stood.
     """
 
     def __init__(self, acquisition: Acquisition, kept: AlarmStore, book: Book) -> None:
-        self._acquisition = acquisition
+        super().__init__(acquisition)
         self._kept = kept
         self._book = book
-        self._marks = AlarmMarks()
-        self._rules: dict[str, AlarmRule] = {}
         self._has_new_rules = True
         self._asked = self._answered = 0
         """How often others have asked for the rules anew, and how many of these were heeded."""
         self._heeded = threading.Condition()
         self._silence = AlarmEvaluation()
-        self._expected: dict[str, bool] = {}
-        self._readings: dict[str, Any] | None = None
-        """Where the process stood at `_kept_cursors`; None: nowhere yet."""
-        self._cursors: dict[int, int] = {}
-        self._kept_cursors: dict[int, int] = {}
-        self._session: tuple[int, int] | None = None
-        """The running session, and when it started, as far as marks were looked at."""
-        self._sent: dict[int, tuple[int, ...]] = {}
-        """By session: which sources the process knows."""
-        self._pipe: AlarmPipe | None = None
-        self._not_before_s = 0.0
-        self._again_s = AGAIN_S
-        self._under_way: tuple[Reach, int] | None = None
-        """Which block it was given, and how often."""
-        self._state_s = self._place_s = self._tick_s = 0.0
+        self._place_s = self._tick_s = 0.0
         self._began_s = time.monotonic()
         self._is_begun = False
         self._pending: list[AlarmCrossing] = []
         """What could not be written down yet."""
         self._is_failing = False
-        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="alarms", daemon=True)
-
-    @property
-    def process_id(self) -> int | None:
-        """Of the process; None while there is none."""
-        pipe = self._pipe
-        return None if pipe is None else pipe.process_id
 
     def start(self) -> None:
         """Begin; the acquisition was started."""
@@ -220,13 +188,20 @@ class AlarmFeeder:
             self._is_begun = self._has_new_rules = True
         if self._has_new_rules and not self._acquisition.housekeeping.is_stopping:
             self._has_new_rules = False
-            self._take_rules()
+            try:
+                self._take_rules()
+            except BaseException:
+                self._has_new_rules = True
+                raise
         marks = self._marks.take()
         while marks and not self._stopping.is_set():
             try:
                 self._pass(marks[0])
             except (BlitzError, AlarmProcessGoneError):
                 self._marks.put_back(marks)
+                raise
+            except Exception:
+                self._marks.put_back(marks[1:])
                 raise
             del marks[0]
         if is_tick and self._pipe is not None:
@@ -258,15 +233,6 @@ class AlarmFeeder:
             self._answered = asked
             self._heeded.notify_all()
         self._present_pipe()
-
-    @property
-    def _wants_process(self) -> bool:
-        return any(rule.condition.kind != "no_data" for rule in self._rules.values())
-
-    def _reading_rules(self) -> dict[str, Any]:
-        return {
-            key: rule.model_dump(mode="json") for key, rule in self._rules.items() if rule.condition.kind != "no_data"
-        }
 
     # ---- silence ------------------------------------------------------------------------------------------------
 
@@ -344,104 +310,6 @@ class AlarmFeeder:
                 self._kept_cursors.pop(mark.session_id, None)
                 self._sent.pop(mark.session_id, None)
             self._save(is_due=True)
-
-    def _feed(self, session_id: int, stop: int) -> None:
-        """Have messages evaluated, up to one."""
-        cursor = self._cursors.get(session_id, 0)
-        if cursor > stop:  # the store has lost what came last
-            self._cursors[session_id] = stop
-        pipe = self._present_pipe()
-        if pipe is None:
-            if not self._wants_process:
-                self._cursors[session_id] = stop
-            elif cursor < stop:
-                raise AlarmProcessGoneError("it is not there yet")
-            return
-        while self._cursors.get(session_id, 0) < stop and not self._stopping.is_set():
-            first = self._cursors.get(session_id, 0)
-            try:
-                block = self._read(session_id, first, min(stop, first + BLOCK_MESSAGES))
-            except SessionNotFound:
-                self._cursors[session_id] = stop
-                return
-            if not len(block):
-                self._cursors[session_id] = stop
-                return
-            self._tell_sources(session_id)
-            reach, before = Reach(session_id, block.next_seq), self._under_way
-            is_again = before is not None and before[0].session_id == session_id
-            self._under_way = reach, before[1] + 1 if before is not None and is_again else 1
-            self._ask(block.encode(), reach, do="block")
-            self._under_way, self._again_s = None, AGAIN_S
-
-    def _read(self, session_id: int, first: int, stop: int) -> MessageBlock:
-        hub = self._acquisition.hub
-        if session_id == PREVIEW_ID:
-            return hub.preview_block(first, stop - first)
-        recent = hub.recent_block(session_id, first, stop)
-        return recent if recent is not None else self._acquisition.messages(session_id, first, stop - first)
-
-    def _tell_sources(self, session_id: int) -> None:
-        sources = self._acquisition.hub.sources(session_id)
-        if not sources and session_id not in self._sent and session_id != PREVIEW_ID:
-            sources = self._acquisition.session_record(session_id).sources
-        known = tuple(map(id, sources))
-        if sources and self._sent.get(session_id) != known:
-            self._sent[session_id] = known
-            rows = [source.model_dump(mode="json", exclude_none=True) for source in sources]
-            self._ask(do="sources", session_id=session_id, sources=rows)
-
-    def _ask(self, payload: bytes = b"", looked_at: Reach | None = None, **request: Any) -> None:
-        """Ask the process; write down what was crossed, and how far was looked at by that."""
-        assert self._pipe is not None
-        now_s = time.monotonic()
-        wants_state = request["do"] in _AT_ONCE or now_s >= self._state_s + STATE_EACH_S
-        answer = self._pipe.ask(request | {"wants_state": wants_state}, payload)
-        if looked_at is not None:
-            self._cursors[looked_at.session_id] = looked_at.next_seq
-        if "state" in answer:
-            self._state_s = now_s
-            self._readings, self._kept_cursors = answer["state"], dict(self._cursors)
-        self._commit([AlarmCrossing(*crossing) for crossing in answer["crossings"]])
-
-    # ---- the process --------------------------------------------------------------------------------------------
-
-    def _present_pipe(self) -> AlarmPipe | None:
-        """Return the process, started if there is something to evaluate; it goes on where the one before stood."""
-        if self._pipe is not None or not self._wants_process or time.monotonic() < self._not_before_s:
-            return self._pipe
-        self._pipe = AlarmPipe()
-        self._sent = {}
-        self._marks.wakes = True
-        now_ns = self._acquisition.now_ns()
-        if self._readings is not None:
-            self._cursors |= self._kept_cursors
-            self._ask(do="restore", state=self._readings)
-        self._ask(do="rules", rules=self._reading_rules(), now_ns=now_ns)
-        if self._session is not None:
-            self._ask(do="begin", session_id=self._session[0], now_ns=self._session[1])
-        for name, is_expected in self._expected.items():
-            self._ask(do="expect", source=name, is_expected=is_expected, now_ns=now_ns)
-        for session_id in (PREVIEW_ID, *([] if self._session is None else [self._session[0]])):
-            self._marks.publish(session_id, self._acquisition.hub.next_seq(session_id) or 0)
-        return self._pipe
-
-    def _lose_process(self, why: str) -> None:
-        pipe, self._pipe = self._pipe, None
-        if pipe is None:
-            return
-        pipe.kill()
-        pipe.end()
-        if self._again_s == AGAIN_S and not self._stopping.is_set():
-            self._acquisition.notice("warning", why, None)
-        self._not_before_s = time.monotonic() + self._again_s
-        self._again_s = min(2 * self._again_s, AGAIN_AT_MOST_S)
-        if self._under_way is not None and self._under_way[1] >= TRIES:
-            (session_id, next_seq), self._under_way = self._under_way[0], None
-            text = f"Messages of session {session_id} up to {next_seq} are not evaluated for alarms: that fails."
-            self._acquisition.notice("error", text, None)
-            self._cursors[session_id] = self._kept_cursors[session_id] = next_seq
-        self._marks.woken.set()
 
     # ---- what is written down -----------------------------------------------------------------------------------
 

@@ -37,12 +37,13 @@ def alarms(scene: "Scene") -> None:
         (channel,) = [each for each in window.store.channels if each.source.name == "oven"]
         extremes = window.store.extremes(channel.source.index)
         assert extremes is not None
-        dialog = window.alarms.ask_channel(channel)
+        window.alarms.ask_channel(channel)
+        dialog = scene.find(AlarmRuleDialog)
         scene.take("alarm_new")
         dialog.tells.setCurrentIndex(dialog.tells.count() - 1)
         dialog.more.setChecked(True)
         scene.take("alarm_new_email")
-        scene.find(AlarmRuleDialog).reject()
+        dialog.reject()
         name = channel.channel.name
         level = {"kind": "level", "above": 90.0, "hysteresis": 2.0}
         hot = {"source": "oven", "channel": name}

@@ -9,8 +9,10 @@ from PyQt5.QtWidgets import QFileDialog, QMessageBox, QPlainTextEdit
 
 from blitz import Client
 from blitz.ui.dialogs.export import ExportDialog
+from blitz.ui.dialogs.reference import ReferenceDialog
 from blitz.ui.dialogs.session_details import SessionDetailsDialog
 from blitz.ui.dialogs.session_words import SessionWordsDialog
+from blitz.ui.pages.comparison_page import ComparisonPage
 
 Stage = Any
 
@@ -185,8 +187,49 @@ def trash(stage: Stage) -> Iterator[str]:
     assert stage.window.trash_actions.page is None
 
 
+def compare(stage: Stage) -> Iterator[str]:
+    before = stage.a_session()
+    session_id = a_session_without_copy(stage)
+    yield ""
+    stage.press(page_of(stage), "Compare")
+    yield f"Session {session_id} was not downloaded"
+    stage.wait(lambda: isinstance(stage.window.tabs.currentWidget(), ComparisonPage))
+    page = stage.window.tabs.currentWidget()
+    assert page.view.comparison.session_ids == (before, session_id)
+    stage.wait(lambda: not page.missing and page.plot.strokes)
+
+
+def play_back(stage: Stage) -> Iterator[str]:
+    session_id = a_session_without_copy(stage)
+    yield ""
+    stage.session_action["play"].trigger()
+    yield f"Session {session_id} was not downloaded"
+    playback = stage.window.playback
+    stage.wait(lambda: playback.is_on)
+    assert not stage.window.header.start.isEnabled()
+    stage.press(playback.bar, "Leave playback")
+    assert not playback.is_on
+
+
+def lay_under(stage: Stage) -> Iterator[str]:
+    session_id = a_session_without_copy(stage)
+    stage.session_action["reference"].trigger()
+    stage.cancel(ReferenceDialog)
+    stage.session_action["reference"].trigger()
+    yield ""
+    stage.dialog(ReferenceDialog).accept()
+    yield f"Session {session_id} was not downloaded"
+    reference = stage.window.reference
+    stage.wait(lambda: reference.reference is not None)
+    stage.press(stage.window.live_page.reference, "Take it away")
+    assert reference.reference is None
+
+
 SESSIONS: dict[str, Callable[[Stage], Any]] = {
     "View": view,
+    "Compare": compare,
+    "Play back": play_back,
+    "Lay under the live plot": lay_under,
     "Download": download,
     "Cancel download": cancel_download,
     "Keep here": keep,

@@ -75,7 +75,9 @@ class RunningTrend:
         total = self._count + count
         weight = self._count * count / total
         self._squares += float(np.square(far_s).sum()) + (mean_s - self._mean_s) ** 2 * weight
-        self._products += float((far_s * (values - mean)).sum()) + (mean_s - self._mean_s) * (mean - self._mean) * weight
+        self._products += (
+            float((far_s * (values - mean)).sum()) + (mean_s - self._mean_s) * (mean - self._mean) * weight
+        )
         self._mean_s += (mean_s - self._mean_s) * (count / total)
         self._mean += (mean - self._mean) * (count / total)
         self._count = total

@@ -17,6 +17,7 @@ from blitz.ui.dialogs.closing import ClosingQuestion
 from blitz.ui.dialogs.export import ExportDialog
 from blitz.ui.dialogs.marker import MarkerDialog
 from blitz.ui.dialogs.new_cache import NewCacheDialog
+from blitz.ui.dialogs.reference import ReferenceDialog
 from blitz.ui.dialogs.settings import SettingsDialog
 from blitz.ui.dialogs.shortcuts import ShortcutsDialog
 from blitz.ui.dialogs.start import StartDialog
@@ -363,6 +364,19 @@ def about(stage: Stage) -> None:
     stage.cancel(QMessageBox)
 
 
+def reference(stage: Stage) -> Iterator[str]:
+    stage.a_session()
+    stage.window.tabs.setCurrentWidget(stage.window.live_page)
+    stage.menu("Plot/Reference…").trigger()
+    dialog = stage.dialog(ReferenceDialog)
+    yield ""
+    dialog.accept()
+    yield ""  # it is here already
+    stage.wait(lambda: stage.window.reference.reference is not None)
+    stage.press(stage.window.live_page.reference, "Take it away")
+    assert stage.window.reference.reference is None
+
+
 ACTIONS: dict[str, Play] = {
     "Server/Servers…": servers,
     "Server/All servers…": all_servers,
@@ -395,6 +409,7 @@ ACTIONS: dict[str, Play] = {
     "Plot/Zoom in": zoomed("Zoom in"),
     "Plot/Zoom out": zoomed("Zoom out"),
     "Plot/Reset zoom": reset_zoom,
+    "Plot/Reference…": reference,
     "Plot/Mark this moment": mark,
     "Plot/Save as PNG…": picture("png"),
     "Plot/Save as SVG…": picture("svg"),
@@ -403,8 +418,7 @@ ACTIONS: dict[str, Play] = {
     "Help/About Blitz": about,
 }
 ACTIONS |= {
-    f"View/{title}": pages(title)
-    for title in ("Live", "Numbers", "Boards", "Sessions", "Console", "Events", "Alarms")
+    f"View/{title}": pages(title) for title in ("Live", "Numbers", "Boards", "Sessions", "Console", "Events", "Alarms")
 }
 ACTIONS |= {f"View/Theme/{choice.value}": theme(choice) for choice in reversed(ThemeChoice)}
 ACTIONS |= {f"Plot/Window/{each.words[0].upper()}{each.words[1:]}": window(each) for each in PlotWindow}

@@ -55,7 +55,7 @@ class AlarmsPage(QWidget):
         self.rule_table = Table(self.rules, _NO_RULES)
         self.rule_table.setAccessibleName("Rules")
         digit = QFontMetrics(self.font()).horizontalAdvance("0")
-        widths = (16, 9, 20, 30, 11, 15, 9, 13)
+        widths = (16, 9, 20, 30, 11, 15, 10, 12)
         self.alarm_table.set_widths(*(each * digit for each in widths), stretched=columns.WHAT)
         rule_widths = (16, 9, 22, 30, 17, 17)
         self.rule_table.set_widths(*(each * digit for each in rule_widths), stretched=columns.WHAT)

@@ -205,5 +205,5 @@ def _made_words(author: str, zone: tzinfo | None) -> str:
     python = f"Python {platform.python_version()}, numpy {np.__version__}, pyarrow {pa.__version__}"
     return (
         f"Made{by} on {now:%Y-%m-%d} at {now:%H:%M} with Blitz {installed_version('blitz')} "
-        f"({python}, {platform.system()})."
+        f"({python}, {platform.uname().system})."
     )

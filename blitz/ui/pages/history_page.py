@@ -275,6 +275,7 @@ class HistoryPage(QWidget):
         self.play = QPushButton("&Play back")
         self.play.setToolTip("Show the session on the live pages, as it was, from what the plot shows first")
         self.compare = QPushButton("Compare ▾")
+        self.compare.setAccessibleName("Compare")
         self.compare.setProperty("kind", "menu")
         self.compare.setToolTip("Lay this session and another one upon each other")
         export = QPushButton("Export…")

@@ -370,11 +370,56 @@ HEADER: dict[str, Play] = {
     "Cancel": cancel_planned,
     "Change": change_plan,
 }
+
+
+def alarming(stage: Stage) -> str:
+    """Let the server raise an alarm; the rule's id."""
+    board = next(board for board in stage.ask_server(Client.boards) if board.name == "sim1")
+    channel = board.definition.channels[0].name
+    rule = {"name": f"Too much {stage.number()}", "source": "sim1", "channel": channel, "severity": "critical"}
+    kept = stage.ask_server(lambda c: c.add_alarm_rule(rule | {"condition": {"kind": "level", "above": -1e9}}))
+    stage.wait(lambda: stage.window.alarms.bar.isVisible() and rule["name"] in stage.window.alarms.bar.text.text())
+    return str(kept.id)
+
+
+def calm(stage: Stage, rule_id: str) -> None:
+    """Have no alarm in sight."""
+    stage.ask_server(lambda client: client.remove_alarm_rule(rule_id))
+    stage.ask_server(Client.acknowledge_alarms)
+    stage.wait(lambda: not stage.window.alarms.bar.isVisible())
+
+
+def look_at_alarms(stage: Stage) -> None:
+    rule_id = alarming(stage)
+    bar = stage.window.alarms.bar
+    for is_silent in (True, False):
+        stage.press(bar, "Silence")
+        assert bar.silence.isChecked() is is_silent
+    stage.press(bar, "Show")
+    assert stage.window.tabs.currentWidget() is stage.window.alarms.page
+    calm(stage, rule_id)
+
+
+def acknowledge(stage: Stage) -> Iterator[str]:
+    rule_id = alarming(stage)
+    bar = stage.window.alarms.bar
+    yield ""
+    stage.click(bar.seen)
+    yield "The alarms were not acknowledged"
+    stage.wait(lambda: not bar.isVisible())
+    alarms = [alarm for alarm in stage.ask_server(Client.alarms) if alarm.rule_id == rule_id]
+    assert all(alarm.acknowledged_at is not None for alarm in alarms)
+    calm(stage, rule_id)
+
+
 BARS: dict[str, Play] = {
     "Notices": notices,
     "View": view_ended,
     "Export": export_ended,
     "Cancel": cancel_work,
+    "Silence": look_at_alarms,
+    "Show": look_at_alarms,
+    "Acknowledge": acknowledge,
 }
 SERVERS: dict[str, Play] = {
     "Open the demo": start_here,
@@ -412,6 +457,7 @@ def test_the_window_has_no_button_outside_the_parts_that_are_tried(stage: Stage)
     window = stage.window
     parts = [window.header, window.notices, window.status_line, window.conditions, window.tabs, window.menuBar()]
     parts += [window.first.bar, window.first.offer, window.first.page, window.new_devices.offers]
+    parts += [window.alarms.bar, window.playback.bar]
     outside = [
         stage.name_of(button)
         for button in stage.buttons(window)

@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 from PyQt5.QtWidgets import QLineEdit
 
 from blitz import Client
+from blitz.data.calibration_facts import Calibration, CalibrationPoint
 from blitz.data.records import LinkState
 from blitz.data.source_config import SourceConfig, UsbIdentity
 from blitz.io.simulated_device import SimulatedDevice
 from blitz.ui import device_desk
 from blitz.ui.board_causes import Remedy
 from blitz.ui.dialogs.bad_frames import BadFramesDialog
+from blitz.ui.dialogs.calibrate import CalibrateDialog
 from blitz.ui.dialogs.channels import ChannelsDialog
 from blitz.ui.dialogs.new_device import NewDeviceDialog
 
@@ -130,6 +133,21 @@ def guessed(stage: Stage) -> Iterator[str]:
         yield "Not saved. "  # the dialog is back, with what was typed
         stage.wait(lambda: not known(stage, name).is_guessed and stage.names(cause) == set())
         assert known(stage, name).definition.channels[0].name == "number"
+
+
+def calibrate(stage: Stage) -> None:
+    definition = stage.ask_server(lambda client: client.definition("sim2"))
+    point = CalibrationPoint(raw=5, reference=5)
+    facts = Calibration(at=datetime(2026, 1, 1, tzinfo=UTC), who="ada", expires=date(2026, 1, 31), points=(point,))
+    channels = (definition.channels[0].model_copy(update={"calibration": facts}), *definition.channels[1:])
+    stage.ask_server(lambda client: client.set_definition("sim2", definition.model_copy(update={"channels": channels})))
+    cause = cause_of(stage, "sim2")
+    stage.wait(lambda: stage.names(cause) == {"Calibrate"})
+    stage.press(cause, "Calibrate")
+    assert stage.dialog(CalibrateDialog).head.channel.currentText() == definition.channels[0].display_name
+    stage.cancel(CalibrateDialog)
+    stage.ask_server(lambda client: client.set_definition("sim2", definition))
+    stage.wait(lambda: stage.names(cause) == set())
 
 
 @contextmanager
@@ -282,6 +300,7 @@ REMEDIES: dict[str, Play] = {
     "Bad frames…": silent,
     "Which one…": by_menu,
     "Name channels…": guessed,
+    "Calibrate…": calibrate,
 }
 OFFERS: dict[str, Play] = {
     "Name channels": guessed,

@@ -17,8 +17,10 @@ from blitz.ui.dialogs.export import ExportDialog
 from blitz.ui.dialogs.limits import LimitsDialog
 from blitz.ui.dialogs.marker import MarkerDialog
 from blitz.ui.dialogs.number_channels import NumberChannelsDialog
+from blitz.ui.dialogs.report import ReportDialog
 from blitz.ui.dialogs.reread import RereadDialog
 from blitz.ui.models import variables
+from blitz.ui.pages.comparison_page import ComparisonPage
 from blitz.ui.windows import PlotWindow
 
 Stage = Any
@@ -111,6 +113,18 @@ def picture(find: Callable[[Stage], Any]) -> Play:
         assert stage.heard("The plot is in the clipboard.")
 
     return play
+
+
+def trigger(stage: Stage) -> None:
+    """The panel of triggers shows what comes, is armed anew, and goes."""
+    page = live_of(stage)
+    triggers = page.triggers
+    stage.press(page.bar, "Trigger")
+    stage.wait(lambda: triggers.trigger.sweeps)
+    stage.press(triggers, "Arm")
+    stage.wait(lambda: triggers.trigger.sweeps)
+    stage.press(page.bar, "Trigger")
+    assert not triggers.isVisible()
 
 
 def mark_live(stage: Stage) -> Iterator[str]:
@@ -334,6 +348,7 @@ LIVE: dict[str, Play] = {
     "Time from the start": turned("Time from the start"),
     "Reset zoom": reset_zoom,
     "Picture": picture(live_of),
+    "Trigger": trigger,
     "Marker": mark_live,
 }
 MENUS: dict[str, Play] = {
@@ -454,6 +469,64 @@ def export(stage: Stage) -> Iterator[str]:
     yield "Exported to"  # it is here: no server is needed
 
 
+def report(stage: Stage) -> Iterator[str]:
+    page = history_of(stage)
+    stage.press(page, "Report")
+    stage.cancel(ReportDialog)
+    yield ""
+    stage.press(page, "Report")
+    dialog = stage.dialog(ReportDialog)
+    path = stage.folder / f"history {page.session_id}.html"
+    dialog.file.setText(str(path))
+    dialog.accept_button.click()
+    stage.wait(lambda: stage.heard(f"Report written to {path}"))
+    assert "<svg" in path.read_text()
+    yield "Report written to"  # it is here: no server is needed
+
+
+def compare(stage: Stage) -> Iterator[str]:
+    before = stage.a_session()
+    page = history_of(stage)
+    menu = stage.button(page, "Compare").menu()
+    yield ""
+    menu.aboutToShow.emit()
+    next(action for action in menu.actions() if action.text().startswith("&Previous session")).trigger()
+    stage.wait(lambda: isinstance(stage.window.tabs.currentWidget(), ComparisonPage))
+    assert stage.window.tabs.currentWidget().view.comparison.session_ids == (before, page.session_id)
+    yield ""  # both are here
+
+
+def play_back(stage: Stage) -> Iterator[str]:
+    page = history_of(stage)
+    yield ""
+    stage.press(page, "Play back")
+    playback = stage.window.playback
+    stage.wait(lambda: playback.is_on)
+    assert not stage.window.header.start.isEnabled()
+    stage.press(playback.bar, "Leave playback")
+    assert not playback.is_on
+    yield ""
+
+
+def analyse(stage: Stage) -> Iterator[str]:
+    page = history_of(stage)
+    panel = page.analysis
+    yield ""
+    stage.press(page, "Analysis")
+    stage.wait(lambda: panel.statistics.table.model().rowCount() > 0)
+    stage.press(panel, "Keep this view")
+    assert page.plot.region.span == pytest.approx(page.shown_times)
+    stage.press(panel, "Forget")
+    assert page.plot.region.span is None
+    mark = stage.button(panel, "Mark")
+    for is_on in (True, False):
+        stage.click(mark)
+        assert mark.isChecked() is is_on
+    stage.press(page, "Analysis")
+    assert not panel.isVisible()
+    yield ""
+
+
 def add_marker(stage: Stage) -> Iterator[str]:
     page = history_of(stage)
     stage.press(page, "Add")
@@ -499,6 +572,10 @@ HISTORY: dict[str, Play] = {
     "Compare with the recording": versions,
     "Delete": versions,
     "Export": export,
+    "Report": report,
+    "Compare": compare,
+    "Play back": play_back,
+    "Analysis": analyse,
     "Add": add_marker,
     "Zoom in": look_around,
     "Zoom out": look_around,

@@ -14,10 +14,12 @@ from blitz.ui.dialogs.add_device import AddDeviceDialog
 from blitz.ui.dialogs.all_servers import AllServersDialog
 from blitz.ui.dialogs.caches import CachesDialog
 from blitz.ui.dialogs.closing import ClosingQuestion
+from blitz.ui.dialogs.computed import ComputedDialog
 from blitz.ui.dialogs.export import ExportDialog
 from blitz.ui.dialogs.marker import MarkerDialog
 from blitz.ui.dialogs.new_cache import NewCacheDialog
 from blitz.ui.dialogs.reference import ReferenceDialog
+from blitz.ui.dialogs.report import ReportDialog
 from blitz.ui.dialogs.settings import SettingsDialog
 from blitz.ui.dialogs.shortcuts import ShortcutsDialog
 from blitz.ui.dialogs.start import StartDialog
@@ -195,6 +197,16 @@ def export_last(stage: Stage) -> Iterator[str]:
     stage.menu("Session/Export the last session…").trigger()
     yield f"Session {session_id} was not downloaded"
     stage.cancel(ExportDialog)
+
+
+def report_last(stage: Stage) -> Iterator[str]:
+    session_id = stage.a_session()
+    stage.window.feed.delete_local_copy(session_id)
+    stage.wait(lambda: not stage.sessions.is_local(session_id))
+    yield ""
+    stage.menu("Session/Report of the last session…").trigger()
+    yield f"Session {session_id} was not downloaded"
+    stage.cancel(ReportDialog)
 
 
 def import_file(stage: Stage) -> None:
@@ -377,6 +389,33 @@ def reference(stage: Stage) -> Iterator[str]:
     assert stage.window.reference.reference is None
 
 
+def analyse(stage: Stage) -> Iterator[str]:
+    page = stage.view(stage.a_session())
+    yield ""
+    for is_shown in (True, False):
+        stage.menu("Plot/Analysis").trigger()
+        assert page.analysis.isVisible() is is_shown
+    yield ""  # it is here
+
+
+def computed(stage: Stage) -> None:
+    """A channel is computed, shown, and deleted: the page is as before."""
+    stage.window.menus["live"].trigger()
+    variables = stage.window.live_page.side.variables
+    stage.wait(lambda: variables.channels)
+    before = variables.labels
+    stage.menu("Plot/Computed channels…").trigger()
+    dialog = stage.dialog(ComputedDialog)
+    label, name = dialog.insert.itemText(1), f"double {stage.number()}"
+    dialog.name.setText(name)
+    dialog.formula.setText(f"2 * '{label}'")
+    stage.press(dialog, "Save")
+    stage.wait(lambda: any(channel.channel.name.endswith(name) for channel in variables.channels))
+    stage.press(dialog, "Delete")
+    stage.wait(lambda: variables.labels == before)
+    stage.cancel(ComputedDialog)
+
+
 ACTIONS: dict[str, Play] = {
     "Server/Servers…": servers,
     "Server/All servers…": all_servers,
@@ -394,6 +433,7 @@ ACTIONS: dict[str, Play] = {
     "Session/Add a marker…": marker,
     "Session/View the last session": view_last,
     "Session/Export the last session…": export_last,
+    "Session/Report of the last session…": report_last,
     "Session/Import a file…": import_file,
     "Session/Open a session file…": open_file,
     "Session/Refresh the list": refresh,
@@ -409,6 +449,9 @@ ACTIONS: dict[str, Play] = {
     "Plot/Zoom in": zoomed("Zoom in"),
     "Plot/Zoom out": zoomed("Zoom out"),
     "Plot/Reset zoom": reset_zoom,
+    "Plot/Analysis": analyse,
+    "Plot/Triggers": on_live("Triggers", lambda page: bool(page.triggers.isVisible())),
+    "Plot/Computed channels…": computed,
     "Plot/Reference…": reference,
     "Plot/Mark this moment": mark,
     "Plot/Save as PNG…": picture("png"),

@@ -10,6 +10,7 @@ from PyQt5.QtWidgets import QFileDialog, QMessageBox, QPlainTextEdit
 from blitz import Client
 from blitz.ui.dialogs.export import ExportDialog
 from blitz.ui.dialogs.reference import ReferenceDialog
+from blitz.ui.dialogs.report import ReportDialog
 from blitz.ui.dialogs.session_details import SessionDetailsDialog
 from blitz.ui.dialogs.session_words import SessionWordsDialog
 from blitz.ui.pages.comparison_page import ComparisonPage
@@ -88,6 +89,21 @@ def export(stage: Stage) -> Iterator[str]:
     dialog.accept_button.click()
     stage.wait(lambda: stage.heard(f"Exported to {path}"))
     assert len(path.read_text().splitlines()) == record_of(stage, session_id).message_count + 1
+    stage.press(stage.window.notices, "Open folder")
+    assert stage.opened == [str(stage.folder)]
+
+
+def report(stage: Stage) -> Iterator[str]:
+    session_id = a_session_without_copy(stage)
+    path = stage.folder / f"report {session_id}.html"
+    yield ""
+    stage.session_action["report"].trigger()
+    yield f"Session {session_id} was not downloaded"
+    dialog = stage.dialog(ReportDialog)
+    dialog.file.setText(str(path))
+    dialog.accept_button.click()
+    stage.wait(lambda: stage.heard(f"Report written to {path}"))
+    assert "<svg" in path.read_text()
     stage.press(stage.window.notices, "Open folder")
     assert stage.opened == [str(stage.folder)]
 
@@ -234,6 +250,7 @@ SESSIONS: dict[str, Callable[[Stage], Any]] = {
     "Cancel download": cancel_download,
     "Keep here": keep,
     "Export": export,
+    "Report": report,
     "Pack into a file": pack,
     "Rename": rename,
     "Details": details,

@@ -403,13 +403,15 @@ def look_at_alarms(stage: Stage) -> None:
 def acknowledge(stage: Stage) -> Iterator[str]:
     rule_id = alarming(stage)
     bar = stage.window.alarms.bar
-    yield ""
-    stage.click(bar.seen)
-    yield "The alarms were not acknowledged"
-    stage.wait(lambda: not bar.isVisible())
-    alarms = [alarm for alarm in stage.ask_server(Client.alarms) if alarm.rule_id == rule_id]
-    assert all(alarm.acknowledged_at is not None for alarm in alarms)
-    calm(stage, rule_id)
+    try:
+        yield ""
+        stage.click(bar.seen)
+        yield "The alarms were not acknowledged"
+        stage.wait(lambda: not bar.isVisible())
+        alarms = [alarm for alarm in stage.ask_server(Client.alarms) if alarm.rule_id == rule_id]
+        assert all(alarm.acknowledged_at is not None for alarm in alarms)
+    finally:
+        calm(stage, rule_id)
 
 
 BARS: dict[str, Play] = {

@@ -121,11 +121,14 @@ def enable(stage: Stage) -> Iterator[str]:
     page = page_of(stage)
     stage.ask_server(lambda client: client.update_source("sim1", is_enabled=False))
     stage.wait(lambda: page.enable.isVisible())
-    yield ""
-    stage.click(page.enable)
-    yield "sim1 was not enabled"
-    stage.wait(lambda: page.disable.isVisible())
-    stage.wait(lambda: board_of(stage, "sim1").state.value == "ready")
+    try:
+        yield ""
+        stage.click(page.enable)
+        yield "sim1 was not enabled"
+        stage.wait(lambda: page.disable.isVisible())
+        stage.wait(lambda: board_of(stage, "sim1").state.value == "ready")
+    finally:  # a server that was killed before it heard of it comes back with the board as it was
+        stage.ask_server(lambda client: client.update_source("sim1", is_enabled=True))
 
 
 def disable_while_recording(stage: Stage) -> Iterator[str]:

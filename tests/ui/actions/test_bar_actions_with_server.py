@@ -374,8 +374,13 @@ HEADER: dict[str, Play] = {
 
 def alarming(stage: Stage) -> str:
     """Let the server raise an alarm; the rule's id."""
-    board = next(board for board in stage.ask_server(Client.boards) if board.name == "sim1")
-    channel = board.definition.channels[0].name
+
+    def channels() -> Any:
+        board = next((board for board in stage.ask_server(Client.boards) if board.name == "sim1"), None)
+        return board is not None and board.definition is not None and board.definition.channels
+
+    stage.wait(channels)
+    channel = channels()[0].name
     rule = {"name": f"Too much {stage.number()}", "source": "sim1", "channel": channel, "severity": "critical"}
     kept = stage.ask_server(lambda c: c.add_alarm_rule(rule | {"condition": {"kind": "level", "above": -1e9}}))
     stage.wait(lambda: stage.window.alarms.bar.isVisible() and rule["name"] in stage.window.alarms.bar.text.text())

@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
 
 _LONGEST_WAIT_S = 15.0
 _MOST_TOLD = 1000
+_OVERTAKEN_S = 10.0
 _LIST_CHANGES = (
     EventKind.SESSION_STARTED,
     EventKind.SESSION_STOPPED,
@@ -86,6 +87,8 @@ class ServerDesk:
         self._switching = asyncio.Lock()
         self._told: deque[Notice] = deque(maxlen=_MOST_TOLD)
         self._version_words = ""
+        self._shown_at: datetime | None = None
+        """Of the last status that was passed on, by the server's clock."""
         self._hurry = asyncio.Event()
         self._first_try_s: float | None = None
         self.boards = BoardDesk(feed, self._known_client, self._tell_status)
@@ -178,7 +181,8 @@ class ServerDesk:
                 await self.caches.open_for(status.store_id, address)
                 self._tell(Connection.ONLINE, address)
                 self._feed.identity_received.emit(who)
-                self._feed.status_received.emit(status)
+                self._shown_at = None
+                self._show_status(status)
                 await self.recording.tell_expected(status)
                 wait_s = 1.0
                 await self._follow_all(client, address)
@@ -260,7 +264,8 @@ class ServerDesk:
     async def _pass_on(self, address: str, event: Event) -> None:
         feed = self._feed
         if event.event is EventKind.STATUS and event.status is not None:
-            feed.status_received.emit(event.status)
+            if not self._show_status(event.status):
+                return
             await self.recording.tell_expected(event.status)
             running = event.status.session.id if event.status.session else None
             if running != self.sessions.listed_running:
@@ -327,8 +332,20 @@ class ServerDesk:
 
     async def _ask_status(self) -> StatusRecord:
         status = await self._known_client().status()
-        self._feed.status_received.emit(status)
+        self._show_status(status)
         return status
+
+    def _show_status(self, status: StatusRecord) -> bool:
+        """Pass on how the server is doing; return whether that is new.
+
+        What was asked for and what comes by itself go different ways: one may overtake the other. Where the server's
+        clock was set back by more than a moment, nothing was overtaken.
+        """
+        if self._shown_at is not None and 0 < (self._shown_at - status.now).total_seconds() < _OVERTAKEN_S:
+            return False
+        self._shown_at = status.now
+        self._feed.status_received.emit(status)
+        return True
 
     async def _tell_status(self) -> None:
         """Show what came of a request: that one is done, also where this fails, and the status comes by itself."""

@@ -87,6 +87,8 @@ class ServerDesk:
         self._switching = asyncio.Lock()
         self._told: deque[Notice] = deque(maxlen=_MOST_TOLD)
         self._version_words = ""
+        self._is_live = False
+        """Whether events have come by themselves since the server was connected to."""
         self._shown_at: datetime | None = None
         """Of the last status that was passed on, by the server's clock."""
         self._hurry = asyncio.Event()
@@ -208,6 +210,7 @@ class ServerDesk:
         self._feed.request_failed.emit(RequestFailure(f"Not connected to {address}", error, address=address))
 
     async def _follow_all(self, client: AsyncClient, address: str) -> None:
+        self._is_live = False
         self._tell_version(client)
         await self._tell_notices(client)
         await self.sessions.tell()
@@ -268,8 +271,10 @@ class ServerDesk:
                 return
             await self.recording.tell_expected(event.status)
             running = event.status.session.id if event.status.session else None
-            if running != self.sessions.listed_running:
-                # It began or ended between the list and the live view.
+            if not self._is_live:
+                # What happened between the lists and the live view was no event.
+                self._is_live = await self._tell_lists()
+            elif running != self.sessions.listed_running:
                 await self.sessions.tell_again()
         elif event.event is EventKind.GAP and event.gap is not None and event.session_id is not None:
             feed.gap_received.emit(event.session_id, event.gap)
@@ -308,12 +313,22 @@ class ServerDesk:
             await self.caches.open_for(status.store_id, str(client.address))
             self._tell_version(client)
             self._feed.identity_received.emit(await client.whoami())
-            await self._tell_notices(client)
-            await self.trash.tell()
-            await self.alarms.tell()
         except BlitzError as error:
             log.info("Cannot ask the server that came back: %s", error)
-        await self.sessions.tell_again()
+        if not await self._tell_lists():
+            await self.sessions.tell_again()
+
+    async def _tell_lists(self) -> bool:
+        """Ask again for what events tell only the changes of; return whether the server answered."""
+        try:
+            await self._tell_notices(self._known_client())
+            await self.trash.tell()
+            await self.alarms.tell()
+            await self.sessions.tell()
+        except BlitzError as error:
+            log.info("Cannot ask the server again: %s", error)
+            return False
+        return True
 
     def _tell_version(self, client: AsyncClient) -> None:
         """Say it once of each server that its version is another one."""

@@ -26,7 +26,7 @@ def test_a_status_that_was_overtaken_is_nothing_new_and_one_by_a_clock_that_was_
 
     async def play() -> None:
         desk = ServerDesk(feed, tmp_path / "desk", lambda server: AsyncClient(str(server)))
-        desk.sessions.listed_running = status.session.id if status.session else None
+        desk._is_live = True
         for each in (status, other):
             await desk._pass_on("here", Event(event=EventKind.STATUS, status=each))
         await desk.close()

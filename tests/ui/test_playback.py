@@ -172,8 +172,8 @@ def test_all_live_pages_show_the_tape_and_say_so(ready: MainWindow, feed: Any, m
     assert player is not None
     player.choose_speed(100.0)
     wait(lambda: window.store.count(0) > 200)
-    assert [channel.label for channel in live.variables.channels] == ["pressure"]
-    assert live.plot.strip.badge_text == "PLAYBACK – NOT LIVE"
+    wait(lambda: [channel.label for channel in live.variables.channels] == ["pressure"])
+    wait(lambda: live.plot.strip.badge_text == "PLAYBACK – NOT LIVE")
     assert [marker.text for marker in window.store.markers] == ["valve open"]
     live.refresh()
     assert live.side.variables.latest[0].age_s < 1

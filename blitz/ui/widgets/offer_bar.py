@@ -74,6 +74,7 @@ class OfferBar(QFrame):
         button = QPushButton(label)
         button.clicked.connect(lambda: act())
         self._row.addWidget(button)
+        button.show()  # with the bar; its layout would show it only later
         self.buttons.append(button)
         return button
 

@@ -132,10 +132,12 @@ class Page:
         """Touch the middle of it, where it can be touched."""
         self.wait_for(selector)
         wanted = json.dumps(selector)
-        place = self.run(
-            f"(() => {{ const n = document.querySelector({wanted}); n.scrollIntoView({{block: 'center'}});"
-            f"const r = n.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2;"
-            f"const hit = document.elementFromPoint(x, y);"
+        place = self.run(  # as soon as it rests: what is filled in above it moves it
+            f"(async () => {{ const n = document.querySelector({wanted}); n.scrollIntoView({{block: 'center'}});"
+            f"const frame = () => new Promise(requestAnimationFrame); let r = n.getBoundingClientRect();"
+            f"for (let still = 0; still < 5; ) {{ await frame(); const now = n.getBoundingClientRect();"
+            f"still = now.x === r.x && now.y === r.y ? still + 1 : 0; r = now; }}"
+            f"const x = r.x + r.width / 2, y = r.y + r.height / 2, hit = document.elementFromPoint(x, y);"
             f"return n.contains(hit) || hit?.contains(n) ? {{x, y}} : null; }})()"
         )
         assert place is not None, f"{selector} is hidden by something else"

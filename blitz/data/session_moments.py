@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from blitz.data.records import Marker
 from blitz.data.series import Series
+from blitz.data.triggers import Edge as TriggerEdge
+from blitz.data.triggers import Trigger, TriggerFinder
 from blitz.errors import SeriesError
 
 Edge = Literal["rising", "falling"]
@@ -80,17 +80,5 @@ def crossing_ns(parts: Iterable[Series], level: float, edge: Edge, max_gap_ns: i
     """
     if edge not in ("rising", "falling"):
         raise SeriesError(f"There is no edge {edge!r}: it is rising or falling.")
-    sign = 1.0 if edge == "rising" else -1.0
-    before_ns, before = np.empty(0, np.int64), np.empty(0)
-    for part in parts:
-        is_value = ~np.isnan(part.values)
-        time_ns = np.concatenate([before_ns, part.time_ns[is_value]])
-        over = np.concatenate([before, sign * (part.values[is_value] - level)])
-        crossings = np.flatnonzero((over[:-1] < 0) & (over[1:] >= 0) & (np.diff(time_ns) <= max_gap_ns))
-        if len(crossings):
-            place = int(crossings[0])
-            low, high = float(over[place]), float(over[place + 1])
-            share = -low / (high - low) if np.isfinite(high - low) else 1.0
-            return int(time_ns[place]) + round(share * int(time_ns[place + 1] - time_ns[place]))
-        before_ns, before = time_ns[-1:], over[-1:]
-    return None
+    finder = TriggerFinder(Trigger(level, TriggerEdge(edge), max_gap_s=max_gap_ns / 1e9))
+    return next((int(found[0]) for part in parts if len(found := finder.add(part.time_ns, part.values))), None)

@@ -94,7 +94,7 @@ class TriggerFinder:
     def _after_gap(self, steps_ns: NDArray[np.int64], shift: int, count: int) -> NDArray[np.intp]:
         if self.trigger.max_gap_s is None:
             return np.empty(0, np.intp)
-        after = np.flatnonzero(steps_ns > self.trigger.max_gap_s * 1e9) + 1 - shift
+        after = np.flatnonzero(steps_ns > round(self.trigger.max_gap_s * 1e9)) + 1 - shift
         return after[(after >= 0) & (after < count)]
 
     def _accepted(self, found_ns: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -302,7 +302,7 @@ def try_rule(
         while len(block := await client.messages(session_id, first, _BLOCK)):
             crossings += trial.take(block)
             first = block.next_seq
-        return crossings
+        return crossings + trial.end()
 
     crossings = ask(client_settings(server, token, config_file), look)
     raised = [each for each in crossings if each.is_raised]

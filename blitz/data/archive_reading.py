@@ -1,14 +1,14 @@
-"""Reading a session's older messages out of Redis, ahead of the one who archives them.
+"""Reading a session's older messages out of Redis, which works ahead of the one who archives them.
 
-One reading goes over as many segments as there are: while the archive synchronises a segment, reads it back and lets
-Redis let go of it, the messages of the next one are on their way. Redis counts a list's places from what it still has,
-so that a trim happens in the thread that reads, while no question is under way.
+One reading goes over as many segments as there are. Questions are under way on a dozen connections, each for no more
+than Redis hands to the system at once: so Redis answers the next ones while the messages of the last are compressed and
+written, and neither waits for the other. A thread that reads ahead of the one that writes costs more than it hides.
+Redis counts a list's places from what it still has, so that a trim happens while no question is under way.
 """
 
-import threading
+import math
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -16,14 +16,9 @@ import pyarrow as pa
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
 from blitz.data.bulk_reading import BUFFER_BYTES, Arrivals, Lane, read_whole_replies
 
-LANES = 3
-_BLOCKS_AHEAD = 16
-_BYTES_AHEAD = 8 << 20
-"""Of messages that nobody has taken yet, about: what comes while a segment is synchronised."""
-_LEAST_AHEAD = 2
-_REPLY_BYTES = 1 << 20
-"""Of a reply, about. Redis would wait less for us with replies below 64 KB, which it writes at once, on many lanes;
-but so many take a third more of our processor time, and moving whole segments is slower."""
+LANES = 12
+_REPLY_BYTES = 60_000
+"""Of a reply, about: Redis writes 64 KB at once, and comes back for more when somebody has taken what it wrote."""
 _PARSED_BYTES = 1 << 20
 """Replies are parsed together up to so much: each time costs a few dozen calls."""
 _FIRST_COUNT = 64
@@ -65,7 +60,7 @@ class Stretch(NamedTuple):
 
 
 class Reading:
-    """Blocks, cut on the grid; fewer if the messages are not all there. Driven by one thread, it has its own."""
+    """Blocks, cut on the grid; fewer if the messages are not all there."""
 
     def __init__(self, lanes: Lanes, stretch: Stretch) -> None:
         self._stretch = stretch
@@ -76,28 +71,11 @@ class Reading:
         )
         self._next_seq = stretch.first
         self._blocks = self._read()
-        self._changed = threading.Condition()
-        self._ready: deque[MessageBlock] = deque()
-        self._ready_bytes = 0
-        self._trimming: Callable[[], int] | None = None
-        self._answer: int | None = None
-        self._error: BaseException | None = None
-        self._is_read = self._is_closed = False
-        self._thread = threading.Thread(target=self._run, name="archive-fetch", daemon=True)
-        self._thread.start()
 
     def __iter__(self) -> Iterator[MessageBlock]:
-        """Yield the blocks. Most of the time that making them takes, and of the caller's, is not Python's."""
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._ready or self._is_over)
-                if not self._ready:
-                    self._raise()
-                    return
-                block = self._ready.popleft()
-                self._ready_bytes -= block.raw.nbytes
-                self._next_seq = block.next_seq
-                self._changed.notify_all()
+        """Yield the blocks."""
+        for block in self._blocks:
+            self._next_seq = block.next_seq
             yield block
 
     def outlasts(self, session_id: int, first: int) -> bool:
@@ -111,75 +89,6 @@ class Reading:
         :param ask: returns one more than how many arrivals went, or 0 if nothing happened, or less.
         :returns: what `ask` returned. Where that is 0 or less, or an error, this reading is of no more use.
         """
-        with self._changed:
-            self._answer, self._trimming = None, partial(self._trim, first, ask)
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self._answer is not None or self._error is not None or self._is_closed)
-            self._raise()
-            return self._answer or 0
-
-    def close(self) -> None:
-        """End the thread. A connection with a question under way is closed: its reply would be taken for another's."""
-        with self._changed:
-            self._is_closed = True
-            self._ready.clear()
-            self._changed.notify_all()
-        self._thread.join()
-        self._blocks.close()
-        self._replies.close()
-        self._arrivals.close()
-
-    @property
-    def _is_over(self) -> bool:
-        return self._is_read or self._is_closed or self._error is not None
-
-    def _raise(self) -> None:
-        if self._error is not None:
-            raise self._error
-
-    # ---- below: in the thread -------------------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        try:
-            while (task := self._next_task()) is not None:
-                task()
-        except BaseException as error:  # noqa: BLE001 - raised again, in the caller's thread
-            with self._changed:
-                self._error = error
-                self._changed.notify_all()
-
-    def _next_task(self) -> Callable[[], None] | None:
-        """Wait until there is something to do: to trim goes before to read."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_closed or self._trimming or self._may_read)
-            if self._is_closed:
-                return None
-            return self._trim_now if self._trimming else self._read_next
-
-    @property
-    def _may_read(self) -> bool:
-        is_enough = self._ready_bytes >= _BYTES_AHEAD or len(self._ready) >= _BLOCKS_AHEAD
-        return not self._is_read and (not is_enough or len(self._ready) < _LEAST_AHEAD)
-
-    def _read_next(self) -> None:
-        block = next(self._blocks, None)
-        with self._changed:
-            if block is None:
-                self._is_read = True
-            elif not self._is_closed:
-                self._ready.append(block)
-                self._ready_bytes += block.raw.nbytes
-            self._changed.notify_all()
-
-    def _trim_now(self) -> None:
-        trimming, self._trimming = self._trimming, None
-        assert trimming is not None
-        answer = trimming()
-        with self._changed:
-            self._answer = answer
-            self._changed.notify_all()
-
-    def _trim(self, first: int, ask: Callable[[], int]) -> int:
         self._replies.settle()
         self._arrivals.settle()
         answer = ask()
@@ -187,6 +96,12 @@ class Reading:
             self._replies.go_on(first)
             self._arrivals.go_on(answer - 1)
         return answer
+
+    def close(self) -> None:
+        """Close the connections with a question under way: its reply would be taken for another's."""
+        self._blocks.close()
+        self._replies.close()
+        self._arrivals.close()
 
     def _read(self) -> Generator[MessageBlock]:
         parts: list[Any] = []
@@ -243,7 +158,7 @@ class _Replies:
         while (self._settled or self._waiting) and (not ends or ends[-1] < _PARSED_BYTES):
             begin = ends[-1] if ends else 0
             size, count = self._receive_next(buffer, begin)
-            self._count = max(1, min(GRID_MESSAGES, _REPLY_BYTES * count // max(size, 1)))
+            self._count = _even_share(size / count)
             self._ask_ahead()
             ends.append(begin + size)
             counts.append(count)
@@ -256,7 +171,7 @@ class _Replies:
         """Wait until no question is under way."""
         while self._waiting:
             lane, count = self._waiting[0]
-            reply = bytearray(BUFFER_BYTES)
+            reply = bytearray(2 * _REPLY_BYTES)
             size = lane.receive(reply)
             self._settled.append((memoryview(reply)[:size], count))
             self._free.append(self._waiting.popleft()[0])
@@ -289,3 +204,9 @@ class _Replies:
             self._waiting.append((lane, count))
             lane.ask("LRANGE", self._key, begin, begin + count - 1)
             self._seq += count
+
+
+def _even_share(message_bytes: float) -> int:
+    """Return how many elements to ask for at once: equal parts of a block, which are parsed faster than others."""
+    replies = math.ceil(message_bytes * GRID_MESSAGES / _REPLY_BYTES)
+    return math.ceil(GRID_MESSAGES / min(max(replies, 1), GRID_MESSAGES))

@@ -106,7 +106,7 @@ class ArchiveStore:
     def blocks(self, session_id: int, first: int, stop: int) -> Generator[MessageBlock]:
         """Yield messages, cut on the grid; fewer if they are not all there. It ends where others are asked for.
 
-        A thread of its own reads the next ones, which Redis sends meanwhile, while the caller works on those it has.
+        Redis sends the next ones while the caller works on those it has.
         """
         self._end_reading()
         base = int(self._execute("GET", self._keys.first(session_id)) or 0)

@@ -6,8 +6,9 @@ hiredis reads the reply.
 """
 
 import functools
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import hiredis
@@ -101,16 +102,33 @@ def _parse_uniform(view: NDArray[np.uint8], parts: Sequence[_Part]) -> Any:
     # Arrow's memory, unlike numpy's, is used again and again: no page is asked of the system for each reply.
     content, offsets = pa.allocate_buffer(count * length), pa.allocate_buffer(4 * (count + 1))
     target, done = np.frombuffer(content, f"V{length}") if length else None, 0
-    for part in parts:
-        begin = part.begin + 2
-        if not _begin_with(view[begin : part.end].reshape(part.size, stride), head):
+    for begin, shape, step in _tables(parts):
+        if not _begin_with(view, begin, (*shape, stride), step, head):
             return None
         if target is not None:
-            found = np.ndarray((part.size,), target.dtype, view.data, offset=begin + len(head), strides=(stride,))
-            np.copyto(target[done : done + part.size], found)
-        done += part.size
+            cells = math.prod(shape)
+            found = np.ndarray(shape, target.dtype, view.data, begin + len(head), (step, stride))
+            np.copyto(target[done : done + cells].reshape(shape), found)
+            done += cells
     np.multiply(_counting(count + 1), np.int32(length), out=np.frombuffer(offsets, np.int32))
     return pa.Array.from_buffers(pa.binary(), count, [None, offsets, content])
+
+
+def _tables(parts: Sequence[_Part]) -> Iterator[tuple[int, tuple[int, int], int]]:
+    """Yield replies of equal size that are at equal steps: where the first element begins, how many replies have how
+    many elements, and the step in bytes.
+    """
+    group: list[_Part] = []
+    step = 0
+    for part in parts:
+        next_step = part.begin - group[-1].begin if group else 0
+        if group and (part.size != group[0].size or next_step != (step or next_step)):
+            yield group[0].begin + 2, (len(group), group[0].size), step
+            group, next_step = [], 0
+        group.append(part)
+        step = next_step
+    if group:
+        yield group[0].begin + 2, (len(group), group[0].size), step
 
 
 @functools.lru_cache(4)
@@ -118,12 +136,17 @@ def _counting(count: int) -> NDArray[np.int32]:
     return np.arange(count, dtype=np.int32)
 
 
-def _begin_with(rows: NDArray[np.uint8], head: bytes) -> bool:
-    """Say whether all rows begin with the same bytes, at most eight; where rows are that long, as one number each."""
-    count, stride = rows.shape
+def _begin_with(view: NDArray[np.uint8], begin: int, shape: tuple[int, int, int], step: int, head: bytes) -> bool:
+    """Say whether all rows begin with the same bytes, at most eight; where rows are that long, as one number each.
+
+    :param shape: tables, rows in each, bytes in each.
+    :param step: from table to table.
+    """
+    stride = shape[2]
     if stride < 8 or len(head) > 8:
-        return bool((rows[:, : len(head)] == np.frombuffer(head, np.uint8)).all())
-    begins = np.ndarray((count,), np.uint64, rows.data, strides=(stride,))
+        rows = np.ndarray(shape, np.uint8, view.data, begin, (step, stride, 1))
+        return bool((rows[:, :, : len(head)] == np.frombuffer(head, np.uint8)).all())
+    begins = np.ndarray(shape[:2], np.uint64, view.data, begin, (step, stride))
     mask = int.from_bytes(b"\xff" * len(head) + bytes(8 - len(head)), sys.byteorder)
     number = int.from_bytes(head + bytes(8 - len(head)), sys.byteorder)
     return bool(((begins & np.uint64(mask)) == np.uint64(number)).all())

@@ -46,6 +46,17 @@ def test_replies_of_messages_of_one_length_are_read_as_they_are(counts: list[int
     assert parse_arrays(memoryview(bytearray(content)), ends).to_pylist() == [each for part in lists for each in part]
 
 
+@pytest.mark.parametrize("counts", [[5, 5, 5, 2], [5, 0, 5, 5], [5, 5, 0, 5], [0, 5, 5, 7, 7, 7, 5]])
+def test_replies_of_equal_size_are_read_together_wherever_they_stand(counts: list[int]) -> None:
+    lists = [[b"%d %02d" % (number, place) for place in range(count)] for number, count in enumerate(counts)]
+    content, ends = together(list(map(reply_of, lists)))
+    assert parse_arrays(content, ends).to_pylist() == [each for part in lists for each in part]
+    bent = bytearray(content)
+    bent[content.rindex(b"$")] = ord("%")
+    with pytest.raises((ValueError, hiredis.HiredisError)):
+        parse_arrays(bent, ends)
+
+
 def test_an_error_among_other_replies_is_raised() -> None:
     content, ends = together([reply_of([b"abc"]), b"-WRONGTYPE not a list\r\n", reply_of([b"def"])])
     with pytest.raises(hiredis.ReplyError, match="WRONGTYPE"):

@@ -28,6 +28,10 @@ class BlockingHookCalls:
         """Let the server tell one more what happens, or another in place of one that was added."""
         return self._call(partial(self._calls.add_hook, name, kind, **fields))
 
+    def try_hook(self, name: str, kind: str = "email", **fields: Any) -> HookTest:
+        """Let the server tell somebody that this is a test, by a hook that is not kept."""
+        return self._call(partial(self._calls.try_hook, name, kind, **fields))
+
     def remove_hook(self, name: str) -> None:
         """Let the server forget a hook that was added."""
         self._call(partial(self._calls.remove_hook, name))

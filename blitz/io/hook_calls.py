@@ -34,6 +34,13 @@ class HookCalls(Calls):
         """
         return await self._ask(_HOOK, "POST", "/hooks", {"name": name, "kind": kind, **fields})
 
+    async def try_hook(self, name: str, kind: str = "email", **fields: Any) -> HookTest:
+        """Let the server tell somebody that this is a test, by a hook as for :meth:`add_hook`; it is not kept.
+
+        :raises ConfigError: if a field is wrong.
+        """
+        return await self._ask(_HOOK_TEST, "POST", "/hooks/test", {"name": name, "kind": kind, **fields}, _TEST_S)
+
     async def remove_hook(self, name: str) -> None:
         """Let the server forget a hook that was added.
 

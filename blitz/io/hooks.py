@@ -152,6 +152,10 @@ class Hooks:
         runner = self._runners.get(name)
         return None if runner is None else runner.test()
 
+    def try_out(self, hook: Hook) -> HookTest:
+        """Tell somebody now that this is a test, once, by a hook that is not kept. Waits for it."""
+        return _Runner(hook, lambda severity, text: None, ()).test()
+
 
 class _Runner:
     """One hook: what waits for it, and the thread that sends it."""

@@ -51,4 +51,10 @@ def hook_calls(hooks: Hooks, lanes: Lanes) -> APIRouter:
             raise HTTPException(404, f"there is no hook {name!r}: 'blitz hooks list' names those that there are")
         return outcome
 
+    @calls.post("/hooks/test", response_model_exclude_none=True)
+    @tests
+    def try_hook(hook: Annotated[dict[str, Any], Body()]) -> HookTest:
+        """Tell somebody now that this is a test, by a hook as it could be added; nothing of it is kept."""
+        return hooks.try_out(added_hook(hook))
+
     return calls

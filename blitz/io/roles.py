@@ -109,6 +109,7 @@ ROLES: dict[tuple[str, str], Role | None] = {
     ("POST", "/api/v1/hooks"): Role.ADMIN,
     ("DELETE", "/api/v1/hooks/{name}"): Role.ADMIN,
     ("POST", "/api/v1/hooks/{name}/test"): Role.OPERATOR,
+    ("POST", "/api/v1/hooks/test"): Role.ADMIN,
     # who may do what
     ("GET", "/api/v1/tokens"): Role.ADMIN,
     ("POST", "/api/v1/tokens"): Role.ADMIN,

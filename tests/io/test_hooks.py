@@ -245,6 +245,19 @@ def test_what_a_server_refuses_is_sent_again_and_the_operator_knows() -> None:
             assert notices[1] == "info: Hook 'mail' works again."
 
 
+def test_a_hook_is_tried_without_being_kept_and_nobody_else_hears_of_it() -> None:
+    with serving(MailServer(None)) as server, _hooks() as (hooks, notices):
+        table = {"name": "mail", "kind": "email", "host": "127.0.0.1", "port": server.server_address[1]}
+        table |= {"sender": "a@b.c", "to": ["d@e.f"]}
+        outcome = hooks.try_out(added_hook(table))
+        assert not outcome.is_sent
+        assert "STARTTLS extension not supported" in str(outcome.error)
+        assert "“not encrypted”" in str(outcome.error)
+        assert hooks.try_out(added_hook(table | {"security": "none"})).is_sent
+        assert [to for to, _, _ in server.mails] == [["d@e.f"]]
+        assert (hooks.records(), notices) == ([], [])
+
+
 def test_a_webhook_gets_json_and_its_secret_which_is_shown_to_nobody(
     web: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

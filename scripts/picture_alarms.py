@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING
 
 from picture_bench import Server
+from PyQt5.QtWidgets import QMessageBox
 
 from blitz import Client
 from blitz.data.source_config import SourceConfig
+from blitz.ui.alarm_draft import KINDS
 from blitz.ui.alarm_view import AlarmView
 from blitz.ui.dialogs.alarm_rule import AlarmRuleDialog
 
@@ -43,6 +45,13 @@ def alarms(scene: "Scene") -> None:
         dialog.tells.setCurrentIndex(dialog.tells.count() - 1)
         dialog.more.setChecked(True)
         scene.take("alarm_new_email")
+        dialog.tells.setCurrentIndex(0)
+        dialog.more.setChecked(False)
+        for kind in KINDS:
+            dialog.kind.setCurrentIndex(dialog.kind.findData(kind))
+            scene.take(f"alarm_kind_{kind.words.replace(' ', '_')}")
+        dialog.accept()
+        scene.take("alarm_new_wrong")
         dialog.reject()
         name = channel.channel.name
         level = {"kind": "level", "above": 90.0, "hysteresis": 2.0}
@@ -77,5 +86,26 @@ def alarms(scene: "Scene") -> None:
         script.acknowledge_alarms("the door was not closed")
         scene.wait(lambda: not window.alarms.bar.isVisible())
         window.alarms.page.past.click()
+        page = window.alarms.page
+        page.alarm_table.selectRow(1)
         scene.take("alarms_history")
         script.stop()
+        retract = {"kind": "command", "board": "sim1", "command": "098500000000001400000000000"}
+        script.add_alarm_rule({"name": "Retract the arm", **hot, "condition": level, "actions": [retract]})
+        scene.wait(page.confirm.isVisible)
+        page.rule_table.selectRow([kept.rule.name for kept in page.rules.rules].index("Retract the arm"))
+        scene.take("alarms_confirm")
+        page.confirm.click()
+        scene.take("alarms_confirm_question")
+        scene.find(QMessageBox).reject()
+        for number in range(30):
+            warm = {"kind": "level", "above": 60.0 + number / 2}
+            script.add_alarm_rule({"name": f"Above {60 + number / 2:g} for the log", **hot, "condition": warm})
+        page.present.click()
+        oven.insert(76.0)
+        scene.wait(lambda: known().counts.unacknowledged >= 30)
+        scene.take("alarms_many")
+        scene.connect(server.url, server.make_token("viewer"))
+        scene.wait(lambda: not page.new.isEnabled() and known().counts.unacknowledged >= 30)
+        window.tabs.setCurrentWidget(page)
+        scene.take("alarms_viewer")

@@ -57,6 +57,9 @@ def calibration(scene: "Scene") -> None:
                 if place == 2 and 0.5 < (dialog.desk.taking.share if dialog.desk.taking else 0) < 0.6:
                     scene.take("calibrate_taking")
         scene.take("calibrate")
+        dialog.pane.curve.setCurrentIndex(1)
+        scene.take("calibrate_polynomial")
+        dialog.pane.curve.setCurrentIndex(0)
         dialog.facts.against.setText("Weights of class M1, certificate 2026-114")
         dialog.save.click()
         scene.wait(dialog.old.isVisible)

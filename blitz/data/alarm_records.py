@@ -48,6 +48,9 @@ class KeptRule(Record):
     changed_at: AwareDatetime | None = None
     state: AlarmState = AlarmState.NORMAL
     fault: str = Field(default="", description="why it cannot be evaluated at present, as a sentence; else empty")
+    must_confirm: int = Field(
+        default=0, description="so often it must still be confirmed before it sends what moves or heats something"
+    )
 
 
 class AlarmOccurrence(Record):

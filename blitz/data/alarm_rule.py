@@ -144,8 +144,12 @@ class AlarmRule(_Part):
     @property
     def is_confirmed_twice(self) -> bool:
         """Whether it was confirmed twice as it stands now, at two moments."""
-        moments = {each.at for each in self.confirmed_twice if each.of == self.fingerprint}
-        return len(moments) >= 2
+        return self.confirmations >= 2
+
+    @property
+    def confirmations(self) -> int:
+        """At how many moments it was confirmed as it stands now."""
+        return len({each.at for each in self.confirmed_twice if each.of == self.fingerprint})
 
     def words(self, unit: str = "") -> str:
         """Return what is watched and when it is an alarm, for people."""

@@ -346,9 +346,11 @@ class Alarms:
         order = (AlarmState.ACTIVE, AlarmState.ACKNOWLEDGED, AlarmState.LATCHED)
         state = next((state for state in order if state in of_rule), AlarmState.NORMAL)
         fault = self._fault(kept.rule, self._definitions())
-        if not fault and not kept.rule.is_confirmed_twice and (moving := self._moving(kept.rule)):
+        moving = self._moving(kept.rule)
+        must_confirm = max(0, 2 - kept.rule.confirmations) if moving else 0
+        if must_confirm and not fault:
             fault = f"{moving[0].command!r} moves or heats something: it is sent when the rule was confirmed twice."
-        return kept.model_copy(update={"state": state, "fault": fault})
+        return kept.model_copy(update={"state": state, "fault": fault, "must_confirm": must_confirm})
 
 
 def _counts(kept: KeptRule) -> bool:

@@ -1,11 +1,11 @@
 """Alarms in the window: the bar, the page, the sound, and the dialog for rules. Asks the operator and the feed."""
 
-from PyQt5.QtCore import QByteArray, QObject, QTimer, pyqtSignal
+from PyQt5.QtCore import QByteArray, QObject, Qt, QTimer, pyqtSignal
 from PyQt5.QtWidgets import QAction, QApplication, QMessageBox, QWidget
 
 from blitz.data.access_records import WhoRecord
 from blitz.data.alarm_records import AlarmChange, AlarmOccurrence, KeptRule
-from blitz.data.alarm_rule import Severity
+from blitz.data.alarm_rule import CommandAction, Severity
 from blitz.data.records import StatusRecord
 from blitz.ui.alarm_draft import Watched, list_watched, propose_level
 from blitz.ui.alarm_view import (
@@ -15,6 +15,7 @@ from blitz.ui.alarm_view import (
     AlarmView,
     AlarmWish,
     ChangeRule,
+    ConfirmRule,
     RemoveRule,
 )
 from blitz.ui.dialogs.alarm_rule import AlarmRuleDialog
@@ -73,6 +74,7 @@ class AlarmActions(QObject):
         self.page.rule_requested.connect(self.ask_rule)
         self.page.enable_requested.connect(lambda kept, is_on: feed.wish_alarm(ChangeRule(kept, {"is_enabled": is_on})))
         self.page.remove_requested.connect(self._ask_remove)
+        self.page.confirm_requested.connect(self._ask_confirm)
         self.page.set_theme(appearance.theme)
         appearance.changed.connect(self.page.set_theme)
         feed.alarms_told.connect(self._take_view)
@@ -148,15 +150,32 @@ class AlarmActions(QObject):
             self._feed.wish_alarm(Acknowledge(alarm.id))
 
     def _ask_remove(self, kept: KeptRule) -> None:
-        box = QMessageBox(QMessageBox.Question, "Delete an alarm", f"Delete “{kept.rule.name}”?", parent=self._window)
-        box.setInformativeText("Nothing watches for it then. What it has raised stays in the history.")
-        delete = box.addButton("Delete", QMessageBox.DestructiveRole)
+        text = "Nothing watches for it then. What it has raised stays in the history."
+        self._ask("Delete an alarm", f"Delete “{kept.rule.name}”?", text, "Delete", RemoveRule(kept))
+
+    def _ask_confirm(self, kept: KeptRule) -> None:
+        rule, is_first = kept.rule, kept.must_confirm > 1
+        sends = " and ".join(_sent_words(each) for each in rule.actions if isinstance(each, CommandAction))
+        text = f"It watches {rule.words()}, and sends {sends} then, also while nobody is there. "
+        text += (
+            "It does so once it was confirmed twice: look at it again, and confirm it once more."
+            if is_first
+            else ("This is the second time: from now on it does so. Any change of the rule makes it ask again.")
+        )
+        title = "Confirm an alarm" if is_first else "Confirm an alarm once more"
+        self._ask(title, f"May “{rule.name}” move or heat something?", text, "Confirm", ConfirmRule(kept))
+
+    def _ask(self, title: str, question: str, text: str, label: str, wish: AlarmWish) -> None:
+        box = QMessageBox(QMessageBox.Question, title, question, parent=self._window)
+        box.setTextFormat(Qt.PlainText)
+        box.setInformativeText(text)
+        does = box.addButton(label, QMessageBox.DestructiveRole)
         cancel = box.addButton(QMessageBox.Cancel)
         box.setDefaultButton(cancel)
 
         def answer() -> None:
-            if box.clickedButton() is delete:
-                self._feed.wish_alarm(RemoveRule(kept))
+            if box.clickedButton() is does:
+                self._feed.wish_alarm(wish)
 
         box.finished.connect(answer)
         box.finished.connect(box.deleteLater)
@@ -222,3 +241,8 @@ class AlarmActions(QObject):
 
     def _keep_silent(self, is_silent: bool) -> None:
         self._preferences.remember_place(_SILENT, QByteArray(b"1" if is_silent else b"0"))
+
+
+def _sent_words(action: CommandAction) -> str:
+    value = "" if action.value is None else f" {action.value:g}"
+    return f"“{action.command}{value}” to {action.board}"

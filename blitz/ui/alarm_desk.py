@@ -14,6 +14,7 @@ from blitz.ui.alarm_view import (
     AlarmView,
     AlarmWish,
     ChangeRule,
+    ConfirmRule,
     RemoveRule,
 )
 from blitz.ui.feed import Feed, RequestFailure
@@ -80,6 +81,8 @@ class AlarmDesk:
                 await client.add_alarm_rule(wish.rule)
             case ChangeRule():
                 await client.change_alarm_rule(wish.kept.id, version=wish.kept.version, **wish.changes)
+            case ConfirmRule():
+                await client.confirm_alarm_rule(wish.kept.id, version=wish.kept.version)
             case RemoveRule():
                 await client.remove_alarm_rule(wish.kept.id)
             case AddMail():

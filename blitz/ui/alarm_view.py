@@ -111,6 +111,18 @@ class ChangeRule(AlarmWish):
 
 
 @dataclass(frozen=True)
+class ConfirmRule(AlarmWish):
+    """Say that a rule, as it stands, is to send what moves or heats something."""
+
+    kept: KeptRule
+
+    @property
+    def failure(self) -> str:
+        """What the operator reads where it was not done."""
+        return f"The alarm “{self.kept.rule.name}” was not confirmed"
+
+
+@dataclass(frozen=True)
 class RemoveRule(AlarmWish):
     """Keep a rule no longer."""
 

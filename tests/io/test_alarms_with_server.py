@@ -293,7 +293,9 @@ def test_rules_are_checked_changed_by_version_and_what_moves_waits_for_two_confi
     moving = [{"kind": "command", "board": "oven", "command": "098500000000001400000000000"}]
     kept = client.change_alarm_rule(kept.id, actions=moving)
     assert "confirmed twice" in kept.fault
+    assert kept.must_confirm == 2
     kept = client.confirm_alarm_rule(kept.id)
+    assert kept.must_confirm == 1
     assert "confirmed twice" in kept.fault
     with pytest.raises(blitz.errors.BlitzError, match="a moment ago"):
         client.confirm_alarm_rule(kept.id)

@@ -16,7 +16,7 @@ from blitz.data.computed import ComputedChannel
 from blitz.data.hook_config import HookEvent
 from blitz.data.hook_records import HookRecord
 from blitz.ui.alarm_draft import KINDS, Watched, kind_of, make_rule
-from blitz.ui.alarm_view import Acknowledge, AddMail, AddRule, AlarmView, ChangeRule, RemoveRule
+from blitz.ui.alarm_view import Acknowledge, AddMail, AddRule, AlarmView, ChangeRule, ConfirmRule, RemoveRule
 from blitz.ui.computed_channels import computed_source
 from blitz.ui.dialogs.alarm_rule import AlarmRuleDialog
 from blitz.ui.live_store import list_channels
@@ -121,6 +121,28 @@ def test_rules_are_switched_off_and_deleted_after_a_question(window: Any, feed: 
     next(button for button in box.buttons() if button.text() == "Delete").click()
     assert asked(feed) == [ChangeRule(kept, {"is_enabled": False}), RemoveRule(kept)]
     assert asked(feed)[0].changes == {"is_enabled": False}
+
+
+def test_a_rule_that_would_move_something_is_confirmed_after_a_question(window: Any, feed: Any) -> None:
+    page = window.alarms.page
+    moving = make("Retract", actions=[{"kind": "command", "board": "arm", "command": "SETPOINT", "value": 5}])
+    kept = KeptRule(id="2", rule=moving, must_confirm=2, fault="it is sent when the rule was confirmed twice")
+    feed.alarms_told.emit(AlarmView(rules=(KeptRule(id="1", rule=make()), kept)))
+    window.tabs.setCurrentWidget(page)
+    assert page.confirm.isVisible()
+    rows = {page.rules.index(row, 2).data(): row for row in range(2)}
+    page.rule_table.selectRow(rows["Too hot"])
+    assert not page.confirm.isEnabled()
+    page.rule_table.selectRow(rows["Retract"])
+    cells = [page.rules.index(rows["Retract"], column).data() for column in (0, 5)]
+    assert cells == ["normal", "sends a command: confirm it twice"]
+    page.confirm.click()
+    box = window.findChild(QMessageBox)
+    assert "sends “SETPOINT 5” to arm then, also while nobody is there" in box.informativeText()
+    next(button for button in box.buttons() if button.text() == "Confirm").click()
+    assert asked(feed) == [ConfirmRule(kept)]
+    feed.alarms_told.emit(AlarmView(rules=(kept.model_copy(update={"must_confirm": 0, "fault": ""}),)))
+    assert not page.confirm.isVisible()
 
 
 def test_an_older_server_has_no_alarms_and_the_page_says_so(window: Any, feed: Any) -> None:

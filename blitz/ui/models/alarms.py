@@ -25,6 +25,7 @@ STATE_WORDS = {
     AlarmState.LATCHED: "over, not seen",
 }
 _DOES = {"marker": "marker", "start": "starts a session", "stop": "stops the session", "command": "sends a command"}
+_TIMES = {1: "once more", 2: "it twice"}
 
 
 class AlarmsModel(ColumnsModel):
@@ -123,7 +124,7 @@ class RulesModel(ColumnsModel):
         if role == Qt.ForegroundRole:
             if not kept.rule.is_enabled:
                 return QColor(self.theme.muted)
-            if column == STATE and kept.fault:
+            if (column == STATE and _is_broken(kept)) or (column == DOES and kept.must_confirm):
                 return QColor(self.theme.warning)
             if column == STATE and state in (AlarmState.ACTIVE, AlarmState.LATCHED):
                 return QColor(severity_colour(kept.rule.severity, self.theme))
@@ -132,7 +133,7 @@ class RulesModel(ColumnsModel):
     def _text(self, kept: KeptRule, state: AlarmState, column: int) -> str:
         rule = kept.rule
         if column == STATE:
-            return "off" if not rule.is_enabled else "cannot be watched" if kept.fault else STATE_WORDS[state]
+            return "off" if not rule.is_enabled else "cannot be watched" if _is_broken(kept) else STATE_WORDS[state]
         if column == SEVERITY:
             return rule.severity.value
         if column == ALARM:
@@ -144,7 +145,13 @@ class RulesModel(ColumnsModel):
             return (
                 ", ".join(rule.hooks) if rule.hooks is not None else "all who want alarms" if _told(self._view) else ""
             )
-        return ", ".join(_DOES[action.kind] for action in rule.actions)
+        does = ", ".join(_DOES[action.kind] for action in rule.actions)
+        return f"{does}: confirm {_TIMES[kept.must_confirm]}" if kept.must_confirm else does
+
+
+def _is_broken(kept: KeptRule) -> bool:
+    """Whether it cannot be evaluated; one that is not confirmed is."""
+    return bool(kept.fault) and not kept.must_confirm
 
 
 def severity_colour(severity: Severity, theme: Theme) -> str:

@@ -1,7 +1,6 @@
 """The page of alarms: what there is, what there was, and the rules that make them."""
 
 from PyQt5.QtCore import QModelIndex, Qt, pyqtSignal
-from PyQt5.QtGui import QFontMetrics
 from PyQt5.QtWidgets import (
     QAbstractItemView,
     QAction,
@@ -23,9 +22,11 @@ from blitz.ui.theme import SPACE, Theme, number_font
 from blitz.ui.widgets.permitted import permit
 from blitz.ui.widgets.table import Table
 
-_NO_ALARMS = "No alarm is present. All that there were: History."
+_NO_ALARMS = "No alarm is present. History lists those that were."
 _NO_HISTORY = "No alarm was raised yet."
 _NO_RULES = "New alarm… makes one, or Alarm on this channel… in the menu of a channel's row on the page Live."
+_NO_PLAYED = "No alarm so far in what is played."
+_PLAYED = "Would have been raised so far in what is played; silenced, and told to nobody"
 _OLD = "This server has no alarms: it is older than they are, or was told to go without."
 
 
@@ -40,8 +41,12 @@ class AlarmsPage(QWidget):
     """KeptRule, and whether it holds from now on"""
     remove_requested = pyqtSignal(object)
     """KeptRule"""
+    confirm_requested = pyqtSignal(object)
+    """KeptRule that is to send what moves or heats something"""
     time_requested = pyqtSignal(float)
     """Seconds since the Unix epoch: that time is wanted in the plot"""
+    played_requested = pyqtSignal(object)
+    """int, nanoseconds since the Unix epoch: that place of the playback is wanted"""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,16 +59,22 @@ class AlarmsPage(QWidget):
         self.alarm_table.setSelectionMode(QAbstractItemView.ExtendedSelection)
         self.rule_table = Table(self.rules, _NO_RULES)
         self.rule_table.setAccessibleName("Rules")
-        digit = QFontMetrics(self.font()).horizontalAdvance("0")
-        widths = (16, 9, 20, 30, 11, 15, 10, 12)
-        self.alarm_table.set_widths(*(each * digit for each in widths), stretched=columns.WHAT)
-        rule_widths = (16, 9, 22, 30, 17, 17)
-        self.rule_table.set_widths(*(each * digit for each in rule_widths), stretched=columns.WHAT)
+        texts = ("over, not seen", "warning", "No data from oven", "", "-109478 °C", "12-31 23:59:59", "23:59:59", "")
+        self.alarm_table.fit_widths(*texts, stretched=(columns.WHAT, columns.SEEN))
+        texts = ("cannot be watched", "warning", "No data from oven", "", "all who want alarms", "starts a session")
+        self.rule_table.fit_widths(*texts, stretched=(columns.WHAT, columns.DOES))
         self.alarm_table.activated.connect(self._show_time)
         self.rule_table.activated.connect(lambda _: self._ask_change())
         self.rule_table.doubleClicked.connect(lambda _: self._ask_change())
         self.present = self._choice("&Present", "Alarms that are active, or that nobody has seen")
         self.past = self._choice("&History", "All alarms that there were, newest first")
+        self.played = self._choice("Pla&yback", _PLAYED)
+        self.played.hide()
+        self._played: tuple[AlarmOccurrence, ...] | None = None
+        self._silenced = QLabel("PLAYBACK, SILENCED")
+        self._silenced.setProperty("kind", "badge")
+        self._silenced.setToolTip(_PLAYED)
+        self._silenced.hide()
         self.present.setChecked(True)
         self.seen = QPushButton("Ac&knowledge")
         self.seen.setToolTip("Say that you have seen the selected alarms, or all where none is selected (Space)")
@@ -79,6 +90,9 @@ class AlarmsPage(QWidget):
         self.change.clicked.connect(self._ask_change)
         self.switch = QPushButton("Switch o&ff")
         self.switch.clicked.connect(self._ask_switch)
+        self.confirm = QPushButton("C&onfirm…")
+        self.confirm.setToolTip("Let the selected rule send what moves or heats something: needed twice")
+        self.confirm.clicked.connect(self._ask_confirm)
         self.remove = QPushButton("Delete")
         self.remove.setToolTip("Delete the selected rule (Del); a source's own rule can only be switched off")
         self.remove.clicked.connect(self._ask_remove)
@@ -107,9 +121,11 @@ class AlarmsPage(QWidget):
         self._view = view
         known = view or AlarmView()
         selected = {alarm.id for alarm in self.selected_alarms}
-        is_past = self.past.isChecked()
-        self.alarm_table.set_hint(_OLD if view is None else _NO_HISTORY if is_past else _NO_ALARMS)
-        shown = known.history if is_past else known.present
+        is_past, played = self.past.isChecked(), self._played if self.played.isChecked() else None
+        hint = _NO_PLAYED if played is not None else _OLD if view is None else _NO_HISTORY if is_past else _NO_ALARMS
+        self.alarm_table.set_hint(hint)
+        self._silenced.setVisible(played is not None)
+        shown = played if played is not None else known.history if is_past else known.present
         if shown != self.alarms.alarms:
             self.alarms.show(shown)
             for row, alarm in enumerate(shown):
@@ -118,6 +134,14 @@ class AlarmsPage(QWidget):
                     break
         self.rules.show(known)
         self._show_actions()
+
+    def show_played(self, alarms: tuple[AlarmOccurrence, ...] | None) -> None:
+        """Take over what would have been raised so far in a playback; None: nothing is played."""
+        self._played = alarms
+        self.played.setVisible(alarms is not None)
+        if alarms is None and self.played.isChecked():
+            self.present.setChecked(True)
+        self.show_alarms(self._view)
 
     def show_rights(self, rights: Rights) -> None:
         """Take over what the operator may do."""
@@ -145,7 +169,11 @@ class AlarmsPage(QWidget):
         return button
 
     def _show_time(self, index: QModelIndex) -> None:
-        if index.isValid() and index.row() < len(self.alarms.alarms):
+        if not index.isValid() or index.row() >= len(self.alarms.alarms):
+            return
+        if self.played.isChecked():
+            self.played_requested.emit(self.alarms.alarms[index.row()].raised_ns)
+        else:
             self.time_requested.emit(self.alarms.alarms[index.row()].raised_ns / 1e9)
 
     def _ask_change(self) -> None:
@@ -157,6 +185,10 @@ class AlarmsPage(QWidget):
         if kept is not None:
             self.enable_requested.emit(kept, not kept.rule.is_enabled)
 
+    def _ask_confirm(self) -> None:
+        if self.selected_rule is not None:
+            self.confirm_requested.emit(self.selected_rule)
+
     def _ask_remove(self) -> None:
         if self.selected_rule is not None and self.remove.isEnabled():
             self.remove_requested.emit(self.selected_rule)
@@ -164,11 +196,14 @@ class AlarmsPage(QWidget):
     def _show_actions(self) -> None:
         kept, refusal = self.selected_rule, self._rights.refusal(Role.OPERATOR)
         is_known = self._view is not None
-        permit(self.seen, refusal, is_enabled=any(is_unseen(alarm) for alarm in self.alarms.alarms))
+        is_live = not self.played.isChecked()
+        permit(self.seen, refusal, is_enabled=is_live and any(is_unseen(alarm) for alarm in self.alarms.alarms))
         permit(self.new, refusal, is_enabled=is_known)
         permit(self.change, refusal, is_enabled=kept is not None)
         permit(self.switch, refusal, is_enabled=kept is not None)
         permit(self.remove, refusal, is_enabled=kept is not None and not kept.is_default)
+        permit(self.confirm, refusal, is_enabled=kept is not None and kept.must_confirm > 0)
+        self.confirm.setVisible(any(each.must_confirm for each in self.rules.rules))
         self.plot.setEnabled(len(self.selected_alarms) == 1)
         is_off = kept is not None and not kept.rule.is_enabled
         self.switch.setText("Switch o&n" if is_off else "Switch o&ff")
@@ -193,8 +228,8 @@ class AlarmsPage(QWidget):
         halves.setChildrenCollapsible(False)
         title = QLabel("Rules")
         title.setProperty("kind", "title")
-        above: list[QWidget | None] = [self.present, self.past, None, self.plot, self.seen]
-        below: list[QWidget | None] = [title, None, self.new, self.change, self.switch, self.remove]
+        above: list[QWidget | None] = [self.present, self.past, self.played, self._silenced, None, self.plot, self.seen]
+        below: list[QWidget | None] = [title, None, self.confirm, self.new, self.change, self.switch, self.remove]
         for parts, table in ((above, self.alarm_table), (below, self.rule_table)):
             half = QWidget()
             row = QHBoxLayout()

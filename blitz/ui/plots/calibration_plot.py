@@ -33,6 +33,7 @@ class CalibrationPlot(QWidget):
         self.residuals = _plot("Residuals of the steps")
         self.residuals.setFixedHeight(_RESIDUALS_PX)
         self.residuals.setXLink(self.curve)
+        self.residuals.getAxis("left").setTickDensity(0.6)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -65,6 +66,9 @@ class CalibrationPlot(QWidget):
         self.curve.setLabel("left", self._unit or "known value", color=theme.muted)
         self.residuals.setLabel("left", "residual", color=theme.muted)
         self.residuals.setLabel("bottom", "sent", color=theme.muted)
+        for plot in (self.curve, self.residuals):
+            for name in ("left", "bottom"):
+                plot.getAxis(name).setStyle(showValues=bool(self._steps))
         if not self._steps:
             return
         raw = np.array([step.raw for step in self._steps])

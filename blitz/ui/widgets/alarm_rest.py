@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from PyQt5.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLineEdit, QWidget
+from PyQt5.QtWidgets import QCheckBox, QFormLayout, QLineEdit, QWidget
 
 from blitz.data.alarm_rule import AlarmRule, StartAction
 from blitz.ui.definition_draft import parse_number
 from blitz.ui.theme import SPACE
+from blitz.ui.widgets.choice import Choice
 
 _NAN = (("ignore", "nothing: all stays as it was"), ("alarm", "an alarm"), ("normal", "all is well"))
 _GAP = (("hold", "nothing: the last value holds"), ("alarm", "an alarm"), ("normal", "all is well"))
@@ -34,7 +35,7 @@ class AlarmRest(QWidget):
         self.only_recording = QCheckBox("Only while a session is &recorded")
         self.is_latched = QCheckBox("Stays in sight &until somebody acknowledges it")
         self.is_latched.setChecked(True)
-        self.on_nan, self.on_gap, self.does = QComboBox(), QComboBox(), QComboBox()
+        self.on_nan, self.on_gap, self.does = Choice(), Choice(), Choice()
         for box, choices in ((self.on_nan, _NAN), (self.on_gap, _GAP), (self.does, _ACTIONS)):
             for value, words in choices:
                 box.addItem(words, value)

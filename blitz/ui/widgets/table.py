@@ -1,9 +1,20 @@
 """The table view that all pages use: rows, no grid, and words where there is nothing to show."""
 
 import re
+from collections.abc import Collection
 
 from PyQt5.QtCore import QAbstractItemModel, QItemSelectionModel, QModelIndex, QRect, QRectF, Qt
-from PyQt5.QtGui import QColor, QGuiApplication, QKeyEvent, QKeySequence, QPainter, QPaintEvent, QPalette
+from PyQt5.QtGui import (
+    QColor,
+    QFont,
+    QFontMetrics,
+    QGuiApplication,
+    QKeyEvent,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+)
 from PyQt5.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -14,11 +25,13 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
-from blitz.ui.theme import SPACE
+from blitz.ui.theme import SPACE, number_font
 
 ROW_HEIGHT = 28
 DENSE_ROW_HEIGHT = 24
 BAR_HEIGHT = 4
+_CELL_MARGIN = 13
+"""What the style sheet leaves on both sides of a text, and a little more."""
 _THIN_SPACE = re.compile("(?<=[0-9])\u202f(?=[0-9])")
 """Between thousands: in a spreadsheet the number must be one."""
 
@@ -59,6 +72,21 @@ class Table(QTableView):
             self.setColumnWidth(column, width)
         if stretched is not None:
             header.setSectionResizeMode(stretched, QHeaderView.Stretch)
+
+    def fit_widths(self, *samples: str, stretched: Collection[int] = ()) -> None:
+        """Let each column have room for its name and for a text as long as this one, in whatever font.
+
+        :param stretched: columns that share what is left.
+        """
+        header, model = self.horizontalHeader(), self.model()
+        bold = QFont(self.font())
+        bold.setBold(True)
+        fonts = [QFontMetrics(font) for font in (bold, number_font(self.font()))]
+        for column, sample in enumerate(samples):
+            name = str(model.headerData(column, Qt.Horizontal))
+            width = max(metrics.horizontalAdvance(text) for text in (sample, name) for metrics in fonts)
+            self.setColumnWidth(column, width + 2 * _CELL_MARGIN)
+            header.setSectionResizeMode(column, QHeaderView.Stretch if column in stretched else QHeaderView.Interactive)
 
     @property
     def copied_text(self) -> str:

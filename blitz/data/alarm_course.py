@@ -26,7 +26,7 @@ class AlarmSpan(NamedTuple):
     seq: int
     """The message that made it; -1: it was that none came."""
     value: float | None
-    count: int = 1
+    times: int = 1
     """It was raised so often within the span; more than once only where there are more than can be kept."""
 
 
@@ -57,7 +57,7 @@ class CourseMaker:
     def _add(self, span: AlarmSpan) -> None:
         kept = self._spans.setdefault(span.rule_id, [])
         most = self._joined.setdefault(span.rule_id, 1)
-        if kept and kept[-1].count + span.count <= most:
+        if kept and kept[-1].times + span.times <= most:
             kept[-1] = _join(kept[-1], span)
             return
         kept.append(span)
@@ -87,7 +87,7 @@ class AlarmCourse:
     @property
     def count(self) -> int:
         """How often alarms would have been raised in the session."""
-        return sum(span.count for span in self.spans)
+        return sum(span.times for span in self.spans)
 
     def place(self, at_ns: int) -> tuple[int, int]:
         """Return how many have begun, and how many are over, at a time: while it is the same, all that is shown is."""
@@ -125,4 +125,4 @@ def _span(begin: AlarmCrossing, to_ns: int | None) -> AlarmSpan:
 
 
 def _join(one: AlarmSpan, two: AlarmSpan) -> AlarmSpan:
-    return one._replace(to_ns=two.to_ns, count=one.count + two.count)
+    return one._replace(to_ns=two.to_ns, times=one.times + two.times)

@@ -48,7 +48,7 @@ class SessionTape:
     def __init__(self, cache: "SessionOverviews", session_id: int, version: int | None = None) -> None:
         opened = cache.open_session(session_id, version)
         self._cache = cache
-        self._version = version
+        self.version = version
         self.session_id = session_id
         self.sources: tuple[Source, ...] = opened.sources
         self.message_count = opened.key.message_count
@@ -80,7 +80,7 @@ class SessionTape:
         :raises BlockError: while iterating, at a block that is damaged.
         :raises CacheError: while iterating, if the copy was replaced or deleted meanwhile.
         """
-        for block, readings in decoded_blocks(self._cache, self.session_id, version=self._version, first=first):
+        for block, readings in decoded_blocks(self._cache, self.session_id, version=self.version, first=first):
             yield Stretch(block, tuple(readings))
 
     def _block(self, seq: int) -> MessageBlock:

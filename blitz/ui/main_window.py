@@ -300,6 +300,7 @@ class MainWindow(QMainWindow):
         column.addWidget(self.first.offer)
         column.addWidget(self.new_devices.offers)
         column.addWidget(self.playback.bar)
+        column.addWidget(self.playback.alarms.bar)
         column.addWidget(self.alarms.bar)
         column.addWidget(self.conditions)
         column.addWidget(self.notices)

@@ -116,6 +116,11 @@ class Player(QObject):
         return self._at_ns / 1e9
 
     @property
+    def at_ns(self) -> int:
+        """The same, exactly, in nanoseconds."""
+        return self._at_ns
+
+    @property
     def passed_s(self) -> float:
         """Where it is, in seconds since the session's first message."""
         return (self._at_ns - self.tape.first_ns) / 1e9

@@ -5,6 +5,7 @@ there, and is shown again when the playback is left.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PyQt5.QtCore import QEvent, QObject
@@ -22,6 +23,7 @@ from blitz.ui.live_store import LiveStore
 from blitz.ui.models.sessions import session_title
 from blitz.ui.pages.history_page import HistoryPage
 from blitz.ui.playback import Player
+from blitz.ui.playback_alarms import PlaybackAlarms
 from blitz.ui.widgets.playback_bar import PlaybackBar
 
 if TYPE_CHECKING:
@@ -34,8 +36,9 @@ _MENUS = ("start", "start_notes", "stop", "marker")
 class Tape:
     """A session that is open to be played, with the cache that it is read from."""
 
-    def __init__(self, cache: DatabaseClient, record: SessionRecord, tape: SessionTape) -> None:
+    def __init__(self, cache: DatabaseClient, path: Path, record: SessionRecord, tape: SessionTape) -> None:
         self.cache = cache
+        self.path = path
         self.record = record
         self.tape = tape
 
@@ -53,6 +56,9 @@ class PlaybackActions(QObject):
         self.player: Player | None = None
         self.bar = PlaybackBar()
         self.bar.left.connect(self.leave)
+        self.alarms = PlaybackAlarms(window, self, self.bar.strip)
+        self.alarms.marked.connect(self._show_markers)
+        self.bar.alarm_requested.connect(lambda is_on: self.alarms.go(is_on=is_on))
         window.appearance.changed.connect(self.bar.set_theme)
         self.bar.set_theme(window.appearance.theme)
         window.sessions_page.play_requested.connect(self.begin)
@@ -87,6 +93,7 @@ class PlaybackActions(QObject):
         player.deleteLater()
         tape.cache.close()
         self.bar.forget()
+        self.alarms.leave()
         window.store.exchange(self._aside)
         window.follower.write_into(window.store)
         self._aside.clear()
@@ -122,7 +129,7 @@ class PlaybackActions(QObject):
                 if tape.message_count > MOST_IN_MEMORY:  # with it, any place is reached at once
                     cache.make_overview(session_id, version, progress, is_cancelled)
                 record = cache.session_record(session_id).model_copy(update={"sources": tape.sources})
-                return Tape(cache, record, tape)
+                return Tape(cache, Path(path), record, tape)
             except BaseException:
                 cache.close()
                 raise
@@ -145,6 +152,7 @@ class PlaybackActions(QObject):
         self._begin_anew()
         self._hold(HELD)
         self.bar.show_player(player, self.title)
+        self.alarms.begin(player, tape.record, tape.tape.version, tape.path)
         window.tabs.setCurrentWidget(window.live_page)
         window.live_page.plot.follow()
         window.live_page.drawing.setFocus()
@@ -162,8 +170,13 @@ class PlaybackActions(QObject):
         self._follow()
         for gap in tape.record.gaps:
             store.mark_gap(gap)
-        store.show_markers(tape.record.markers)
+        self._show_markers()
         self._window.console.begin_anew()
+
+    def _show_markers(self) -> None:
+        """Show the session's markers, and where alarms were raised so far."""
+        if self._tape is not None:
+            self._window.store.show_markers((*self._tape.record.markers, *self.alarms.marks))
 
     def _follow(self) -> None:
         """Show the session's sources, and what is computed of them."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from PyQt5.QtCore import QPointF, QRectF, Qt
 from PyQt5.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
+from blitz.data.alarm_rule import Severity
 from blitz.data.records import Marker
 from blitz.ui.plots.span import Span
 from blitz.ui.theme import Theme
@@ -16,6 +17,12 @@ LABEL_ROWS = 4
 """Labels hang in so many rows by turns: neighbours do not cover each other."""
 NEAR_PIXELS = 3
 MOST_TOLD = 4
+
+
+class AlarmMark(Marker):
+    """An alarm of a session that is played back, shown as a marker in the colour of its severity."""
+
+    severity: Severity
 
 
 class MarkerFlags:
@@ -41,11 +48,11 @@ class MarkerFlags:
 
     def paint_lines(self, painter: QPainter, area: QRectF, times: Span, theme: Theme) -> None:
         """Draw a line at each marker's time, and a shade over its span."""
-        line, shade = QColor(theme.accent), QColor(theme.accent)
-        line.setAlpha(200)
-        shade.setAlpha(30)
-        painter.setPen(QPen(line, 0))
         for marker, _ in self._visible(times):
+            line, shade = QColor(_colour(marker, theme)), QColor(_colour(marker, theme))
+            line.setAlpha(200)
+            shade.setAlpha(30)
+            painter.setPen(QPen(line, 0))
             left, right = _pixels(marker, times)
             if right > left:
                 painter.fillRect(QRectF(left, area.top(), right - left, area.height()), shade)
@@ -58,7 +65,7 @@ class MarkerFlags:
         ground.setAlpha(205)
         for marker, place in self.labels(area, times, QFontMetricsF(painter.font())):
             painter.fillRect(place, ground)
-            painter.setPen(QColor(theme.accent))
+            painter.setPen(QColor(_colour(marker, theme)))
             painter.drawText(place, Qt.AlignCenter, label_words(marker))
 
     def labels(self, area: QRectF, times: Span, metrics: QFontMetricsF) -> list[tuple[Marker, QRectF]]:
@@ -88,6 +95,12 @@ class MarkerFlags:
         return [
             (mark, row) for mark, row in self._drawn if mark.from_ns <= high and (mark.to_ns or mark.from_ns) >= low
         ]
+
+
+def _colour(marker: Marker, theme: Theme) -> str:
+    if not isinstance(marker, AlarmMark):
+        return theme.accent
+    return {Severity.CRITICAL: theme.recording, Severity.WARNING: theme.warning}.get(marker.severity, theme.accent)
 
 
 def _pixels(marker: Marker, times: Span) -> tuple[float, float]:

@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 from PyQt5.QtCore import QSize, Qt, pyqtSignal
 from PyQt5.QtGui import QKeyEvent
-from PyQt5.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSlider, QToolButton, QWidget
+from PyQt5.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSlider, QToolButton, QVBoxLayout, QWidget
 
 from blitz.ui.formats import format_duration
 from blitz.ui.icons import icon
 from blitz.ui.playback import AS_FAST_AS_CAN_BE, Player
 from blitz.ui.theme import LIGHT, SPACE, Theme, number_font
+from blitz.ui.widgets.alarm_strip import AlarmStrip
 from blitz.ui.widgets.choice import Choice
 from blitz.ui.widgets.elided import ElidedLabel
 
@@ -26,10 +27,13 @@ class PlaybackBar(QFrame):
 
     left = pyqtSignal()
     """The live values are wanted again."""
+    alarm_requested = pyqtSignal(bool)
+    """The next alarm is wanted, or the one before"""
 
     key_words = (
         ("Space", "During a playback: pause, or go on"),
         ("Left, Right", "During a playback: 5 seconds back or on, with Shift a minute"),
+        ("N, Shift+N", "During a playback: to the next alarm, or the one before"),
     )
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -51,6 +55,11 @@ class PlaybackBar(QFrame):
         self.slider.setToolTip("Where in the session; drag it, or click and use the arrow keys")
         self.slider.setFocusPolicy(Qt.TabFocus)
         self.slider.actionTriggered.connect(lambda _: self._seek_to_slider())
+        self.strip = AlarmStrip()
+        course = QVBoxLayout()
+        course.setSpacing(0)
+        course.addWidget(self.slider)
+        course.addWidget(self.strip)
         self.place = QLabel()
         self.place.setFont(number_font(self.font()))
         self.speed = Choice()
@@ -71,7 +80,7 @@ class PlaybackBar(QFrame):
         row.addWidget(badge)
         row.addWidget(self.title)
         row.addWidget(self.play)
-        row.addWidget(self.slider, 1)
+        row.addLayout(course, 1)
         row.addWidget(self.place)
         row.addWidget(self.speed)
         row.addWidget(self.reached)
@@ -94,10 +103,11 @@ class PlaybackBar(QFrame):
     def set_theme(self, theme: Theme) -> None:
         """Take over colours."""
         self._theme = theme
+        self.strip.set_theme(theme)
         self._show()
 
     def take_key(self, event: QKeyEvent) -> bool:
-        """Pause, go on, or seek; returns whether the key does one of these."""
+        """Pause, go on, seek, or go to an alarm; returns whether the key does one of these."""
         far = FAR_STEP_S if event.modifiers() & Qt.ShiftModifier else STEP_S
         if self._player is None or event.modifiers() & ~(Qt.ShiftModifier | Qt.KeypadModifier):
             return False
@@ -106,6 +116,8 @@ class PlaybackBar(QFrame):
                 self._player.toggle()
         elif event.key() in (Qt.Key_Left, Qt.Key_Right):
             self._player.step(far if event.key() == Qt.Key_Right else -far)
+        elif event.key() == Qt.Key_N:
+            self.alarm_requested.emit(not event.modifiers() & Qt.ShiftModifier)
         else:
             return False
         return True

@@ -1,11 +1,13 @@
 """What the live view shows as an oscilloscope does: the last times that a channel passed a level. Knows no widget."""
 
 from collections import deque
+from dataclasses import replace
 from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from blitz.data.aligning import TYPICAL_STEPS
 from blitz.data.triggers import TriggerFinder
 from blitz.ui.live_store import LiveChannel, LiveStore
 from blitz.ui.plots.curves import value_limits
@@ -15,6 +17,9 @@ _PATIENCE = 3.0
 """So many lengths of the picture without a trigger, a second at least: then Auto shows what there is."""
 _LOOKED_AT = 1 << 14
 """Of the newest readings, to find the middle between the smallest and the largest."""
+_STEPS = 1 << 10
+"""Of the newest readings, to know how long a gap is."""
+_FEWEST_STEPS = 16
 
 
 class Mode(Enum):
@@ -87,6 +92,7 @@ class LiveTrigger:
         if self._finder is None and not self._set_level(values):
             return False
         assert self._finder is not None
+        self._finder.trigger = replace(self._finder.trigger, max_gap_s=_longest_gap_s(time_ns))
         found = self._finder.add(time_ns[begin:], values[begin:])
         self._place = first + len(time_ns)
         self.count += len(found)
@@ -99,7 +105,7 @@ class LiveTrigger:
         if limits is None:
             return False
         trigger = self.wish.trigger(limits)
-        if self._finder is None or trigger != self._finder.trigger:
+        if self._finder is None or trigger != replace(self._finder.trigger, max_gap_s=None):
             self._finder, self.level = TriggerFinder(trigger), trigger.level
         return True
 
@@ -133,3 +139,10 @@ class LiveTrigger:
         self.sweeps.clear()
         self.sweeps.append(cut_sweep(time_ns, values, newest - round(self.wish.after_s * 1e9), self.wish))
         return True
+
+
+def _longest_gap_s(time_ns: NDArray[np.int64]) -> float | None:
+    """Return how far apart two readings may be for a level to be passed between them; None while nobody knows."""
+    steps = np.diff(time_ns[-_STEPS:])
+    steps = steps[steps > 0]
+    return TYPICAL_STEPS * float(np.median(steps)) / 1e9 if len(steps) >= _FEWEST_STEPS else None

@@ -32,12 +32,15 @@ class TriggerWish:
     before_s: float = 0.2
     after_s: float = 0.8
 
-    def trigger(self, limits: tuple[float, float]) -> Trigger:
-        """Return what is to be looked for in a channel with this smallest and this largest value."""
+    def trigger(self, limits: tuple[float, float], max_gap_ns: int = 0) -> Trigger:
+        """Return what is to be looked for in a channel with this smallest and this largest value.
+
+        :param max_gap_ns: across a longer step nobody knows when the level was passed; 0: a step is never too long.
+        """
         low, high = limits
         level = (low + high) / 2 if self.level is None else self.level
         hysteresis = _HYSTERESIS * (high - low) if self.hysteresis is None else self.hysteresis
-        return Trigger(level, self.edge, hysteresis, self.hold_off_s)
+        return Trigger(level, self.edge, hysteresis, self.hold_off_s, max_gap_ns / 1e9 or None)
 
 
 @dataclass(frozen=True, eq=False)

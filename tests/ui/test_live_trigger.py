@@ -153,3 +153,15 @@ def test_the_live_page_shows_triggers_beside_its_plot(window: MainWindow, feed: 
     assert not panel.figure.curves
     QTest.mouseClick(page.bar.analysis, Qt.LeftButton)
     assert not panel.isVisible()
+
+
+def test_nothing_triggers_across_a_gap_where_nobody_knows_when_it_was(store: LiveStore, source: Source) -> None:
+    trigger = followed(store)
+    store.add(readings(source, np.zeros(100)))
+    trigger.update()
+    store.add(readings(source, np.ones(100), 5000))
+    assert not trigger.update()
+    assert trigger.count == 0
+    store.add(readings(source, pulses(200), 5100))
+    assert trigger.update()
+    assert trigger.count == 2

@@ -9,7 +9,7 @@ from blitz.data.aligning import usual_gap_ns
 from blitz.data.optional_packages import optional_package
 from blitz.data.series import Series
 from blitz.data.spectra import Spectrum
-from blitz.data.transforms_checks import even_rate_hz, require_all_points
+from blitz.data.transforms_checks import even_rate_hz, require_all_points, seconds_since_first
 from blitz.data.transforms_filter import Resample
 from blitz.errors import SeriesError
 
@@ -22,6 +22,12 @@ _LEAST_SHARE = 1e-3
 _FEWEST_POINTS = 16
 _FEWEST_PERIODS = 2
 """A drift over the whole stretch looks like a wave of one period; what came twice may be one."""
+_FARTHEST = 0.5
+"""A time may be so many steps from where it would be if times were even: a quarter of the fastest wave."""
+_LEAST_KEPT = 0.25
+"""What is left of a wave between uneven times is made up for, as long as it is not less than this."""
+_OFFSETS = 2048
+_FREQUENCIES = 512
 
 
 @dataclass(frozen=True)
@@ -41,10 +47,25 @@ class EvenSeries:
     """A series that a spectrum can be made of.
 
     :param remarks: sentences that say what was done to it; none where nothing was.
+    :param kept: what straight lines between uneven times have left of a wave's amplitude, at evenly rising frequencies
+        from 0 to half the rate; None where there are no such lines.
     """
 
     series: Series
     remarks: tuple[str, ...] = ()
+    kept: NDArray[np.float64] | None = None
+
+    def restored(self, spectrum: Spectrum) -> Spectrum:
+        """Return a spectrum of the series with the amplitudes that the channel had at its own, uneven times.
+
+        A straight line between two values cuts off the wave between them, the more, the farther apart they are: what
+        is 0.8 of an amplitude on average is divided by 0.8, up to four times the amplitude.
+        """
+        if self.kept is None:
+            return spectrum
+        places = np.linspace(0, spectrum.rate_hz / 2, len(self.kept))
+        kept = np.interp(spectrum.frequency_hz, places, np.maximum(self.kept, _LEAST_KEPT))
+        return replace(spectrum, values=spectrum.values / kept ** (2 if spectrum.is_density else 1))
 
 
 def spectrum_peaks(spectrum: Spectrum, most: int = 5) -> tuple[Peak, ...]:
@@ -92,16 +113,13 @@ def even_series(series: Series, most: int = MOST_POINTS) -> EvenSeries:
         )
     if len(stretch) < _FEWEST_POINTS:
         raise SeriesError(f"{series.label!r} has no stretch of {_FEWEST_POINTS} values without a hole here.")
-    try:
-        even_rate_hz(stretch)
-    except SeriesError:
-        step_s = _step_s(stretch)
-        even = Resample(step_s)(stretch)
-        even = _part(even, np.isfinite(even.values))
-        remarks.append(f"Its times are uneven: resampled every {step_s:.6g} s.")
-        even_rate_hz(even)
-        return EvenSeries(even, tuple(remarks))
-    return EvenSeries(stretch, tuple(remarks))
+    if _is_even(stretch):
+        return EvenSeries(stretch, tuple(remarks))
+    step_s = _step_s(stretch)
+    even = Resample(step_s)(stretch)
+    even = _part(even, np.isfinite(even.values))
+    remarks.append(f"Its times are uneven: resampled every {step_s:.6g} s, and amplitudes set right for that.")
+    return EvenSeries(even, tuple(remarks), _kept(stretch.time_ns, even.time_ns, even_rate_hz(even)))
 
 
 def _peak(spectrum: Spectrum, place: int) -> Peak:
@@ -129,6 +147,36 @@ def _longest_stretch(series: Series) -> tuple[Series, int]:
     edges = np.concatenate([[0], cuts, [len(series)]])
     longest = int(np.argmax(np.diff(edges)))
     return _part(series, slice(int(edges[longest]), int(edges[longest + 1]))), len(cuts)
+
+
+def _is_even(series: Series) -> bool:
+    """Tell whether each value can be taken for one of an even series, not only each step for one of its steps."""
+    try:
+        rate_hz = even_rate_hz(series)
+    except SeriesError:
+        return False
+    places = seconds_since_first(series.time_ns) * rate_hz
+    return bool(np.abs(places - np.arange(len(series))).max() <= _FARTHEST)
+
+
+def _kept(time_ns: NDArray[np.int64], even_ns: NDArray[np.int64], rate_hz: float) -> NDArray[np.float64]:
+    """Return what linear interpolation has left of waves, see :class:`EvenSeries`.
+
+    Each value is a mean of the two beside it, weighted by how near they are: a filter, of which this is the frequency
+    response, averaged over all values.
+    """
+    behind = np.searchsorted(time_ns, even_ns, "right")
+    before_s = (even_ns - time_ns[behind - 1]) / 1e9
+    behind_s = (time_ns[np.minimum(behind, len(time_ns) - 1)] - even_ns) / 1e9
+    share = np.where(before_s > 0, before_s / np.maximum(before_s + behind_s, 1e-12), 0)
+    offsets_s = np.concatenate([-before_s, np.where(share > 0, behind_s, 0)])
+    weights = np.concatenate([1 - share, share])
+    width_s = max(float(np.abs(offsets_s).max()), 1e-9) / (_OFFSETS // 2)
+    sums = np.bincount(np.rint(offsets_s / width_s).astype(np.int64) + _OFFSETS // 2, weights)
+    found_s = width_s * (np.arange(len(sums)) - _OFFSETS // 2)
+    frequency_hz = np.linspace(0, rate_hz / 2, _FREQUENCIES)
+    response = np.exp(2j * np.pi * np.outer(frequency_hz, found_s)) @ sums
+    return np.asarray(np.abs(response) / len(even_ns), np.float64)
 
 
 def _step_s(series: Series) -> float:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from blitz.data.aligning import usual_gap_ns
 from blitz.data.database_client import DatabaseClient
 from blitz.data.distributions import Histogram, Pairs, histogram, pairs
 from blitz.data.range_statistics import RangeStatistics, RunningStatistics
@@ -37,12 +38,15 @@ class Stretch:
     """A part of a session.
 
     :param low_s: its edges, in seconds since the Unix epoch; both belong to it.
+    :param channels: those that are looked at: of a channel whose definition was changed in mid-session, all that bear
+        its label.
     """
 
     history: History
     low_s: float
     high_s: float
     is_cancelled: Callable[[], bool] = lambda: False
+    channels: tuple[LiveChannel, ...] = ()
 
     def parts(self, channels: Iterable[LiveChannel]) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.float64]]]:
         """Iterate over what the channels were, block by block: label, times and values."""
@@ -68,7 +72,8 @@ class Stretch:
         found: dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]] = {c.label: [] for c in channels}
         counts = dict.fromkeys(found, 0)
         remarks: list[str] = []
-        for label, time_ns, values in self.parts(channels):
+        alike = {each.key: each for each in (*channels, *self.channels) if each.label in found}
+        for label, time_ns, values in self.parts(alike.values()):
             room = most - counts[label]
             if len(values) > room and not remarks:
                 length_s = (int(time_ns[max(room - 1, 0)]) / 1e9) - self.low_s
@@ -172,7 +177,7 @@ def find_spectrum(stretch: Stretch, channel: LiveChannel, *, is_averaged: bool) 
     """
     held = stretch.series([channel], MOST_POINTS)
     even = even_series(held.series[channel.label])
-    found = welch(even.series) if is_averaged else fft(even.series)
+    found = even.restored(welch(even.series) if is_averaged else fft(even.series))
     return SpectrumFound(found, spectrum_peaks(found), (*held.remarks, *even.remarks))
 
 
@@ -201,7 +206,7 @@ def find_pairs(stretch: Stretch, x: LiveChannel, y: LiveChannel) -> PairsFound:
 
 
 def find_triggers(stretch: Stretch, channel: LiveChannel, wish: TriggerWish) -> SweepsFound:
-    """Return what was around each time at which a channel passed a level.
+    """Return what was around each time at which a channel passed a level; not within a gap, where nobody knows when.
 
     :raises SeriesError: if there is no value.
     """
@@ -210,6 +215,6 @@ def find_triggers(stretch: Stretch, channel: LiveChannel, wish: TriggerWish) -> 
     limits = value_limits([series.values])
     if limits is None:
         raise SeriesError(f"{channel.label!r} has no value here.")
-    trigger = wish.trigger(limits)
+    trigger = wish.trigger(limits, usual_gap_ns(series))
     sweeps, count = find_sweeps(series, trigger, wish)
     return SweepsFound(sweeps, trigger, count, series.unit, held.remarks)

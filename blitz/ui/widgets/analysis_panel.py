@@ -13,6 +13,7 @@ from PyQt5.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QTabWidget
 from blitz.errors import BlitzError
 from blitz.ui.analysis import NotWantedError, Stretch
 from blitz.ui.history import History
+from blitz.ui.live_store import LiveChannel
 from blitz.ui.live_view import span_words
 from blitz.ui.plots.panels import PlotPanels
 from blitz.ui.theme import SPACE, Theme
@@ -45,6 +46,7 @@ class AnalysisPanel(QWidget):
     def __init__(self, history: History, plot: PlotPanels, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._history = history
+        self._channels: tuple[LiveChannel, ...] = ()
         self._plot = plot
         self._asked = 0
         self._cancelled = threading.Event()
@@ -95,6 +97,7 @@ class AnalysisPanel(QWidget):
 
     def show_channels(self, channels: tuple[ShownChannel, ...]) -> None:
         """Take over which channels the plot shows."""
+        self._channels = tuple(shown.channel for shown in channels)
         by_label = {shown.channel.label: shown for shown in channels}
         for place in range(self.strip.count()):
             tab = self.strip.widget(place)
@@ -127,7 +130,7 @@ class AnalysisPanel(QWidget):
             return
         tab.show_waiting()
         self._cancelled = threading.Event()
-        stretch = Stretch(self._history, *self.span, self._cancelled.is_set)
+        stretch = Stretch(self._history, *self.span, self._cancelled.is_set, self._channels)
         self._loader.ask(partial(_answer, self._asked, tab, work, stretch))
 
     def showEvent(self, event: QShowEvent) -> None:

@@ -1,5 +1,8 @@
 """Alarms in the window: the bar, the page, the sound, and the dialog for rules. Asks the operator and the feed."""
 
+from collections.abc import Callable
+from functools import partial
+
 from PyQt5.QtCore import QByteArray, QObject, Qt, QTimer, pyqtSignal
 from PyQt5.QtWidgets import QAction, QApplication, QMessageBox, QWidget
 
@@ -17,9 +20,11 @@ from blitz.ui.alarm_view import (
     ChangeRule,
     ConfirmRule,
     RemoveRule,
+    TryMail,
 )
 from blitz.ui.dialogs.alarm_rule import AlarmRuleDialog
 from blitz.ui.feed import Connection, ConnectionState, Feed
+from blitz.ui.jobs import while_there
 from blitz.ui.live_store import LiveChannel, LiveStore
 from blitz.ui.page_tabs import PageTabs
 from blitz.ui.pages.alarms_page import AlarmsPage
@@ -28,6 +33,7 @@ from blitz.ui.rights import Rights
 from blitz.ui.source_rows import COMPUTED
 from blitz.ui.theme import Appearance
 from blitz.ui.widgets.alarm_bar import AlarmBar
+from blitz.ui.widgets.mail_fields import Mail
 from blitz.ui.widgets.notices import NoticesArea
 
 TITLE = "Alarms"
@@ -61,6 +67,8 @@ class AlarmActions(QObject):
         self._status: StatusRecord | None = None
         self._waiting: list[tuple[AddMail, AlarmWish]] = []
         """What is asked for once an e-mail address was set up."""
+        self._trials: list[tuple[TryMail, Callable[[str], object]]] = []
+        """Who waits for what becomes of a test e-mail."""
         self.view: AlarmView | None = AlarmView()
         self.bar, self.page = AlarmBar(), AlarmsPage()
         self._sound = QTimer(self)
@@ -108,30 +116,40 @@ class AlarmActions(QObject):
                 "warning", f"{name} is computed in this window: the server can watch the channels that it is made of."
             )
             return None
-        extremes = self._store.extremes(channel.source.index)
-        low, high = (
-            (float("nan"), float("nan"))
-            if extremes is None
-            else (float(extremes.low[channel.column]), float(extremes.high[channel.column]))
+        return self.ask_rule(
+            None, Watched(channel.source.name, channel.channel.name, channel.channel.unit, channel.label)
         )
-        chosen = Watched(channel.source.name, channel.channel.name, channel.channel.unit, channel.label)
-        return self.ask_rule(None, chosen, propose_level(channel.channel, low, high))
 
-    def ask_rule(
-        self, kept: KeptRule | None, chosen: Watched | None = None, level: float | None = None
-    ) -> AlarmRuleDialog:
+    def ask_rule(self, kept: KeptRule | None, chosen: Watched | None = None) -> AlarmRuleDialog:
         """Ask for a new rule, or let one be changed."""
         watched = list(list_watched(self._status.boards if self._status is not None else ()))
         if chosen is not None and not any((w.source, w.channel) == (chosen.source, chosen.channel) for w in watched):
             watched.insert(0, chosen)
         view = self.view or AlarmView()
         dialog = AlarmRuleDialog(
-            watched or [Watched("")], view.hooks, kept=kept, chosen=chosen, level=level, parent=self._window
+            watched or [Watched("")], view.hooks, kept=kept, chosen=chosen, propose=self._propose, parent=self._window
         )
+        mail_fields = dialog.mail_fields
+        mail_fields.trial_requested.connect(lambda mail: self._try(mail, while_there(dialog, mail_fields.take_trial)))
         dialog.accepted.connect(lambda: self._wish_rule(dialog, kept))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
         return dialog
+
+    def _propose(self, watched: Watched) -> float | None:
+        """Return a level above what was seen so far; None where nothing was."""
+        for channel in self._store.channels:
+            if (channel.source.name, channel.channel.name) == (watched.source, watched.channel):
+                extremes = self._store.extremes(channel.source.index)
+                if extremes is not None:
+                    low, high = extremes.low[channel.column], extremes.high[channel.column]
+                    return propose_level(channel.channel, float(low), float(high))
+        return None
+
+    def _try(self, mail: Mail, answer: Callable[[Mail, str], object]) -> None:
+        wish = TryMail(mail.name, mail.fields)
+        self._trials.append((wish, partial(answer, mail)))
+        self._feed.wish_alarm(wish)
 
     def _wish_rule(self, dialog: AlarmRuleDialog, kept: KeptRule | None) -> None:
         rule, mail = dialog.rule, dialog.mail
@@ -195,16 +213,17 @@ class AlarmActions(QObject):
             self._beep()
 
     def _take_answer(self, wish: AlarmWish, reason: str) -> None:
-        if reason:
+        if isinstance(wish, TryMail):
+            for trial in [trial for trial in self._trials if trial[0] is wish]:
+                self._trials.remove(trial)
+                trial[1](reason)
+        elif reason:
             self._notices.tell("error", f"{wish.failure}: {reason}")
         elif isinstance(wish, AddRule):
             self._notices.tell("info", f"“{wish.rule.name}” is watched from now on, also while this window is closed.")
-        elif isinstance(wish, AddMail):
-            to = ", ".join(wish.fields["to"])
-            self._notices.tell("info", f"A test e-mail was sent to {to}.")
         for first, then in [pair for pair in self._waiting if pair[0] is wish]:
             self._waiting.remove((first, then))
-            self._feed.wish_alarm(then)  # also where the test was refused: the notice says why
+            self._feed.wish_alarm(then)  # also where it was refused: the notice says why
 
     def _take_status(self, status: StatusRecord) -> None:
         self._status = status

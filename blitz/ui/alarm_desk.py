@@ -16,6 +16,7 @@ from blitz.ui.alarm_view import (
     ChangeRule,
     ConfirmRule,
     RemoveRule,
+    TryMail,
 )
 from blitz.ui.feed import Feed, RequestFailure
 
@@ -87,10 +88,10 @@ class AlarmDesk:
                 await client.remove_alarm_rule(wish.kept.id)
             case AddMail():
                 await client.add_hook(wish.name, "email", **wish.fields)
-                await self.tell_again()
-                test = await client.test_hook(wish.name)
+            case TryMail():
+                test = await client.try_hook(wish.name, "email", **wish.fields)
                 if not test.is_sent:
-                    raise HookError(f"It is set up, but the test e-mail was not sent: {test.error}")
+                    raise HookError(test.error or "The test e-mail was not sent.")
 
 
 async def _hooks(client: AsyncClient) -> tuple[HookRecord, ...]:

@@ -135,8 +135,16 @@ class RemoveRule(AlarmWish):
 
 
 @dataclass(frozen=True)
+class TryMail(AlarmWish):
+    """Let the server send one e-mail to somebody, as a test; it keeps nothing of it."""
+
+    name: str
+    fields: Mapping[str, Any] = field(hash=False, repr=False)
+
+
+@dataclass(frozen=True)
 class AddMail(AlarmWish):
-    """Let the server send e-mails to somebody, and try it."""
+    """Let the server send e-mails to somebody."""
 
     name: str
     fields: Mapping[str, Any] = field(hash=False, repr=False)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from mail_server import MailServer, serving
-from PyQt5.QtCore import Qt
+from PyQt5.QtCore import QEvent, Qt
 from PyQt5.QtTest import QTest
-from PyQt5.QtWidgets import QMessageBox
+from PyQt5.QtWidgets import QApplication, QMessageBox
 
 from blitz.data.alarm_records import AlarmChange, AlarmOccurrence, AlarmState, KeptRule
 from blitz.data.alarm_rule import AlarmRule
@@ -16,7 +16,7 @@ from blitz.data.computed import ComputedChannel
 from blitz.data.hook_config import HookEvent
 from blitz.data.hook_records import HookRecord
 from blitz.ui.alarm_draft import KINDS, Watched, kind_of, make_rule
-from blitz.ui.alarm_view import Acknowledge, AddMail, AddRule, AlarmView, ChangeRule, ConfirmRule, RemoveRule
+from blitz.ui.alarm_view import Acknowledge, AddMail, AddRule, AlarmView, ChangeRule, ConfirmRule, RemoveRule, TryMail
 from blitz.ui.computed_channels import computed_source
 from blitz.ui.dialogs.alarm_rule import AlarmRuleDialog
 from blitz.ui.live_store import list_channels
@@ -163,7 +163,7 @@ def test_each_kind_of_rule_can_be_made_and_is_recognised(kind: Any) -> None:
 
 
 def test_what_cannot_be_a_rule_is_said_in_the_dialog(qtbot: Any) -> None:
-    dialog = AlarmRuleDialog(CHANNELS, (HOOK,), chosen=CHANNELS[0], level=95.0)
+    dialog = AlarmRuleDialog(CHANNELS, (HOOK,), chosen=CHANNELS[0], propose=lambda watched: 95.0)
     qtbot.addWidget(dialog)
     assert (dialog.numbers["above"].text(), dialog.unit.text()) == ("95", "°C")
     dialog.numbers["above"].setText("hot")
@@ -206,7 +206,8 @@ def test_a_source_as_a_whole_can_only_be_silent(qtbot: Any) -> None:
 
 
 def test_an_address_is_set_up_before_its_alarm(window: Any, feed: Any) -> None:
-    dialog = window.alarms.ask_rule(None, CHANNELS[0], 90.0)
+    dialog = window.alarms.ask_rule(None, CHANNELS[0])
+    dialog.numbers["above"].setText("90")
     dialog.tells.setCurrentIndex(dialog.tells.count() - 1)
     dialog.mail_fields.to.setText("ann")
     dialog.accept()
@@ -214,14 +215,53 @@ def test_an_address_is_set_up_before_its_alarm(window: Any, feed: Any) -> None:
     dialog.mail_fields.to.setText("ann@lab.example")
     dialog.mail_fields.server.setText("mail.lab.example:2525")
     dialog.accept()
-    (mail,) = asked(feed)
+    (trial,) = asked(feed)
+    assert isinstance(trial, TryMail)
+    assert trial.fields["port"] == 2525
+    feed.alarm_answered.emit(trial, "No encryption there.")
+    assert dialog.isVisible()
+    assert dialog.mail_fields.said.text() == "No encryption there."
+    assert dialog.accept_button.text() == "&Make the alarm anyway"
+    dialog.mail_fields.security.setCurrentIndex(2)
+    assert (dialog.mail_fields.said.text(), dialog.accept_button.text()) == ("", "&Make the alarm")
+    dialog.accept()
+    feed.alarm_answered.emit(asked(feed)[1], "")
+    assert not dialog.isVisible()
+    mail = asked(feed)[2]
     assert isinstance(mail, AddMail)
-    assert mail.fields["port"] == 2525
+    assert mail.fields["security"] == "none"
     feed.alarm_answered.emit(mail, "")
-    added = asked(feed)[1]
+    added = asked(feed)[3]
     assert isinstance(added, AddRule)
     assert added.rule.hooks == ("ann",)
-    assert window.notices.texts == ["A test e-mail was sent to ann@lab.example."]
+    assert window.notices.texts == []
+
+
+def test_a_test_email_is_told_to_the_form_that_asked_for_it_while_it_is_there(window: Any, feed: Any) -> None:
+    dialog = window.alarms.ask_rule(None, CHANNELS[0])
+    dialog.numbers["above"].setText("90")
+    fields = dialog.mail_fields
+    dialog.tells.setCurrentIndex(dialog.tells.count() - 1)
+    fields.test.click()
+    assert fields.said.text() == "Whom is the server to write to? Give an e-mail address."
+    fields.to.setText("ann@lab.example")
+    fields.server.setText("mail.lab.example")
+    fields.test.click()
+    fields.test.click()  # one at a time
+    (first,) = asked(feed)
+    feed.alarm_answered.emit(first, "")
+    assert (fields.said.text(), dialog.isVisible()) == ("A test e-mail was sent.", True)
+    QTest.keyClicks(fields.to, ",bob@lab.example")
+    dialog.accept()
+    assert len(asked(feed)) == 2
+    QTest.keyClick(fields.to, Qt.Key_E)
+    feed.alarm_answered.emit(asked(feed)[1], "")  # of what is not typed any more
+    assert (fields.said.text(), dialog.isVisible()) == ("", True)
+    fields.test.click()
+    dialog.reject()
+    QApplication.sendPostedEvents(dialog, QEvent.DeferredDelete)
+    feed.alarm_answered.emit(asked(feed)[2], "")
+    assert window.notices.texts == []
 
 
 def test_a_channel_that_is_computed_here_cannot_be_watched_by_the_server(window: Any) -> None:

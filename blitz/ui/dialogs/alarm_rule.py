@@ -1,11 +1,11 @@
 """Asks for an alarm rule: what is watched, when it is an alarm, and who is told."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from PyQt5.QtCore import Qt
 from PyQt5.QtWidgets import (
-    QComboBox,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -21,9 +21,10 @@ from blitz.ui.alarm_draft import KINDS, Kind, Watched, kind_of, make_rule
 from blitz.ui.dialogs.form import Form
 from blitz.ui.theme import SPACE
 from blitz.ui.widgets.alarm_rest import AlarmRest, read_seconds
+from blitz.ui.widgets.choice import Choice
 from blitz.ui.widgets.mail_fields import Mail, MailFields
 
-_NARROW_PX, _WIDE_PX, _LABEL_PX = 560, 1060, 118
+_NARROW_PX, _WIDE_PX = 560, 1060
 _NO_KIND = "as it was"
 _EVERYBODY, _NOBODY, _MAIL = "everybody who wants alarms", "nobody", "an e-mail address…"
 
@@ -33,7 +34,8 @@ class AlarmRuleDialog(Form):
 
     :param watched: what a rule can be about.
     :param kept: the rule that is to be changed; None: a new one.
-    :param chosen: what a new one is about, and the upper limit that is proposed.
+    :param chosen: what a new one is about.
+    :param propose: says which upper limit to propose for it, and for others that are chosen; None: none.
     """
 
     def __init__(
@@ -43,16 +45,20 @@ class AlarmRuleDialog(Form):
         *,
         kept: KeptRule | None = None,
         chosen: Watched | None = None,
-        level: float | None = None,
+        propose: Callable[[Watched], float | None] = lambda watched: None,
         parent: QWidget | None = None,
     ) -> None:
         title = "New alarm" if kept is None else f"Alarm: {kept.rule.name}"
-        super().__init__(title, "&Make the alarm" if kept is None else "&Change it", parent=parent)
+        self._accept_words = "&Make the alarm" if kept is None else "&Change it"
+        super().__init__(title, self._accept_words, parent=parent)
         self._was = kept.rule if kept is not None else None
         self._hooks = {hook.name: hook for hook in hooks}
         self.rule: AlarmRule | None = None
         self.mail: Mail | None = None
-        self.watched = QComboBox()
+        self._propose = propose
+        self._proposed = ""
+        self._is_accepting = False
+        self.watched = Choice()
         self.watched.setMaxVisibleItems(24)
         self._watched = list(watched)
         if self._was is not None:
@@ -62,7 +68,7 @@ class AlarmRuleDialog(Form):
             chosen = about
         for each in self._watched:
             self.watched.addItem(each.words)
-        self.kind = QComboBox()
+        self.kind = Choice()
         kind = KINDS[0] if self._was is None else kind_of(self._was)
         if kind is None:
             self.kind.addItem(_NO_KIND if self._was is None else self._was.condition.words(), None)
@@ -78,10 +84,10 @@ class AlarmRuleDialog(Form):
         self.delay.setPlaceholderText("0: at once")
         self.name = QLineEdit()
         self.name.setMaxLength(80)
-        self.severity = QComboBox()
+        self.severity = Choice()
         for severity in Severity:
             self.severity.addItem(severity.value, severity)
-        self.tells = QComboBox()
+        self.tells = Choice()
         for words, names in (
             (_EVERYBODY, None),
             (_NOBODY, ()),
@@ -89,7 +95,6 @@ class AlarmRuleDialog(Form):
         ):
             self.tells.addItem(words, names)
         self.tells.addItem(_MAIL, _MAIL)
-        self.mail_fields = MailFields(_LABEL_PX)
         self.more = QPushButton("More ▾")
         self.more.setCheckable(True)
         self.more.setProperty("kind", "inline")
@@ -103,12 +108,18 @@ class AlarmRuleDialog(Form):
         self.add("Se&verity", self.severity)
         self.add("&Name", self.name)
         self.add("&Tells", self.tells)
+        labels = (self._fields.labelForField(field) for field in (self.kind, self.delay))
+        self.mail_fields = MailFields(self._hooks, max(label.sizeHint().width() + 4 for label in labels))
         self._lay_out_sides()
         self.watched.currentIndexChanged.connect(lambda _: self._choose_watched())
+        self.watched.activated.connect(lambda _: self._propose_level())
         self.kind.currentIndexChanged.connect(lambda _: self._lay_out_numbers())
         self.tells.currentIndexChanged.connect(lambda _: self._show_mail())
+        self.tells.activated.connect(lambda _: self._go_to_mail())
+        self.mail_fields.trial_ended.connect(self._take_trial)
+        self.mail_fields.changed.connect(self._begin_anew)
         self.more.toggled.connect(self._show_rest)
-        self._fill(kind, chosen, level)
+        self._fill(kind, chosen)
         self._fit()
 
     @property
@@ -118,14 +129,32 @@ class AlarmRuleDialog(Form):
         return kind
 
     def accept(self) -> None:
-        """Close if the rule can be; else say what is wrong."""
+        """Close if the rule can be, and the e-mail was taken; else say what is wrong."""
         try:
-            self.mail = self.mail_fields.mail(self._hooks) if self.tells.currentData() == _MAIL else None
+            self.mail = self.mail_fields.mail() if self.tells.currentData() == _MAIL else None
             self.rule = self._make()
         except ValueError as error:
             self.say_wrong(str(error))
             return
-        super().accept()
+        self.say_wrong("")
+        if self.mail is None or self.mail == self.mail_fields.tried:
+            super().accept()
+        else:
+            self._is_accepting = True
+            self.mail_fields.try_out()
+
+    def _take_trial(self, reason: str) -> None:
+        if not reason and self._is_accepting:
+            self.accept()
+            return
+        self._is_accepting = False
+        self.accept_button.setText(f"{self._accept_words} anyway" if reason else self._accept_words)
+        self._fit()
+
+    def _begin_anew(self) -> None:
+        """What is typed anew is tried anew."""
+        self._is_accepting = False
+        self.accept_button.setText(self._accept_words)
 
     def _make(self) -> AlarmRule:
         about = self._watched[self.watched.currentIndex()]
@@ -159,7 +188,7 @@ class AlarmRuleDialog(Form):
         sides.addWidget(self.rest, 1, Qt.AlignTop)
         self._column.insertLayout(0, sides)
 
-    def _fill(self, kind: Kind | None, chosen: Watched | None, level: float | None) -> None:
+    def _fill(self, kind: Kind | None, chosen: Watched | None) -> None:
         for row, each in enumerate(self._watched):
             if chosen is not None and _is_same(each, chosen):
                 self.watched.setCurrentIndex(row)
@@ -167,10 +196,10 @@ class AlarmRuleDialog(Form):
         self.severity.setCurrentIndex(self.severity.findData(was.severity if was else Severity.WARNING))
         self.kind.setCurrentIndex(max(0, self.kind.findData(kind)))
         self._lay_out_numbers()
-        if level is not None and "above" in self.numbers:
-            self.numbers["above"].setText(f"{level:.12g}")
         if was is not None:
             self._fill_from(was)
+        else:
+            self._propose_level()
         self._show_mail()
         first = next(iter(self.numbers.values()), self.name)
         first.setFocus()
@@ -209,7 +238,18 @@ class AlarmRuleDialog(Form):
             self._numbers.addWidget(line, 1)
         self.unit = QLabel()
         self._numbers.addWidget(self.unit)
+        for before, behind in pairwise((self.kind, *self.numbers.values(), self.delay)):
+            QWidget.setTabOrder(before, behind)  # made anew, they would come last
         self._choose_watched()
+
+    def _propose_level(self) -> None:
+        """Propose a limit for what is chosen, where nobody has typed another."""
+        line = self.numbers.get("above")
+        if line is None or line.text() not in ("", self._proposed):
+            return
+        level = self._propose(self._watched[self.watched.currentIndex()])
+        self._proposed = "" if level is None else f"{level:.12g}"
+        line.setText(self._proposed)
 
     def _choose_watched(self) -> None:
         about, kind = self._watched[self.watched.currentIndex()], self.chosen_kind
@@ -222,6 +262,10 @@ class AlarmRuleDialog(Form):
     def _show_mail(self) -> None:
         self.mail_fields.setVisible(self.tells.currentData() == _MAIL)
         self._fit()
+
+    def _go_to_mail(self) -> None:
+        if self.mail_fields.isVisible():
+            self.mail_fields.to.setFocus()
 
     def _show_rest(self, is_on: bool) -> None:
         self.rest.setVisible(is_on)

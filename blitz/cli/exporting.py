@@ -42,6 +42,14 @@ class PresetChoice(StrEnum):
     SPREADSHEET = "spreadsheet"
 
 
+ComputedOption = Annotated[
+    bool,
+    typer.Option(
+        "--computed", help="Also the channels that are computed in the window; --channels takes their names, too."
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(epilog=EPILOG, cls=CacheCommand, rich_help_panel=Panel.ANALYSE)(export)
@@ -71,6 +79,7 @@ def export(
     channels: Annotated[
         list[str] | None, typer.Option("--channels", "-c", metavar="NAME", help="Only this channel; may be repeated.")
     ] = None,
+    computed: ComputedOption = False,
     begin: Annotated[
         str | None,
         typer.Option("--from", metavar="TIME", help="Leave out what is earlier: 14:03:20, 2026-11-22T14:03, or +90."),
@@ -107,9 +116,10 @@ def export(
     from blitz.data.export import export_session
     from blitz.data.export_formats import FileFormat
     from blitz.data.export_spelling import Spelling, spreadsheet_spelling
+    from blitz.data.kept_computed import kept_channels
 
-    out = Output(as_json)
-    cached = find_cache(client_settings(server, token, config_file), session_id, cache, out)
+    settings, out = client_settings(server, token, config_file), Output(as_json)
+    cached = find_cache(settings, session_id, cache, out)
     target = output or file or Path(f"session-{session_id}{FileFormat(file_format or 'csv').suffix}")
     spelling = spreadsheet_spelling() if preset is PresetChoice.SPREADSHEET else Spelling()
     warnings: list[str] = []
@@ -132,6 +142,7 @@ def export(
             step_s=step,
             spelling=replace(spelling, is_defused=spelling.is_defused or defuse),
             version=version,
+            computed=kept_channels(settings.cache_dir) if computed or channels else (),
             sidecar=sidecar,
             progress=progress,
             is_cancelled=end_if_told,

@@ -10,7 +10,7 @@ from blitz.cli.caches import CacheCommand, CacheOption
 from blitz.cli.completing import complete_sessions
 from blitz.cli.copying import find_cache
 from blitz.cli.ending import end_if_told
-from blitz.cli.exporting import wanted_times
+from blitz.cli.exporting import ComputedOption, wanted_times
 from blitz.cli.options import EPILOG, ConfigOption, JsonOption, Panel, ServerOption, TokenOption
 from blitz.cli.output import Output
 from blitz.data.report_choice import PlotsBy, login_name
@@ -41,6 +41,7 @@ def report(
     channels: Annotated[
         list[str] | None, typer.Option("--channels", "-c", metavar="NAME", help="Only this channel; may be repeated.")
     ] = None,
+    computed: ComputedOption = False,
     begin: Annotated[
         str | None,
         typer.Option("--from", metavar="TIME", help="Leave out what is earlier: 14:03:20, 2026-11-22T14:03, or +90."),
@@ -91,6 +92,7 @@ def report(
         raise typer.BadParameter("it is given by --output, too.", param_hint="FILE")
     from datetime import UTC
 
+    from blitz.data.kept_computed import kept_channels
     from blitz.data.report import write_report
     from blitz.data.report_template import ReportTemplate
 
@@ -112,6 +114,7 @@ def report(
             author=login_name() if author is None else author,
             zone=UTC if utc else None,
             version=version,
+            computed=kept_channels(settings.cache_dir) if computed or channels else (),
             progress=progress,
             is_cancelled=end_if_told,
         )

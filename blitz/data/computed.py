@@ -19,6 +19,7 @@ from blitz.data.transforms import (
     MedianFilter,
     MovingAverage,
     Offset,
+    Resample,
     Scale,
     Transform,
     Translate,
@@ -83,6 +84,11 @@ class ComputedChannel:
     def transforms(self) -> tuple[Transform, ...]:
         """The steps that are not switched off."""
         return tuple(step.transform for step in self.steps if step.is_on)
+
+    @property
+    def has_own_times(self) -> bool:
+        """Whether its values are not one for each reading of the formula's first channel, at that reading's time."""
+        return any(isinstance(transform, Resample | Translate) for transform in self.transforms)
 
     @property
     def live_refusal(self) -> str:
@@ -152,6 +158,7 @@ class ComputedStream:
         self._time_ns, self._values = np.empty(0, np.int64), np.empty(0)
         self._emitted = 0
         self._most_at_once = 1
+        self._is_over = False
 
     def add(self, time_ns: NDArray[np.int64], values: Mapping[str, NDArray[np.float64]]) -> _Points:
         """Take channels of one source, by label, and return what is computed from now on: times and values.
@@ -173,6 +180,11 @@ class ComputedStream:
                         np.concatenate([known[0], time_ns[is_value]]),
                         np.concatenate([known[1], values[label][is_value]]),
                     )
+        return self._stepped(*self._computed())
+
+    def finish(self) -> _Points:
+        """Return what was still waited for: nothing comes any more."""
+        self._is_over = True
         return self._stepped(*self._computed())
 
     def _computed(self) -> _Points:
@@ -199,6 +211,8 @@ class ComputedStream:
 
     def _known(self, label: str) -> int:
         """Return for how many of the times that wait another source's channel is known."""
+        if self._is_over:
+            return len(self._times)
         time_ns, _ = self._others.get(label, (np.empty(0, np.int64), np.empty(0)))
         last_ns = int(time_ns[-1]) if len(time_ns) else None
         patience_ns = round(_PATIENCE * self.computed.max_gap_s * 1e9)
@@ -212,14 +226,14 @@ class ComputedStream:
     def _stepped(self, time_ns: NDArray[np.int64], values: NDArray[np.float64]) -> _Points:
         """Let the steps follow, as far as what comes cannot change them."""
         transforms = self.computed.transforms
-        if not transforms or not len(time_ns):
+        if not transforms or not (len(time_ns) or (self._is_over and len(self._time_ns))):
             return time_ns, values
         self._time_ns = np.concatenate([self._time_ns, time_ns])
         self._values = np.concatenate([self._values, values])
         starts = np.flatnonzero(np.diff(self._time_ns, prepend=self._time_ns[0] - 1) > 0)
         self._most_at_once = max(self._most_at_once, int(np.diff(starts, append=len(self._time_ns)).max()))
         reach = sum(_reach(transform, self._most_at_once) for transform in transforms)
-        ready = len(self._time_ns) - reach
+        ready = len(self._time_ns) - (0 if self._is_over else reach)
         if ready <= self._emitted:
             return np.empty(0, np.int64), np.empty(0)
         done = chain(self._series(self.computed.label, self._time_ns, self._values), transforms)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blitz.data.blocks import MessageBlock
+from blitz.data.computed import ComputedChannel
 from blitz.data.database_client import DatabaseClient
 from blitz.data.export_about import definitions_sha256
 from blitz.data.export_ahead import prepared_ahead
@@ -65,6 +66,7 @@ def export_session(
     step_s: float | None = None,
     spelling: Spelling | None = None,
     version: int | None = None,
+    computed: Iterable[ComputedChannel] = (),
     sidecar: bool = True,
     progress: Progress | None = None,
     is_cancelled: Callable[[], bool] | None = None,
@@ -86,6 +88,8 @@ def export_session(
     :param step_s: a row for so many seconds each, whole multiples since 1970, with the nearest readings.
     :param spelling: of text files; that of the preset when absent.
     :param version: of the definitions, 0 for those of the recording; None for the newest.
+    :param computed: channels that are computed, such as :func:`~blitz.data.kept_computed.kept_channels` gives; those
+        that the session has are channels like its own, with the values that they have over the whole of it.
     :param sidecar: write ``FILE.json``, by which the file can be verified.
     :param progress: called with (messages gone through, messages in all), first with none.
     :param is_cancelled: asked once a part.
@@ -109,7 +113,7 @@ def export_session(
         warn or (lambda sentence: log.warning("%s: %s", path, sentence)),
     )
     wanted = wanted_range(start, stop, first, count, None)
-    contents = _contents(cache, session_id, channels, wanted, version)
+    contents = _contents(cache, session_id, channels, wanted, version, computed)
     if order.step_ns is not None:
         contents = replace(contents, parts=at_steps(contents.parts, order.step_ns))
     written = _Written(missing=missing_sentence(cache, contents.record, wanted) if contents.sources else "")
@@ -211,11 +215,16 @@ def _step_ns(step_s: float | None, preset: Preset) -> int | None:
 
 
 def _contents(
-    cache: DatabaseClient, session_id: int, channels: str | Iterable[str] | None, wanted: Range, version: int | None
+    cache: DatabaseClient,
+    session_id: int,
+    channels: str | Iterable[str] | None,
+    wanted: Range,
+    version: int | None,
+    computed: Iterable[ComputedChannel],
 ) -> Contents:
     record = cache.session_record(session_id)
     try:
-        return message_contents(cache, record, channels, wanted, version)
+        return message_contents(cache, record, channels, wanted, version, computed)
     except SessionNotFound:
         if version or not cache.count_rows(session_id):
             raise
@@ -291,7 +300,13 @@ def _sidecar(
         count=None if wanted.stop is None else wanted.stop - wanted.first,
         rows=0,
         columns=tuple(
-            ExportedColumn(label=each.label, unit=each.unit, source=each.source, channel=each.channel)
+            ExportedColumn(
+                label=each.label,
+                unit=each.unit,
+                source=each.source,
+                channel=each.channel,
+                computed=None if each.computed is None else each.computed.to_plain(),
+            )
             for each in contents.columns
         ),
         store_id=cache.store_id,

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from blitz.data.export_parts import Contents
+from blitz.data.export_parts import Column, Contents
 from blitz.data.records import Source
 
 
@@ -14,6 +14,14 @@ def about_session(contents: Contents) -> dict[str, Any]:
     record = contents.record.model_copy(update={"sources": contents.sources})
     described: dict[str, Any] = record.model_dump(mode="json", exclude_none=True, exclude={"accounts"})
     return described
+
+
+def column_facts(column: Column) -> dict[str, str]:
+    """Return what a file says of a channel, beside its values: how it is computed, too, if it is."""
+    facts = {"label": column.label, "unit": column.unit, "source": column.source, "channel": column.channel}
+    if column.computed is None:
+        return facts
+    return facts | {"computed": json.dumps(column.computed.to_plain(), ensure_ascii=False)}
 
 
 def definitions_sha256(sources: Sequence[Source]) -> str:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from blitz.data.export_about import about_session, unique_names
+from blitz.data.export_about import about_session, column_facts, unique_names
 from blitz.data.export_csv import long_rows
 from blitz.data.export_file import HashedFile
 from blitz.data.export_parts import Contents, Part
@@ -146,11 +146,7 @@ def _schema(contents: Contents, *, is_long: bool) -> Any:
         return pa.schema([time, *names, pa.field("value", pa.float64())], about)
     labels = unique_names([column.label for column in contents.columns], ["time"])
     fields = [
-        pa.field(
-            name,
-            pa.float64(),
-            metadata={"label": each.label, "unit": each.unit, "source": each.source, "channel": each.channel},
-        )
+        pa.field(name, pa.float64(), metadata=column_facts(each))
         for name, each in zip(labels, contents.columns, strict=True)
     ]
     return pa.schema([time, *fields], about)

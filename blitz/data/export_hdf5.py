@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from blitz.data.export_about import GAP_FIELDS, MARKER_FIELDS, about_session, gap_rows, marker_rows, unique_names
+from blitz.data.export_about import (
+    GAP_FIELDS,
+    MARKER_FIELDS,
+    about_session,
+    column_facts,
+    gap_rows,
+    marker_rows,
+    unique_names,
+)
 from blitz.data.export_csv import long_rows
 from blitz.data.export_file import file_sha256
 from blitz.data.export_parts import Column, Contents, Part
@@ -100,9 +108,7 @@ class Hdf5File:
 
     def _channel(self, group: Any, name: str, column: Column) -> Any:
         dataset = self._column(group, name, np.float64)
-        dataset.attrs.update(
-            {"label": column.label, "unit": column.unit, "source": column.source, "channel": column.channel}
-        )
+        dataset.attrs.update(column_facts(column))
         return dataset
 
     def _column(self, group: Any, name: str, dtype: Any) -> Any:

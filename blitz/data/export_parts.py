@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
 from blitz.data.boards import Readings, channel_labels
+from blitz.data.computed import ComputedChannel
 from blitz.data.database_client import DatabaseClient
+from blitz.data.export_computed import ComputedColumns, inserted
 from blitz.data.reading_blocks import decode_part
 from blitz.data.records import SessionRecord, Source
 from blitz.data.series_request import Range, choose_channels
+from blitz.data.session_computed import SessionChannel, computed_pieces, fitting_channels
 
 _CELLS = 1 << 20
 """Of one part, at most: 8 MB."""
@@ -33,12 +36,14 @@ class Column:
 
     :param label: as people know the channel in this session, see :func:`~blitz.data.boards.channel_labels`.
     :param source: the source's name; empty, as is the unit, for readings that were added one by one.
+    :param computed: how it is computed; None for a channel of a device.
     """
 
     label: str
     unit: str
     source: str
     channel: str
+    computed: ComputedChannel | None = None
 
     @property
     def header(self) -> str:
@@ -84,24 +89,41 @@ def message_contents(
     channels: str | Iterable[str] | None,
     wanted: Range,
     version: int | None,
+    computed: Iterable[ComputedChannel] = (),
 ) -> Contents:
     """Return what a downloaded session has.
 
     Without a choice of channels there is a row for every message, also of sources that nobody can decode; with one, for
     the messages of their sources.
 
+    :param computed: channels that are computed, as far as the session has what they are made of.
+
     :raises SessionNotFound: if the session is not downloaded, or has no such version.
     :raises SeriesError: if there is no such channel.
     """
     opened = cache.open_session(record.id, version)
-    chosen = [channel.label for channel in choose_channels(opened.channels.values(), channels)]
+    fitting = {each.label: each for each in fitting_channels(computed, opened.channels, opened.sources)}
+    there = (*opened.channels.values(), *(each.wanted for each in fitting.values()))
+    chosen = [channel.label for channel in choose_channels(there, channels)]
     columns, places = _columns(opened.sources, chosen)
+    made = {
+        len(columns) + place: fitting[label] for place, label in enumerate(each for each in chosen if each in fitting)
+    }
+    columns += tuple(Column(*_words(each), each.kept) for each in made.values())
+    for index in (index for each in made.values() for index in each.rows):
+        places.setdefault(index, _Places(np.empty(0, np.int64), np.empty(0, np.int64)))
     held = opened.key.message_count
     stop = held if wanted.stop is None else min(wanted.stop, held)
     first = max(min(wanted.first, stop), _first_near(cache, record.id, wanted.start_ns, stop))
     pyramid = cache.overviews.find(opened.key) if first else None
     blocks = decode_part(cache, opened, pyramid, first, stop, None, is_ahead=False)
-    rows = _Rows(columns, places, wanted, has_all=channels is None)
+    computing = ComputedColumns(
+        made,
+        lambda each: computed_pieces(cache, record.id, each, version),
+        (wanted.start_ns, wanted.stop_ns),
+        len(columns),
+    )
+    rows = _Rows(columns, places, wanted, computing if made else None, has_all=channels is None)
     parts = _split(rows.parts(blocks, first), len(columns))
     return Contents(record, opened.sources, columns, nanoseconds(record), parts, stop - first)
 
@@ -111,6 +133,10 @@ def nanoseconds(record: SessionRecord) -> int:
     # In two parts: one float would round to some hundred nanoseconds.
     whole_s = int(record.started_at.replace(microsecond=0).timestamp())
     return whole_s * 1_000_000_000 + record.started_at.microsecond * 1000
+
+
+def _words(channel: SessionChannel) -> tuple[str, str, str, str]:
+    return channel.label, channel.wanted.unit, channel.wanted.source, channel.wanted.name
 
 
 class _Places(NamedTuple):
@@ -144,8 +170,17 @@ def _columns(sources: Sequence[Source], chosen: Sequence[str]) -> tuple[tuple[Co
 class _Rows:
     """Makes rows of decoded blocks."""
 
-    def __init__(self, columns: Sequence[Column], places: dict[int, _Places], wanted: Range, *, has_all: bool) -> None:
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        places: dict[int, _Places],
+        wanted: Range,
+        computing: ComputedColumns | None,
+        *,
+        has_all: bool,
+    ) -> None:
         self._count = len(columns)
+        self._computing = computing
         self._places = places
         # Sources whose channels, all of them and in their order, are the columns: nothing has to be put in place.
         every = np.arange(len(columns))
@@ -159,6 +194,26 @@ class _Rows:
 
     def parts(self, blocks: Iterable[tuple[MessageBlock, list[Readings]]], first: int) -> Iterator[Part]:
         """Give a part a block, an empty one where a block has no row in the range."""
+        if self._computing is None:
+            yield from self._parts(blocks, first)
+            return
+        done, is_begun = 0, not self._wanted.first
+        try:
+            for part in self._parts(blocks, first):
+                done = part.done
+                if len(part.time_ns):
+                    if not is_begun:  # what is computed begins where the messages that are wanted do
+                        self._computing.rows_before(int(part.time_ns.min()))
+                    is_begun = True
+                    rows = self._computing.rows_before(int(part.time_ns.max()) + 1)
+                    part = part._replace(**inserted(rows, part.time_ns, part.values)._asdict())
+                yield part
+            if is_begun and self._wanted.stop is None:
+                yield Part(*self._computing.rows_before(self._wanted.stop_ns), done)
+        finally:
+            self._computing.close()
+
+    def _parts(self, blocks: Iterable[tuple[MessageBlock, list[Readings]]], first: int) -> Iterator[Part]:
         awaited = set(self._places)
         for block, decoded in blocks:
             yield self._part(block, decoded, block.next_seq - first)
@@ -204,6 +259,8 @@ class _Rows:
             if places is not None:
                 rows = readings.seq - block.first_seq
                 values[places.columns[:, np.newaxis], rows] = readings.values.T[places.channels]
+        if self._computing is not None:
+            self._computing.fill(block, values)
         return values
 
 

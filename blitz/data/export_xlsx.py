@@ -188,5 +188,6 @@ def _about(contents: Contents, spelling: Spelling) -> list[tuple[str, Any]]:
         *((f"field {name}", value) for name, value in record.fields.items()),
     ]
     for column in contents.columns:
-        rows.append((f"channel {column.label}", f"unit {column.unit or '(none)'}, source {column.source}"))
+        made = "" if column.computed is None else f", formula {column.computed.formula}"
+        rows.append((f"channel {column.label}", f"unit {column.unit or '(none)'}, source {column.source}{made}"))
     return rows

@@ -123,7 +123,7 @@ class Expression:
         first = channels[self.channels[0]]
         values = {name: self._values_of(channels[name], first) for name in self.channels}
         with np.errstate(all="ignore"):
-            computed = _evaluate(_parsed(self.text), values)
+            computed = _evaluate(formula_tree(self.text), values)
         result = np.array(np.broadcast_to(computed, len(first)), np.float64)
         label = self.label or self.text
         return renewed(
@@ -137,7 +137,11 @@ class Expression:
         return at_times(series, first.time_ns, self.how, max_gap_ns)
 
 
-def _parsed(text: str) -> ast.expr:
+def formula_tree(text: str) -> ast.expr:
+    """Return what Python's parser makes of a formula; only an :class:`Expression` knows whether it can be computed.
+
+    :raises SeriesError: if it cannot be read; shows the place.
+    """
     if len(text) > _LONGEST:
         raise SeriesError(f"A formula may have {_LONGEST} characters; this one has {len(text)}.")
     try:
@@ -162,7 +166,7 @@ class _Check(ast.NodeVisitor):
         self.channels: list[str] = []
         self._text = text
         self._depth = 0
-        self.visit(_parsed(text))
+        self.visit(formula_tree(text))
 
     def visit(self, node: ast.AST) -> None:
         """Look at one node, and those below it."""

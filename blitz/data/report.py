@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from blitz.data.computed import ComputedChannel
 from blitz.data.database_client import DatabaseClient
 from blitz.data.export_about import definitions_sha256
 from blitz.data.export_file import replacing
@@ -19,6 +20,7 @@ from blitz.data.export_rows import row_contents
 from blitz.data.records import SessionRecord, Source
 from blitz.data.report_boards import board_facts, version_facts
 from blitz.data.report_choice import PlotsBy
+from blitz.data.report_computed import computed_facts, read_computed
 from blitz.data.report_facts import Report
 from blitz.data.report_lists import (
     BYTE_COLUMNS,
@@ -43,6 +45,7 @@ from blitz.data.report_summary import lack_sentences, own_fields, session_facts,
 from blitz.data.report_template import ReportTemplate
 from blitz.data.report_words import moment_of, moment_words, zone_words
 from blitz.data.series_request import Moment, Range, WantedChannel, choose_channels, nanoseconds, wanted_range
+from blitz.data.session_computed import SessionChannel, fitting_channels
 from blitz.errors import SessionNotFound
 
 
@@ -59,6 +62,7 @@ def write_report(
     author: str = "",
     zone: tzinfo | None = None,
     version: int | None = None,
+    computed: Iterable[ComputedChannel] = (),
     progress: Progress | None = None,
     is_cancelled: Callable[[], bool] | None = None,
 ) -> tuple[Path, tuple[str, ...]]:
@@ -74,6 +78,8 @@ def write_report(
     :param author: who makes it; may be empty.
     :param zone: in which times are written; None is that of this computer.
     :param version: of the definitions, 0 for those of the recording; None for the newest.
+    :param computed: channels that are computed, such as :func:`~blitz.data.kept_computed.kept_channels` gives; those
+        that the session has are channels like its own.
     :param progress: called with (messages gone through, messages in all), first with none.
     :param is_cancelled: asked once a block.
     :returns: the absolute path, and what the report lacks, a sentence each.
@@ -89,6 +95,7 @@ def write_report(
     wanted = wanted_range(start, stop, None, None, None)
     record = cache.session_record(session_id)
     sources: tuple[Source, ...] = ()
+    made: list[SessionChannel] = []
     with replacing(path) as part:
         tell = progress or (lambda done, total: None)
         asked = is_cancelled or (lambda: False)
@@ -100,11 +107,17 @@ def write_report(
             chosen, reading = _read_rows(cache, record, channels, wanted, tell, asked)
         else:
             sources, held = opened.sources, opened.key.message_count
-            chosen = choose_channels(opened.channels.values(), channels)
+            fitting = {each.label: each for each in fitting_channels(computed, opened.channels, sources)}
+            there = (*opened.channels.values(), *(each.wanted for each in fitting.values()))
+            asked_for = choose_channels(there, channels)
+            chosen = [each for each in asked_for if each.label not in fitting]
             reading = read_messages(cache, session_id, sources, chosen, wanted, held, tell, asked)
+            made = [fitting[each.label] for each in asked_for if each.label in fitting]
+            made = read_computed(cache, session_id, made, wanted, version, asked, reading)
+            chosen += [each.wanted for each in made]
         window = _window(record, reading, wanted, zone)
         drawing = Drawing(record, sources, chosen, reading, window, by, are_chosen=channels is not None)
-        report = _report(cache, drawing, wanted, version, author, page.words)
+        report = _report(cache, drawing, made, wanted, version, author, page.words)
         part.write_text(page.page(report), encoding="utf-8")
     return path, report.lacks
 
@@ -141,6 +154,7 @@ def _window(record: SessionRecord, reading: SessionReading, wanted: Range, zone:
 def _report(
     cache: DatabaseClient,
     drawing: Drawing,
+    made: Iterable[SessionChannel],
     wanted: Range,
     version: int | None,
     author: str,
@@ -164,6 +178,7 @@ def _report(
         statistics=tuple(channel_statistics(each, day, window.zone) for each in reading.statistics.values()),
         statistics_tables=STATISTICS_TABLES,
         boards=tuple(board_facts(sources or record.sources, day, window.zone)),
+        computed=computed_facts(made),
         versions=tuple(version_facts(versions, used, window.zone)),
         markers=marker_list(markers, teller),
         commands=command_list(record.timeline, teller),

@@ -99,6 +99,21 @@ class BoardFacts:
 
 
 @dataclass(frozen=True)
+class ComputedFacts:
+    """A channel that is computed from others.
+
+    :param steps: what is done with the formula's result, one after another; empty for nothing.
+    :param longest_gap: between readings of other devices that is bridged; empty where there are none.
+    """
+
+    label: str
+    unit: str
+    formula: str
+    steps: str
+    longest_gap: str
+
+
+@dataclass(frozen=True)
 class Entry:
     """A line of a list by time.
 
@@ -181,6 +196,7 @@ class Report:
     statistics: tuple[ChannelStatistics, ...]
     statistics_tables: tuple[StatisticsTable, ...]
     boards: tuple[BoardFacts, ...]
+    computed: tuple[ComputedFacts, ...]
     versions: tuple[VersionFacts, ...]
     markers: List
     commands: List

@@ -51,6 +51,7 @@ class SessionReading:
     statistics: dict[str, RangeStatistics] = field(default_factory=dict)
     sketches: dict[str, CurveSketch] = field(default_factory=dict)
     unreadable: list[Unreadable] = field(default_factory=list)
+    not_computed: list[str] = field(default_factory=list)
     held: int = 0
     fingerprint: str = ""
     first_ns: int | None = None

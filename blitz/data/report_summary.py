@@ -63,4 +63,4 @@ def lack_sentences(record: SessionRecord, reading: SessionReading, *, is_of_rows
         )
     if reading.unreadable:
         sentences.append("Download the session again, and make the report once more; till then it has no fingerprint.")
-    return tuple(sentences)
+    return (*sentences, *reading.not_computed)

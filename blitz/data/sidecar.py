@@ -40,6 +40,7 @@ class ExportedColumn(Record):
     unit: str = ""
     source: str = ""
     channel: str
+    computed: dict[str, Any] | None = Field(default=None, description="formula and steps; none: sent by a device")
 
 
 class LocalOffset(Record):

@@ -12,7 +12,10 @@ from blitz.cli.main import invoke
 from blitz.data.blocks import MessageBlock, Read
 from blitz.data.board_definition import BoardDefinition, Channel, Format
 from blitz.data.cache_engine import cache_path
+from blitz.data.computed import ComputedChannel
 from blitz.data.database_client import DatabaseClient
+from blitz.data.kept_computed import KEY, write_channels
+from blitz.data.kept_settings import FILE_NAME, KeptSettings
 from blitz.data.records import SessionRecord, Source
 
 STORE_ID = "11111111-2222-4333-8444-555555555555"
@@ -47,6 +50,23 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str, expect: int = 0) ->
     captured = capsys.readouterr()
     assert code == expect, captured
     return captured.out + captured.err
+
+
+def test_what_the_window_computes_is_exported_where_it_is_asked_for(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    kept = KeptSettings(tmp_path / FILE_NAME)
+    kept.keep({KEY: write_channels([ComputedChannel("twice", "flow * 2", "l/min"), ComputedChannel("other", "away")])})
+    kept.close()
+    run(capsys, "export", "1", "plain.parquet")
+    assert list(pd.read_parquet("plain.parquet").columns) == ["time", "flow", "=level"]
+    run(capsys, "export", "1", "all.parquet", "--computed")
+    assert pd.read_parquet("all.parquet")["twice"].tolist() == [2 * n for n in range(40)]
+    run(capsys, "export", "1", "one.csv", "--channels", "twice", "--count", "1")
+    assert Path("one.csv").read_text().splitlines()[0] == "time_utc,seconds,twice [l/min]"
+    assert "There is no channel 'other'" in run(capsys, "export", "1", "no.csv", "-c", "other", expect=1)
+    run(capsys, "report", "1", "--computed", "--plots", "none")
+    assert "<td>flow * 2</td>" in Path("session-1.html").read_text()
 
 
 def test_the_format_is_that_of_the_ending_and_a_part_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:

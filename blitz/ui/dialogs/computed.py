@@ -21,7 +21,7 @@ from PyQt5.QtWidgets import (
 from blitz.data.computed import ComputedChannel, Step
 from blitz.errors import SeriesError
 from blitz.ui.computed_channels import MARK, ComputedChannels, missing_words
-from blitz.ui.computed_steps import KINDS, read_step, step_words
+from blitz.data.computed_steps import KINDS, read_step, step_words
 from blitz.ui.live_store import LiveChannel
 from blitz.ui.theme import SPACE
 from blitz.ui.widgets.choice import Choice

@@ -74,7 +74,7 @@ class PlayedAlarms:
                     id=-1 - number,
                     from_ns=span.from_ns,
                     to_ns=span.to_ns if span.to_ns is not None and span.to_ns <= at_ns else None,
-                    text=f"Alarm, silenced: {rule.name}",
+                    text=rule.name,
                     changed_at=_moment(span.from_ns),
                     severity=rule.severity,
                 )

@@ -18,7 +18,9 @@ import blitz
 from blitz.data.alarm_records import AlarmOccurrence, AlarmState
 from blitz.data.alarm_store import MOST_OPEN
 from blitz.data.board_definition import BoardDefinition, Channel, Format
+from blitz.data.boards import SessionDecoder
 from blitz.data.records import EventKind, LinkState
+from blitz.data.session_alarms import SessionAlarms
 from blitz.data.source_config import SourceConfig
 from blitz.errors import AlarmNotFound, AlarmRuleExists, ConfigError, EditConflict, UnknownSource
 from blitz.io.calls import default_owner
@@ -214,6 +216,37 @@ def _kill_again_and_again(bench: Bench, client: blitz.Client, chance: random.Ran
         bench.oven.say(20)
         wait_until(lambda: not [each for each in again.alarms() if each.rule_id == rule_id])
     client.close()
+
+
+def test_a_session_that_is_over_has_the_alarms_that_the_server_raised_in_it(bench: Bench, client: blitz.Client) -> None:
+    session = client.start("played")
+    rules = {
+        client.add_alarm_rule({**HOT, "name": name, "condition": condition, **fields}).id: name
+        for name, condition, fields in (
+            ("Level", {"kind": "level", "above": 90, "hysteresis": 5}, {"is_latched": False}),
+            ("Band", {"kind": "band", "low": 50, "high": 95}, {"only_recording": True, "is_latched": False}),
+            ("Equal", {"kind": "equal", "value": 93}, {"is_latched": False}),
+        )
+    }
+    chance = random.Random(5)
+    for _ in range(10):
+        bench.oven.say(*(chance.choice((20, 60, 88, 91, 93, 97)) for _ in range(20)))
+    bench.oven.say(70)  # all is well at the end
+    wait_until(lambda: client.status().session.message_count == 201)  # type: ignore[union-attr]
+    wait_until(lambda: not any(each.cleared_at is None for key in rules for each in of_rule(client, key)))
+    raised = {key: of_rule(client, key) for key in rules}
+    client.stop()
+    record = client.session(session.id)
+    block = client.messages(session.id)
+    kept = {each.id: each.rule for each in client.alarm_rules() if each.id in rules}
+    alarms = SessionAlarms(kept, record)
+    found = alarms.take(block, SessionDecoder(record.sources).decode(block))
+    for key, name in rules.items():
+        told = [(each.raised_ns, each.seq, each.value) for each in raised[key]]
+        assert len(told) > 5, name
+        assert [(e.time_ns, e.seq, e.value) for e in found if e.rule_id == key and e.is_raised] == told
+        over = [round(each.cleared_at.timestamp() * 1e6) for each in raised[key] if each.cleared_at is not None]
+        assert [e.time_ns // 1000 for e in found if e.rule_id == key and not e.is_raised] == pytest.approx(over, abs=1)
 
 
 def test_a_source_that_says_nothing_raises_an_alarm_by_itself_until_it_speaks(

@@ -116,7 +116,7 @@ def label_words(marker: Marker) -> str:
 
 def marker_words(marker: Marker) -> str:
     """Return all that is to be said of a marker: when, what, of which source, by whom."""
-    of = f" · {marker.source}" if marker.source else ""
+    of = " · alarm, silenced" if isinstance(marker, AlarmMark) else f" · {marker.source}" if marker.source else ""
     by = f"\n{marker.who}" if marker.who else ""
     return f"{time_words(marker)}{of}\n{marker.text}{by}"
 

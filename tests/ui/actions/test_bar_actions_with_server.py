@@ -464,7 +464,7 @@ def test_the_window_has_no_button_outside_the_parts_that_are_tried(stage: Stage)
     window = stage.window
     parts = [window.header, window.notices, window.status_line, window.conditions, window.tabs, window.menuBar()]
     parts += [window.first.bar, window.first.offer, window.first.page, window.new_devices.offers]
-    parts += [window.alarms.bar, window.playback.bar]
+    parts += [window.alarms.bar, window.playback.bar, window.playback.alarms.bar]
     outside = [
         stage.name_of(button)
         for button in stage.buttons(window)

@@ -8,6 +8,7 @@ from PyQt5.QtCore import QPoint
 from PyQt5.QtWidgets import QFileDialog, QMessageBox, QPlainTextEdit
 
 from blitz import Client
+from blitz.ui.alarm_view import AlarmView
 from blitz.ui.dialogs.export import ExportDialog
 from blitz.ui.dialogs.reference import ReferenceDialog
 from blitz.ui.dialogs.report import ReportDialog
@@ -216,15 +217,44 @@ def compare(stage: Stage) -> Iterator[str]:
 
 
 def play_back(stage: Stage) -> Iterator[str]:
-    session_id = a_session_without_copy(stage)
+    session_id = stage.start().id
+    stage.wait(lambda: stage.window.store.message_count > 2)
+    stage.stop()
+    stage.select(session_id)
+    stage.window.feed.delete_local_copy(session_id)
+    stage.wait(lambda: not stage.sessions.is_local(session_id))
+    a_rule_for_playbacks(stage)
     yield ""
     stage.session_action["play"].trigger()
     yield f"Session {session_id} was not downloaded"
     playback = stage.window.playback
     stage.wait(lambda: playback.is_on)
     assert not stage.window.header.start.isEnabled()
+    playback.player.pause()
+    stage.wait(lambda: playback.alarms.played is not None)
+    playback.player.seek(playback.player.length_s)
+    stage.press(playback.alarms.bar, "Previous alarm")
+    assert playback.alarms.bar.head.text() == "1 alarm"
+    playback.player.seek(0.0)
+    stage.press(playback.alarms.bar, "Next alarm")
+    assert playback.alarms.bar.text.text().startswith("Played: ")
+    stage.press(playback.alarms.bar, "List")
+    page = stage.window.alarms.page
+    assert (stage.window.tabs.currentWidget(), page.alarms.rowCount()) == (page, 1)
     stage.press(playback.bar, "Leave playback")
     assert not playback.is_on
+    assert playback.alarms.bar.isHidden()
+
+
+def a_rule_for_playbacks(stage: Stage) -> None:
+    """One that says nothing while nothing is recorded, and something in every session that is over."""
+    rules = stage.ask_server(lambda client: client.alarm_rules())
+    board = stage.window.boards_page.boards.boards[0]
+    if not any(kept.rule.name == "Played" for kept in rules):
+        level = {"kind": "level", "above": -1.0}
+        rule = {"name": "Played", "source": board.name, "channel": "adc_channel_two", "condition": level}
+        stage.ask_server(lambda client: client.add_alarm_rule({**rule, "only_recording": True, "on_delay_s": 0.01}))
+    stage.wait(lambda: any(kept.rule.name == "Played" for kept in (stage.window.alarms.view or AlarmView()).rules))
 
 
 def lay_under(stage: Stage) -> Iterator[str]:

@@ -74,6 +74,15 @@ def add_hook(
     on: Annotated[
         list[str] | None, typer.Option("--on", metavar="EVENT", help="What it is told, such as alarm; else everything.")
     ] = None,
+    every: Annotated[
+        float | None,
+        typer.Option(
+            "--at-most-every",
+            metavar="SECONDS",
+            min=0,
+            help="Of one alarm rule or source; 300 if absent, 0: each time.",
+        ),
+    ] = None,
     server: ServerOption = None,
     token: TokenOption = None,
     config_file: ConfigOption = None,
@@ -84,6 +93,8 @@ def add_hook(
     The server keeps it, and a password, in its tables. Adding one of the same name changes it.
     """
     fields = _fields_of_hook(to, host, sender, security.value, user, on)
+    if every is not None:
+        fields["at_most_every_s"] = every
     record = ask(client_settings(server, token, config_file), lambda client: client.add_hook(name, **fields))
     out = Output(as_json)
     out.document(hook=record)

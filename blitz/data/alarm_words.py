@@ -27,6 +27,7 @@ def raised_telling(occurrence: AlarmOccurrence) -> Telling:
         text=" ".join(sentences),
         source=occurrence.source,
         session_id=occurrence.session_id,
+        subject=f"rule {occurrence.rule_id}",
     )
 
 
@@ -44,6 +45,7 @@ def cleared_telling(occurrence: AlarmOccurrence, crossing: AlarmCrossing) -> Tel
         f"It was raised at {_clock(occurrence.raised_at)}. Severity: {rule.severity.value}.",
         source=occurrence.source,
         session_id=occurrence.session_id,
+        subject=f"rule {occurrence.rule_id}",
     )
 
 

@@ -47,6 +47,9 @@ class _Hook(BaseModel):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$")
     on: tuple[HookEvent, ...] = Field(default=tuple(HookEvent), description="absent: everything")
     after_s: float = Field(default=60.0, ge=0, description="how long a source or the store must be away")
+    at_most_every_s: float = Field(
+        default=300.0, ge=0, le=86400, description="of one alarm rule or source not more than one in so long; 0: each"
+    )
     timeout_s: float = Field(default=20.0, gt=0, le=300)
 
     @field_validator("on", mode="before")
@@ -148,6 +151,9 @@ class CommandHook(_Hook):
     """
 
     kind: Literal["command"]
+    at_most_every_s: float = Field(
+        default=0.0, ge=0, le=86400, description="as for others, but a program is told each: it may switch a lamp"
+    )
     command: tuple[str, ...] = Field(min_length=1, description="program and arguments, one text each")
 
     @field_validator("command")

@@ -125,6 +125,7 @@ def _source_lost(board: BoardRecord, away_s: float) -> Telling:
         title=f"{board.name} is lost",
         text=f"{board.name} on {board.link} has been {board.state.value} for {_span(away_s)}.{why}",
         source=board.name,
+        subject=f"source {board.name}",
     )
 
 
@@ -134,6 +135,7 @@ def _source_back(board: BoardRecord, away_s: float) -> Telling:
         title=f"{board.name} is back",
         text=f"{board.name} on {board.link} is back after {_span(away_s)}.",
         source=board.name,
+        subject=f"source {board.name}",
     )
 
 

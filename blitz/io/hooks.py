@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from blitz.data.hook_calm import HookCalm
 from blitz.data.hook_config import CommandHook, EmailHook, HookEvent, WebhookHook
 from blitz.data.hook_records import HookRecord, HookTest, Telling
 from blitz.data.hook_store import HookStore
@@ -167,11 +168,18 @@ class _Runner:
         self._notice = notice
         self._retry_s = retry_s
         self._watch = HookWatch(hook.after_s)
+        self._calm = HookCalm(hook.at_most_every_s)
         self._waiting: deque[Telling] = deque()
         self._changed = threading.Condition()
         self._testing = threading.Lock()
         self._record = HookRecord(
-            name=hook.name, kind=hook.kind, target=hook.target, on=hook.on, after_s=hook.after_s, is_added=is_added
+            name=hook.name,
+            kind=hook.kind,
+            target=hook.target,
+            on=hook.on,
+            after_s=hook.after_s,
+            at_most_every_s=hook.at_most_every_s,
+            is_added=is_added,
         )
         self._thread = threading.Thread(target=self._run, name=f"hook {hook.name}", daemon=True)
 
@@ -191,6 +199,7 @@ class _Runner:
         if self._thread.is_alive():
             self._thread.join(max(deadline_s - time.monotonic(), 0.0))
         with self._changed:
+            self._queue(self._calm.release(time.monotonic(), is_end=True))
             left = [telling.title for telling in self._waiting]
         if left:
             log.warning("Hook %s could not tell any more: %s", self._hook.name, "; ".join(left))
@@ -210,17 +219,22 @@ class _Runner:
         if not wanted:
             return
         with self._changed:
-            for telling in wanted:
-                log.info("Hook %s is to tell: %s", self._hook.name, telling.title)
-                self._waiting.append(telling)
-            while len(self._waiting) > WAITING_LIMIT:
-                self._waiting.popleft()
-                self._change(dropped=self._record.dropped + 1)
+            self._queue(self._calm.take(wanted, time.monotonic()))
+
+    def _queue(self, tellings: Sequence[Telling]) -> None:
+        for telling in tellings:
+            log.info("Hook %s is to tell: %s", self._hook.name, telling.title)
+            self._waiting.append(telling)
+        while len(self._waiting) > WAITING_LIMIT:
+            self._waiting.popleft()
+            self._change(dropped=self._record.dropped + 1)
+        if tellings:
             self._changed.notify_all()
 
     def record(self) -> HookRecord:
         with self._changed:
-            return self._record.model_copy(update={"waiting": len(self._waiting)})
+            held = self._calm.held_count
+            return self._record.model_copy(update={"waiting": len(self._waiting), "held": held})
 
     def test(self) -> HookTest:
         with self._testing:  # one at a time: nobody floods a mailbox with tests
@@ -240,7 +254,11 @@ class _Runner:
         while True:
             with self._changed:
                 while not self._waiting and not self.stopping.is_set():
-                    self._changed.wait(1.0)
+                    self._queue(self._calm.release(time.monotonic()))
+                    if not self._waiting:
+                        self._changed.wait(1.0)
+                if self.stopping.is_set():
+                    self._queue(self._calm.release(time.monotonic(), is_end=True))
                 if self.stopping.is_set() and (not self._waiting or attempt):
                     return
                 telling = self._waiting[0]

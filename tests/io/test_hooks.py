@@ -17,6 +17,7 @@ import pytest
 from mail_server import MailServer, serving
 
 from blitz.data.hook_config import HookEvent, added_hook, read_hooks
+from blitz.data.hook_records import Telling
 from blitz.data.hook_store import HookStore
 from blitz.data.records import (
     BoardRecord,
@@ -243,6 +244,29 @@ def test_what_a_server_refuses_is_sent_again_and_the_operator_knows() -> None:
             _wait_until(lambda: len(notices) == 2)
             assert "451 'not now'" in notices[0]
             assert notices[1] == "info: Hook 'mail' works again."
+
+
+def test_an_alarm_that_chatters_is_told_at_its_first_time_and_how_often_it_was_when_the_server_ends() -> None:
+    with serving(MailServer(None)) as server:
+        table = {"name": "mail", "kind": "email", "host": "127.0.0.1", "port": server.server_address[1]}
+        table |= {"security": "none", "sender": "a@b.c", "to": ["d@e.f"]}
+        with _hooks(table) as (hooks, _):
+            for _ in range(20):
+                for event, title in ((HookEvent.ALARM, "Hot"), (HookEvent.ALARM_OVER, "Well")):
+                    hooks.tell_all(Telling(event=event, title=title, text=f"{title}.", subject="rule 1"))
+            _wait_until(lambda: hooks.records()[0].waiting == 0)
+            assert (hooks.records()[0].sent, hooks.records()[0].held) == (2, 1)
+        subjects = [message_from_bytes(mail[1], policy=policy.default)["Subject"] for mail in server.mails]
+        assert [subject.partition(": ")[2][:25] for subject in subjects] == ["Hot", "Well", "Well, and 19 times more s"]
+
+
+def test_a_chattering_alarm_is_told_again_when_the_time_is_over(web: WebServer) -> None:
+    url = f"http://127.0.0.1:{web.server_address[1]}/"
+    with _hooks({"name": "chat", "kind": "webhook", "url": url, "at_most_every_s": 0.05}) as (hooks, _):
+        hooks.tell_all(Telling(event=HookEvent.ALARM, title="Hot", text="Hot.", subject="rule 1"))
+        hooks.tell_all(Telling(event=HookEvent.ALARM, title="Hot", text="Hot.", subject="rule 1"))
+        _wait_until(lambda: len(web.posts) == 2)
+        assert [post["subject"] for _, post in web.posts] == ["rule 1", "rule 1"]
 
 
 def test_a_hook_is_tried_without_being_kept_and_nobody_else_hears_of_it() -> None:

@@ -60,17 +60,25 @@ class AlarmRuleStore(TableFile):
                 raise ConfigError(f"The server keeps {MOST_RULES} rules already. Delete some of them.")
             return _insert(db, _Kept(rule=rule, who=who, changed_at=datetime.now(UTC)))
 
-    def change(self, rule_id: str, version: int | None, new: Callable[[AlarmRule], AlarmRule], who: str) -> KeptRule:
+    def change(
+        self,
+        rule_id: str,
+        version: int | None,
+        new: Callable[[AlarmRule], AlarmRule],
+        who: str,
+        own: Callable[[str], KeptRule] | None = None,
+    ) -> KeptRule:
         """Change one and return it as it is now.
 
         :param version: on which the change is based; None: whatever it is.
         :param new: makes the new rule of the old one.
+        :param own: says how a source's own rule is at first.
         :raises AlarmRuleNotFound: if there is none with that id.
         :raises EditConflict: if somebody else has changed it meanwhile.
         :raises AlarmRuleExists: if there is one of the new name.
         """
         with self.transaction() as db:
-            number, before = self._find(db, rule_id)
+            number, before = self._find(db, rule_id, own)
             if version is not None and version != before.version:
                 raise EditConflict(
                     f"{before.who or 'Somebody'} has changed the rule {before.rule.name!r} meanwhile. Look at it again."
@@ -129,14 +137,16 @@ class AlarmRuleStore(TableFile):
                 db.execute(delete(ALARM_RULES).where(ALARM_RULES.c.id == number))
         return kept
 
-    def _find(self, db: Connection, rule_id: str) -> tuple[int | None, KeptRule]:
+    def _find(
+        self, db: Connection, rule_id: str, own: Callable[[str], KeptRule] | None = None
+    ) -> tuple[int | None, KeptRule]:
         """Return a rule, and in which row it is; None for a source's own rule that is as at first."""
         for number, kept in _rows(db):
             shown = _shown(number, kept)
             if shown.id == rule_id:
                 return number, shown
         if rule_id.startswith(DEFAULT_PREFIX) and len(rule_id) > len(DEFAULT_PREFIX):
-            return None, own_rule(rule_id.removeprefix(DEFAULT_PREFIX))
+            return None, (own or own_rule)(rule_id.removeprefix(DEFAULT_PREFIX))
         raise AlarmRuleNotFound(f"There is no rule {rule_id!r}. 'blitz alarm rules' lists those that there are.")
 
 
@@ -157,9 +167,13 @@ def renamed(rule: AlarmRule, before: str, after: str) -> AlarmRule:
     return rule.model_copy(update=changes)
 
 
-def own_rule(source: str) -> KeptRule:
-    """Return the rule about no data that a source has without anyone making it."""
-    return KeptRule(id=default_id(source), rule=default_rule(source), is_default=True)
+def own_rule(source: str, *, is_steady: bool = True) -> KeptRule:
+    """Return the rule about no data that a source has without anyone making it.
+
+    :param is_steady: something is to come from the source as long as it is there; else the rule is switched off.
+    """
+    rule = default_rule(source).model_copy(update={"is_enabled": is_steady})
+    return KeptRule(id=default_id(source), rule=rule, is_default=True)
 
 
 def _insert(db: Connection, kept: _Kept) -> KeptRule:

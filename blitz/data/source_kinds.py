@@ -5,6 +5,7 @@ bring are registered as entry points of the group ``blitz.sources``; see ``docs/
 Finds and loads them; what opens their links is :mod:`blitz.io.kind_links`.
 """
 
+import functools
 import importlib.metadata
 import logging
 import re
@@ -17,7 +18,7 @@ from typing import Literal, Protocol, runtime_checkable
 from sqlalchemy import Connection, MetaData
 
 from blitz.data.board_definition import BoardDefinition
-from blitz.data.source_config import SourceConfig, kind_of
+from blitz.data.source_config import STREAM, SourceConfig, kind_of
 from blitz.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -144,6 +145,8 @@ class SourceKind:
 
     They are made in the transaction that adds a source, and dropped in the one that deletes the last of the kind.
     """
+    is_steady: bool = True
+    """Whether its sources go on giving messages: then it is an alarm by itself that nothing comes from one."""
     interval_s: float = 10.0
     """``poll_interval_s`` of a source that says nothing of it."""
 
@@ -228,6 +231,28 @@ def kind_for(config: SourceConfig) -> SourceKind | None:
     """
     prefix = kind_of(config.link)
     return None if prefix is None else load_kind(prefix)
+
+
+def is_steady(link: str) -> bool:
+    """Say whether something is to come from a source as long as it is there.
+
+    A script logs into a stream when it likes, and a recording or a file of values is over some day.
+
+    >>> is_steady("/dev/ttyUSB0"), is_steady("socket://10.0.0.2:4000"), is_steady("stream:room"), is_steady("replay:x")
+    (True, True, False, False)
+    """
+    if link.startswith((STREAM, "replay:")):
+        return False
+    prefix = kind_of(link)
+    return prefix is None or _is_steady_kind(prefix)
+
+
+@functools.cache
+def _is_steady_kind(prefix: str) -> bool:
+    try:
+        return load_kind(prefix).is_steady
+    except ConfigError:  # whoever adds the source is told
+        return True
 
 
 def checked_by_kind(config: SourceConfig, kind: SourceKind) -> SourceConfig:

@@ -38,6 +38,7 @@ from blitz.data.database_server import DatabaseServer
 from blitz.data.hook_records import Telling
 from blitz.data.model_faults import first_fault
 from blitz.data.records import Event, EventKind
+from blitz.data.source_kinds import is_steady
 from blitz.errors import BlitzError, ConfigError, UnknownSource
 from blitz.io import protocol
 from blitz.io.acquisition import Acquisition
@@ -104,7 +105,7 @@ class Alarms:
         with self._lock:
             made = list(self._made.values())
             covered = {each.rule.source for each in made if each.rule.condition.kind == "no_data" and _counts(each)}
-            own = [own_rule(name) for name in sorted(sources) if name not in covered]
+            own = [self._own(name, sources) for name in sorted(sources) if name not in covered]
             present = list(self._present.values())
         return [self._with_state(each, present) for each in (*made, *own)]
 
@@ -113,7 +114,7 @@ class Alarms:
 
         :param is_beginning: not all devices may be there yet: what the server before had raised of them stands.
         """
-        sources = self._sources()
+        sources = {name for name, is_steady in self._sources().items() if is_steady}
         with self._lock:
             made = dict(self._made)
             if is_beginning:
@@ -187,7 +188,7 @@ class Alarms:
 
     def _change(self, rule_id: str, version: int | None, new: Callable[[AlarmRule], AlarmRule], who: str) -> KeptRule:
         with self._lock:
-            kept = self._rules.change(rule_id, version, new, who)
+            kept = self._rules.change(rule_id, version, new, who, self._own)
             self._made[kept.id] = kept
         return self._rules_changed(kept)
 
@@ -296,10 +297,15 @@ class Alarms:
         """Whether hooks are: a source that says nothing is told by them anyway, where nobody has said otherwise."""
         return occurrence.rule_id in self._made or occurrence.rule.hooks is not None
 
-    def _sources(self) -> set[str]:
-        """Return the names of the sources of which something is to come."""
+    def _sources(self) -> dict[str, bool]:
+        """Return the names of the sources, and of which something is to come as long as they are there."""
         links = self._acquisition.devices.links()
-        return {link.name for link in links if not link.port.startswith(_SILENT_LINKS)}
+        return {each.name: is_steady(each.config.link) for each in links if not each.port.startswith(_SILENT_LINKS)}
+
+    def _own(self, name: str, sources: Mapping[str, bool] | None = None) -> KeptRule:
+        """Return the rule that a source has by itself; switched off where it may be silent for as long as it likes."""
+        known = self._sources() if sources is None else sources
+        return own_rule(name, is_steady=known.get(name, True))
 
     def _definitions(self) -> dict[str, BoardDefinition | None]:
         return {link.name: link.definition for link in self._acquisition.devices.links()}

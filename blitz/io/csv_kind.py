@@ -48,6 +48,7 @@ class CsvKind(SourceKind):
     prefix = "csv"
     summary = "a CSV file that some program writes: each of its rows is a message, once"
     tables = _metadata
+    is_steady = False
 
     def __init__(self) -> None:
         self._watch = FileWatch()

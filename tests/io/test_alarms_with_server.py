@@ -270,6 +270,37 @@ def test_a_source_that_says_nothing_raises_an_alarm_by_itself_until_it_speaks(
     assert [kept.rule.is_enabled for kept in client.alarm_rules() if kept.id == "no_data:oven"] == [True]
 
 
+def test_a_stream_and_a_file_may_be_silent_unless_somebody_says_otherwise(bench: Bench, client: blitz.Client) -> None:
+    folder = bench.server.data_dir / "files"
+    folder.mkdir(exist_ok=True)
+    (folder / "run.csv").write_text("t,x\n1,2\n")
+    room = client["room"]
+    room.create({"type": "number"})
+    room.insert(1.0)
+    try:
+        client.add_source(SourceConfig(name="room", link="stream:room"))
+        client.add_source(SourceConfig(name="run", link=f"csv:{folder / 'run.csv'}"))
+        client.remove_alarm_rule("no_data:oven")
+
+        def own() -> dict[str, bool]:
+            return {kept.id: kept.rule.is_enabled for kept in client.alarm_rules() if kept.is_default}
+
+        assert own() == {"no_data:oven": True, "no_data:room": False, "no_data:run": False}
+        changed = client.change_alarm_rule(
+            "no_data:room", is_enabled=True, condition={"kind": "no_data", "after_s": 0.2}
+        )
+        assert (changed.rule.is_enabled, changed.is_default) == (True, True)
+        wait_until(lambda: [each.rule_id for each in client.alarms() if each.source == "room"] == ["no_data:room"])
+        client.remove_alarm_rule("no_data:room")
+        assert not own()["no_data:room"]
+        wait_until(lambda: not any(each.cleared_at is None for each in of_rule(client, "no_data:room")))
+        assert client.change_alarm_rule("no_data:run", severity="info").rule.is_enabled is False
+    finally:
+        client.remove_alarm_rule("no_data:run")
+        for name in ("room", "run"):
+            client.delete_source(name)
+
+
 def test_an_alarm_starts_a_session_and_another_one_stops_it_saying_why(bench: Bench, client: blitz.Client) -> None:
     begin = client.add_alarm_rule(
         {**HOT, "name": "Begin", "actions": [{"kind": "start", "name": "hot", "before_s": 30}]}

@@ -201,7 +201,7 @@ def _alarms(
     rules, kept = stack.enter_context(AlarmRuleStore(path)), stack.enter_context(AlarmStore(path))
     hooks = supervision.hooks
     alarms = Alarms(acquisition, store, rules, kept, hooks.tell_all, hooks.names)
-    acquisition.alarm_counts = lambda: alarms.counts
+    acquisition.alarm_counts = alarms.counts_now
     return alarms
 
 

@@ -104,6 +104,9 @@ class AlarmCounts(Record):
     unacknowledged: int = Field(default=0, description="active or latched, and nobody has seen them")
     active: int = Field(default=0, description="their condition holds, acknowledged or not")
     worst: Severity | None = Field(default=None, description="the highest severity of those nobody has seen")
+    pending: tuple[str, ...] = Field(
+        default=(), description="in the status: ids of rules whose condition holds, not yet for as long as it must"
+    )
 
 
 class AlarmChange(Record):

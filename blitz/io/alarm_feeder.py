@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from blitz.data.alarm_evaluation import AlarmEvaluation
-from blitz.data.alarm_records import AlarmCrossing
+from blitz.data.alarm_records import AlarmCrossing, AlarmState
 from blitz.data.alarm_rule import AlarmRule
 from blitz.data.alarm_store import AlarmStore
 from blitz.data.blocks import PREVIEW_ID
@@ -67,6 +67,8 @@ class AlarmFeeder(AlarmReadings):
         super().__init__(acquisition)
         self._kept = kept
         self._book = book
+        self.pending_rules: tuple[str, ...] = ()
+        """Rules whose on delay runs, as of the last tick or so."""
         self._has_new_rules = True
         self._asked = self._answered = 0
         """How often others have asked for the rules anew, and how many of these were heeded."""
@@ -207,6 +209,8 @@ class AlarmFeeder(AlarmReadings):
         if is_tick and self._pipe is not None:
             self._ask(do="advance", now_ns=self._acquisition.now_ns())
         if is_tick:
+            silent = [key for key, each in self._silence.states().items() if each is AlarmState.PENDING]
+            self.pending_rules = (*self._pending_rules(), *silent)
             self._save()
 
     def _take_rules(self) -> None:

@@ -61,6 +61,13 @@ class AlarmReadings:
         pipe = self._pipe
         return None if pipe is None else pipe.process_id
 
+    def _pending_rules(self) -> list[str]:
+        """Return the rules whose on delay ran when the process told last where it stood, at most a second ago."""
+        if self._pipe is None or self._readings is None:
+            return []
+        rules: dict[str, Any] = self._readings["evaluation"]["rules"]
+        return [key for key, each in rules.items() if each["holds"] and not each["is_raised"]]
+
     def _commit(self, crossings: Sequence[AlarmCrossing]) -> None:
         """Write down what was crossed."""
         raise NotImplementedError

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from blitz.data.alarm_records import (
     AlarmChange,
+    AlarmCounts,
     AlarmCrossing,
     AlarmOccurrence,
     AlarmState,
@@ -242,6 +243,10 @@ class Alarms:
                 self._take("acknowledged", occurrence)
         return seen
 
+    def counts_now(self) -> AlarmCounts:
+        """Return how many alarms there are, and which rules may soon raise one; from memory."""
+        return self.counts.model_copy(update={"pending": self.feeder.pending_rules})
+
     # ---- from the feeder's thread -------------------------------------------------------------------------------
 
     def commit(
@@ -350,7 +355,8 @@ class Alarms:
     def _with_state(self, kept: KeptRule, present: Sequence[AlarmOccurrence]) -> KeptRule:
         of_rule = [each.state for each in present if each.rule_id == kept.id]
         order = (AlarmState.ACTIVE, AlarmState.ACKNOWLEDGED, AlarmState.LATCHED)
-        state = next((state for state in order if state in of_rule), AlarmState.NORMAL)
+        otherwise = AlarmState.PENDING if kept.id in self.feeder.pending_rules else AlarmState.NORMAL
+        state = next((state for state in order if state in of_rule), otherwise)
         fault = self._fault(kept.rule, self._definitions())
         moving = self._moving(kept.rule)
         must_confirm = max(0, 2 - kept.rule.confirmations) if moving else 0

@@ -1,6 +1,7 @@
 """Alarms in the window: the bar, the page, the sound, and the dialog for rules. Asks the operator and the feed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from PyQt5.QtCore import QByteArray, QObject, Qt, QTimer, pyqtSignal
@@ -201,7 +202,8 @@ class AlarmActions(QObject):
         cancel.setFocus()
 
     def _take_view(self, view: AlarmView | None) -> None:
-        self.view = view
+        pending = frozenset() if self._status is None else frozenset(self._status.alarms.pending)
+        self.view = None if view is None else replace(view, pending=pending)
         self._show()
 
     def _take_change(self, change: AlarmChange) -> None:
@@ -228,6 +230,10 @@ class AlarmActions(QObject):
     def _take_status(self, status: StatusRecord) -> None:
         self._status = status
         self.page.rules.units = {(each.source, each.channel): each.unit for each in list_watched(status.boards)}
+        pending = frozenset(status.alarms.pending)
+        if self.view is not None and pending != self.view.pending:
+            self.view = replace(self.view, pending=pending)
+            self.page.show_alarms(self.view)
 
     def _take_identity(self, who: WhoRecord) -> None:
         rights = Rights.of(who)

@@ -24,6 +24,8 @@ class AlarmView:
     rules: tuple[KeptRule, ...] = ()
     hooks: tuple[HookRecord, ...] = ()
     """Whom the server can tell."""
+    pending: frozenset[str] = frozenset()
+    """Ids of rules whose on delay runs."""
 
     @property
     def counts(self) -> AlarmCounts:
@@ -37,11 +39,11 @@ class AlarmView:
         return min(unseen, key=lambda each: (_RANK[each.severity], -each.raised_ns), default=None)
 
     def state_of(self, rule: KeptRule) -> AlarmState:
-        """How a rule stands: what matters most of its alarms, or else what the server said of it."""
+        """How a rule stands: what matters most of its alarms, or else whether its on delay runs."""
         states = [each.state for each in self.present if each.rule_id == rule.id]
         order = (AlarmState.ACTIVE, AlarmState.ACKNOWLEDGED, AlarmState.LATCHED)
         found = next((state for state in order if state in states), None)
-        return found or (AlarmState.PENDING if rule.state is AlarmState.PENDING else AlarmState.NORMAL)
+        return found or (AlarmState.PENDING if rule.id in self.pending else AlarmState.NORMAL)
 
     def changed(self, change: AlarmChange) -> "AlarmView":
         """Return what is known after a change."""

@@ -270,6 +270,21 @@ def test_a_source_that_says_nothing_raises_an_alarm_by_itself_until_it_speaks(
     assert [kept.rule.is_enabled for kept in client.alarm_rules() if kept.id == "no_data:oven"] == [True]
 
 
+def test_a_rule_says_while_its_delay_runs_that_it_is_about_to_be_raised(bench: Bench, client: blitz.Client) -> None:
+    rule_id = client.add_alarm_rule({**HOT, "on_delay_s": 3600}).id
+    silent = client.change_alarm_rule("no_data:oven", is_enabled=True, on_delay_s=3600,
+                                      condition={"kind": "no_data", "after_s": 0.2}).id  # fmt: skip
+    bench.oven.say(20, 95)
+    wait_until(lambda: set(client.status().alarms.pending) == {rule_id, silent})
+    states = {kept.id: kept.state for kept in client.alarm_rules()}
+    assert states[rule_id] is states[silent] is AlarmState.PENDING
+    assert client.alarms() == []
+    client.change_alarm_rule("no_data:oven", is_enabled=False)
+    bench.oven.say(20)
+    wait_until(lambda: client.status().alarms.pending == ())
+    client.remove_alarm_rule("no_data:oven")
+
+
 def test_a_stream_and_a_file_may_be_silent_unless_somebody_says_otherwise(bench: Bench, client: blitz.Client) -> None:
     folder = bench.server.data_dir / "files"
     folder.mkdir(exist_ok=True)

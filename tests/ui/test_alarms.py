@@ -10,11 +10,12 @@ from PyQt5.QtCore import QEvent, Qt
 from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QApplication, QMessageBox
 
-from blitz.data.alarm_records import AlarmChange, AlarmOccurrence, AlarmState, KeptRule
+from blitz.data.alarm_records import AlarmChange, AlarmCounts, AlarmOccurrence, AlarmState, KeptRule
 from blitz.data.alarm_rule import AlarmRule
 from blitz.data.computed import ComputedChannel
 from blitz.data.hook_config import HookEvent
 from blitz.data.hook_records import HookRecord
+from blitz.data.records import StatusRecord, StoreRecord
 from blitz.ui.alarm_draft import KINDS, Watched, kind_of, make_rule
 from blitz.ui.alarm_view import Acknowledge, AddMail, AddRule, AlarmView, ChangeRule, ConfirmRule, RemoveRule, TryMail
 from blitz.ui.computed_channels import computed_source
@@ -108,6 +109,19 @@ def test_the_page_shows_what_is_present_what_was_and_how_rules_stand(window: Any
     page.alarm_table.setFocus()
     QTest.keyClick(page.alarm_table, Qt.Key_Space)
     assert asked(feed) == [Acknowledge(2)]
+
+
+def test_a_rule_whose_delay_runs_says_so_as_the_status_tells(window: Any, feed: Any) -> None:
+    page = window.alarms.page
+    rule = KeptRule(id="2", rule=make("Slow", on_delay_s=60))
+    feed.alarms_told.emit(AlarmView(rules=(rule,)))
+    for pending, said in ((("2",), "about to be raised"), ((), "normal"), (("2",), "about to be raised")):
+        counts = AlarmCounts(pending=pending)
+        status = StatusRecord(version="0", store_id="x", now=NOW, store=StoreRecord(is_up=True), alarms=counts)
+        feed.status_received.emit(status)
+        assert page.rules.index(0, 0).data() == said
+    feed.alarms_told.emit(AlarmView((occurrence(1, rule.rule, rule_id="2"),), rules=(rule,)))
+    assert page.rules.index(0, 0).data() == "ACTIVE"
 
 
 def test_rules_are_switched_off_and_deleted_after_a_question(window: Any, feed: Any) -> None:

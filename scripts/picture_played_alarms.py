@@ -23,7 +23,7 @@ def played(scene: "Scene") -> None:
         scene.wait(lambda: "oven" in {board.name for board in window.boards_page.boards.boards})
         for number in range(40):
             oven.insert(70.0 + number % 5)
-        scene.wait(lambda: any(each.source.name == "oven" for each in window.store.channels))
+        scene.wait(lambda: {"oven", "sim1"} <= {each.source.name for each in window.store.channels})
         (channel,) = [each for each in window.store.channels if each.source.name == "oven"]
         hot = {"source": "oven", "channel": channel.channel.name}
         level = {"kind": "level", "above": 90.0, "hysteresis": 2.0}

@@ -32,6 +32,7 @@ from picture_bench import (
 from picture_calibration import calibration
 from picture_camera import Camera, Look
 from picture_comparing import comparing
+from picture_played_alarms import played
 from PyQt5.QtCore import QEvent, QPoint, QSettings, Qt
 from PyQt5.QtGui import QHelpEvent, QMouseEvent
 from PyQt5.QtWidgets import QApplication, QDialog, QMenu, QToolTip, QWidget
@@ -690,6 +691,7 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "access": access,
     "calibration": calibration,
     "alarms": alarms,
+    "played": played,
     "comparing": comparing,
 }
 

@@ -15,6 +15,7 @@ from blitz.config import DEMONSTRATION_VARIABLE, ClientSettings
 from blitz.data.cache_places import CachePlace, chosen_place
 from blitz.data.export_rule import rule_of
 from blitz.data.kept_settings import FILE_NAME, KeptSettings
+from blitz.data.program_start import is_started
 from blitz.errors import CacheError
 from blitz.io.address import ServerAddress
 from blitz.ui.export_at_stop import ExportAtStop
@@ -39,6 +40,7 @@ def run(settings: ClientSettings) -> int:
 
     :returns: the exit code.
     """
+    is_started()  # what was imported stays; windows and what they hold may go
     application = make_application()
     collection = GarbageCollection()
     demonstration = os.environ.get(DEMONSTRATION_VARIABLE)

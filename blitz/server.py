@@ -35,6 +35,7 @@ from blitz.data.hook_store import HookStore
 from blitz.data.machine import machine_memory_bytes
 from blitz.data.model_faults import ended, first_fault
 from blitz.data.plan_store import PlanStore
+from blitz.data.program_start import is_started
 from blitz.data.room import redis_budget_bytes
 from blitz.data.source_config import SourceConfig
 from blitz.data.source_store import SourceStore
@@ -444,6 +445,7 @@ async def _serve(
     if settings.redis_url:  # may carry a password
         where = f"the Redis at {store.address} (durability as it is configured there)"
     does = "storing in" if settings.acquisition else "following"
+    is_started()
     log.info("Blitz serves %s://%s:%s, %s %s", scheme, shown_host, port, does, where)
     watching = [loop.create_task(supervision.supervisor.run())]
     if announcer is not None:

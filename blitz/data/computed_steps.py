@@ -14,21 +14,22 @@ class StepKind:
     words: str
     fields: tuple[str, ...] = ()
     hint: str = ""
+    unit: str = ""
     is_whole: bool = False
 
 
 KINDS = (
     StepKind("scale", "Scale", ("factor",), "factor"),
-    StepKind("offset", "Offset", ("value",), "number to be added"),
-    StepKind("moving_average", "Moving average", ("points",), "readings, an odd number", is_whole=True),
-    StepKind("median", "Median", ("points",), "readings, an odd number", is_whole=True),
+    StepKind("offset", "Offset", ("value",), "to be added"),
+    StepKind("moving_average", "Moving average", ("points",), "readings, odd", "readings", is_whole=True),
+    StepKind("median", "Median", ("points",), "readings, odd", "readings", is_whole=True),
     StepKind("derivative", "Derivative"),
     StepKind("integral", "Integral"),
-    StepKind("low_pass", "Low pass", ("frequency_hz",), "Hz"),
-    StepKind("high_pass", "High pass", ("frequency_hz",), "Hz"),
-    StepKind("band_pass", "Band pass", ("low_hz", "high_hz"), "Hz to Hz, such as 1 20"),
-    StepKind("resample", "Resample", ("step_s",), "seconds"),
-    StepKind("translate", "Later by", ("seconds",), "seconds"),
+    StepKind("low_pass", "Low pass", ("frequency_hz",), "Hz", "Hz"),
+    StepKind("high_pass", "High pass", ("frequency_hz",), "Hz", "Hz"),
+    StepKind("band_pass", "Band pass", ("low_hz", "high_hz"), "Hz, such as 1 20", "Hz"),
+    StepKind("resample", "Resample", ("step_s",), "seconds", "s"),
+    StepKind("translate", "Later by", ("seconds",), "seconds", "s"),
 )
 
 
@@ -54,8 +55,9 @@ def step_words(transform: Transform) -> str:
     """Say what a step is.
 
     >>> step_words(read_step(KINDS[8], "1 20"))
-    'Band pass 1 20'
+    'Band pass 1 to 20 Hz'
     """
     plain = transform_to_plain(transform)
     kind = next(kind for kind in KINDS if kind.kind == plain["kind"])
-    return " ".join([kind.words, *(f"{plain[field]:g}" for field in kind.fields)])
+    numbers = " to ".join(f"{plain[field]:g}" for field in kind.fields)
+    return " ".join(filter(None, [kind.words, numbers, kind.unit]))

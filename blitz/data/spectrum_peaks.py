@@ -9,7 +9,7 @@ from blitz.data.aligning import usual_gap_ns
 from blitz.data.optional_packages import optional_package
 from blitz.data.series import Series
 from blitz.data.spectra import Spectrum
-from blitz.data.transforms_checks import even_rate_hz, require_all_points, seconds_since_first
+from blitz.data.transforms_checks import count_words, even_rate_hz, require_all_points, seconds_since_first
 from blitz.data.transforms_filter import Resample
 from blitz.errors import SeriesError
 
@@ -101,16 +101,14 @@ def even_series(series: Series, most: int = MOST_POINTS) -> EvenSeries:
         series = _part(series, slice(0, most))
     is_value = np.isfinite(series.values)
     if int(is_value.sum()) < _FEWEST_POINTS:
-        count = int(is_value.sum())
-        raise SeriesError(f"{series.label!r} has {count} values here: a spectrum needs at least {_FEWEST_POINTS}.")
+        words = count_words(int(is_value.sum()))
+        raise SeriesError(f"{series.label!r} has {words} here: a spectrum needs at least {_FEWEST_POINTS}.")
     known = _part(series, is_value)
     stretch, holes = _longest_stretch(known)
     if holes:
         whole_s, part_s = _length_s(known), _length_s(stretch)
         words = "1 hole" if holes == 1 else f"{holes} holes"
-        remarks.append(
-            f"There are {words}: the longest stretch without one is used, {part_s:.4g} s of {whole_s:.4g} s."
-        )
+        remarks.append(f"{words}: the longest stretch without one is used, {part_s:.4g} s of {whole_s:.4g} s.")
     if len(stretch) < _FEWEST_POINTS:
         raise SeriesError(f"{series.label!r} has no stretch of {_FEWEST_POINTS} values without a hole here.")
     if _is_even(stretch):

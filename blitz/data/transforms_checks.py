@@ -58,6 +58,15 @@ def require_all_points(series: Series) -> None:
         )
 
 
+def count_words(count: int) -> str:
+    """Say how many values there are.
+
+    >>> count_words(0), count_words(1), count_words(2)
+    ('no value', '1 value', '2 values')
+    """
+    return "no value" if not count else "1 value" if count == 1 else f"{count} values"
+
+
 def seconds_since_first(time_ns: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return times in seconds, 0 at the first: only differences of nanoseconds fit into a float whole."""
     first = time_ns[0] if len(time_ns) else 0
@@ -73,7 +82,7 @@ def even_rate_hz(series: Series) -> float:
     """
     label = series.label
     if len(series) < 2:
-        raise SeriesError(f"{label!r} has {len(series)} values here: a rate needs at least two.")
+        raise SeriesError(f"{label!r} has {count_words(len(series))} here: a rate needs at least two.")
     steps_s = np.diff(series.time_ns) / 1e9
     step_s = float(steps_s.mean())
     if step_s <= 0:

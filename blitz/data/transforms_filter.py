@@ -15,6 +15,7 @@ from blitz.data.optional_packages import optional_package
 from blitz.data.series import Series
 from blitz.data.transforms_checks import (
     bridged,
+    count_words,
     even_rate_hz,
     renewed,
     require_all_points,
@@ -122,9 +123,8 @@ def _filtered(
     sections = signal.butter(order, edges, kind, fs=rate_hz, output="sos")
     settling = 3 * (2 * len(sections) + 1 - min((sections[:, 2] == 0).sum(), (sections[:, 5] == 0).sum()))
     if len(series) <= settling:
-        raise SeriesError(
-            f"{series.label!r} has {len(series)} values here; a filter of order {order} needs more than {settling}."
-        )
+        words = count_words(len(series))
+        raise SeriesError(f"{series.label!r} has {words} here; a filter of order {order} needs more than {settling}.")
     values, is_missing = bridged(series)
     filtered = signal.sosfiltfilt(sections, values)
     return renewed(series, np.where(is_missing, np.nan, filtered))

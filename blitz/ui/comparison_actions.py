@@ -108,14 +108,14 @@ class ComparisonActions(QObject):
             wanted_s = record.started_at.timestamp() - _DAY_S
             offered.append(("&Yesterday's", min(day_before, key=lambda r: abs(r.started_at.timestamp() - wanted_s))))
         for label, other in offered:
-            self._add(menu, f"{label}: {session_words(other)}", session_id, other)
+            self._add(menu, f"{label}: {plain(session_words(other))}", session_id, other)
         if offered:
             menu.addSeparator()
         for other in [*earlier[1:], *others][:_MOST_OFFERED]:
-            self._add(menu, session_words(other), session_id, other)
+            self._add(menu, plain(session_words(other)), session_id, other)
 
     def _add(self, menu: QMenu, label: str, session_id: int, other: SessionRecord) -> None:
-        action = QAction(label if label.startswith("&") else label.replace("&", "&&"), menu)
+        action = QAction(label, menu)
         action.triggered.connect(lambda _=False: self.compare([session_id, other.id]))
         menu.addAction(action)
 
@@ -230,6 +230,15 @@ class ComparisonActions(QObject):
 
 def _day(record: SessionRecord) -> date:
     return record.started_at.astimezone().date()
+
+
+def plain(words: str) -> str:
+    """Return words as a menu shows them, with no key of their own.
+
+    >>> plain("A & B")
+    'A && B'
+    """
+    return words.replace("&", "&&")
 
 
 def session_words(record: SessionRecord) -> str:

@@ -57,6 +57,11 @@ class LiveTrigger:
         self._since_ns = 0
         self._pending: list[int] = []
 
+    @property
+    def hysteresis(self) -> float | None:
+        """The hysteresis in force; None until there is a reading to tell it."""
+        return self.wish.hysteresis if self._finder is None else self._finder.trigger.hysteresis
+
     def choose(self, channel: LiveChannel | None, wish: TriggerWish, mode: Mode) -> None:
         """Look for something else, or in another way; begins anew with the readings that come from now on."""
         self.channel, self.wish, self.mode = channel, wish, mode

@@ -194,6 +194,7 @@ def build_stylesheet(theme: Theme) -> str:
     QTableView[kind="dense"]::item {{ padding: 0px 3px; }}
     QTableView[kind="dense"] QHeaderView::section:horizontal {{ padding: 6px 6px; }}
     QListView::item {{ border: 0px; padding: 4px 8px; }}
+    QListWidget::item:selected {{ background: {theme.selection}; color: {theme.text}; }}
     QGraphicsView {{ border: 1px solid {theme.border}; border-radius: 4px; }}
     QListView {{ border: 1px solid {theme.border}; border-radius: 4px; outline: none;
                  selection-background-color: {theme.selection}; selection-color: {theme.text}; }}

@@ -221,7 +221,7 @@ def test_a_report_has_them_with_their_formulas(own: DatabaseClient, tmp_path: Pa
         assert f'<data value="{number!r}">' in text
     rows = re.findall("<tr><td>Power</td><td>W</td><td>(.*?)</td><td>(.*?)</td><td>(.*?)</td></tr>", text)
     assert rows == [("&#39;Supply voltage&#39; * current", "", "0.5 s")]
-    assert "<td>Moving average 5</td>" in text
+    assert "<td>Moving average 5 readings</td>" in text
     plots = [re.sub("<[^>]*>", "", title) for title in re.findall("<title>(.*?)</title>", text)]
     assert any("Power" in title for title in plots)
     only, _ = write_report(own, 1, tmp_path / "power.html", channels=["Power"], computed=ALL, plots="none")
@@ -235,7 +235,7 @@ def test_a_report_says_what_it_could_not_compute(
     path, lacks = write_report(own, 1, tmp_path / "run.html", computed=[CHARGE, SMOOTH])
     assert len(lacks) == 1
     assert lacks[0].startswith("Charge is not in this report. Charge needs all readings of session 1 at once")
-    assert "Moving average 5" in path.read_text()
+    assert "Moving average 5 readings" in path.read_text()
 
 
 def test_scripts_get_them_as_series(own: DatabaseClient) -> None:

@@ -277,8 +277,8 @@ def test_a_resampled_series_can_be_filtered():
 @pytest.mark.parametrize(
     ("values", "transform", "words"),
     [
-        ([], LowPass(5), "0 values"),
-        ([1.0], LowPass(5), "1 values"),
+        ([], LowPass(5), "has no value"),
+        ([1.0], LowPass(5), "1 value here"),
         ([1.0] * 10, LowPass(5), "needs more than 15"),
         ([1.0] * 100, LowPass(60), "needs more than 120 values a second"),
         ([float("nan")] * 100, LowPass(5), "no value here"),

@@ -165,6 +165,9 @@ def test_a_computed_channel_is_made_in_its_dialog_and_kept(
     QTest.keyClicks(dialog.formula, " * ")
     QTest.mouseClick(dialog.save, Qt.LeftButton)
     assert "The formula is wrong at character" in dialog.words.text()
+    assert "^" not in dialog.words.text()  # the place is where the cursor is
+    assert (dialog.formula.property("state"), dialog.name.property("state")) == ("bad", "")
+    dialog.formula.setCursorPosition(len(dialog.formula.text()))
     QTest.keyClicks(dialog.formula, "'nothing'")
     QTest.mouseClick(dialog.save, Qt.LeftButton)
     assert dialog.words.text() == "There is no channel “nothing” here."

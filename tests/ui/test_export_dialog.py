@@ -81,6 +81,9 @@ def test_a_file_that_is_there_is_replaced_only_when_asked_twice(dialog: ExportDi
     dialog.file.setText(str(tmp_path))
     dialog.accept()
     assert "is a folder" in dialog.wrong.text()
+    dialog.file.setText(str(tmp_path / "nowhere" / "pump.csv"))
+    dialog.accept()
+    assert "There is no folder" in dialog.wrong.text()
     dialog.file.setText(str(tmp_path / "pump.csv"))
     dialog.accept()
     assert dialog.result() == 1

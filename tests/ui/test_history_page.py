@@ -127,3 +127,22 @@ def test_a_picture_of_a_history_has_its_session_s_name(window: MainWindow, page:
     text = (tmp_path / "plot.svg").read_text(encoding="utf-8")
     assert "warm-up" in text
     assert "NOT RECORDED" not in text
+
+
+def test_an_empty_plot_says_why(page: HistoryPage, qtbot: QtBot) -> None:
+    page.plot.choose_times(START_S + 33, START_S + 37)
+    qtbot.waitUntil(lambda: page.plot.sentence == "There is no value here.")
+    page.reset_zoom()
+    qtbot.waitUntil(lambda: not page.plot.sentence)
+    for channel, _ in page.channels.shown:
+        page.channels.turn(channel.key)
+    qtbot.waitUntil(lambda: page.plot.sentence == "No channel is chosen: tick one on the right.")
+
+
+def test_what_was_done_is_never_cut_for_what_is_shown(page: HistoryPage, qtbot: QtBot) -> None:
+    strip = page.strip
+    assert strip.words.isVisible()
+    strip.tell("None of the sessions can be aligned there. " * 3)
+    assert not strip.words.isVisible()
+    strip.forget()
+    assert strip.words.isVisible()

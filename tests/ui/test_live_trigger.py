@@ -144,10 +144,11 @@ def test_the_live_page_shows_triggers_beside_its_plot(window: MainWindow, feed: 
     assert level.y.tolist() == [0.5, 0.5]
     assert [sweep.y.max() for sweep in sweeps] == [2, 3, 4]
     assert sweeps[-1].opacity == 255
-    assert panel.words.text() == "3 triggers at 0.5, the last 3 are shown."
+    assert panel.words.text() == "3 triggers at 0.5 count, the last 3 are shown."
     panel.controls.fields[1].setText("a lot")
     QTest.keyClick(panel.controls.fields[1], Qt.Key_Return)
     assert panel.controls.fields[1].property("state") == "bad"
+    assert panel.controls.problem.text() == "“a lot” is no number from 0 on: what was there before counts."
     assert panel.trigger.wish.hysteresis is None
     QTest.mouseClick(panel.again, Qt.LeftButton)
     assert not panel.figure.curves

@@ -19,13 +19,16 @@ from PyQt5.QtWidgets import (
 )
 
 from blitz.data.computed import ComputedChannel, Step
+from blitz.data.computed_steps import KINDS, read_step, step_words
 from blitz.errors import SeriesError
 from blitz.ui.computed_channels import MARK, ComputedChannels, missing_words
-from blitz.data.computed_steps import KINDS, read_step, step_words
 from blitz.ui.live_store import LiveChannel
 from blitz.ui.theme import SPACE
 from blitz.ui.widgets.choice import Choice
+from blitz.ui.widgets.states import set_state
 
+_INDENT = 4
+"""Of the line below a sentence that shows a formula."""
 _HINT = "Channels by their names, in quotes where they are more than one word: 'Supply voltage' * current"
 
 
@@ -113,17 +116,17 @@ class ComputedDialog(QDialog):
         try:
             gap_s = float(self.gap.text().replace(",", "."))
         except ValueError:
-            self._tell("The longest gap is a number of seconds.", is_wrong=True)
+            self._refuse(self.gap, "The longest gap is a number of seconds.")
             return
         name = self.name.text().strip()
         try:
             computed = ComputedChannel(name, self.formula.text(), self.unit.text().strip(), gap_s, tuple(self._steps))
         except SeriesError as error:
-            self._tell(str(error), is_wrong=True)
+            self._refuse(self.formula if name else self.name, str(error))
             return
         row, channels = self.names.currentRow(), list(self._kept.channels)
         if any(other.label == name for place, other in enumerate(channels) if place != row):
-            self._tell(f"There is a computed channel “{name}” already.", is_wrong=True)
+            self._refuse(self.name, f"There is a computed channel “{name}” already.")
             return
         first = self._known.get(computed.channels[0])
         if first is not None and first.source.definition is not None:
@@ -131,7 +134,7 @@ class ComputedDialog(QDialog):
             computed = ComputedChannel.from_plain(computed.to_plain() | fields)
         missing = next((label for label in computed.channels if label not in self._known), None)
         if missing is not None and row < 0:
-            self._tell(f"There is no channel “{missing}” here.", is_wrong=True)
+            self._refuse(self.formula, f"There is no channel “{missing}” here.")
             return
         if row < 0:
             channels.append(computed)
@@ -168,7 +171,7 @@ class ComputedDialog(QDialog):
         try:
             self._steps.append(Step(read_step(KINDS[self.kind.currentIndex()], self.numbers.text())))
         except SeriesError as error:
-            self._tell(str(error), is_wrong=True)
+            self._refuse(self.numbers, str(error))
             return
         self.numbers.clear()
         self._tell("")
@@ -194,7 +197,18 @@ class ComputedDialog(QDialog):
             self.steps.setCurrentRow(len(self._steps) - 1)
         self.remove_step.setEnabled(bool(self._steps))
 
+    def _refuse(self, field: QLineEdit, text: str) -> None:
+        """Say what is wrong, and go where it is; below the sentence stands the place in a formula, as in a terminal."""
+        sentence, *drawing = text.split("\n")
+        self._tell(sentence, is_wrong=True)
+        set_state(field, "bad")
+        field.setFocus()
+        if drawing and drawing[-1].endswith("^"):
+            field.setCursorPosition(len(drawing[-1]) - _INDENT - 1)
+
     def _tell(self, text: str, *, is_wrong: bool = False) -> None:
+        for field in (self.name, self.formula, self.gap, self.numbers):
+            set_state(field, "")
         self.words.setText(text or _HINT)
         self.words.setProperty("state", "bad" if is_wrong else "")
         self.words.setProperty("kind", "" if is_wrong else "muted")
@@ -216,10 +230,11 @@ class ComputedDialog(QDialog):
             label.setBuddy(field)
             field.setAccessibleName(words.replace("&", ""))
             form.addWidget(label, place, 0)
-            form.addWidget(field, place, 1, 1, 1 if field is self.unit else 2)
+            form.addWidget(field, place, 1, 1, 1 if field is self.formula else 2)
         self.gap.setToolTip("Between readings of another source that are farther apart nothing is known")
         self.insert.setAccessibleName("Insert a channel")
-        form.addWidget(self.insert, 2, 2)
+        form.addWidget(self.insert, 1, 2)
+        self.formula.setPlaceholderText("such as voltage * current")
         steps = QLabel("S&teps, one after the other")
         steps.setBuddy(self.steps)
         below = QHBoxLayout()

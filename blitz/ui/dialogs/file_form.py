@@ -72,6 +72,9 @@ class FileForm(Form):
         path = self.path
         if os.path.isdir(path):
             self.say_wrong(f"“{path}” is a folder: name a file in it.")
+        elif not os.path.isdir(path.parent):
+            self.say_wrong(f"There is no folder “{path.parent}”: make it, or choose another one.")
+            self.file.setFocus()
         elif os.path.exists(path) and path != self._replaced:  # not Path.exists: names that cannot be raise there
             self._replaced = path
             self.say_wrong(f"“{path.name}” is there already. Press {self._verb} once more to replace it.")

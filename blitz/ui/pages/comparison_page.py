@@ -10,7 +10,7 @@ from blitz.data.session_moments import common_texts
 from blitz.ui.comparison import Comparison
 from blitz.ui.comparison_differences import Difference
 from blitz.ui.comparison_words import difference_rows, labels_at_first, session_names, session_ticks
-from blitz.ui.formats import MISSING
+from blitz.ui.formats import MISSING, format_duration
 from blitz.ui.models.differences import OUTSIDE, DifferencesModel
 from blitz.ui.models.tick_list import Tick, TickList
 from blitz.ui.plots.comparison_plot import DIFFERENCE, ComparisonPlot, ComparisonView
@@ -24,6 +24,9 @@ from blitz.ui.widgets.plot_strip import PlotStrip
 from blitz.ui.widgets.table import Table
 
 _DIGITS = 6
+_ROW_PX = 30
+_MOST_LISTED = 8
+"""Sessions that are listed without scrolling; the channels need room, too."""
 
 
 class ComparisonPage(QWidget):
@@ -244,7 +247,8 @@ class ComparisonPage(QWidget):
 
     def _show_range(self) -> None:
         low, high = self.plot.time_range
-        self.strip.show_words(f"Showing {high - low:.4g} s, counted from where the sessions are aligned")
+        span = format_duration(high - low) if high - low >= 60 else f"{high - low:.3g} s"
+        self.strip.show_words(f"Showing {span}, counted from where the sessions are aligned")
 
     def _lay_out(self) -> None:
         self.curves = QPushButton("Differences")
@@ -262,7 +266,7 @@ class ComparisonPage(QWidget):
         above = QHBoxLayout()
         above.addWidget(self.bar)
         above.addLayout(buttons)
-        self.table.set_widths(190, 150, 108, 84, 130, 120, 140, 120, 120, stretched=0)
+        self.table.set_widths(190, 150, 90, 84, 150, 140, 150, 106, 104, stretched=0)
         left = QWidget()
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
@@ -303,5 +307,6 @@ class ComparisonPage(QWidget):
             names.setResizeMode(QListView.Adjust)
             side.addWidget(names)
         side.setStretchFactor(1, 1)
-        side.setSizes([130, 400])
+        rows = min(max(len(self.view.names), 3), _MOST_LISTED)
+        side.setSizes([rows * _ROW_PX + SPACE, 400])
         return side

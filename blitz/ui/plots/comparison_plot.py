@@ -180,7 +180,8 @@ def _difference_curves(view: ComparisonView, low: float, high: float) -> list[Cu
             if known is None:
                 continue
             times, values = _difference_points(view, member, known, low, high)
-            what = f"{names[member.session_id]} − {names[view.reference_id]}"
+            few = len(names) <= 2
+            what = f"{names[member.session_id]} − {names[view.reference_id] if few else 'reference'}"
             curves.append(
                 Curve(
                     (DIFFERENCE, *known.key),

@@ -100,7 +100,7 @@ def paint_axes(
 ) -> None:
     """Draw grid, axes, their labels and what they count in."""
     metrics = QFontMetricsF(painter.font())
-    below = round_ticks(x.low, x.high, max(2, int(area.width() / 90)))
+    below = round_ticks(x.low, x.high, max(2, int(area.width() / 70)))
     beside = axis_ticks(y, max(2, int(area.height() / (2 * metrics.height()))), is_log=is_log)
     faint = QColor(theme.grid)
     faint.setAlpha(_GRID_ALPHA)
@@ -250,6 +250,6 @@ def _paint_dots(
     inside = (columns >= min(x.first, x.last)) & (columns <= max(x.first, x.last))
     # Of many that fall on one pixel, one is enough.
     pixels = np.unique(columns[inside].astype(np.int64) * 65536 + rows[inside].astype(np.int64))
-    size = 3 if len(pixels) < 5000 else 2
+    size = 6 if len(pixels) < 50 else 3 if len(pixels) < 5000 else 2
     painter.setPen(QPen(colour, size, Qt.SolidLine, Qt.RoundCap if size > 2 else Qt.SquareCap))
     painter.drawPoints(QPolygonF([QPointF(p // 65536, p % 65536) for p in pixels.tolist()]))

@@ -145,6 +145,10 @@ class FigurePlot(QWidget):
         area = self.area
         low, high = self.shown_range
         bottom, top = seen_values(self.curves, (low, high), is_log=self.is_log)
+        for note in self.notes:  # between two points, a peak is higher than both
+            if low <= note.x <= high and (note.y > 0 or not self.is_log):
+                value = math.log10(note.y) if self.is_log else note.y
+                bottom, top = min(bottom, value), max(top, value)
         has_bars = any(curve.shape is Shape.BARS for curve in self.curves)
         pad = (top - bottom) * _MARGIN if top > bottom else max(abs(top) * 0.05, 0.5)
         return Span(low, high, area.left(), area.right()), Span(

@@ -14,6 +14,9 @@ from blitz.ui.plots.curves import Curve, channel_curve
 from blitz.ui.plots.panels import PlotPanels
 from blitz.ui.view_loader import ViewLoader
 
+_NO_CHANNEL = "No channel is chosen: tick one on the right."
+_NO_VALUE = "There is no value here."
+
 
 class HistoryPlot(PlotPanels):
     """Draws anew what is in view, wherever the operator goes; Home shows the whole session."""
@@ -75,9 +78,14 @@ class HistoryPlot(PlotPanels):
             self._loader.ask(lambda: view_curves(*about))
 
     def _take_view(self, curves: list[Curve]) -> None:
-        self.show_sentence("")
+        self.show_sentence(self._why_empty(curves))
         # Those that others are compared with lie behind; in the legend, each keeps its place.
         self.draw(sorted(curves + self._off_curves(), key=lambda curve: (not curve.is_faint, curve.colour_index)))
+
+    def _why_empty(self, curves: list[Curve]) -> str:
+        if not self._shown:
+            return _NO_CHANNEL if self._history.channels else ""
+        return "" if any(_is_seen(curve, *self.time_range) for curve in curves) else _NO_VALUE
 
     def _keep_listed(self, key: Hashable) -> None:
         """A channel that is switched off in the legend stays there, so that it can be switched on again."""
@@ -94,6 +102,14 @@ class HistoryPlot(PlotPanels):
             self.fit()
         else:
             super().keyPressEvent(event)
+
+
+def _is_seen(curve: Curve, low: float, high: float) -> bool:
+    """Tell whether something of a curve lies in a view: a value, or a line between two."""
+    known = np.isfinite(curve.values)
+    if (known & (curve.times >= low) & (curve.times <= high)).any():
+        return True
+    return bool((known[:-1] & known[1:] & (curve.times[:-1] <= high) & (curve.times[1:] >= low)).any())
 
 
 def view_curves(

@@ -15,7 +15,7 @@ from blitz.ui.widgets.states import set_state
 _TRIGGER = "trigger"
 _EDGES: tuple[tuple[str, Edge], ...] = (("rises to", "rising"), ("falls to", "falling"))
 _FIELD_WIDTH = 76
-_CHOICE_WIDTH = 200
+_CHOICE_WIDTH = 260
 
 
 class AlignmentBar(QWidget):
@@ -53,6 +53,7 @@ class AlignmentBar(QWidget):
         self.reference = Choice()
         self.reference.setAccessibleName("Compare with")
         self.reference.setToolTip("The session that is subtracted from the others")
+        self.reference.setSizeAdjustPolicy(Choice.AdjustToContents)
         self.reference.activated.connect(lambda _: self.reference_chosen.emit(self.reference.currentData()))
         tip = "How far a value may be from the reference; where both are given, the larger one counts"
         self.absolute = _field("Tolerance", "none", tip)

@@ -185,14 +185,18 @@ class AnalysisPanel(QWidget):
         return button
 
     def _lay_out(self) -> None:
-        head = QWidget()
+        head, beside = QWidget(), QWidget()
         row = QHBoxLayout(head)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(SPACE)
+        row.setSpacing(2 * SPACE)
         row.addWidget(self.words)
         row.addWidget(self.remarks, 1)
+        buttons = QHBoxLayout(beside)
+        buttons.setContentsMargins(0, 0, 0, 0)
+        buttons.setSpacing(SPACE)
         for button in (self.mark, self.keep, self.forget):
-            row.addWidget(button)
+            buttons.addWidget(button)
+        self.strip.setCornerWidget(beside)  # beside the tabs: the remarks need the whole line
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE // 2)

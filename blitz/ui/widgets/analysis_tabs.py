@@ -237,11 +237,13 @@ class HistogramTab(FigureTab):
         found = result.histogram
         bars = FigureCurve(found.edges, found.counts.astype(float), self._colour, found.label, Shape.BARS)
         self.figure.show_curves([bars], titled(found.label, found.unit), "Readings")
-        count, width = format_count(int(found.counts.sum())), float(found.edges[1] - found.edges[0])
+        width = float(found.edges[1] - found.edges[0])
+        count = int(found.counts.sum())
+        readings = "1 reading" if count == 1 else f"{format_count(count)} readings"
         self.tell(
             (
                 *result.remarks,
-                f"{count} readings in {len(found.counts)} bins of {width:.3g} {found.unit}.",
+                f"{readings} in {_bins(len(found.counts), width, found.unit)}.",
             )
         )
 
@@ -282,7 +284,7 @@ class PairsTab(FigureTab):
         found = result.pairs
         points = FigureCurve(found.x, found.y, self._colour, found.y_label, Shape.DOTS)
         self.figure.show_curves([points], titled(found.x_label, found.x_unit), titled(found.y_label, found.y_unit))
-        self.tell((*result.remarks, f"{format_count(int((found.x == found.x).sum()))} points."))
+        self.tell((*result.remarks, _points(int((found.x == found.x).sum()))))
 
 
 def number_words(value: float) -> str:
@@ -301,6 +303,15 @@ def frequency_words(frequency_hz: float) -> str:
     ('12.34 Hz', '2.5 kHz')
     """
     return f"{frequency_hz / 1000:.4g} kHz" if frequency_hz >= 1000 else f"{frequency_hz:.4g} Hz"
+
+
+def _bins(count: int, width: float, unit: str) -> str:
+    size = f"{width:.3g} {unit}".rstrip()
+    return f"{count} bins of {size}" if count > 1 else f"one bin of {size}"
+
+
+def _points(count: int) -> str:
+    return "1 point." if count == 1 else f"{format_count(count)} points."
 
 
 def titled(title: str, unit: str) -> str:

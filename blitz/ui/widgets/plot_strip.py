@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from PyQt5.QtCore import Qt, QTimer
+from PyQt5.QtGui import QResizeEvent
 from PyQt5.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from blitz.ui.theme import SPACE
@@ -64,6 +65,7 @@ class PlotStrip(QWidget):
     def show_words(self, text: str) -> None:
         """Say what is shown."""
         self.words.setText(text)
+        self._make_room()
 
     def tell(self, text: str, label: str = "", action: Callable[[], object] | None = None) -> None:
         """Say for a while what was done.
@@ -75,6 +77,7 @@ class PlotStrip(QWidget):
         self._action = action
         self.act.setText(label)
         self.act.setVisible(action is not None)
+        self._make_room()
         self._end.start()
 
     def forget(self) -> None:
@@ -83,6 +86,19 @@ class PlotStrip(QWidget):
         self._action = None
         self.told.hide()
         self.act.hide()
+        self._make_room()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Let go of what has no room any more."""
+        super().resizeEvent(event)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Leave out what is shown while what was done, which stands for a while, would be cut for it."""
+        parts = (self.badge, self.words, self.follow, self.told, self.act)
+        shown = [part for part in parts if part is self.words or not part.isHidden()]
+        needed = sum(part.sizeHint().width() + SPACE for part in shown)
+        self.words.setVisible(self.told.isHidden() or needed <= self.width())
 
     def _run(self) -> None:
         action = self._action

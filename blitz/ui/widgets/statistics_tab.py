@@ -10,7 +10,19 @@ from blitz.ui.theme import SPACE, number_font
 from blitz.ui.widgets.analysis_tabs import NO_CHANNEL, AnalysisTab, Work, number_words
 from blitz.ui.widgets.table import Table
 
-_COLUMNS = ("Channel", "Unit", "Count", "No value", "Min", "Max", "Mean", "Std. dev.", "RMS", "Slope", "Integral")
+_COLUMNS = (
+    "Channel",
+    "Unit",
+    "Count",
+    "No value",
+    "Min",
+    "Max",
+    "Mean",
+    "Std. dev.",
+    "RMS",
+    "Slope [/s]",
+    "Integral [·s]",
+)
 _TIPS = {
     2: "Readings with a value",
     3: "Readings without a value",
@@ -32,7 +44,7 @@ class StatisticsTab(AnalysisTab):
         self.table = Table(self.rows, NO_CHANNEL)
         self.table.setAccessibleName("Statistics")
         self.table.setProperty("kind", "dense")
-        self.table.set_widths(170, 60, 66, 70, *(74,) * 5, 96, 96)
+        self.table.set_widths(130, 54, 62, 72, *(88,) * 5, 92, 100, stretched=0)
         self.table.setSelectionMode(Table.ExtendedSelection)
         self.rows.number_font = number_font(self.font(), self.font().pointSizeF())
         self.copy = QPushButton("Copy")
@@ -56,7 +68,8 @@ class StatisticsTab(AnalysisTab):
     def show_result(self, result: list[RangeStatistics]) -> None:
         """Show a row a channel."""
         self.rows.show([statistics_row(found) for found in result])
-        self.tell(("Of every reading.",))
+        is_empty = all(found.count == found.nan_count == 0 for found in result)
+        self.tell(("There is no reading here.",) if is_empty else ("Every reading counts.",))
 
     def show_refusal(self, text: str) -> None:
         """Say why there is nothing."""

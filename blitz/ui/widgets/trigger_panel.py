@@ -119,12 +119,12 @@ class TriggerPanel(QWidget):
 
     def _draw(self) -> None:
         trigger, wanted = self.trigger, self._wanted()
-        self.controls.show_level(trigger.level)
+        self.controls.show_trigger(trigger.level, trigger.hysteresis)
         if wanted is None:
             self.figure.show_hint(_NO_CHANNEL)
             self.words.setText("")
             return
-        self.words.setText(self._state_words())
+        self.words.setText(self._state_words(wanted.channel.channel.unit))
         if not trigger.sweeps or trigger.level is None:
             self.figure.show_hint("Waiting for a trigger…")
             return
@@ -136,12 +136,15 @@ class TriggerPanel(QWidget):
             x_range=(-wish.before_s, wish.after_s),
         )
 
-    def _state_words(self) -> str:
+    def _state_words(self, unit: str) -> str:
         trigger = self.trigger
         count = "1 trigger" if trigger.count == 1 else f"{format_count(trigger.count)} triggers"
-        at = "" if trigger.level is None else f" at {number_words(trigger.level)}"
+        at = "" if trigger.level is None else f" at {number_words(trigger.level)} {unit}".rstrip()
         if trigger.is_held:
             return f"Triggered once{at}: stands still. Arm waits for the next one."
         if trigger.is_free:
-            return f"No trigger{at} comes: what there is."
-        return f"{count}{at}, the last {len(trigger.sweeps)} are shown." if trigger.sweeps else f"Waiting{at}."
+            return f"No trigger{at}: the newest readings are shown."
+        if not trigger.sweeps:
+            return f"Waiting{at}."
+        last = "the last one is shown" if len(trigger.sweeps) == 1 else f"the last {len(trigger.sweeps)} are shown"
+        return f"{count}{at}, {last}." if trigger.count > 1 else f"{count}{at}."

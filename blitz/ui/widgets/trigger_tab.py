@@ -45,6 +45,8 @@ class TriggerControls(QWidget):
         self.edge.setAccessibleName("Edge")
         self.edge.addItems(["Rising", "Falling"])
         self.fields = tuple(self._field(*words) for words in _FIELDS)
+        self.problem = QLabel()
+        """Why what is typed does not count."""
         self._wish = TriggerWish()
         self._lay_out()
         self.channel.activated.connect(lambda _: self.changed.emit())
@@ -55,9 +57,10 @@ class TriggerControls(QWidget):
         """What is chosen; of fields that cannot be read, what was chosen before."""
         return self._wish
 
-    def show_level(self, level: float | None) -> None:
-        """Say which level is in force where none is typed."""
-        self.fields[_LEVEL].setPlaceholderText("" if level is None else number_words(level))
+    def show_trigger(self, level: float | None, hysteresis: float | None) -> None:
+        """Say which level and which hysteresis are in force where none is typed."""
+        for place, number in ((_LEVEL, level), (_HYSTERESIS, hysteresis)):
+            self.fields[place].setPlaceholderText("" if number is None else f"{number:.4g}")
 
     def set_level(self, text: str) -> None:
         """Choose a level, as if it were typed."""
@@ -89,7 +92,10 @@ class TriggerControls(QWidget):
             label.setBuddy(field)
             grid.addWidget(label, 1 + place // 2, 2 * (place % 2))
             grid.addWidget(field, 1 + place // 2, 2 * (place % 2) + 1)
+        self.problem.setWordWrap(True)
+        set_state(self.problem, "bad")
         column.addLayout(grid)
+        column.addWidget(self.problem)
         column.addStretch(1)
         self.setSizePolicy(QSizePolicy.Maximum, QSizePolicy.Preferred)
 
@@ -97,27 +103,34 @@ class TriggerControls(QWidget):
         field = QLineEdit(text)
         field.setAccessibleName(words)
         field.setToolTip(tip)
-        field.setFixedWidth(68)
+        field.setFixedWidth(84)
         field.installEventFilter(self)
         field.editingFinished.connect(self._take)
         return field
 
     def _take(self) -> None:
         numbers: list[float | None] = []
+        problem = ""
         for place, field in enumerate(self.fields):
             number = _number(field.text())
             is_right = number is not None and (place == _LEVEL or number >= 0)
             is_right = is_right or (place in (_LEVEL, _HYSTERESIS) and not field.text().strip())
             set_state(field, "" if is_right else "bad")
             if not is_right:
-                return
+                below = "" if place == _LEVEL else " from 0 on"
+                problem = problem or f"“{field.text().strip()}” is no number{below}: what was there before counts."
             numbers.append(number)
+        if not problem and not (numbers[_BEFORE] or numbers[_AFTER]):
+            problem = "Before and After cannot both be 0: there would be nothing to show."
+        self.problem.setText(problem)
+        if problem:
+            return
         level, hysteresis, before, after, hold = numbers
         edge = Edge.FALLING if self.edge.currentIndex() else Edge.RISING
         wish = TriggerWish(level, edge, hysteresis, hold or 0.0, before or 0.0, after or 0.0)
         with suppress(SeriesError):
             wish.trigger((0.0, 0.0))
-            if wish != self._wish and wish.before_s + wish.after_s > 0:
+            if wish != self._wish:
                 self._wish = wish
                 self.changed.emit()
 
@@ -149,7 +162,7 @@ class TriggerTab(FigureTab):
     def show_result(self, result: SweepsFound) -> None:
         """Draw the last triggers, the newest bright."""
         level = result.trigger.level
-        self.controls.show_level(level)
+        self.controls.show_trigger(level, result.trigger.hysteresis)
         if self._shown is None:
             return
         if not result.sweeps:

@@ -108,7 +108,7 @@ def even_series(series: Series, most: int = MOST_POINTS) -> EvenSeries:
     if holes:
         whole_s, part_s = _length_s(known), _length_s(stretch)
         words = "1 hole" if holes == 1 else f"{holes} holes"
-        remarks.append(f"{words}: the longest stretch without one is used, {part_s:.4g} s of {whole_s:.4g} s.")
+        remarks.append(f"{words}: the longest part without one is used, {part_s:.4g} s of {whole_s:.4g} s.")
     if len(stretch) < _FEWEST_POINTS:
         raise SeriesError(f"{series.label!r} has no stretch of {_FEWEST_POINTS} values without a hole here.")
     if _is_even(stretch):

@@ -91,8 +91,8 @@ def even_rate_hz(series: Series) -> float:
     if shortest <= 0 or longest >= _LONGEST_SHARE * step_s or float(steps_s.std()) > _LARGEST_SPREAD * step_s:
         usual_s = float(np.median(steps_s)) or step_s
         raise SeriesError(
-            f"{label!r} is not sampled evenly: its steps are {shortest:.6g} s to {longest:.6g} s, "
-            f"usually {usual_s:.6g} s. Put Resample({usual_s:.6g}) before it, or take a range without a hole."
+            f"{label!r} is not sampled evenly: steps of {shortest:.6g} s to {longest:.6g} s. "
+            f"Put Resample({usual_s:.6g}) before it, or take a range without a hole."
         )
     return 1 / step_s
 

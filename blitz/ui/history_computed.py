@@ -69,7 +69,8 @@ def compute_channels(history: History, wanted: Iterable[ComputedChannel], stretc
         except NotWantedError:
             raise
         except BlitzError as error:
-            remarks.append(f"{computed.label}: {error}")
+            words = str(error)
+            remarks.append(words if computed.label in words else f"{computed.label}: {words}")
             continue
         source = computed_source(row, computed)
         sources.append(source)

@@ -135,6 +135,7 @@ class ReferenceActions(QObject):
             self._session_id = store.session_id
             self._forget()
         zero_s = self._zero_s()
+        self._window.live_page.reference.show_state(self._state_words(zero_s))
         if reference is None or zero_s is None:
             return
         for source in store.sources:
@@ -144,6 +145,21 @@ class ReferenceActions(QObject):
                     sides = reference.outside(channel.label, new.times - zero_s, new.values[:, channel.column])
                     self._watched.setdefault(channel.label, _Watch()).add(new.times, sides)
                     self._window.live_page.plot.tell_values()
+
+    def _state_words(self, zero_s: float | None) -> str:
+        """Say why nothing of the reference is under what is shown; empty where something is."""
+        reference, newest_s = self.reference, self._window.store.newest_time()
+        if reference is None:
+            return ""
+        if zero_s is None:
+            return (
+                "It begins at that marker." if isinstance(reference.align, AtMarker) else "It begins with the values."
+            )
+        shown = (channel.label for channel in self._window.live_page.variables.shown_channels)
+        ends_s = [line.times[-1] for label in shown if (line := reference.lines.get(label)) and len(line.times)]
+        if not ends_s:
+            return "It has none of the channels that are shown."
+        return "It is over." if newest_s is not None and newest_s - zero_s > max(ends_s) else ""
 
     def _new_readings(self, source_index: int) -> Series:
         """Return what has come of a source since the last time, oldest first."""

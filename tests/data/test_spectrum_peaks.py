@@ -72,7 +72,7 @@ def test_of_a_series_with_holes_the_longest_stretch_is_taken_and_of_a_long_one_t
     time_s = np.arange(3000) / 100
     kept = ((time_s < 10) | (time_s >= 12)) & ((time_s < 25) | (time_s >= 26))
     found = even_series(series(time_s[kept], two_sines(time_s[kept])))
-    assert found.remarks == ("2 holes: the longest stretch without one is used, 12.99 s of 29.99 s.",)
+    assert found.remarks == ("2 holes: the longest part without one is used, 12.99 s of 29.99 s.",)
     assert len(found.series) == 1300
     found = even_series(series(time_s, two_sines(time_s)), most=1000)
     assert found.remarks == ("The first 1000 of 3000 values are used.",)

@@ -145,7 +145,7 @@ def test_two_clicks_name_the_frequency_of_a_peak(page: HistoryPage, qtbot: QtBot
     settle(page, qtbot, lambda: QTest.mouseClick(bar, Qt.LeftButton, pos=place))
     assert [note.text for note in panel.spectrum.figure.notes] == ["12.5 Hz", "40 Hz"]
     assert panel.spectrum.peaks.rows[0] == ("12.5 Hz", "2 V")
-    assert "longest stretch" in panel.spectrum.remarks.text()  # the session has a pause
+    assert "longest part" in panel.spectrum.remarks.text()  # the session has a pause
     panel.spectrum.kind.setCurrentIndex(1)
     settle(page, qtbot, lambda: panel.spectrum.kind.activated.emit(1))
     assert panel.spectrum.peaks.rows[0][0].startswith("12.")

@@ -171,6 +171,14 @@ def test_leaving_the_reference_is_seen_in_the_legend(ready: MainWindow, feed: An
     send(feed, [3.5], [3.5], 6)
     window.reference.watch()
     assert window.reference.remark(channel) == "was outside 2.0 s ago"
+    assert live.reference.state.text() == ""
+    live.variables.show_only(set())
+    window.reference.watch()
+    assert live.reference.state.text() == "It has none of the channels that are shown."
+    live.variables.show_only({"pressure"})
+    send(feed, [600.0], [3.5], 7)
+    window.reference.watch()
+    assert live.reference.state.text() == "It is over."
     live.reference.remove.click()
     wait(lambda: ("reference", "pressure") not in live.drawing.strokes)
     assert live.reference.isHidden()

@@ -192,7 +192,7 @@ class AnalysisPanel(QWidget):
         row.addWidget(self.words)
         row.addWidget(self.remarks, 1)
         buttons = QHBoxLayout(beside)
-        buttons.setContentsMargins(0, 0, 0, 0)
+        buttons.setContentsMargins(0, 2, 0, SPACE // 2)
         buttons.setSpacing(SPACE)
         for button in (self.mark, self.keep, self.forget):
             buttons.addWidget(button)

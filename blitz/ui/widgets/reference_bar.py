@@ -18,6 +18,8 @@ class ReferenceBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.words = ElidedLabel(least=160)
+        self.state = ElidedLabel(least=120)
+        self.state.setProperty("kind", "muted")
         self.change = QPushButton("Change…")
         self.change.setToolTip("Choose another session, moment or tolerance")
         self.alarm = QPushButton("Make an alarm…")
@@ -33,11 +35,18 @@ class ReferenceBar(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(SPACE)
-        row.addWidget(self.words, 1)
+        row.addWidget(self.words)
+        row.addWidget(self.state)
+        row.addStretch(1)
         row.addWidget(self.change)
         row.addWidget(self.alarm)
         row.addWidget(self.remove)
         self.hide()
+
+    def show_state(self, state: str) -> None:
+        """Say why nothing of it is seen; empty where it is."""
+        self.state.setText(state)
+        self.state.setVisible(bool(state))
 
     def show_reference(self, words: str, refusal: str) -> None:
         """Say what lies under the plot.

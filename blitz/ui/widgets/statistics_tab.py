@@ -44,7 +44,7 @@ class StatisticsTab(AnalysisTab):
         self.table = Table(self.rows, NO_CHANNEL)
         self.table.setAccessibleName("Statistics")
         self.table.setProperty("kind", "dense")
-        self.table.set_widths(130, 54, 62, 72, *(88,) * 5, 92, 100, stretched=0)
+        self.table.set_widths(130, 54, 62, 72, 82, 82, 102, 82, 82, 96, 100, stretched=0)
         self.table.setSelectionMode(Table.ExtendedSelection)
         self.rows.number_font = number_font(self.font(), self.font().pointSizeF())
         self.copy = QPushButton("Copy")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from blitz.data.aligning import usual_gap_ns
 from blitz.data.series import Series
 from blitz.data.transforms_checks import (
     renewed,
@@ -101,7 +102,7 @@ class Integral:
 
     A NaN stays one, and is bridged by a straight line from the value before to the one behind.
 
-    :param max_gap_s: what lies between two values farther apart than this adds nothing; None: whatever it is, it adds.
+    :param max_gap_s: what lies between two values farther apart than this adds nothing; None: five usual steps.
     """
 
     max_gap_s: float | None = None
@@ -117,8 +118,7 @@ class Integral:
         time_s, values = seconds_since_first(series.time_ns)[is_value], series.values[is_value]
         steps_s = np.diff(time_s)
         areas = steps_s * (values[1:] / 2 + values[:-1] / 2)
-        if self.max_gap_s is not None:
-            areas[steps_s > self.max_gap_s] = 0
+        areas[steps_s > (usual_gap_ns(series) / 1e9 if self.max_gap_s is None else self.max_gap_s)] = 0
         integral = np.full(len(series), np.nan)
         integral[is_value] = np.concatenate([np.zeros(min(len(values), 1)), np.cumsum(areas)])
         return renewed(series, integral, unit=f"{series.unit}·s" if series.unit else "s")

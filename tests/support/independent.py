@@ -18,7 +18,7 @@ USUAL_STEPS = 5
 def read(path: Path) -> pd.DataFrame:
     """Return an exported file as a table, its index nanoseconds since 1970: a row a message, NaN without a value."""
     if path.suffix == ".csv":
-        frame = pd.read_csv(path, float_precision="round_trip").drop(columns="seconds")
+        frame = pd.read_csv(path).drop(columns="seconds")
         time = pd.to_datetime(frame.pop("time_utc"), format="ISO8601")
         frame.columns = pd.Index([name.partition(" [")[0] for name in frame.columns])
     else:

@@ -148,8 +148,8 @@ class NoDataCondition(_Condition):
 class ReferenceCondition(_Condition):
     """The value leaves a stored course by more than a tolerance, while a session is recorded.
 
-    Between two points the course is a straight line; before the first and behind the last nothing is said. Where both
-    tolerances are given the larger one counts.
+    Between two points the course is a straight line, unless they are too far apart: there, before the first and behind
+    the last nothing is said. Where both tolerances are given the larger one counts.
 
     >>> ReferenceCondition(times_s=(0, 1), values=(5, 5), relative=0.02).words("V")
     'leaves its reference by more than 2 %'
@@ -160,6 +160,12 @@ class ReferenceCondition(_Condition):
         min_length=2, max_length=MOST_REFERENCE_POINTS, description="seconds since the moment of `align`, rising"
     )
     values: tuple[float, ...] = Field(min_length=2, max_length=MOST_REFERENCE_POINTS)
+    longest_s: float | None = Field(
+        default=None,
+        gt=0,
+        exclude_if=lambda value: value is None,  # so that rules without it stay what they were, confirmations included
+        description="points that are farther apart say nothing of what lies between; absent: always a straight line",
+    )
     absolute: float | None = Field(default=None, ge=0, description="in the channel's unit")
     relative: float | None = Field(default=None, ge=0, description="a share of the reference: 0.02 is 2 %")
     align: Literal["start", "marker", "trigger"] = Field(

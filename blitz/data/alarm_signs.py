@@ -101,7 +101,7 @@ class ReferenceSigns:
         if self._moment_ns is None:
             return np.zeros(len(values), np.int8)
         condition = self._condition
-        course = np.interp((time_ns - self._moment_ns) / 1e9, self._times_s, self._values, np.nan, np.nan)
+        course = self._course((time_ns - self._moment_ns) / 1e9)
         allowed = np.full(len(values), condition.absolute or 0.0)
         if condition.relative is not None:
             allowed = np.maximum(allowed, condition.relative * np.abs(course))
@@ -118,6 +118,17 @@ class ReferenceSigns:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what :meth:`state` returned."""
         self._moment_ns, self._before = state["moment_ns"], state["before"]
+
+    def _course(self, since_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return where the channel should be, NaN where the course says nothing."""
+        course: NDArray[np.float64] = np.interp(since_s, self._times_s, self._values, np.nan, np.nan)
+        if self._condition.longest_s is not None:
+            behind = np.clip(np.searchsorted(self._times_s, since_s), 1, len(self._times_s) - 1)
+            is_gap = np.diff(self._times_s) > self._condition.longest_s
+            course[is_gap[behind - 1] & (since_s > self._times_s[behind - 1]) & (since_s < self._times_s[behind])] = (
+                np.nan
+            )
+        return course
 
     def _crossing(self, values: NDArray[np.float64]) -> int | None:
         """Return the first reading that has crossed the trigger's level."""

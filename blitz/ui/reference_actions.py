@@ -266,7 +266,7 @@ class ReferenceActions(QObject):
 def alarm_condition(reference: LiveReference, line: ReferenceLine) -> ReferenceCondition | None:
     """Return when a channel has left its reference, as the server keeps it: as many points as it takes.
 
-    None where the reference has too little. Gaps of the reference are bridged there: it has no way to say so.
+    None where the reference has too little. Gaps of the reference stay gaps, as far as so many points can tell.
     """
     known = ~np.isnan(line.values)
     times, values = line.times[known], line.values[known]
@@ -274,11 +274,14 @@ def alarm_condition(reference: LiveReference, line: ReferenceLine) -> ReferenceC
     values = values[places]
     if len(times) < 2:
         return None
+    longest_s = line.longest_s
     if len(times) > MOST_REFERENCE_POINTS:
         wanted = np.linspace(times[0], times[-1], MOST_REFERENCE_POINTS)
-        values, times = np.interp(wanted, times, values), wanted
+        longest_s = max(longest_s, 1.5 * float(wanted[1] - wanted[0]))
+        values, times = _thinned(times, values, wanted, longest_s)
     align, tolerance = reference.align, reference.tolerance
     return ReferenceCondition(
+        longest_s=longest_s or None,
         times_s=tuple(times.tolist()),
         values=tuple(values.tolist()),
         absolute=tolerance.absolute or None,
@@ -287,6 +290,15 @@ def alarm_condition(reference: LiveReference, line: ReferenceLine) -> ReferenceC
         marker=align.text if isinstance(align, AtMarker) else "",
         session_id=reference.history.record.id,
     )
+
+
+def _thinned(
+    times: NDArray[np.float64], values: NDArray[np.float64], wanted: NDArray[np.float64], longest_s: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return values at other times, and these, without those that lie within a gap."""
+    behind = np.clip(np.searchsorted(times, wanted), 1, len(times) - 1)
+    is_known = (times[behind] - times[behind - 1] <= longest_s) | (times[behind] == wanted)
+    return np.interp(wanted, times, values)[is_known], wanted[is_known]
 
 
 def _words(reference: LiveReference) -> str:

@@ -144,6 +144,15 @@ def test_a_reference_is_left_by_the_time_since_its_moment() -> None:
     assert seconds(stream.evaluation.end_session(START + 30 * S)) == [("0", False, 30.0, 8), ("2", False, 30.0, 8)]
 
 
+def test_a_reference_says_nothing_between_points_that_are_too_far_apart() -> None:
+    course = {"kind": "reference", "times_s": (0, 1, 9, 10), "values": (0, 0, 0, 0), "absolute": 0.5}
+    stream = Stream(make(course), make({**course, "longest_s": 2}))
+    stream.evaluation.begin_session(1, START)
+    assert seconds(stream.take([0.5, 1, 5], [0, 0, 9])) == [("0", True, 5.0, 2)]
+    assert seconds(stream.take([9], [9])) == [("1", True, 9.0, 3)]
+    assert "longest_s" not in make(course).model_dump_json()
+
+
 def test_a_rule_about_recording_begins_and_ends_with_the_session() -> None:
     stream = Stream(make(LEVEL, only_recording=True))
     assert stream.take([0], [9], session_id=0) == []

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from rough_numbers import Numbers
-from rough_session import DAY_S, STARTED_S, rig_definition
+from rough_session import CABLE_S, DAY_S, SILENT_S, STARTED_S, rig_definition
 
+from blitz.data.alarm_signs import ReferenceSigns
 from blitz.data.calibration_draft import CURVES, CalibrationDraft
 from blitz.data.calibration_draft import TABLE as JOINED
 from blitz.data.calibration_facts import CalibrationStep
@@ -18,6 +19,7 @@ from blitz.ui.comparison import Comparison, align, load_comparison
 from blitz.ui.comparison_differences import find_difference
 from blitz.ui.history import History
 from blitz.ui.live_reference import make_reference
+from blitz.ui.reference_actions import alarm_condition
 
 STARTS_NS = {1: STARTED_S * 10**9, 2: (STARTED_S + DAY_S) * 10**9}
 
@@ -88,6 +90,25 @@ def test_a_reference_is_left(numbers: Numbers, history: History, align_at: AtSta
         assert (found[~is_said] == 0).all()
         assert (found != wanted)[is_said].mean() < 2e-3  # times of the window are exact to a quarter of a microsecond
         assert set(found.tolist()) == {-1, 0, 1}
+
+
+@pytest.mark.parametrize("label", ["pressure", "weight"])
+def test_an_alarm_made_of_a_reference_says_what_the_band_says(numbers: Numbers, history: History, label: str) -> None:
+    reference = make_reference(history, AtStart(), Tolerance(0.5))
+    condition = alarm_condition(reference, reference.lines[label])
+    assert condition is not None
+    signs = ReferenceSigns(condition)
+    signs.begin(STARTS_NS[2])
+    live = numbers.column(label, 2).dropna()
+    since_s = (live.index.to_numpy() - STARTS_NS[2]) / 1e9
+    found = signs.signs(live.index.to_numpy(), live.to_numpy())
+    low, high = reference.lines[label].band(since_s, Tolerance(0.5))
+    is_outside = (live.to_numpy() < low) | (live.to_numpy() > high)
+    is_said = ~np.isnan(low)
+    assert ((found == 1) != is_outside)[is_said].mean() < 0.02  # it has two thousand points, the band has all
+    assert (found[since_s < CABLE_S[0] - 1] != 0).all()
+    silent = CABLE_S if label == "pressure" else SILENT_S
+    assert (found[(since_s > silent[0] + 0.9) & (since_s < silent[1] - 0.9)] == 0).all()
 
 
 RAW = np.array([103.0, 290.5, 512.0, 733.0, 951.0, 1180.0])

@@ -49,6 +49,9 @@ def calibrate(
     table: Annotated[bool, typer.Option("--table", help="Join the points by lines, in place of a curve.")] = False,
     seconds: Annotated[float, typer.Option(min=0.1, max=600, help="How long each point is averaged.")] = 2.0,
     readings: Annotated[int | None, typer.Option(min=1, help="Average so many readings instead.")] = None,
+    unit: Annotated[
+        str | None, typer.Option(metavar="UNIT", help="Of the known values. [default: the channel's]")
+    ] = None,
     against: Annotated[
         str, typer.Option(metavar="TEXT", help="What told the known values: instrument, certificate.")
     ] = "",
@@ -82,6 +85,7 @@ def calibrate(
     definition = ask(settings, lambda client: client.definition(board))
     draft = CalibrationDraft(definition, _column(definition, channel))
     draft.curve = TABLE if table else degree
+    draft.unit = draft.unit if unit is None else unit.strip()
     if points is not None:
         draft.steps = read_points(points)
     else:
@@ -178,7 +182,7 @@ def _last_day(text: str, today: date) -> date | None:
 def _show(out: Output, draft: "CalibrationDraft") -> None:
     from blitz.data.calibration_draft import curve_words, error_words, short, step_views
 
-    fit, unit = draft.fit(), draft.before.unit
+    fit, unit = draft.fit(), draft.unit
     rows = [
         (
             f"{view.step.reference:.9g}",

@@ -49,7 +49,7 @@ def take_points(
     if sys.stdin is None or not sys.stdin.isatty():
         raise typer.BadParameter("nobody can be asked here to bring about known values: say --points FILE.")
     steps = []
-    unit = f" {draft.before.unit}" if draft.before.unit else ""
+    unit = f" {draft.unit}" if draft.unit else ""
     for reference in _asked(unit) if references is None else _announced(references, unit):
         known = _take(out, settings, board, draft, reference, Taking(seconds, readings))
         while known.doubt and _is_wished(f"{known.doubt}. Take it again?"):
@@ -72,7 +72,7 @@ def _take(
     with out.progress(f"Reading {reference:g}") as progress:
         ask(settings, lambda client: read(client, board, numbers, taking, progress))
     known = average(taking.numbers)
-    unit = f" {draft.before.unit}" if draft.before.unit else ""
+    unit = f" {draft.unit}" if draft.unit else ""
     out.line(f"{reference:g}{unit}: sent {known.mean:.7g} ± {known.deviation:.3g}, {known.count} readings.")
     return known
 

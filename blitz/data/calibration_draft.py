@@ -43,6 +43,8 @@ class CalibrationDraft:
         self.column = column
         self.steps: list[CalibrationStep] = []
         self.curve = 1
+        self.unit = self.before.unit
+        """In which the known values are: the channel's from then on."""
 
     @property
     def before(self) -> Channel:
@@ -87,7 +89,7 @@ class CalibrationDraft:
             standard_error=fit.standard_error,
             r_squared=fit.r_squared,
         )
-        return fit.channel(self.before).model_copy(update={"calibration": calibration})
+        return fit.channel(self.before).model_copy(update={"calibration": calibration, "unit": self.unit})
 
     def applied_to(self, newest: BoardDefinition | None, facts: CalibrationFacts, now: datetime) -> BoardDefinition:
         """Return the definition that is in force with the channel calibrated.

@@ -66,13 +66,25 @@ def test_points_of_a_file_are_shown_and_put_in_force(shell: Callable[..., Any], 
     assert "R² 0.99" in shown
     assert bench.definition("cell").channels[0].calibration is None
     told = calibrate(
-        shell, "--points", "points.csv", "--yes", "--against", "M1 weights", "--by", "ada", "--expires", "9d"
+        shell,
+        "--points",
+        "points.csv",
+        "--yes",
+        "--against",
+        "M1 weights",
+        "--by",
+        "ada",
+        "--expires",
+        "9d",
+        "--unit",
+        "kg",
     )
     assert f"cell of cell is calibrated, good through {TODAY + timedelta(9)}." in told
     channel = bench.definition("cell").channels[0]
     facts = channel.calibration
     assert facts is not None
     assert (facts.who, facts.against, len(facts.points)) == ("ada", "M1 weights", 3)
+    assert channel.unit == "kg"
     assert channel.scale == pytest.approx(10 / 820, rel=1e-2)
     assert f"The calibration of cell (cell) expires on {TODAY + timedelta(9)}." in shell("status")
     row = shell("calibration", "list").splitlines()[1].split()

@@ -16,6 +16,7 @@ from blitz.data.access_records import WhoRecord
 from blitz.data.blocks import MessageBlock, Read
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.calibration_due import CalibrationDue
+from blitz.data.calibration_facts import CalibrationStep
 from blitz.data.database_client import DatabaseClient
 from blitz.data.records import BoardRecord, Role, SessionRecord, Source, StatusRecord
 from blitz.data.sync import download
@@ -150,6 +151,30 @@ def test_two_steps_make_a_line_that_is_saved_with_who_against_what_and_until_whe
     bench.send(512)
     dialog.refresh()
     assert (dialog.head.reads.text, dialog.head.will_read.text) == ("4.99971 bar", "4.99971 bar")
+
+
+def test_what_was_a_count_gets_a_unit_and_enter_goes_on_to_the_end(bench: Bench) -> None:
+    dialog = bench.dialog
+    dialog.choose("ttyUSB0", 0)
+    assert dialog.head.unit.text() == ""
+    QTest.keyClicks(dialog.head.unit, "l/s ")
+    bench.take("5", 1)  # always sent as flow
+    dialog.desk.draft.put(CalibrationStep(raw=4, reference=20))
+    dialog.refresh()
+    assert dialog.taking.unit.text() == "l/s"
+    assert dialog.pane.formula.text() == "value = (sent − 0) × 5 l/s"
+    dialog.facts.against.setFocus()
+    QTest.keyClicks(dialog.facts.against, "meter 7")
+    QTest.keyClick(dialog.facts.against, Qt.Key_Return)
+    assert dialog.focusWidget() is dialog.save
+    QTest.keyClick(dialog.save, Qt.Key_Return)
+    definition = bench.feed.requests[-1][2]
+    assert definition.channels[0].unit == "l/s"
+    assert definition.channels[1] == RIG.channels[1]
+    bench.feed.definition_answered.emit("ttyUSB0", "")
+    assert dialog.focusWidget() is dialog.close_button
+    QTest.keyClick(dialog.close_button, Qt.Key_Return)
+    assert not dialog.isVisible()
 
 
 def test_a_step_is_over_when_its_own_times_say_so_and_can_be_given_up(bench: Bench) -> None:

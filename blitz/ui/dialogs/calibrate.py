@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import date
 
 from PyQt5.QtCore import Qt, QTimer, pyqtSignal
+from PyQt5.QtGui import QKeyEvent
 from PyQt5.QtWidgets import QAbstractItemView, QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from blitz.data.calibration_draft import step_views, values_of
@@ -21,7 +22,7 @@ from blitz.ui.widgets.table import Table
 from blitz.ui.widgets.taking_row import TakingRow
 
 LIVE_MS = 250
-_HINT = "Let the sensor see a known value, type it above, and press Take.\nTwo steps make a line."
+_HINT = "Let the sensor see a known value, type it above, and press Enter.\nTwo steps make a line."
 _RECORDING = (
     "A session is being recorded: from Save on it reads this channel anew. What came before keeps its meaning, and can "
     "be read anew afterwards."
@@ -83,7 +84,8 @@ class CalibrateDialog(QDialog):
     def refresh(self) -> None:
         """Show everything as the desk has it now."""
         draft = self.desk.draft
-        self.taking.show_unit(draft.before.unit if draft else "")
+        self.head.show_unit(draft.unit if draft else "")
+        self.taking.show_unit(draft.unit if draft else "")
         self.steps.show(step_views(draft) if draft else ())
         self.pane.show_draft(draft, *self._fit())
         self._show_buttons()
@@ -128,6 +130,16 @@ class CalibrateDialog(QDialog):
         """Say that something was not done."""
         self._say(reason, "bad")
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Let Enter press the button that has the focus: no other one is meant. Behind the last field comes Save."""
+        focused = self.focusWidget()
+        if event.key() not in (Qt.Key_Return, Qt.Key_Enter):
+            super().keyPressEvent(event)
+        elif isinstance(focused, QPushButton):
+            focused.click()
+        elif focused is self.facts.against:
+            self.save.setFocus()
+
     def _fit(self) -> tuple[CurveFit | None, str]:
         try:
             return (self.desk.draft.fit(), "") if self.desk.draft else (None, "")
@@ -137,6 +149,7 @@ class CalibrateDialog(QDialog):
     def _listen(self) -> None:
         self.head.source_chosen.connect(self._choose_source)
         self.head.channel_chosen.connect(self._choose_channel)
+        self.head.unit_typed.connect(self._choose_unit)
         self.taking.taking_requested.connect(self._take)
         self.taking.taking_cancelled.connect(self._cancel)
         self.steps.referred.connect(self._refer)
@@ -163,6 +176,11 @@ class CalibrateDialog(QDialog):
     def _choose_curve(self, degree: int) -> None:
         if self.desk.draft is not None and self.desk.draft.curve != degree:
             self.desk.draft.curve = degree
+            self._change()
+
+    def _choose_unit(self, unit: str) -> None:
+        if self.desk.draft is not None:
+            self.desk.draft.unit = unit
             self._change()
 
     def _take(self, reference: float) -> None:
@@ -215,11 +233,11 @@ class CalibrateDialog(QDialog):
     def _show_live(self) -> None:
         draft, sent, current = self.desk.draft, self.desk.newest, self.desk.current
         if draft is None or current is None or sent is None:
-            self.head.show_values(None, None, None, "")
+            self.head.show_values(None, None, None)
             return
         fit, _ = self._fit()
         will_read = values_of(fit.channel(draft.before), [sent])[0] if fit else None
-        self.head.show_values(sent, values_of(current, [sent])[0], will_read, current.unit)
+        self.head.show_values(sent, values_of(current, [sent])[0], will_read, current.unit, draft.unit)
 
     def _show_buttons(self) -> None:
         fit, _ = self._fit()

@@ -3,39 +3,50 @@
 from collections.abc import Sequence
 
 from PyQt5.QtCore import pyqtSignal
-from PyQt5.QtWidgets import QHBoxLayout, QLabel, QWidget
+from PyQt5.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QWidget
 
 from blitz.ui.formats import MISSING
 from blitz.ui.theme import SPACE
 from blitz.ui.widgets.choice import Choice
 from blitz.ui.widgets.figure import Figure
 
-_CHOICE_PX = 150
+_CHOICE_PX, _UNIT_PX = 150, 70
 
 
 class CalibrationHead(QWidget):
-    """Two choices and three numbers."""
+    """Two choices, the unit, and three numbers."""
 
     source_chosen = pyqtSignal(str)
     channel_chosen = pyqtSignal(int)
+    unit_typed = pyqtSignal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.source, self.channel = Choice(), Choice()
         self.source.currentTextChanged.connect(self.source_chosen)
         self.channel.currentIndexChanged.connect(self.channel_chosen)
+        self.unit = QLineEdit()
+        self.unit.setPlaceholderText("none")
+        self.unit.setToolTip("Of the known values: the channel has it from Save on")
+        self.unit.setMaximumWidth(_UNIT_PX)
+        self.unit.textEdited.connect(lambda text: self.unit_typed.emit(text.strip()))
         self.sent = Figure("Sent now", "-0000000.00", self)
         self.reads = Figure("Is read as", "-0000000.00 °C", self)
         self.will_read = Figure("Will be read as", "-0000000.00 °C", self)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(SPACE)
-        for words, name, field in (("So&urce", "Source", self.source), ("C&hannel", "Channel", self.channel)):
+        fields: tuple[tuple[str, str, QWidget], ...] = (
+            ("So&urce", "Source", self.source),
+            ("C&hannel", "Channel", self.channel),
+            ("Un&it", "Unit", self.unit),
+        )
+        for words, name, field in fields:
             caption = QLabel(words)
             caption.setBuddy(field)
             caption.setMinimumWidth(caption.sizeHint().width() + 4)
             field.setAccessibleName(name)
-            field.setMinimumWidth(_CHOICE_PX)
+            field.setMinimumWidth(_UNIT_PX if field is self.unit else _CHOICE_PX)
             row.addWidget(caption)
             row.addWidget(field)
         row.addStretch(1)
@@ -51,9 +62,15 @@ class CalibrationHead(QWidget):
         self.channel.blockSignals(False)
         self.channel_chosen.emit(self.channel.currentIndex())
 
-    def show_values(self, sent: float | None, reads: float | None, will_read: float | None, unit: str) -> None:
-        """Show what a channel sends, and what that means; None: nobody knows."""
-        behind = f" {unit}" if unit else ""
+    def show_unit(self, unit: str) -> None:
+        """Show in which unit the known values are."""
+        if self.unit.text().strip() != unit:
+            self.unit.setText(unit)
+
+    def show_values(
+        self, sent: float | None, reads: float | None, will_read: float | None, unit: str = "", new_unit: str = ""
+    ) -> None:
+        """Show what a channel sends, and what that means, now and with the new curve; None: nobody knows."""
         self.sent.show_text(MISSING if sent is None else f"{sent:.7g}")
-        for figure, value in ((self.reads, reads), (self.will_read, will_read)):
-            figure.show_text(MISSING if value is None else f"{value:.6g}{behind}")
+        for figure, value, behind in ((self.reads, reads, unit), (self.will_read, will_read, new_unit)):
+            figure.show_text(MISSING if value is None else f"{value:.6g} {behind}".strip())

@@ -47,7 +47,7 @@ class CurvePane(QWidget):
 
         :param why: there is none.
         """
-        unit = draft.before.unit if draft else ""
+        unit = draft.unit if draft else ""
         steps = tuple(draft.steps) if draft else ()
         self.plot.show_steps(draft.before if draft else None, steps, fit, unit)
         self.formula.setText(curve_words(fit, unit) if fit else why if steps else "")

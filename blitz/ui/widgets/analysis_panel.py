@@ -60,7 +60,6 @@ class AnalysisPanel(QWidget):
         self.statistics, self.spectrum, self.histogram = StatisticsTab(), SpectrumTab(), HistogramTab()
         self.pairs, self.trigger = PairsTab(), TriggerTab()
         self.strip = QTabWidget()
-        self.strip.setDocumentMode(True)
         self.strip.tabBar().setDrawBase(False)
         self.strip.setAccessibleName("Analysis")
         self.remarks = QStackedWidget()

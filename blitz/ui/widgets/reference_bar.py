@@ -18,7 +18,7 @@ class ReferenceBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.words = ElidedLabel(least=160)
-        self.state = ElidedLabel(least=120)
+        self.state = ElidedLabel(least=300)
         self.state.setProperty("kind", "muted")
         self.change = QPushButton("Change…")
         self.change.setToolTip("Choose another session, moment or tolerance")

@@ -192,6 +192,7 @@ def take_report(scene: "Scene") -> None:
     dialog = scene.find(ReportDialog)
     scene.take("report_dialog")
     dialog.file.setText("/nowhere/at all.html")
+    dialog.accept()
     scene.camera.run_for(0.2)
     scene.take("report_dialog_wrong")
     dialog.file.setText(str(scene.camera._folder / "report.html"))

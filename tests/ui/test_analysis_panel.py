@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rough_session
 from PyQt5.QtCore import QEvent, QPointF, Qt
 from PyQt5.QtGui import QGuiApplication, QMouseEvent
 from PyQt5.QtTest import QTest
@@ -237,3 +238,21 @@ def test_a_figure_tells_points_and_zooms_by_keys(page: HistoryPage, qtbot: QtBot
     figure.grab()  # paints with the logarithmic axis and the point that is told
     QTest.keyClick(figure, Qt.Key_Home)
     assert figure.shown_range == pytest.approx((0, 100), abs=0.1)
+
+
+def test_a_channel_whose_definition_was_changed_is_analysed_as_a_whole(
+    tmp_path: Path, appearance: Appearance, qtbot: QtBot
+) -> None:
+    session = rough_session.rough_session(1)
+    with DatabaseClient(path=tmp_path / "rough.db") as cache:
+        rough_session.fill(cache, session)
+    page = HistoryPage(load_history(tmp_path / "rough.db", 1, lambda *_: None, lambda: False), appearance)
+    qtbot.addWidget(page)
+    page.resize(1200, 800)
+    page.show()
+    settle(page, qtbot, lambda: page.set_analysis(True))
+    labels = [shown.channel.label for shown in page.analysis.histogram.channels]
+    assert len(labels) == len(set(labels))
+    choose(page, qtbot, page.analysis.histogram)
+    (bars,) = page.analysis.histogram.figure.curves
+    assert bars.y.sum() == np.isfinite(session.rig.values[bars.label]).sum()

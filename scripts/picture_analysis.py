@@ -55,10 +55,9 @@ def take_text_channel(scene: "Scene", page: HistoryPage) -> None:
     panel, channels = page.analysis, page.channels
     for name in ("spectrum", "histogram"):
         box = getattr(panel, name).channel
-        box.setCurrentText("state")
-        box.activated.emit(box.currentIndex())
+        box.choose("state")
         _take_tab(scene, page, name, f"analysis_words_{name}")
-        box.setCurrentIndex(0)
+        box.setCurrentRow(0)
     began_s = page.history.record.started_at.timestamp()
     page.plot.region.choose((began_s + 38.5, began_s + 41))
     for name in ("statistics", "spectrum", "trigger"):

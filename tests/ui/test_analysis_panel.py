@@ -138,7 +138,9 @@ def test_what_is_not_wanted_any_more_is_given_up(history: History) -> None:
         Stretch(history, START_S, START_S + 200, lambda: True).statistics(list(history.channels))
 
 
-def test_two_clicks_name_the_frequency_of_a_peak(page: HistoryPage, qtbot: QtBot) -> None:
+def test_two_clicks_name_the_frequency_of_a_peak_and_a_third_that_of_another_channel(
+    page: HistoryPage, qtbot: QtBot
+) -> None:
     settle(page, qtbot, lambda: QTest.mouseClick(page.bar.analysis, Qt.LeftButton))
     panel = page.analysis
     bar = panel.strip.tabBar()
@@ -147,6 +149,12 @@ def test_two_clicks_name_the_frequency_of_a_peak(page: HistoryPage, qtbot: QtBot
     assert [note.text for note in panel.spectrum.figure.notes] == ["12.5 Hz", "40 Hz"]
     assert panel.spectrum.peaks.rows[0] == ("12.5 Hz", "2 V")
     assert "longest part" in panel.spectrum.remarks.text()  # the session has a pause
+    others = panel.spectrum.channel
+    place = others.visualItemRect(others.item(1)).center()
+    settle(page, qtbot, lambda: QTest.mouseClick(others.viewport(), Qt.LeftButton, pos=place))  # the third
+    assert panel.spectrum.figure.curves[0].label == "triangle"
+    settle(page, qtbot, lambda: QTest.keyClick(others, Qt.Key_Up))
+    assert panel.spectrum.peaks.rows[0] == ("12.5 Hz", "2 V")
     panel.spectrum.kind.setCurrentIndex(1)
     settle(page, qtbot, lambda: panel.spectrum.kind.activated.emit(1))
     assert panel.spectrum.peaks.rows[0][0].startswith("12.")

@@ -23,7 +23,7 @@ from blitz.ui.plots.panels import PlotPanels
 from blitz.ui.readings_at import ChannelExtremes, around, channel_at, extremes_before
 from blitz.ui.theme import SPACE, Appearance, Theme
 from blitz.ui.widgets.analysis_panel import AnalysisPanel
-from blitz.ui.widgets.analysis_tabs import ShownChannel
+from blitz.ui.widgets.channel_choice import ShownChannel
 from blitz.ui.widgets.channel_delegate import ChannelDelegate
 from blitz.ui.widgets.marker_panel import MarkerPanel
 from blitz.ui.widgets.permitted import permit

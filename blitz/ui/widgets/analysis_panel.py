@@ -22,10 +22,10 @@ from blitz.ui.widgets.analysis_tabs import (
     AnalysisTab,
     HistogramTab,
     PairsTab,
-    ShownChannel,
     SpectrumTab,
     Work,
 )
+from blitz.ui.widgets.channel_choice import ShownChannel
 from blitz.ui.widgets.elided import ElidedLabel
 from blitz.ui.widgets.statistics_tab import StatisticsTab
 from blitz.ui.widgets.trigger_tab import TriggerTab

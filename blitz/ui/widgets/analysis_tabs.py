@@ -5,9 +5,9 @@ What is computed, in a thread, is in :mod:`blitz.ui.analysis`.
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-from PyQt5.QtCore import QSignalBlocker, pyqtSignal
+from PyQt5.QtCore import pyqtSignal
 from PyQt5.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 
 from blitz.ui.analysis import (
@@ -20,11 +20,11 @@ from blitz.ui.analysis import (
     find_spectrum,
 )
 from blitz.ui.formats import MISSING, format_count
-from blitz.ui.live_store import LiveChannel
 from blitz.ui.models.text_rows import TextRows
 from blitz.ui.plots.figure_marks import FigureCurve, FigureNote, Shape
 from blitz.ui.plots.figure_plot import FigurePlot
 from blitz.ui.theme import LIGHT, SPACE, Theme, number_font
+from blitz.ui.widgets.channel_choice import ChannelBox, ChannelList, ShownChannel
 from blitz.ui.widgets.choice import Choice
 from blitz.ui.widgets.elided import ElidedLabel
 from blitz.ui.widgets.table import Table
@@ -32,17 +32,6 @@ from blitz.ui.widgets.table import Table
 Work = Callable[[Stretch], object]
 NO_CHANNEL = "No channel is chosen. Tick one in the list on the right."
 NO_PEAK = "No peak stands out of the noise."
-
-
-class ShownChannel(NamedTuple):
-    """A channel that can be looked at, and its place in the order of colours."""
-
-    channel: LiveChannel
-    colour_index: int
-
-    def colour(self, theme: Theme) -> str:
-        """Return what it is drawn in."""
-        return self.channel.channel.color or theme.channel_colour(self.colour_index)
 
 
 class AnalysisTab(QWidget):
@@ -91,26 +80,6 @@ class AnalysisTab(QWidget):
         self.remarks.setText(" ".join(remarks))
 
 
-class ChannelBox(Choice):
-    """The choice of one channel; what was chosen stays so while it is there."""
-
-    def __init__(self, name: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAccessibleName(name)
-        self.setMinimumContentsLength(11)
-        self.setSizeAdjustPolicy(Choice.AdjustToMinimumContentsLengthWithIcon)
-
-    def show_channels(self, channels: tuple[ShownChannel, ...], first: int = 0) -> None:
-        """Offer these; where another one was chosen, the n-th."""
-        wanted, labels = self.currentText(), [shown.channel.label for shown in channels]
-        with QSignalBlocker(self):
-            self.clear()
-            self.addItems(labels)
-            place = labels.index(wanted) if wanted in labels else min(first, len(labels) - 1)
-            self.setCurrentIndex(place)
-        self.setEnabled(bool(labels))
-
-
 class FigureTab(AnalysisTab):
     """A plot below a row of choices."""
 
@@ -140,19 +109,39 @@ class FigureTab(AnalysisTab):
         self.figure.show_hint(text or NO_CHANNEL)
         self.tell(())
 
-    def shown(self, box: ChannelBox) -> ShownChannel | None:
+    def shown(self, box: ChannelBox | ChannelList) -> ShownChannel | None:
         """Return the channel that is chosen."""
         return next((shown for shown in self.channels if shown.channel.label == box.currentText()), None)
 
 
-class SpectrumTab(FigureTab):
+class OneChannelTab(FigureTab):
+    """A plot of the channel that is chosen in a list beside it."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.channel = ChannelList(f"Channel of the {self.title.lower()}")
+        self.channel.chosen.connect(self.asked)
+        self.beside.insertWidget(0, self.channel)
+        self.colour = ""
+
+    def show_channels(self, channels: tuple[ShownChannel, ...]) -> None:
+        """Take over what can be looked at."""
+        super().show_channels(channels)
+        self.channel.show_channels(channels, self.theme)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take over colours."""
+        super().set_theme(theme)
+        self.channel.show_channels(self.channels, theme)
+
+
+class SpectrumTab(OneChannelTab):
     """The spectrum of a channel, with its peaks."""
 
     title = "Spectrum"
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.channel = ChannelBox("Channel of the spectrum")
         self.kind = Choice()
         self.kind.setAccessibleName("Kind of spectrum")
         self.kind.addItems(["Amplitudes (FFT)", "Noise density (Welch)"])
@@ -165,32 +154,25 @@ class SpectrumTab(FigureTab):
         self.table.set_widths(110, 110, stretched=1)
         self.table.setMinimumWidth(210)
         self.beside.addWidget(self.table)
-        for widget in (self.channel, self.kind, self.log):
+        for widget in (self.kind, self.log):
             self.row.addWidget(widget)
         self.row.addStretch(1)
-        self.channel.activated.connect(lambda _: self.asked.emit())
         self.kind.activated.connect(lambda _: self.asked.emit())
         self.log.toggled.connect(self.figure.set_log)
-        self._colour = ""
-
-    def show_channels(self, channels: tuple[ShownChannel, ...]) -> None:
-        """Take over what can be looked at."""
-        super().show_channels(channels)
-        self.channel.show_channels(channels)
 
     def work(self) -> Work | None:
         """Compute the channel's."""
         shown, is_averaged = self.shown(self.channel), self.kind.currentIndex() == 1
         if shown is None:
             return None
-        self._colour = shown.colour(self.theme)
+        self.colour = shown.colour(self.theme)
         return lambda stretch: find_spectrum(stretch, shown.channel, is_averaged=is_averaged)
 
     def show_result(self, result: SpectrumFound) -> None:
         """Draw it, and name the peaks."""
         found = result.spectrum
         notes = [FigureNote(peak.frequency_hz, peak.value, frequency_words(peak.frequency_hz)) for peak in result.peaks]
-        curve = FigureCurve(found.frequency_hz, found.values, self._colour, found.label)
+        curve = FigureCurve(found.frequency_hz, found.values, self.colour, found.label)
         title = "Density" if found.is_density else "Amplitude"
         self.figure.show_curves([curve], "Frequency [Hz]", titled(title, found.unit), notes)
         unit = f" {found.unit}" if found.unit else ""
@@ -206,36 +188,23 @@ class SpectrumTab(FigureTab):
         self.peaks.show(())
 
 
-class HistogramTab(FigureTab):
+class HistogramTab(OneChannelTab):
     """How often a channel had which value."""
 
     title = "Histogram"
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.channel = ChannelBox("Channel of the histogram")
-        self.row.addWidget(self.channel)
-        self.row.addStretch(1)
-        self.channel.activated.connect(lambda _: self.asked.emit())
-        self._colour = ""
-
-    def show_channels(self, channels: tuple[ShownChannel, ...]) -> None:
-        """Take over what can be looked at."""
-        super().show_channels(channels)
-        self.channel.show_channels(channels)
 
     def work(self) -> Work | None:
         """Compute the channel's."""
         shown = self.shown(self.channel)
         if shown is None:
             return None
-        self._colour = shown.colour(self.theme)
+        self.colour = shown.colour(self.theme)
         return lambda stretch: find_histogram(stretch, shown.channel)
 
     def show_result(self, result: HistogramFound) -> None:
         """Draw it."""
         found = result.histogram
-        bars = FigureCurve(found.edges, found.counts.astype(float), self._colour, found.label, Shape.BARS)
+        bars = FigureCurve(found.edges, found.counts.astype(float), self.colour, found.label, Shape.BARS)
         self.figure.show_curves([bars], titled(found.label, found.unit), "Readings")
         width = float(found.edges[1] - found.edges[0])
         count = int(found.counts.sum())

@@ -12,7 +12,8 @@ from blitz.ui.live_trigger import LiveTrigger, Mode
 from blitz.ui.models.variables import VariablesModel
 from blitz.ui.plots.figure_plot import FigurePlot
 from blitz.ui.theme import SPACE, Theme
-from blitz.ui.widgets.analysis_tabs import ShownChannel, number_words, titled
+from blitz.ui.widgets.analysis_tabs import number_words, titled
+from blitz.ui.widgets.channel_choice import ShownChannel
 from blitz.ui.widgets.choice import Choice
 from blitz.ui.widgets.elided import ElidedLabel
 from blitz.ui.widgets.trigger_tab import TriggerControls, sweep_curves

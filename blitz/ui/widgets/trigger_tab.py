@@ -14,7 +14,8 @@ from blitz.ui.formats import format_count
 from blitz.ui.plots.figure_marks import FigureCurve
 from blitz.ui.theme import SPACE, Theme
 from blitz.ui.triggered import MOST_SWEEPS, Sweep, TriggerWish, opacity
-from blitz.ui.widgets.analysis_tabs import ChannelBox, FigureTab, ShownChannel, Work, number_words, titled
+from blitz.ui.widgets.analysis_tabs import FigureTab, Work, number_words, titled
+from blitz.ui.widgets.channel_choice import ChannelBox, ShownChannel
 from blitz.ui.widgets.choice import Choice
 from blitz.ui.widgets.states import set_state
 

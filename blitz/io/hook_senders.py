@@ -59,8 +59,8 @@ def _send_email(hook: EmailHook, telling: Telling) -> None:
         raise HookError(f"The mail server {where} refused: {error.smtp_code} {_shown(error.smtp_error)}.") from error
     except smtplib.SMTPNotSupportedError as error:
         raise HookError(
-            f"The mail server {where} cannot do that: {_reason(error)}. Without STARTTLS, where its network can be "
-            "trusted, take “not encrypted”."
+            f"The mail server {where} does not offer it: {_reason(error)}. Where the network to it can be trusted, "
+            "choose “not encrypted”."
         ) from error
     except smtplib.SMTPRecipientsRefused as error:
         raise HookError(f"The mail server {where} refused {', '.join(error.recipients)}.") from error

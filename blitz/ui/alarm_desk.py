@@ -21,6 +21,7 @@ from blitz.ui.alarm_view import (
 from blitz.ui.feed import Feed, RequestFailure
 
 _NO_SUCH_CALL = (404, 405)
+_OLDER = "This server is older than this window, and cannot try what it does not keep."
 
 
 class AlarmDesk:
@@ -89,7 +90,12 @@ class AlarmDesk:
             case AddMail():
                 await client.add_hook(wish.name, "email", **wish.fields)
             case TryMail():
-                test = await client.try_hook(wish.name, "email", **wish.fields)
+                try:
+                    test = await client.try_hook(wish.name, "email", **wish.fields)
+                except ServerError as error:
+                    if error.status not in _NO_SUCH_CALL:
+                        raise
+                    raise HookError(_OLDER) from error
                 if not test.is_sent:
                     raise HookError(test.error or "The test e-mail was not sent.")
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from PyQt5.QtCore import Qt
+from PyQt5.QtCore import Qt, QTimer
 from PyQt5.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -109,13 +109,13 @@ class AlarmRuleDialog(Form):
         self.add("&Name", self.name)
         self.add("&Tells", self.tells)
         labels = (self._fields.labelForField(field) for field in (self.kind, self.delay))
-        self.mail_fields = MailFields(self._hooks, max(label.sizeHint().width() + 4 for label in labels))
+        self.mail_fields = MailFields(self._hooks, max(label.minimumWidth() for label in labels))
         self._lay_out_sides()
         self.watched.currentIndexChanged.connect(lambda _: self._choose_watched())
         self.watched.activated.connect(lambda _: self._propose_level())
         self.kind.currentIndexChanged.connect(lambda _: self._lay_out_numbers())
         self.tells.currentIndexChanged.connect(lambda _: self._show_mail())
-        self.tells.activated.connect(lambda _: self._go_to_mail())
+        self.tells.activated.connect(lambda _: QTimer.singleShot(0, self._go_to_mail))  # its list takes the focus back
         self.mail_fields.trial_ended.connect(self._take_trial)
         self.mail_fields.changed.connect(self._begin_anew)
         self.more.toggled.connect(self._show_rest)
@@ -155,6 +155,7 @@ class AlarmRuleDialog(Form):
         """What is typed anew is tried anew."""
         self._is_accepting = False
         self.accept_button.setText(self._accept_words)
+        self._fit()
 
     def _make(self) -> AlarmRule:
         about = self._watched[self.watched.currentIndex()]
@@ -274,7 +275,8 @@ class AlarmRuleDialog(Form):
 
     def _fit(self) -> None:
         self.layout().activate()
-        self.resize(_WIDE_PX if self.more.isChecked() else _NARROW_PX, self.sizeHint().height())
+        width = _WIDE_PX if self.more.isChecked() else _NARROW_PX
+        self.resize(width, max(self.layout().heightForWidth(width), self.sizeHint().height()))
 
 
 def _is_same(one: Watched, other: Watched) -> bool:

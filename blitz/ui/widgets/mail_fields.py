@@ -76,7 +76,7 @@ class MailFields(QWidget):
             ("Mail server", (self.server, self.security)),
             ("From", (self.from_line,)),
             ("Login", (self.user, self.password)),
-            ("", (self.test, self.said)),
+            ("", (self.test,)),
         )
         for label, parts in rows:
             row = QHBoxLayout()
@@ -86,7 +86,11 @@ class MailFields(QWidget):
             beside = QLabel(label)
             beside.setBuddy(parts[0])
             beside.setMinimumWidth(label_width)
+            if self.test in parts:
+                row.addStretch(1)
             form.addRow(beside, row)
+        form.addRow(self.said)
+        self.said.hide()
 
     def mail(self) -> Mail:
         """Return what was typed.
@@ -142,4 +146,5 @@ class MailFields(QWidget):
 
     def _say(self, words: str, state: str = "") -> None:
         self.said.setText(words)
+        self.said.setVisible(bool(words))
         set_state(self.said, state)

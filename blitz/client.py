@@ -64,6 +64,7 @@ def run(settings: ClientSettings) -> int:
 
     window.settings_actions.client_changed.connect(put_in_force)
     window.settings_actions.use(told, kept)
+    _keep_computed(window, kept)
     if cache_problem:
         window.notices.tell("warning", f"{cache_problem} Sessions go to the usual cache of each server meanwhile.")
     _show(window, is_placed=preferences.place("window") is not None)
@@ -90,6 +91,13 @@ def run(settings: ClientSettings) -> int:
         window.deleteLater()  # by Qt, while Python still has what belongs to it
         QCoreApplication.sendPostedEvents(None, QEvent.DeferredDelete)
         collection.stop()
+
+
+def _keep_computed(window: MainWindow, kept: KeptSettings) -> None:
+    try:
+        window.computed.use(kept)
+    except CacheError as error:
+        window.notices.tell("error", f"Computed channels are not kept: {error}")
 
 
 def _chosen_cache(settings: ClientSettings) -> tuple[CachePlace | None, str]:

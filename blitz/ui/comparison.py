@@ -5,19 +5,22 @@ cache, part by part, in a thread of the pool.
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from blitz.data.aligning import usual_gap_ns
+from blitz.data.computed import ComputedChannel
 from blitz.data.database_client import DatabaseClient
 from blitz.data.records import SessionRecord
 from blitz.data.series import Series
 from blitz.data.session_moments import AtMarker, AtStart, AtTrigger, Moment, crossing_ns, marker_ns
 from blitz.errors import DownloadCancelled, SeriesError
+from blitz.ui.analysis import NotWantedError, Stretch
 from blitz.ui.history import History, load_history
+from blitz.ui.history_computed import compute_channels
 from blitz.ui.live_store import LiveChannel
 from blitz.ui.models.sessions import session_title
 
@@ -64,6 +67,8 @@ class Comparison:
     moment: Moment = field(default_factory=AtStart)
     place: str = ""
     """The cache that they were read from: its path or URL."""
+    remarks: tuple[str, ...] = ()
+    """What is to be known of computed channels, and of those that could not be computed."""
 
     @property
     def session_ids(self) -> tuple[int, ...]:
@@ -101,24 +106,49 @@ def can_compare(records: Sequence[SessionRecord]) -> bool:
 
 
 def load_comparison(
-    place: Path | str, session_ids: Sequence[int], progress: Progress, is_cancelled: IsCancelled
+    place: Path | str,
+    session_ids: Sequence[int],
+    progress: Progress,
+    is_cancelled: IsCancelled,
+    computed: Iterable[ComputedChannel] = (),
 ) -> Comparison:
     """Read sessions that are whole in the cache, aligned at their start, oldest first.
+
+    :param computed: channels that are computed of each that has what they are made of.
 
     :param progress: called with messages read and messages in all.
     :raises DownloadCancelled: if ``is_cancelled`` said so.
     """
     histories: list[History] = []
+    remarks: list[str] = []
+    wanted = tuple(computed)
     try:
         for number, session_id in enumerate(session_ids):
             histories.append(load_history(place, session_id, _share(progress, number, len(session_ids)), is_cancelled))
+            if wanted:
+                histories[-1], told = with_computed(histories[-1], wanted, is_cancelled)
+                remarks += (f"{session_title(histories[-1].record)}: {remark}" for remark in told)
     except BaseException:
         for history in histories:
             history.close()
         raise
     histories.sort(key=lambda history: history.record.started_at)
     members = tuple(Member(history, started_ns(history)) for history in histories)
-    return Comparison(members, AtStart(), str(place))
+    return Comparison(members, AtStart(), str(place), tuple(remarks))
+
+
+def with_computed(
+    history: History, wanted: Iterable[ComputedChannel], is_cancelled: IsCancelled
+) -> tuple[History, tuple[str, ...]]:
+    """Return a session with its computed channels among its own, and what is to be known of them."""
+    if history.time_limits is None:
+        return history, ()
+    try:
+        found = compute_channels(history, wanted, Stretch(history, *history.time_limits, is_cancelled))
+    except NotWantedError as error:
+        raise DownloadCancelled("Opening the sessions was cancelled.") from error
+    history.show_computed(found.series)
+    return replace(history, channels=(*history.channels, *found.channels)), found.remarks
 
 
 def align(comparison: Comparison, moment: Moment, is_cancelled: IsCancelled) -> Comparison:
@@ -164,6 +194,9 @@ def _zero_ns(cache: DatabaseClient, member: Member, moment: Moment, is_cancelled
 
 def usual_channel_gap_ns(cache: DatabaseClient, history: History, label: str) -> int:
     """Return the longest gap of a channel that is bridged: five of its usual steps, as its beginning has them."""
+    computed = _computed(history, label)
+    if computed is not None:
+        return usual_gap_ns(computed)
     count = PART_MESSAGES
     while True:
         found = usual_gap_ns(_read(cache, history, label, count=count))
@@ -187,6 +220,10 @@ def channel_parts(
 
 def read_between(cache: DatabaseClient, history: History, label: str, begin_ns: int, end_ns: int) -> Series:
     """Return a channel's readings from a time on up to another, itself not included."""
+    computed = _computed(history, label)
+    if computed is not None:
+        begin, end = np.searchsorted(computed.time_ns, [begin_ns, end_ns]).tolist()
+        return replace(computed, time_ns=computed.time_ns[begin:end], values=computed.values[begin:end])
     start, stop = (np.datetime64(max(edge, 0), "ns") for edge in (begin_ns, end_ns))
     found = cache.series(history.record.id, label, start, stop, version=history.version)
     return found[label]
@@ -205,6 +242,11 @@ def part_edges(history: History, messages: int) -> list[int]:
 
 def _read(cache: DatabaseClient, history: History, label: str, count: int) -> Series:
     return cache.series(history.record.id, label, first=0, count=count, version=history.version)[label]
+
+
+def _computed(history: History, label: str) -> Series | None:
+    rows = (channel.source.index for channel in history.channels if channel.label == label)
+    return next((history.computed[row] for row in rows if row in history.computed), None)
 
 
 def _share(progress: Progress, number: int, count: int) -> Progress:

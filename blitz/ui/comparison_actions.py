@@ -13,6 +13,7 @@ from blitz.data.session_moments import Moment
 from blitz.errors import DownloadCancelled
 from blitz.ui.comparison import Comparison, align, is_comparable, load_comparison
 from blitz.ui.comparison_differences import Difference, find_difference
+from blitz.ui.computed_channels import ComputedChannels
 from blitz.ui.feed import Feed, RequestFailure
 from blitz.ui.formats import format_start
 from blitz.ui.jobs import Job, Jobs, while_there
@@ -51,6 +52,8 @@ class ComparisonActions(QObject):
         self._known: SessionsModel = page.sessions
         self._jobs = jobs
         self._notices = notices
+        self.computed: ComputedChannels | None = None
+        """What is computed of each session, too."""
         self._running: dict[ComparisonPage, Job] = {}
         page.compare_requested.connect(self.compare)
         feed.cache_opened.connect(self._close_others)
@@ -129,9 +132,10 @@ class ComparisonActions(QObject):
     def _open(self, session_ids: Sequence[int]) -> None:
         path = self._feed.cache_path
         assert path is not None
+        computed = () if self.computed is None else self.computed.channels
         job = self._jobs.run(
             f"Opening {len(session_ids)} sessions",
-            lambda progress, is_cancelled: load_comparison(path, session_ids, progress, is_cancelled),
+            lambda progress, is_cancelled: load_comparison(path, session_ids, progress, is_cancelled, computed),
         )
         job.succeeded.connect(self.show)
         job.failed.connect(lambda error: self._tell_failure("The sessions were not compared", error))
@@ -145,6 +149,8 @@ class ComparisonActions(QObject):
         page.align_requested.connect(partial(self._align, page))
         page.differences_wanted.connect(partial(self._compute, page))
         self._tabs.open(page, page.title)
+        if comparison.remarks:
+            page.strip.tell(" ".join(comparison.remarks))
         page.plot.setFocus()
         self._compute(page)
 

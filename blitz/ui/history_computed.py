@@ -8,6 +8,7 @@ from functools import partial
 from PyQt5.QtCore import QObject, pyqtSignal
 
 from blitz.data.computed import ComputedChannel
+from blitz.data.computed_formulas import written_out
 from blitz.data.series import Series
 from blitz.errors import BlitzError
 from blitz.ui.analysis import MOST_VALUES, NotWantedError, Stretch
@@ -60,19 +61,21 @@ def compute_channels(history: History, wanted: Iterable[ComputedChannel], stretc
     """Compute channels of a session, those that fit it; in any thread."""
     known = {channel.label: channel for channel in history.channels}
     sources, series, remarks = [], {}, []
-    for row, computed in enumerate(wanted):
-        if missing_words(computed, known):
-            continue
+    there = list(wanted)
+    for row, kept in enumerate(there):
         try:
+            computed = written_out(kept, there, known)
+            if missing_words(computed, known):
+                continue
             held = stretch.series([known[label] for label in computed.channels], MOST_VALUES)
             found = computed(held.series)
         except NotWantedError:
             raise
         except BlitzError as error:
             words = str(error)
-            remarks.append(words if computed.label in words else f"{computed.label}: {words}")
+            remarks.append(words if kept.label in words else f"{kept.label}: {words}")
             continue
-        source = computed_source(row, computed)
+        source = computed_source(row, kept)
         sources.append(source)
         series[source.index] = found
         remarks += [f"{computed.label}: {remark}" for remark in held.remarks]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from blitz.data.boards import Readings
 from blitz.data.computed import ComputedChannel, ComputedStream
+from blitz.data.computed_formulas import written_out
 from blitz.data.records import Source
 from blitz.errors import SeriesError
 from blitz.ui.computed_channels import by_label, computed_source, missing_words
@@ -28,11 +29,16 @@ class LiveComputed:
         """Begin anew with these; returns the sources that they stand as."""
         known = by_label(latest_rows(sources))
         self._followed = []
-        for computed in channels:
+        there = list(channels)
+        for kept in there:
+            try:
+                computed = written_out(kept, there, known)
+            except SeriesError:
+                continue  # the dialog tells
             if not missing_words(computed, known) and not computed.live_refusal:
                 self._row += 1
                 wanted = {label: known[label] for label in computed.channels}
-                self._followed.append(_Followed(computed_source(self._row, computed), computed, wanted))
+                self._followed.append(_Followed(computed_source(self._row, kept), computed, wanted))
         return tuple(each.source for each in self._followed)
 
     def fill(self, store: LiveStore) -> None:

@@ -86,7 +86,7 @@ class MainWindow(QMainWindow):
         self.tabs = PageTabs()
         self.version_actions = VersionActions(self.feed, self.jobs, self.notices, self)
         self.session_actions = SessionActions(
-            feed, self.sessions_page.sessions, self.jobs, self.notices, preferences, self
+            feed, self.sessions_page.sessions, self.jobs, self.notices, preferences, self.computed, self
         )
         self.finished_sessions = FinishedSessions(feed, self.sessions_page.sessions, self.session_actions, self.notices)
         self.cache_actions = CacheActions(feed, self.sessions_page.sessions, self.notices, self.status_line, self)
@@ -112,6 +112,7 @@ class MainWindow(QMainWindow):
         self.comparisons = ComparisonActions(
             feed, self.tabs, appearance, self.session_actions, self.sessions_page, self.jobs, self.notices, self
         )
+        self.comparisons.computed = self.computed
         self.histories.opened.connect(self.comparisons.serve)
         self.computed_actions = ComputedActions(self.computed, self.store, self.histories, self)
         self.new_devices = NewDevices(feed, appearance, self.notices, self.boards_page, self)

@@ -10,6 +10,7 @@ from PyQt5.QtWidgets import QWidget
 from blitz.data.database_client import DatabaseClient
 from blitz.data.report_choice import SUFFIX, login_name
 from blitz.errors import DownloadCancelled
+from blitz.ui.computed_channels import ComputedChannels
 from blitz.ui.dialogs.report import ReportDialog, ReportWish
 from blitz.ui.feed import Feed, RequestFailure
 from blitz.ui.formats import file_stem
@@ -22,12 +23,21 @@ from blitz.ui.widgets.notices import WRITTEN_MS, NoticeAction, NoticesArea
 class ReportActions(QObject):
     """Works with the cache of the server that the window is connected to; its sessions are here already."""
 
-    def __init__(self, feed: Feed, jobs: Jobs, notices: NoticesArea, preferences: Preferences, window: QWidget) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        jobs: Jobs,
+        notices: NoticesArea,
+        preferences: Preferences,
+        computed: ComputedChannels,
+        window: QWidget,
+    ) -> None:
         super().__init__(window)
         self._feed = feed
         self._jobs = jobs
         self._notices = notices
         self._preferences = preferences
+        self._computed = computed
         self._window = window
         self.usual_template: Path | None = None
         """That of the settings."""
@@ -42,7 +52,8 @@ class ReportActions(QObject):
         """
         path = self._feed.cache_path
         assert path is not None
-        job = self._jobs.run(f"Opening {title}", lambda _, __: look_at(path, session_id, version))
+        computed = self._computed.channels
+        job = self._jobs.run(f"Opening {title}", lambda _, __: look_at(path, session_id, version, computed))
         job.succeeded.connect(lambda seen: self._ask(session_id, title, seen, shown_s, version))
         job.failed.connect(lambda error: self._tell_failure(session_id, error))
 
@@ -71,6 +82,7 @@ class ReportActions(QObject):
         template = "" if wish.template is None else str(wish.template)
         self._preferences.report_choice = {"plots": wish.plots.value, "template": template, "author": wish.author}
         self._preferences.export_folder = str(wish.path.parent)
+        computed = self._computed.channels
 
         def work(
             progress: Callable[[int, int], None], is_cancelled: Callable[[], bool]
@@ -90,6 +102,7 @@ class ReportActions(QObject):
                     template=wish.template,
                     author=wish.author,
                     version=wish.version,
+                    computed=computed,
                     progress=progress,
                     is_cancelled=is_cancelled,
                 )

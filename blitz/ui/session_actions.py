@@ -14,6 +14,7 @@ from blitz.data.database_client import DatabaseClient
 from blitz.data.export import export_session
 from blitz.data.export_spelling import Spelling, spreadsheet_spelling
 from blitz.errors import DownloadCancelled
+from blitz.ui.computed_channels import ComputedChannels
 from blitz.ui.dialogs.export import ExportDialog, ExportWish
 from blitz.ui.dialogs.session_words import SessionWordsDialog
 from blitz.ui.feed import Feed, RequestFailure
@@ -47,6 +48,7 @@ class SessionActions(QObject):
         jobs: Jobs,
         notices: NoticesArea,
         preferences: Preferences,
+        computed: ComputedChannels,
         window: QWidget,
     ) -> None:
         super().__init__(window)
@@ -55,12 +57,13 @@ class SessionActions(QObject):
         self._jobs = jobs
         self._notices = notices
         self._preferences = preferences
+        self._computed = computed
         self.export_defaults = _UNTOUCHED
         """Format and preset by the settings."""
         self._window = window
         self.files = SessionFileActions(feed, jobs, notices, preferences, window)
         """Packing and unpacking."""
-        self.reports = ReportActions(feed, jobs, notices, preferences, window)
+        self.reports = ReportActions(feed, jobs, notices, preferences, computed, window)
         self.deletion = SessionDeletion(feed, sessions, window)
         self._wishes: dict[int, Callable[[int], None]] = {}
         feed.download_progressed.connect(sessions.set_progress)
@@ -123,7 +126,10 @@ class SessionActions(QObject):
         def begin(session_id: int) -> None:
             path = self._feed.cache_path
             assert path is not None
-            job = self._jobs.run(f"Opening {self._title(session_id)}", lambda _, __: look_at(path, session_id, version))
+            computed = self._computed.channels
+            job = self._jobs.run(
+                f"Opening {self._title(session_id)}", lambda _, __: look_at(path, session_id, version, computed)
+            )
             job.succeeded.connect(lambda seen: self._ask_for_export(session_id, seen, shown_s, version))
             job.failed.connect(lambda error: self._tell_failure(f"Session {session_id} was not exported", error))
 
@@ -163,6 +169,7 @@ class SessionActions(QObject):
         assert cache_path is not None
         self._preferences.export_folder = str(wish.path.parent)
         warnings: list[str] = []
+        computed = self._computed.channels
 
         def work(progress: Callable[[int, int], None], is_cancelled: Callable[[], bool]) -> Path:
             start_s, stop_s = wish.span_s or (None, None)
@@ -179,6 +186,7 @@ class SessionActions(QObject):
                     start=start_s,
                     stop=stop_s,
                     version=wish.version,
+                    computed=computed,
                     sidecar=wish.has_sidecar,
                     progress=progress,
                     is_cancelled=is_cancelled,

@@ -1,11 +1,12 @@
 """Computed channels in the window: made in their dialog, live and in sessions alike, kept over restarts."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PyQt5.QtCore import QSettings, Qt
 from PyQt5.QtTest import QTest
@@ -16,10 +17,20 @@ from blitz.data.board_definition import BoardDefinition
 from blitz.data.boards import SessionDecoder
 from blitz.data.computed import ComputedChannel, Step
 from blitz.data.database_client import DatabaseClient
+from blitz.data.kept_computed import kept_channels
+from blitz.data.kept_settings import FILE_NAME, KeptSettings
 from blitz.data.records import SessionRecord, Source
+from blitz.data.session_computed import computed_series
+from blitz.data.session_differences import Tolerance
+from blitz.data.session_moments import AtTrigger
 from blitz.data.transforms import LowPass, MovingAverage
 from blitz.ui import history as history_module
+from blitz.ui.comparison import align, load_comparison
+from blitz.ui.comparison_differences import find_difference
 from blitz.ui.dialogs.computed import ComputedDialog
+from blitz.ui.dialogs.export import ExportDialog
+from blitz.ui.dialogs.report import ReportDialog
+from blitz.ui.feed import SessionList
 from blitz.ui.history import History, load_history
 from blitz.ui.main_window import MainWindow
 from blitz.ui.models.variables import CHANNEL
@@ -64,6 +75,31 @@ def cached(block: MessageBlock, tmp_path_factory: pytest.TempPathFactory) -> Pat
     cache.store_block(1, block)
     cache.finish_download(record)
     cache.close()
+    return path
+
+
+@pytest.fixture(scope="module")
+def two_sessions(block: MessageBlock, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same session, and once more a day later, 5 V above it."""
+    path = tmp_path_factory.mktemp("two") / "cache.db"
+    with DatabaseClient(path=path) as cache:
+        for number in (1, 2):
+            started = START + timedelta(days=number - 1)
+            reads = []
+            for place in range(300):
+                text = b"%.3f,%d" % (10 + np.sin(place / 50) + 5 * (number - 1), place % 7)
+                reads.append(Read(round(started.timestamp() * 1e9) + place * 10_000_000, 0, [text]))
+            part = MessageBlock.from_reads(number, 0, reads)
+            record = SessionRecord(
+                id=number,
+                started_at=started,
+                stopped_at=started + timedelta(seconds=3),
+                message_count=part.next_seq,
+                sources=SOURCES,
+            )
+            cache.begin_download(record)
+            cache.store_block(number, part)
+            cache.finish_download(record)
     return path
 
 
@@ -220,3 +256,110 @@ def test_what_was_there_before_is_computed_at_once(window: MainWindow, feed: Any
     channel = next(channel for channel in window.store.channels if channel.label == "ƒ Twice")
     _, values, _ = window.store.column(*channel.key)
     assert values.tolist() == [number % 7 * 2 for number in range(COUNT)]
+
+
+def test_exports_and_reports_have_what_the_window_computes(
+    window: MainWindow, feed: Any, cached: Path, qtbot: QtBot, tmp_path: Path
+) -> None:
+    feed.path = cached
+    feed.go_online()
+    with DatabaseClient(path=cached) as cache:
+        feed.sessions_listed.emit(SessionList((cache.session_record(1),), frozenset({1})))
+    window.computed.keep([POWER, ComputedChannel("Twice", "Power2 * 2"), ComputedChannel("Noise 2", "noise * 2")])
+    window.session_actions.export(1)
+    qtbot.waitUntil(lambda: window.findChild(ExportDialog) is not None, timeout=WAIT_MS)
+    dialog = window.findChild(ExportDialog)
+    names = [dialog.channels.item(row).text() for row in range(dialog.channels.count())]
+    assert names == ["Supply voltage", "noise", "current", "Power", "Noise 2"]
+    for row in (1, 2):
+        dialog.channels.item(row).setCheckState(Qt.Unchecked)
+    dialog.file.setText(str(tmp_path / "run.parquet"))
+    dialog.accept()
+    qtbot.waitUntil(lambda: any("Exported to" in text for text in window.notices.texts), timeout=WAIT_MS)
+    table = pq.read_table(tmp_path / "run.parquet")
+    assert table.column_names == ["time", "Supply voltage", "Power", "Noise 2"]
+    with DatabaseClient(path=cached) as cache:
+        given = cache.series(1)
+    power = POWER({"Supply voltage": given["Supply voltage"], "current": given["current"]})
+    exported = table.column("Power").to_pandas()[table.column("Supply voltage").to_pandas().notna()]
+    np.testing.assert_allclose(exported, power.values, rtol=1e-9)
+    window.session_actions.report(1)
+    qtbot.waitUntil(lambda: window.findChild(ReportDialog) is not None, timeout=WAIT_MS)
+    asked = window.findChild(ReportDialog)
+    assert asked.channels.item(3).text() == "Power"
+    asked.file.setText(str(tmp_path / "run.html"))
+    asked.accept()
+    qtbot.waitUntil(lambda: (tmp_path / "run.html").exists(), timeout=WAIT_MS)
+    assert "<h3>Computed channels</h3>" in (tmp_path / "run.html").read_text()
+    qtbot.waitUntil(lambda: not window.jobs.running, timeout=WAIT_MS)
+
+
+def test_a_formula_of_another_computed_channel_is_computed_live_and_in_sessions(
+    window: MainWindow, feed: Any, cached: Path, block: MessageBlock, qtbot: QtBot
+) -> None:
+    window.computed.keep([ComputedChannel("Loss", "Twice / 4", "W"), ComputedChannel("Twice", "noise * 2")])
+    feed.go_online()
+    feed.sources_received.emit(0, SOURCES)
+    decoder = SessionDecoder(SOURCES)
+    for readings in [decoder.follow(each) for each in decoder.read(block)]:
+        feed.readings_received.emit(
+            type(readings)(0, readings.source, readings.seq, readings.time_ns, readings.values, readings.uncertainty_ns)
+        )
+    channel = next(channel for channel in window.store.channels if channel.label == "ƒ Loss")
+    _, values, _ = window.store.column(*channel.key)
+    page = shown_page(window, load_history(cached, 1, lambda *_: None, lambda: False), qtbot)
+    whole = next(found for found in page.history.computed.values() if found.label == "Loss")
+    np.testing.assert_array_equal(values, whole.values)
+    assert values.tolist() == [number % 7 / 2 for number in range(COUNT)]
+    window.menus["computed"].trigger()
+    dialog = window.findChild(ComputedDialog)
+    assert dialog is not None
+    dialog.new.click()
+    dialog.name.setText("Both")
+    place = dialog.insert.findText("ƒ Loss")
+    dialog.insert.setCurrentIndex(place)
+    dialog.insert.activated.emit(place)
+    assert dialog.formula.text() == "Loss"
+    dialog.save.click()
+    assert window.computed.channels[-1].definition == "p"  # that of the channels in the end
+    dialog.names.setCurrentRow(1)
+    dialog.formula.setText("Both + 1")
+    dialog.save.click()
+    assert "computed of each other" in dialog.words.text()
+    assert window.computed.channels[1].formula == "noise * 2"
+    dialog.reject()
+
+
+def test_computed_channels_are_kept_beside_the_caches_for_other_programs(window: MainWindow, tmp_path: Path) -> None:
+    window.computed.keep([POWER])  # by an earlier version: in the window's own settings
+    kept = KeptSettings(tmp_path / FILE_NAME)
+    window.computed.use(kept)
+    assert kept_channels(tmp_path) == (POWER,)
+    assert window.preferences.computed_channels == ()
+    other = ComputedChannel("Other", "noise")
+    window.computed.keep([POWER, other])
+    assert kept_channels(tmp_path) == (POWER, other)
+    window.computed.keep([])
+    assert kept_channels(tmp_path) == ()
+    kept.close()
+
+
+def test_sessions_are_compared_by_a_computed_channel(window: MainWindow, feed: Any, two_sessions: Path) -> None:
+    wanted = ComputedChannel("Noisy", "noise * 10 + 'Supply voltage'", "V", steps=(Step(MovingAverage(3)),))
+    comparison = load_comparison(two_sessions, [1, 2], lambda *_: None, lambda: False, [wanted])
+    assert comparison.remarks == ()
+    assert comparison.unit("ƒ Noisy") == "V"
+    with DatabaseClient(path=two_sessions) as cache:
+        one, two = (computed_series(cache, number, [wanted])["Noisy"] for number in (1, 2))
+        found = find_difference(cache, comparison.members[1], comparison.members[0], "ƒ Noisy", Tolerance())
+    assert found.numbers.count == len(one)
+    assert found.numbers.mean == pytest.approx(float((two.values - one.values).mean()), abs=1e-9)
+    assert found.numbers.mean == pytest.approx(5.0, abs=1e-9)
+    moved = align(comparison, AtTrigger("ƒ Noisy", float(np.median(one.values)), "rising"), lambda: False)
+    assert all(member.zero_ns is not None for member in moved.members)
+    feed.path = two_sessions
+    window.comparisons.show(comparison)
+    page = window.comparisons.pages[0]
+    texts = [tick.text for tick in page.channels.ticks]
+    assert "ƒ Noisy [V]" in texts
+    window.tabs.close_page(page)

@@ -1,6 +1,6 @@
 """Channels that are computed from others: a formula each, and steps that can be switched off."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from PyQt5.QtCore import QSignalBlocker, Qt
@@ -13,14 +13,16 @@ from PyQt5.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
+    QMessageBox,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
 from blitz.data.computed import ComputedChannel, Step
+from blitz.data.computed_formulas import written_out
 from blitz.data.computed_steps import KINDS, read_step, step_words
-from blitz.errors import SeriesError
+from blitz.errors import CacheError, SeriesError
 from blitz.ui.computed_channels import MARK, ComputedChannels, missing_words
 from blitz.ui.live_store import LiveChannel
 from blitz.ui.theme import SPACE
@@ -47,7 +49,6 @@ class ComputedDialog(QDialog):
         self.names.setAccessibleName("Computed channels")
         self.name, self.formula, self.unit, self.gap = QLineEdit(), QLineEdit(), QLineEdit(), QLineEdit("1")
         self.insert = Choice()
-        self.insert.addItems(["Insert a channel…", *self._known])
         self.steps = QListWidget()
         self.steps.setAccessibleName("Steps")
         self.kind = Choice()
@@ -80,9 +81,12 @@ class ComputedDialog(QDialog):
             self.names.clear()
             for computed in self._kept.channels:
                 item = QListWidgetItem(f"{MARK} {computed.label}")
-                item.setToolTip(missing_words(computed, self._known) or computed.live_refusal or computed.formula)
+                item.setToolTip(self._why_not(computed) or computed.formula)
                 self.names.addItem(item)
             self.names.setCurrentRow(min(row, self.names.count() - 1))
+        others = (computed.label for computed in self._kept.channels if not computed.transforms)
+        self.insert.clear()
+        self.insert.addItems(["Insert a channel…", *self._known, *(f"{MARK} {label}" for label in others)])
         self.delete.setEnabled(self.names.count() > 0)
         self._show(self.names.currentRow())
 
@@ -97,7 +101,7 @@ class ComputedDialog(QDialog):
         self.gap.setText(f"{computed.max_gap_s:g}")
         self._steps = list(computed.steps)
         self._show_steps()
-        self._tell(missing_words(computed, self._known) or computed.live_refusal)
+        self._tell(self._why_not(computed))
         self.delete.setEnabled(True)
 
     def _begin(self) -> None:
@@ -128,11 +132,16 @@ class ComputedDialog(QDialog):
         if any(other.label == name for place, other in enumerate(channels) if place != row):
             self._refuse(self.name, f"There is a computed channel “{name}” already.")
             return
-        first = self._known.get(computed.channels[0])
+        try:
+            made = written_out(computed, [*channels[: max(row, 0)], *channels[row + 1 :], computed], self._known)
+        except SeriesError as error:
+            self._tell(str(error), is_wrong=True)
+            return
+        first = self._known.get(made.channels[0])
         if first is not None and first.source.definition is not None:
             fields = {"definition": first.source.definition.id}
             computed = ComputedChannel.from_plain(computed.to_plain() | fields)
-        missing = next((label for label in computed.channels if label not in self._known), None)
+        missing = next((label for label in made.channels if label not in self._known), None)
         if missing is not None and row < 0:
             self._refuse(self.formula, f"There is no channel “{missing}” here.")
             return
@@ -140,13 +149,27 @@ class ComputedDialog(QDialog):
             channels.append(computed)
         else:
             channels[row] = computed
-        self._kept.keep(channels)
+        self._keep(channels)
         self._list(row if row >= 0 else len(channels) - 1)
+
+    def _keep(self, channels: Iterable[ComputedChannel]) -> None:
+        try:
+            self._kept.keep(channels)
+        except CacheError as error:
+            QMessageBox.warning(self, "Not kept", f"They are there until the program ends, and were not kept: {error}")
+
+    def _why_not(self, computed: ComputedChannel) -> str:
+        """Say why a channel that is kept is not here; empty where it is."""
+        try:
+            made = written_out(computed, self._kept.channels, self._known)
+        except SeriesError as error:
+            return str(error)
+        return missing_words(made, self._known) or made.live_refusal
 
     def _delete(self) -> None:
         row = self.names.currentRow()
         if row >= 0:
-            self._kept.keep(channel for place, channel in enumerate(self._kept.channels) if place != row)
+            self._keep(channel for place, channel in enumerate(self._kept.channels) if place != row)
             if self._kept.channels:
                 self._list(max(row - 1, 0))
             else:
@@ -155,7 +178,7 @@ class ComputedDialog(QDialog):
 
     def _insert(self, row: int) -> None:
         if row:
-            label = self.insert.itemText(row)
+            label = self.insert.itemText(row).removeprefix(f"{MARK} ")
             quote = '"' if "'" in label else "'"
             self.formula.insert(label if label.isidentifier() else f"{quote}{label}{quote}")
             self.insert.setCurrentIndex(0)

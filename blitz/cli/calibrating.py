@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from blitz.cli.asking import ask, client_settings, confirm
+from blitz.cli.calibration_applying import register as register_applying
 from blitz.cli.calibration_points import read_points, take_points
 from blitz.cli.options import (
     EPILOG,
@@ -25,12 +26,16 @@ if TYPE_CHECKING:
     from blitz.data.board_definition import BoardDefinition
     from blitz.data.calibration_draft import CalibrationDraft
 
-calibration = typer.Typer(name="calibration", help="Show which channels were calibrated, and until when that is good.")
+calibration = typer.Typer(
+    name="calibration",
+    help="Show which channels were calibrated, and until when that is good; read old sessions by it.",
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(epilog=EPILOG, rich_help_panel=Panel.DEVICES)(calibrate)
+    register_applying(calibration)
     app.add_typer(calibration, epilog=EPILOG, rich_help_panel=Panel.WATCH)
 
 
@@ -83,7 +88,7 @@ def calibrate(
     last_day = _last_day(expires, datetime.now(UTC).astimezone().date())
     settings, out = client_settings(server, token, config_file), Output(as_json)
     definition = ask(settings, lambda client: client.definition(board))
-    draft = CalibrationDraft(definition, _column(definition, channel))
+    draft = CalibrationDraft(definition, find_column(definition, channel))
     draft.curve = TABLE if table else degree
     draft.unit = draft.unit if unit is None else unit.strip()
     if points is not None:
@@ -150,7 +155,11 @@ def _fields(due: Any) -> dict[str, Any]:
     return fields
 
 
-def _column(definition: "BoardDefinition", name: str) -> int:
+def find_column(definition: "BoardDefinition", name: str) -> int:
+    """Return a channel's place by its name.
+
+    :raises CalibrationError: if there is none of that name; names what there is.
+    """
     from blitz.errors import CalibrationError
 
     names = [(channel.name, channel.label) for channel in definition.channels]

@@ -10,6 +10,7 @@ from PyQt5.QtWidgets import QWidget
 
 from blitz.data.access_records import WhoRecord
 from blitz.data.blocks import MessageBlock
+from blitz.data.old_sessions import Applied, ChannelCalibration, OldSession, apply_calibration, find_old_sessions
 from blitz.data.records import Role, Source, StatusRecord
 from blitz.io.calls import default_owner
 from blitz.ui.calibration_desk import CalibrationDesk
@@ -18,7 +19,6 @@ from blitz.ui.dialogs.old_sessions import OldSessionsDialog
 from blitz.ui.feed import Feed, RequestFailure
 from blitz.ui.jobs import Jobs
 from blitz.ui.models.sessions import SessionsModel
-from blitz.ui.old_sessions import Applied, ChannelCalibration, OldSession, apply_calibration, find_old_sessions
 from blitz.ui.pages.boards_page import BoardsPage
 from blitz.ui.rights import Rights
 from blitz.ui.theme import Appearance, Theme
@@ -102,7 +102,7 @@ class CalibrationActions(QObject):
         job = self._jobs.run(
             f"Reading {calibration.words} anew",
             lambda progress, is_cancelled: apply_calibration(
-                path, session_ids, calibration, reason, progress, is_cancelled
+                path, session_ids, calibration, reason, default_owner(), progress, is_cancelled
             ),
         )
         job.succeeded.connect(lambda applied: self._tell(calibration, applied))

@@ -15,6 +15,11 @@ import pytest
 from waiting import wait_until
 
 from blitz.cli.main import invoke
+from blitz.data.blocks import MessageBlock, Read
+from blitz.data.cache_engine import cache_path
+from blitz.data.database_client import DatabaseClient
+from blitz.data.definition_file import to_toml
+from blitz.data.records import SessionRecord, Source
 from blitz.data.source_config import SourceConfig
 from blitz.io.blocking import Client
 
@@ -184,3 +189,57 @@ def test_known_values_are_brought_about_at_a_terminal(bench: Client) -> None:
         process.stdout.close()
     channel = bench.definition("cell").channels[0]
     assert (channel.zero, channel.scale) == (pytest.approx(102), pytest.approx(10 / 820))
+
+
+def test_old_sessions_are_read_by_the_calibration_of_now(
+    shell: Callable[..., Any], bench: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BLITZ_CACHE_DIR", str(tmp_path))
+    calibrate(shell, "--points", "points.csv", "--expires", "never", "--yes")
+    now = bench.definition("cell")
+    (channel,) = now.channels
+    before = channel.model_copy(
+        update={"zero": 0.0, "scale": 1.0, "polynomial": (), "table": (), "calibration": None, "label": "Load"}
+    )
+    source = Source(index=0, name="cell", link="", definition=now.model_copy(update={"channels": (before,)}))
+    store_id = bench.status().store_id
+    with DatabaseClient(path=cache_path(tmp_path, store_id)) as cache:
+        cache.bind_store(store_id)
+        for number, name in ((1, "cell"), (2, "cell"), (3, "another")):
+            record = SessionRecord(
+                id=number,
+                started_at=datetime(2026, 5, number, tzinfo=UTC),
+                message_count=1,
+                sources=(source.model_copy(update={"name": name}),),
+            )
+            cache.begin_download(record)
+            at_ns = round(record.started_at.timestamp()) * 10**9
+            raw = b'{"t":%d,"d":512}' % (at_ns // 10**9)
+            cache.store_block(number, MessageBlock.from_reads(number, 0, [Read(at_ns, 0, [raw])], store_id))
+            cache.finish_download(record)
+    command = ("calibration", "apply", "cell", "cell")
+    listed = shell(*command, as_json=True)["sessions"]
+    assert listed == [{"id": 2, "is_calibrated": False}, {"id": 1, "is_calibrated": False}]
+    assert "as before" in shell(*command)
+    assert "say --yes" in shell(*command, "1", expect=2)
+    assert "There is no cell of cell in session 3" in shell(*command, "1", "3", "--yes", expect=1)
+    assert "name sessions, or say --all" in shell(*command, "1", "--all", expect=2)
+    told = shell(*command, "1", "--yes", "--reason", "drift", as_json=True)
+    assert (told["sessions"], told["faults"], told["reason"]) == ([1], [], "drift")
+    with DatabaseClient(path=cache_path(tmp_path, store_id)) as cache:
+        (read_by,) = cache.session_sources(1)
+        assert read_by.definition is not None
+        (applied,) = read_by.definition.channels
+        assert (applied.calibration, applied.scale, applied.label) == (channel.calibration, channel.scale, "Load")
+        assert cache.definition_versions(2) == []
+        (value,) = cache.series(1, "cell")["cell"].values
+        assert value == pytest.approx(5.0, abs=0.02)
+        assert cache.series(2, "cell")["cell"].values.tolist() == [512]
+    (tmp_path / "cell.toml").write_text(to_toml(now), encoding="utf-8")
+    told = shell(*command, "--all", "--yes", "--definition", "cell.toml")
+    assert told == "1 session is read by the calibration of cell of cell from now on: 2.\n"
+    assert shell(*command, "--all") == "0 sessions are read by the calibration of cell of cell from now on.\n"
+    assert {row["is_calibrated"] for row in shell(*command, as_json=True)["sessions"]} == {True}
+    assert source.definition is not None
+    (tmp_path / "plain.toml").write_text(to_toml(source.definition), encoding="utf-8")
+    assert "was not calibrated" in shell(*command, "--all", "--definition", "plain.toml", expect=1)

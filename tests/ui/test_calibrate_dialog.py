@@ -18,6 +18,7 @@ from blitz.data.board_definition import BoardDefinition
 from blitz.data.calibration_due import CalibrationDue
 from blitz.data.calibration_facts import CalibrationStep
 from blitz.data.database_client import DatabaseClient
+from blitz.data.old_sessions import ChannelCalibration
 from blitz.data.records import BoardRecord, Role, SessionRecord, Source, StatusRecord
 from blitz.data.sync import download
 from blitz.ui.board_causes import Remedy, Severity
@@ -28,7 +29,6 @@ from blitz.ui.feed import SessionList
 from blitz.ui.jobs import Jobs
 from blitz.ui.models.calibration_steps import BEFORE, KNOWN, RESIDUAL, SENT
 from blitz.ui.models.sessions import SessionsModel
-from blitz.ui.old_sessions import ChannelCalibration
 from blitz.ui.theme import Appearance
 from blitz.ui.widgets.notices import NoticesArea
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from PyQt5.QtCore import Qt
 from PyQt5.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QListWidget, QListWidgetItem, QPushButton, QWidget
 
+from blitz.data.old_sessions import OldSession
 from blitz.ui.dialogs.form import Form
 from blitz.ui.formats import format_moment
 from blitz.ui.models.sessions import session_title
-from blitz.ui.old_sessions import OldSession
 from blitz.ui.theme import SPACE
 
 _WORDS = (

@@ -1,4 +1,4 @@
-"""Reading old sessions by a calibration that was made later: which can be, and doing it. Runs in the pool."""
+"""Reading old sessions by a calibration that was made later: which can be, and doing it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from blitz.data.calibration_applying import calibrated_rows, find_channel
 from blitz.data.database_client import DatabaseClient
 from blitz.data.records import SessionRecord
 from blitz.errors import BlitzError, DownloadCancelled
-from blitz.io.calls import default_owner
 
 Progress = Callable[[int, int], None]
 IsCancelled = Callable[[], bool]
@@ -78,6 +77,7 @@ def apply_calibration(
     session_ids: Sequence[int],
     calibration: ChannelCalibration,
     reason: str,
+    who: str,
     progress: Progress,
     is_cancelled: IsCancelled,
 ) -> Applied:
@@ -94,7 +94,7 @@ def apply_calibration(
                 sources = cache.session_sources(session_id)
                 rows = calibrated_rows(sources, calibration.source, calibration.definition, calibration.column)
                 if rows:
-                    cache.add_definition_version(session_id, rows, reason, default_owner())
+                    cache.add_definition_version(session_id, rows, reason, who)
                     did.append(session_id)
             except BlitzError as error:
                 faults.append(f"Session {session_id}: {error}")

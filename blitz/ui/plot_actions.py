@@ -9,6 +9,7 @@ from PyQt5.QtGui import QKeySequence
 from PyQt5.QtWidgets import QAction, QActionGroup, QMenu
 
 from blitz.data.blocks import PREVIEW_ID
+from blitz.ui.kept_triggers import KeptTriggers
 from blitz.ui.pages.comparison_page import ComparisonPage
 from blitz.ui.pages.history_page import HistoryPage
 from blitz.ui.pages.live_page import LivePage
@@ -37,6 +38,7 @@ class PlotActions(QObject):
         self._window = window
         self._served: list[HistoryPage | ComparisonPage] = []
         self.pictures = PictureActions(window)
+        self._triggers = KeptTriggers(window.preferences)
         self.actions: dict[str, QAction] = {}
         self._windows = QActionGroup(self)
         self.menu = self._build_menu()
@@ -66,6 +68,7 @@ class PlotActions(QObject):
         page.bar.stacked_chosen.connect(self._remember_stacked)
         page.bar.relative_chosen.connect(self._remember_relative)
         page.bar.picture_clicked.connect(self._make_picture)
+        page.triggers.controls.keep_in(self._triggers)
         page.set_stacked(preferences.is_plot_stacked)
         page.set_relative(preferences.is_plot_relative)
         page.show_window(preferences.plot_window)
@@ -75,6 +78,8 @@ class PlotActions(QObject):
         page.bar.stacked_chosen.connect(self._remember_stacked)
         page.bar.picture_clicked.connect(self._make_picture)
         page.set_stacked(self._window.preferences.is_plot_stacked)
+        if isinstance(page, HistoryPage):
+            page.analysis.trigger.controls.keep_in(self._triggers)
 
     def _see_page(self) -> None:
         page = self.page

@@ -125,6 +125,18 @@ class Preferences:
         self._settings.setValue("computed_channels", json.dumps([channel.to_plain() for channel in channels]))
 
     @property
+    def triggers(self) -> dict[str, dict[str, str]]:
+        """What the triggers of channels were set to: by a channel's name, texts by their names."""
+        with contextlib.suppress(ValueError, AttributeError):
+            plain = json.loads(self._text("triggers"))
+            return {str(key): {str(name): str(text) for name, text in texts.items()} for key, texts in plain.items()}
+        return {}
+
+    @triggers.setter
+    def triggers(self, texts: dict[str, dict[str, str]]) -> None:
+        self._settings.setValue("triggers", json.dumps(texts))
+
+    @property
     def known_servers(self) -> tuple[KnownServer, ...]:
         """Servers connected to before, the last one first."""
         lines = (line for line in self._text("servers").split("\n") if line)

@@ -1,19 +1,26 @@
 """Triggers in the live view: the last ones over each other, however the readings come."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pytest
 from PyQt5.QtCore import Qt
 from PyQt5.QtTest import QTest
+from pytestqt.qtbot import QtBot
 
 from blitz.data.boards import Readings
-from blitz.data.records import Source
+from blitz.data.records import SessionRecord, Source
 from blitz.data.triggers import Edge
-from blitz.ui.live_store import LiveStore
+from blitz.ui.history import History
+from blitz.ui.kept_triggers import MOST, KeptTriggers
+from blitz.ui.live_store import LiveStore, list_channels
 from blitz.ui.live_trigger import LiveTrigger, Mode
 from blitz.ui.main_window import MainWindow
+from blitz.ui.pages.history_page import HistoryPage
 from blitz.ui.triggered import MOST_SWEEPS, TriggerWish
+from blitz.ui.widgets.channel_choice import ShownChannel
 
 BEGIN_NS = 1_790_000_000_000_000_000
 RATE_HZ = 1000
@@ -166,3 +173,61 @@ def test_nothing_triggers_across_a_gap_where_nobody_knows_when_it_was(store: Liv
     store.add(readings(source, pulses(200), 5100))
     assert trigger.update()
     assert trigger.count == 2
+
+
+def test_what_a_trigger_was_set_to_is_kept_by_board_and_channel(
+    window: MainWindow, feed: Any, source: Source, show_window: Callable[[Any], MainWindow], qtbot: QtBot
+) -> None:
+    feed.go_online()
+    feed.sources_received.emit(0, (source,))
+    feed.readings_received.emit(readings(source, pulses(100)))
+    window.live_page.refresh()
+    window.menus["triggers"].trigger()
+    panel = window.live_page.triggers
+    controls = panel.controls
+    first, second = controls.channel.itemText(0), controls.channel.itemText(1)
+
+    def choose(label: str) -> None:
+        controls.channel.setCurrentText(label)
+        controls.channel.activated.emit(controls.channel.currentIndex())
+
+    controls.edge.setCurrentIndex(1)
+    controls.edge.activated.emit(1)
+    controls.fields[2].setText("0.01")
+    controls.set_level("0.5")
+    panel.mode.setCurrentText("Single")
+    panel.mode.activated.emit(panel.mode.currentIndex())
+    choose(second)
+    assert controls.wish == TriggerWish(before_s=0.2, after_s=0.8)
+    assert panel.trigger.mode is Mode.AUTO
+    controls.set_level("7")
+    choose(first)
+    assert controls.wish == TriggerWish(0.5, Edge.FALLING, before_s=0.01, after_s=0.8)
+    assert panel.trigger.mode is Mode.SINGLE
+    controls.fields[4].setText("nothing")
+    controls.set_level("0.9")  # a field is wrong: all stays as it was
+    assert KeptTriggers(window.preferences).of(window.store.channels[0])["level"] == "0.5"
+    # After a restart, and in a session: another window with the same settings.
+    again = show_window(type(feed)())
+    opened = again.live_page.triggers.controls
+    opened.show_channels(tuple(ShownChannel(channel, 0) for channel in window.store.channels[:2]))
+    assert (opened.wish.level, opened.wish.edge) == (0.5, Edge.FALLING)
+    page = HistoryPage(
+        History(SessionRecord(id=1, started_at=datetime(2026, 5, 4, tzinfo=UTC)), window.store.channels[:2], {}, {}),
+        again.appearance,
+    )
+    qtbot.addWidget(page)
+    again.tabs.open(page, "A session")
+    page.analysis.trigger.controls.channel.setCurrentText(second)
+    page.analysis.trigger.controls.channel.activated.emit(1)
+    assert page.analysis.trigger.controls.wish.level == 7
+    again.tabs.close_page(page)
+
+
+def test_settings_of_many_triggers_are_bounded(window: MainWindow, source: Source) -> None:
+    kept = KeptTriggers(window.preferences)
+    for number in range(MOST + 5):
+        (channel, *_) = list_channels([source.model_copy(update={"name": f"tty{number}"})])
+        kept.keep(channel, {"level": str(number)})
+    assert len(window.preferences.triggers) == MOST
+    assert KeptTriggers(window.preferences).of(channel) == {"level": str(MOST + 4)}

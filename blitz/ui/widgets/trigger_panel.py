@@ -62,7 +62,9 @@ class TriggerPanel(QWidget):
         whole.addLayout(left, 1)
         whole.addWidget(self.controls)
         self.controls.changed.connect(self._choose)
+        self.controls.mode = self.mode
         self.mode.activated.connect(lambda _: self._choose())
+        self.mode.activated.connect(lambda _: self.controls.remember())
         self.again.clicked.connect(self._arm)
         variables.shown_changed.connect(self._see_channels)
 
@@ -98,7 +100,7 @@ class TriggerPanel(QWidget):
             ShownChannel(channel, self._variables.colour_index(channel)) for channel in self._variables.shown_channels
         )
         with QSignalBlocker(self.controls):
-            self.controls.channel.show_channels(shown)
+            self.controls.show_channels(shown)
         wanted = self._wanted()
         if wanted is None or self.trigger.channel is None or wanted.channel != self.trigger.channel:
             self._choose()

@@ -11,6 +11,8 @@ from blitz.data.triggers import Edge
 from blitz.errors import SeriesError
 from blitz.ui.analysis import SweepsFound, find_triggers
 from blitz.ui.formats import format_count
+from blitz.ui.kept_triggers import KeptTriggers
+from blitz.ui.live_store import LiveChannel
 from blitz.ui.plots.figure_marks import FigureCurve
 from blitz.ui.theme import SPACE, Theme
 from blitz.ui.triggered import MOST_SWEEPS, Sweep, TriggerWish, opacity
@@ -20,6 +22,8 @@ from blitz.ui.widgets.choice import Choice
 from blitz.ui.widgets.states import set_state
 
 _LEVEL, _HYSTERESIS, _BEFORE, _AFTER, _HOLD = range(5)
+_NAMES = ("level", "hysteresis", "before", "after", "hold")
+"""Under which the fields are kept."""
 _FIELDS = (
     ("Level", "", "The value to be passed. Empty: the middle between the smallest and the largest one"),
     (
@@ -35,7 +39,10 @@ _FIELDS = (
 
 
 class TriggerControls(QWidget):
-    """Level, edge and times; what is typed counts with Enter, or when the field is left."""
+    """Level, edge and times; what is typed counts with Enter, or when the field is left.
+
+    They are kept for each channel, and are there again when it is chosen.
+    """
 
     changed = pyqtSignal()
 
@@ -48,15 +55,59 @@ class TriggerControls(QWidget):
         self.fields = tuple(self._field(*words) for words in _FIELDS)
         self.problem = QLabel()
         """Why what is typed does not count."""
+        self.mode: Choice | None = None
+        """Another choice that is kept with these."""
         self._wish = TriggerWish()
+        self._kept = KeptTriggers()
+        self._channels: dict[str, LiveChannel] = {}
+        self._of = ""
         self._lay_out()
-        self.channel.activated.connect(lambda _: self.changed.emit())
+        self.channel.activated.connect(lambda _: self._change_channel())
         self.edge.activated.connect(lambda _: self._take())
 
     @property
     def wish(self) -> TriggerWish:
         """What is chosen; of fields that cannot be read, what was chosen before."""
         return self._wish
+
+    def keep_in(self, kept: KeptTriggers) -> None:
+        """Keep what is chosen there, and begin with what was chosen before."""
+        self._kept, self._of = kept, ""
+        with QSignalBlocker(self):
+            self._recall()
+
+    def show_channels(self, channels: tuple[ShownChannel, ...]) -> None:
+        """Offer these, with what was chosen for the one that is shown."""
+        self.channel.show_channels(channels)
+        self._channels = {shown.channel.label: shown.channel for shown in channels}
+        self._recall()
+
+    def remember(self) -> None:
+        """Keep what is chosen for the channel that is shown."""
+        self._of = self.channel.currentText()
+        channel = self._channels.get(self._of)
+        if channel is not None:
+            texts = {name: field.text().strip() for name, field in zip(_NAMES, self.fields, strict=True)}
+            mode = {} if self.mode is None else {"mode": self.mode.currentText()}
+            self._kept.keep(channel, {**texts, "edge": self.edge.currentText(), **mode})
+
+    def _change_channel(self) -> None:
+        with QSignalBlocker(self):
+            self._recall()
+        self.changed.emit()
+
+    def _recall(self) -> None:
+        label = self.channel.currentText()
+        if label == self._of or label not in self._channels:
+            return
+        self._of = label
+        texts = self._kept.of(self._channels[label])
+        for name, field, (_, usual, _) in zip(_NAMES, self.fields, _FIELDS, strict=True):
+            field.setText(texts.get(name, usual))
+        self.edge.setCurrentIndex(max(self.edge.findText(texts.get("edge", "")), 0))
+        if self.mode is not None:
+            self.mode.setCurrentIndex(max(self.mode.findText(texts.get("mode", "")), 0))
+        self._read()
 
     def show_trigger(self, level: float | None, hysteresis: float | None) -> None:
         """Say which level and which hysteresis are in force where none is typed."""
@@ -110,6 +161,11 @@ class TriggerControls(QWidget):
         return field
 
     def _take(self) -> None:
+        if self._read():
+            self.remember()
+
+    def _read(self) -> bool:
+        """Take what the fields say, if all of them can be read; returns whether."""
         numbers: list[float | None] = []
         problem = ""
         for place, field in enumerate(self.fields):
@@ -125,7 +181,7 @@ class TriggerControls(QWidget):
             problem = "Before and After cannot both be 0: there would be nothing to show."
         self.problem.setText(problem)
         if problem:
-            return
+            return False
         level, hysteresis, before, after, hold = numbers
         edge = Edge.FALLING if self.edge.currentIndex() else Edge.RISING
         wish = TriggerWish(level, edge, hysteresis, hold or 0.0, before or 0.0, after or 0.0)
@@ -134,6 +190,8 @@ class TriggerControls(QWidget):
             if wish != self._wish:
                 self._wish = wish
                 self.changed.emit()
+            return True
+        return False
 
 
 class TriggerTab(FigureTab):
@@ -152,7 +210,7 @@ class TriggerTab(FigureTab):
         """Take over what can be looked at."""
         super().show_channels(channels)
         with QSignalBlocker(self.controls):
-            self.controls.channel.show_channels(channels)
+            self.controls.show_channels(channels)
 
     def work(self) -> Work | None:
         """Find the triggers."""

@@ -9,6 +9,7 @@ from PyQt5.QtGui import QKeySequence
 from PyQt5.QtWidgets import QAction, QActionGroup, QMenu
 
 from blitz.data.blocks import PREVIEW_ID
+from blitz.ui.figure_actions import FigureActions
 from blitz.ui.kept_triggers import KeptTriggers
 from blitz.ui.pages.comparison_page import ComparisonPage
 from blitz.ui.pages.history_page import HistoryPage
@@ -38,6 +39,7 @@ class PlotActions(QObject):
         self._window = window
         self._served: list[HistoryPage | ComparisonPage] = []
         self.pictures = PictureActions(window)
+        self._figures = FigureActions(window, self.pictures)
         self._triggers = KeptTriggers(window.preferences)
         self.actions: dict[str, QAction] = {}
         self._windows = QActionGroup(self)
@@ -69,6 +71,7 @@ class PlotActions(QObject):
         page.bar.relative_chosen.connect(self._remember_relative)
         page.bar.picture_clicked.connect(self._make_picture)
         page.triggers.controls.keep_in(self._triggers)
+        self._figures.serve_live(page)
         page.set_stacked(preferences.is_plot_stacked)
         page.set_relative(preferences.is_plot_relative)
         page.show_window(preferences.plot_window)
@@ -80,6 +83,7 @@ class PlotActions(QObject):
         page.set_stacked(self._window.preferences.is_plot_stacked)
         if isinstance(page, HistoryPage):
             page.analysis.trigger.controls.keep_in(self._triggers)
+            self._figures.serve_history(page)
 
     def _see_page(self) -> None:
         page = self.page

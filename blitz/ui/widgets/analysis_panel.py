@@ -20,6 +20,7 @@ from blitz.ui.theme import SPACE, Theme
 from blitz.ui.view_loader import ViewLoader
 from blitz.ui.widgets.analysis_tabs import (
     AnalysisTab,
+    FigureTab,
     HistogramTab,
     PairsTab,
     SpectrumTab,
@@ -27,6 +28,7 @@ from blitz.ui.widgets.analysis_tabs import (
 )
 from blitz.ui.widgets.channel_choice import ShownChannel
 from blitz.ui.widgets.elided import ElidedLabel
+from blitz.ui.widgets.figure_menu import FigureMenu
 from blitz.ui.widgets.statistics_tab import StatisticsTab
 from blitz.ui.widgets.trigger_tab import TriggerTab
 
@@ -49,6 +51,8 @@ class AnalysisPanel(QWidget):
         self._channels: tuple[LiveChannel, ...] = ()
         self._plot = plot
         self._asked = 0
+        self.asked_span = (0.0, 0.0)
+        """The stretch that was looked at last."""
         self._cancelled = threading.Event()
         self._loader = ViewLoader(self)
         self._loader.loaded.connect(self._take)
@@ -73,6 +77,7 @@ class AnalysisPanel(QWidget):
         self.mark.setCheckable(True)
         self.keep = self._button("Keep this view", "Mark what is in view: it stays marked while you zoom")
         self.forget = self._button("Forget", "Look at what is in view again")
+        self.save = FigureMenu()
         self.mark.toggled.connect(self._let_drag)
         self.keep.clicked.connect(lambda: plot.region.choose(self._in_view()))
         self.forget.clicked.connect(lambda: plot.region.choose(None))
@@ -123,6 +128,8 @@ class AnalysisPanel(QWidget):
             return
         self._asked += 1
         tab, work = self.tab, self.tab.work()
+        self.asked_span, tab.result = self.span, None
+        self._offer()
         if work is None:
             tab.show_refusal("")
             self.settled.emit()
@@ -153,7 +160,16 @@ class AnalysisPanel(QWidget):
             tab.show_refusal(str(result))
         else:
             tab.show_result(result)
+            tab.result = result
+        self._offer()
         self.settled.emit()
+
+    def _offer(self) -> None:
+        """Let what is shown be saved."""
+        tab = self.tab
+        is_drawn = isinstance(tab, FigureTab) and bool(tab.figure.curves)
+        has_any = tab.result is not None and (is_drawn or tab.drawing is None)
+        self.save.offer(has_picture=has_any and is_drawn, has_numbers=has_any)
 
     def _see_region(self) -> None:
         self.mark.setChecked(False)
@@ -193,7 +209,7 @@ class AnalysisPanel(QWidget):
         buttons = QHBoxLayout(beside)
         buttons.setContentsMargins(0, 2, 0, SPACE // 2)
         buttons.setSpacing(SPACE)
-        for button in (self.mark, self.keep, self.forget):
+        for button in (self.mark, self.keep, self.forget, self.save):
             buttons.addWidget(button)
         self.strip.setCornerWidget(beside)  # beside the tabs: the remarks need the whole line
         column = QVBoxLayout(self)

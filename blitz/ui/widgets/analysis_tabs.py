@@ -48,6 +48,13 @@ class AnalysisTab(QWidget):
         self.remarks = ElidedLabel()
         self.remarks.setProperty("kind", "muted")
         self._is_empty = True
+        self.result: object = None
+        """What is shown; None where there is nothing."""
+
+    @property
+    def drawing(self) -> QWidget | None:
+        """What a picture can be made of; None where there are numbers only."""
+        return None
 
     def show_channels(self, channels: tuple[ShownChannel, ...]) -> None:
         """Take over what can be looked at: one a label."""
@@ -98,6 +105,11 @@ class FigureTab(AnalysisTab):
         column.setSpacing(SPACE // 2)
         column.addLayout(self.row)
         column.addWidget(self.beside, 1)
+
+    @property
+    def drawing(self) -> QWidget | None:
+        """The plot."""
+        return self.figure
 
     def set_theme(self, theme: Theme) -> None:
         """Take over colours."""

@@ -16,6 +16,7 @@ from blitz.ui.widgets.analysis_tabs import number_words, titled
 from blitz.ui.widgets.channel_choice import ShownChannel
 from blitz.ui.widgets.choice import Choice
 from blitz.ui.widgets.elided import ElidedLabel
+from blitz.ui.widgets.figure_menu import FigureMenu
 from blitz.ui.widgets.trigger_tab import TriggerControls, sweep_curves
 
 DRAWN_S = 0.05
@@ -42,6 +43,7 @@ class TriggerPanel(QWidget):
         self.again = QPushButton("Arm")
         self.again.setProperty("kind", "small")
         self.again.setToolTip("Wait for the next trigger, and forget those before")
+        self.save = FigureMenu()
         self.words = ElidedLabel()
         self.words.setProperty("kind", "muted")
         self.figure = FigurePlot("Triggers")
@@ -51,6 +53,7 @@ class TriggerPanel(QWidget):
         row.setSpacing(SPACE)
         row.addWidget(self.mode, 1)
         row.addWidget(self.again)
+        row.addWidget(self.save)
         self.controls.add(last)
         left = QVBoxLayout()
         left.setSpacing(SPACE // 2)
@@ -121,6 +124,10 @@ class TriggerPanel(QWidget):
         self._draw()
 
     def _draw(self) -> None:
+        self._draw_curves()
+        self.save.offer(has_picture=bool(self.figure.curves), has_numbers=bool(self.figure.curves))
+
+    def _draw_curves(self) -> None:
         trigger, wanted = self.trigger, self._wanted()
         self.controls.show_trigger(trigger.level, trigger.hysteresis)
         if wanted is None:

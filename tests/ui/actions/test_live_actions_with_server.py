@@ -115,12 +115,32 @@ def picture(find: Callable[[Stage], Any]) -> Play:
     return play
 
 
+def save_figure(stage: Stage, button: Any) -> None:
+    """Pictures and numbers of what an analysis or triggers show, as far as there are some."""
+    stage.wait(button.isEnabled)
+    pictures, numbers = button.menu().actions()[:3], button.menu().actions()[4:]
+    for action, kind in zip((*pictures[:2], numbers[0]), ("png", "svg", "csv"), strict=True):
+        if action.isEnabled():
+            action.trigger()
+            stage.cancel(QFileDialog)
+            path = stage.folder / f"figure {len(list(stage.folder.iterdir()))}.{kind}"
+            action.trigger()
+            stage.choose_file(path)
+            stage.wait(lambda path=path: path.exists() and path.stat().st_size > 20)
+    if pictures[2].isEnabled():
+        pictures[2].trigger()
+        assert stage.heard("The plot is in the clipboard.")
+    numbers[1].trigger()
+    assert stage.heard("in the clipboard.")
+
+
 def trigger(stage: Stage) -> None:
     """The panel of triggers shows what comes, is armed anew, and goes."""
     page = live_of(stage)
     triggers = page.triggers
     stage.press(page.bar, "Trigger")
     stage.wait(lambda: triggers.trigger.sweeps)
+    save_figure(stage, triggers.save)
     stage.press(triggers, "Arm")
     stage.wait(lambda: triggers.trigger.sweeps)
     stage.press(page.bar, "Trigger")
@@ -514,6 +534,10 @@ def analyse(stage: Stage) -> Iterator[str]:
     yield ""
     stage.press(page, "Analysis")
     stage.wait(lambda: panel.statistics.table.model().rowCount() > 0)
+    save_figure(stage, panel.save)
+    panel.strip.setCurrentWidget(panel.histogram)
+    stage.wait(lambda: panel.histogram.figure.curves)
+    save_figure(stage, panel.save)
     stage.press(panel, "Keep this view")
     assert page.plot.region.span == pytest.approx(page.shown_times)
     stage.press(panel, "Forget")

@@ -136,7 +136,8 @@ def test_a_viewer_looks_and_a_wrong_token_sees_nothing(browser: Browser, server:
     assert "This needs the role operator" in said
     page.reload()
     page.wait_for("#doing", "Recording")  # the tab keeps it
-    page.click("#leave")
+    with page.loading_anew():
+        page.click("#leave")
     page.wait_for("#who", "without a token")
 
     page = browser.open(f"{server.url}/#blz_wrong")

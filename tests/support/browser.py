@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -72,14 +72,17 @@ class Page:
         self.complaints: list[str] = []
         """What its console said as warning or error, exceptions, and what its policy kept from running."""
         self._calls = 0
-        self._loads = 0
+        self._loaded: set[str] = set()
+        """The documents that are loaded, or were."""
         self._connected = contextlib.ExitStack()
         connection = connect(address, max_size=None, compression=None, proxy=None)
         self._socket: ClientConnection = self._connected.enter_context(connection)
         for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
+        is_phone = min(width, height) < 600
         self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2, mobile=width < 600
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2, mobile=is_phone
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
@@ -93,16 +96,25 @@ class Page:
 
     def go(self, url: str) -> None:
         """Go to an address, and wait until it is loaded."""
-        self._load("Page.navigate", url=url)
+        answer = self.call("Page.navigate", url=url)
+        assert "errorText" not in answer, (url, answer["errorText"])
+        self._take_until(lambda: answer["loaderId"] in self._loaded)
 
     def reload(self) -> None:
         """Load it anew."""
-        self._load("Page.reload")
+        with self.loading_anew():
+            self.call("Page.reload")
 
-    def _load(self, method: str, **parameters: Any) -> None:
-        before = self._loads
-        self.call(method, **parameters)
-        while self._loads == before:
+    @contextlib.contextmanager
+    def loading_anew(self) -> Iterator[None]:
+        """Do what makes the page load anew, then wait until another document than the present one is loaded."""
+        present = self.call("Page.getFrameTree")["frameTree"]["frame"]["loaderId"]
+        before = self._loaded | {present}
+        yield
+        self._take_until(lambda: self._loaded - before)
+
+    def _take_until(self, condition: Callable[[], object]) -> None:
+        while not condition():
             self._take(json.loads(self._socket.recv(ANSWER_S)))
 
     def run(self, script: str) -> Any:
@@ -168,8 +180,8 @@ class Page:
 
     def _take(self, told: dict[str, Any]) -> None:
         method, said = told.get("method"), told.get("params", {})
-        if method == "Page.loadEventFired":
-            self._loads += 1
+        if method == "Page.lifecycleEvent" and said["name"] == "load":
+            self._loaded.add(said["loaderId"])
         elif method == "Runtime.exceptionThrown":
             details = said["exceptionDetails"]
             self.complaints.append(details.get("exception", {}).get("description", details["text"]))

@@ -74,9 +74,10 @@ async function repeat(task, pauseMs, round) {
     try {
       await task();
     } catch (error) {
+      if (!(error instanceof Gone) && !(error instanceof Refused)) throw error;
+      if (state.round !== round) return; // it was asked with another token, or before the page was out of sight
       if (error instanceof Gone) state.isGone = true;
-      else if (error instanceof Refused && error.status === 401) return askForToken(error.message);
-      else if (!(error instanceof Refused)) throw error;
+      else if (error.status === 401) return askForToken(error.message);
       else if (task === readStatus) showTrouble(error.message);
       waitMs = Math.max(pauseMs, AGAIN_MS);
     }

@@ -212,16 +212,16 @@ class ServerDesk:
     async def _follow_all(self, client: AsyncClient, address: str) -> None:
         self._is_live = False
         self._tell_version(client)
-        await self._tell_notices(client)
-        await self.sessions.tell()
-        await self.trash.tell()
-        await self.alarms.tell()
         live_copy = LiveCopy(client, lambda: self.caches.cache, self._tell_whole)
         background = [asyncio.create_task(live_copy.run(), name="blitz live copy")]
         background.append(asyncio.create_task(self._synchronise(client), name="blitz sync"))
         self._live_copy = live_copy
         try:
             await relay(self._feed, client, partial(self._pass_on, address), live_copy.take)
+        except BlitzError as error:
+            if not isinstance(error, _HOPELESS):
+                await self._tell_lists_without_live()
+            raise
         finally:
             self._live_copy = None
             for task in background:
@@ -267,14 +267,14 @@ class ServerDesk:
     async def _pass_on(self, address: str, event: Event) -> None:
         feed = self._feed
         if event.event is EventKind.STATUS and event.status is not None:
-            if not self._show_status(event.status):
-                return
-            await self.recording.tell_expected(event.status)
+            is_new = self._show_status(event.status)
+            if is_new:
+                await self.recording.tell_expected(event.status)
             running = event.status.session.id if event.status.session else None
             if not self._is_live:
-                # What happened between the lists and the live view was no event.
+                # Not before: what happens between the lists and the beginning of the live view is no event.
                 self._is_live = await self._tell_lists()
-            elif running != self.sessions.listed_running:
+            elif is_new and running != self.sessions.listed_running:
                 await self.sessions.tell_again()
         elif event.event is EventKind.GAP and event.gap is not None and event.session_id is not None:
             feed.gap_received.emit(event.session_id, event.gap)
@@ -291,6 +291,7 @@ class ServerDesk:
             feed.notice_received.emit(event.notice)
         elif event.event is EventKind.DISCONNECTED:
             self._tell(Connection.WAITING, address, event.notice.text if event.notice else "")
+            await self._tell_lists_without_live()
         elif event.event is EventKind.RECONNECTED:
             self._tell(Connection.ONLINE, address)
             await self._come_back()
@@ -315,11 +316,16 @@ class ServerDesk:
             self._feed.identity_received.emit(await client.whoami())
         except BlitzError as error:
             log.info("Cannot ask the server that came back: %s", error)
-        if not await self._tell_lists():
+        if self._is_live and not await self._tell_lists():
             await self.sessions.tell_again()
 
+    async def _tell_lists_without_live(self) -> None:
+        """Show what there is where no live view has begun: something on the way may refuse it, and it alone."""
+        if not self._is_live:
+            await self._tell_lists()
+
     async def _tell_lists(self) -> bool:
-        """Ask again for what events tell only the changes of; return whether the server answered."""
+        """Ask for what events tell only the changes of; return whether the server answered."""
         try:
             await self._tell_notices(self._known_client())
             await self.trash.tell()

@@ -168,11 +168,11 @@ def _parse_varied(view: NDArray[np.uint8], parts: Sequence[_Part], replies: "byt
         return None
     heads, masks, sizes = _heads_by_span()
     words = np.ndarray((len(view) - 7,), "<u8", view.data, strides=(1,))
-    if not np.array_equal(words[marks] & masks[spans], heads[spans]):
+    if ((words[marks] ^ heads.take(spans)) & masks.take(spans)).any():
         return None
     # Heads and elements by turns, over the replies' own bytes; the elements are then taken out in one go.
     offsets = np.empty(2 * count + 1, np.int32)
-    offsets[0], offsets[1::2], offsets[2::2] = 0, marks + sizes[spans], marks + spans
+    offsets[0], offsets[1::2], offsets[2::2] = 0, marks + sizes.take(spans), marks + spans
     every = pa.Array.from_buffers(pa.binary(), 2 * count, [None, pa.py_buffer(offsets), pa.py_buffer(replies)])
     return every.take(_odd_places(count))
 

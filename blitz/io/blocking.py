@@ -32,6 +32,7 @@ from blitz.io.blocking_query_calls import BlockingQueryCalls
 from blitz.io.blocking_readings_calls import BlockingReadingsCalls
 from blitz.io.blocking_retention_calls import BlockingRetentionCalls
 from blitz.io.blocking_stream_calls import BlockingStreamCalls
+from blitz.io.blocking_token_calls import BlockingTokenCalls
 from blitz.io.blocking_trash_calls import BlockingTrashCalls
 from blitz.io.connection import AsyncClient
 from blitz.io.exchange import closed_error
@@ -60,6 +61,7 @@ class Client(
     BlockingReadingsCalls,
     BlockingQueryCalls,
     BlockingStreamCalls,
+    BlockingTokenCalls,
 ):
     """A connection to one Blitz server, or to several over one store, for scripts without an event loop.
 

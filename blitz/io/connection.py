@@ -35,6 +35,7 @@ from blitz.io.query_calls import QueryCalls
 from blitz.io.readings_calls import ReadingsCalls
 from blitz.io.retention_calls import RetentionCalls
 from blitz.io.session_calls import SessionCalls
+from blitz.io.token_calls import TokenCalls
 from blitz.io.trash_calls import TrashCalls
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class AsyncClient(
     NotesCalls,
     ReadingsCalls,
     QueryCalls,
+    TokenCalls,
 ):
     """A connection to one Blitz server, or to several over one store.
 

@@ -16,9 +16,13 @@ from starlette.routing import Mount, WebSocketRoute
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from blitz import AsyncClient, Client
+from blitz.data.access_records import TokenRecord
 from blitz.data.audit import AuditStore
 from blitz.data.records import Role
 from blitz.data.tokens import TokenStore
+from blitz.errors import Forbidden, UnknownToken
+from blitz.io.address import ServerAddress
 from blitz.io.api import create_app
 from blitz.io.audit_trail import AuditTrail
 from blitz.io.guard import Guard
@@ -390,3 +394,31 @@ def test_the_roles_of_a_real_server_hold_on_http_and_websocket(server: Any) -> N
         assert ("a operator", f"POST /api/v1/sessions {started['session']['id']}", 201) in whats
         assert ("local", f"POST /api/v1/tokens {made['viewer']['record']['id']}, a viewer, viewer", 201) in whats
     assert made[Role.VIEWER]["token"].encode() not in server.log_path.read_bytes()
+
+
+def test_tokens_are_made_listed_and_revoked_by_the_client_library(server: Any) -> None:
+    async def make_two(link: str) -> list[TokenRecord]:
+        async with AsyncClient(link) as client:
+            await client.create_token("operator", "bench")
+            unnamed = await client.create_token(Role.VIEWER)
+            with pytest.raises(ValueError):
+                await client.create_token("emperor")
+            assert (await client.revoke_token(unnamed.record.id)).revoked_at is not None
+            return [token for token in await client.tokens() if token.id >= unnamed.record.id - 1]
+
+    with Client(server.url) as client:
+        made = client.create_token("admin", "the boss")
+        address = ServerAddress.parse(made.link)
+        assert (str(address), address.token) == (server.url, made.token)
+        listed = asyncio.run(make_two(made.link))
+        assert [(token.role, bool(token.revoked_at)) for token in listed] == [("operator", False), ("viewer", True)]
+        assert listed[0].name == "bench"
+        assert listed[1].name.startswith("viewer of ")
+        assert made.record.id in [token.id for token in client.tokens()]
+        with Client(server.url, token=client.create_token("viewer").token) as viewer:
+            assert viewer.whoami().role is Role.VIEWER
+            with pytest.raises(Forbidden):
+                viewer.create_token("viewer")
+        assert client.revoke_token(made.record.id).revoked_at is not None
+        with pytest.raises(UnknownToken):
+            client.revoke_token(10**6)

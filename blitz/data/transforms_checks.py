@@ -92,7 +92,7 @@ def even_rate_hz(series: Series) -> float:
         usual_s = float(np.median(steps_s)) or step_s
         raise SeriesError(
             f"{label!r} is not sampled evenly: steps of {shortest:.6g} s to {longest:.6g} s. "
-            f"Put Resample({usual_s:.6g}) before it, or take a range without a hole."
+            f"Put the step “Resample” with {usual_s:.6g} s before it, or take a range without a gap."
         )
     return 1 / step_s
 

@@ -255,7 +255,7 @@ def test_a_clock_of_whole_milliseconds_is_even_enough_for_a_filter():
 def test_a_filter_refuses_uneven_times_and_says_what_to_do():
     times_s = np.arange(300) * 0.01
     times_s[150:] += 1
-    with pytest.raises(SeriesError, match=r"not sampled evenly.*Put Resample\(0\.01\) before it"):
+    with pytest.raises(SeriesError, match=r"not sampled evenly.*step “Resample” with 0\.01 s before it"):
         LowPass(5)(series(np.ones(300), times_s=times_s))
     with pytest.raises(SeriesError, match="one time"):
         LowPass(5)(series(np.ones(300), times_s=np.zeros(300)))

@@ -222,6 +222,14 @@ def test_a_computed_channel_is_made_in_its_dialog_and_kept(
     dialog.steps.item(0).setCheckState(Qt.Unchecked)
     QTest.mouseClick(dialog.save, Qt.LeftButton)
     assert not window.computed.channels[0].steps[0].is_on
+    dialog.kind.setCurrentIndex(0)
+    dialog.numbers.setText("2")
+    QTest.mouseClick(dialog.add_step, Qt.LeftButton)
+    assert (dialog.earlier.isEnabled(), dialog.later.isEnabled()) == (True, False)
+    QTest.mouseClick(dialog.earlier, Qt.LeftButton)
+    assert (dialog.steps.currentRow(), dialog.steps.item(0).text()) == (0, "Scale 2")
+    assert (dialog.earlier.isEnabled(), dialog.later.isEnabled()) == (False, True)
+    QTest.mouseClick(dialog.remove_step, Qt.LeftButton)
     again = Preferences(QSettings(str(tmp_path / "client.ini"), QSettings.IniFormat))
     window.preferences._settings.sync()
     assert again.computed_channels == window.computed.channels

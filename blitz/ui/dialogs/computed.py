@@ -64,12 +64,17 @@ class ComputedDialog(QDialog):
         self.new = self._button("&New", self._begin)
         self.add_step = self._button("&Add step", self._add_step)
         self.remove_step = self._button("&Remove step", self._remove_step)
+        self.earlier = self._button("&Earlier", lambda: self._move_step(-1))
+        self.earlier.setToolTip("Do the selected step before the one above it")
+        self.later = self._button("&Later", lambda: self._move_step(1))
+        self.later.setToolTip("Do the selected step after the one below it")
         self._steps: list[Step] = []
         self._lay_out()
         self.names.currentRowChanged.connect(self._show)
         self.insert.activated.connect(self._insert)
         self.kind.currentIndexChanged.connect(self._show_kind)
         self.steps.itemChanged.connect(self._switch_step)
+        self.steps.currentRowChanged.connect(lambda _: self._show_moves())
         self._show_kind()
         self._list(0)
         if not kept.channels:
@@ -205,6 +210,17 @@ class ComputedDialog(QDialog):
             del self._steps[self.steps.currentRow()]
         self._show_steps()
 
+    def _move_step(self, rows: int) -> None:
+        row = self.steps.currentRow()
+        self._steps.insert(row + rows, self._steps.pop(row))
+        self._show_steps()
+        self.steps.setCurrentRow(row + rows)
+
+    def _show_moves(self) -> None:
+        row = self.steps.currentRow()
+        self.earlier.setEnabled(row > 0)
+        self.later.setEnabled(0 <= row < len(self._steps) - 1)
+
     def _switch_step(self, item: QListWidgetItem) -> None:
         place = self.steps.row(item)
         self._steps[place] = Step(self._steps[place].transform, item.checkState() == Qt.Checked)
@@ -219,6 +235,7 @@ class ComputedDialog(QDialog):
                 self.steps.addItem(item)
             self.steps.setCurrentRow(len(self._steps) - 1)
         self.remove_step.setEnabled(bool(self._steps))
+        self._show_moves()
 
     def _refuse(self, field: QLineEdit, text: str) -> None:
         """Say what is wrong, and go where it is; below the sentence stands the place in a formula, as in a terminal."""
@@ -274,7 +291,14 @@ class ComputedDialog(QDialog):
         right = QVBoxLayout()
         right.addLayout(form)
         right.addWidget(steps)
-        right.addWidget(self.steps, 1)
+        order = QVBoxLayout()
+        order.addWidget(self.earlier)
+        order.addWidget(self.later)
+        order.addStretch(1)
+        listed = QHBoxLayout()
+        listed.addWidget(self.steps, 1)
+        listed.addLayout(order)
+        right.addLayout(listed, 1)
         right.addLayout(below)
         right.addWidget(self.words)
         right.addLayout(foot)

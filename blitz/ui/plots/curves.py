@@ -94,6 +94,11 @@ def any_of(limits: tuple[float | None, float | None]) -> bool:
     return limits != (None, None)
 
 
+def has_value(curve: Curve) -> bool:
+    """Whether there is anything to be drawn."""
+    return bool(np.isfinite(curve.values).any())
+
+
 def value_limits(curves: list[NDArray[np.float64]]) -> tuple[float, float] | None:
     """Return the lowest and highest value of curves; None where there is none."""
     known = [finite for finite in (values[np.isfinite(values)] for values in curves) if len(finite)]

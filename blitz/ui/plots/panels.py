@@ -8,7 +8,7 @@ from PyQt5.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen, QRes
 from PyQt5.QtWidgets import QAction, QMenu, QScrollBar, QSizePolicy, QWidget
 
 from blitz.data.records import Gap, Marker
-from blitz.ui.plots.curves import MOST_SMOOTH_POINTS, Curve, value_limits
+from blitz.ui.plots.curves import MOST_SMOOTH_POINTS, Curve, has_value, value_limits
 from blitz.ui.plots.marker_marks import MarkerFlags
 from blitz.ui.plots.marks import GapShades
 from blitz.ui.plots.panel import Panel
@@ -51,6 +51,8 @@ class PlotPanels(TimeView):
         self._theme = LIGHT
         self._is_stacked = False
         self._curves: list[Curve] = []
+        self._valued: set[Hashable] = set()
+        """Keys of curves that had a value at some time: their panels stay, also where there is none in view."""
         self._plans: tuple[PanelPlan, ...] = ()
         self._axes: dict[object, ValueAxis] = {}
         self._values: dict[Hashable, str] = {}
@@ -120,7 +122,9 @@ class PlotPanels(TimeView):
     def draw(self, curves: list[Curve]) -> None:
         """Show exactly these curves; value axes fit to them, unless an operator zoomed."""
         self._curves = curves
-        self._plans = stack(curves) if self._is_stacked else overlay(curves)
+        self._valued |= {curve.key for curve in curves if curve.key not in self._valued and has_value(curve)}
+        empty = {curve.key for curve in curves} - self._valued
+        self._plans = stack(curves, empty) if self._is_stacked else overlay(curves, empty)
         keys = [axis.key for plan in self._plans for axis in plan.axes]
         self._axes = {key: self._axes.get(key) or ValueAxis() for key in keys}
         self._lay_out()

@@ -1,7 +1,7 @@
 """Which curve stands in which panel, on which axis. Pure."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Container, Hashable, Iterable
 from dataclasses import dataclass
 
 from blitz.ui.plots.curves import Curve
@@ -32,8 +32,11 @@ class PanelPlan:
         return (self.left,) if self.right is None else (self.left, self.right)
 
 
-def overlay(curves: Iterable[Curve]) -> tuple[PanelPlan, ...]:
+def overlay(curves: Iterable[Curve], empty: Container[Hashable] = ()) -> tuple[PanelPlan, ...]:
     """Lay curves over each other, by unit.
+
+    :param empty: keys of curves that have no value anywhere: no axis is made for them alone, and they are listed in
+        the first panel.
 
     The most common unit has the axis on the left, the second one that on the right; each further unit has a panel of
     its own below, since a third axis beside the others would be read wrongly. Curves that name another panel stand
@@ -42,14 +45,15 @@ def overlay(curves: Iterable[Curve]) -> tuple[PanelPlan, ...]:
     by_panel: dict[str, list[Curve]] = {}
     for curve in curves:
         by_panel.setdefault(curve.panel, []).append(curve)
-    return tuple(plan for panel, here in (by_panel or {"": []}).items() for plan in _overlay(panel, here))
+    return tuple(plan for panel, here in (by_panel or {"": []}).items() for plan in _overlay(panel, here, empty))
 
 
-def _overlay(panel: str, curves: list[Curve]) -> list[PanelPlan]:
+def _overlay(panel: str, curves: list[Curve], empty: Container[Hashable]) -> list[PanelPlan]:
     shown = [curve for curve in curves if not curve.is_off]
-    counts = Counter(curve.unit for curve in shown if not curve.is_faint)
+    valued = [curve for curve in shown if curve.key not in empty] or shown
+    counts = Counter(curve.unit for curve in valued if not curve.is_faint)
     units = [unit for unit, _ in counts.most_common()] or [shown[0].unit if shown else ""]
-    units += [unit for unit in dict.fromkeys(curve.unit for curve in shown) if unit not in units]
+    units += [unit for unit in dict.fromkeys(curve.unit for curve in valued) if unit not in units]
     axes = [
         AxisPlan((panel, unit) if panel else unit, unit, tuple(curve for curve in shown if curve.unit == unit))
         for unit in units
@@ -63,15 +67,19 @@ def _overlay(panel: str, curves: list[Curve]) -> list[PanelPlan]:
     return plans
 
 
-def stack(curves: Iterable[Curve]) -> tuple[PanelPlan, ...]:
+def stack(curves: Iterable[Curve], empty: Container[Hashable] = ()) -> tuple[PanelPlan, ...]:
     """Give each channel a panel; what it is compared with, and its other rows of the source table, stand there, too.
 
     Those that are switched off are listed in the first panel.
+
+    :param empty: keys of curves that have no value anywhere: they are listed there, too, unless there are no others.
     """
+    curves = list(curves)
     by_label: dict[tuple[str, str], list[Curve]] = {}
     off = []
+    valued = {(curve.label, curve.unit) for curve in curves if not curve.is_off and curve.key not in empty}
     for curve in curves:
-        if curve.is_off:
+        if curve.is_off or (valued and (curve.label, curve.unit) not in valued):
             off.append(curve)
         else:
             by_label.setdefault((curve.label, curve.unit), []).append(curve)

@@ -103,6 +103,28 @@ def test_stacked_each_channel_has_a_panel_with_what_it_is_compared_with() -> Non
     assert len(stack([])) == 1
 
 
+def test_channels_without_any_value_take_no_panel_and_stay_in_the_legend() -> None:
+    curves = [curve(0, "V"), curve(1, "A"), curve(2, "V"), curve(3, "")]
+    (plan,) = overlay(curves, {2, 3})
+    assert [axis.unit for axis in plan.axes] == ["V", "A"]
+    assert [one.key for one in plan.listed] == [0, 1, 2, 3]
+    assert len(overlay(curves, {0, 1, 2, 3})) == 2
+    plans = stack(curves, {2, 3})
+    assert [[one.key for one in plan.listed] for plan in plans] == [[0, 2, 3], [1]]
+    assert len(stack(curves, {0, 1, 2, 3})) == 4
+
+
+def test_a_channel_that_had_values_keeps_its_panel_where_none_is_in_view(show: Callable[..., PlotPanels]) -> None:
+    nothing = [dataclasses.replace(curve(place, unit), values=np.full(2, np.nan), times=np.arange(2.0))
+               for place, unit in enumerate(("V", "A", ""))]  # fmt: skip
+    plot = show(curve(0, "V"), curve(1, "A"), nothing[2])
+    assert len(plot.panels) == 1
+    plot.draw([curve(0, "V"), curve(1, "A"), curve(2, "")])
+    assert len(plot.panels) == 2
+    plot.draw(nothing)
+    assert len(plot.panels) == 2
+
+
 def test_each_axis_fits_to_its_unit_and_rests(show: Callable[..., PlotPanels]) -> None:
     plot = show(curve(0, "V", 10), curve(1, "kg", 4000))
     left, right = (side.axis for side in plot.panels[0].sides)

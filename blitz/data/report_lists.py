@@ -7,7 +7,7 @@ from datetime import tzinfo
 from blitz.data.records import Account, Gap, Marker, SessionChange, SessionRecord, TimelineEntry, TimelineKind
 from blitz.data.report_facts import AccountRow, Cell, Entry, List
 from blitz.data.report_plot import Flag
-from blitz.data.report_words import MISSING, count_words, duration_words, many, moment_words, since_words
+from blitz.data.report_words import MISSING, count_words, duration_words, edit_words, many, moment_words, since_words
 from blitz.data.series_request import nanoseconds
 
 MOST_LISTED = 500
@@ -119,7 +119,7 @@ def change_list(changes: Sequence[SessionChange], teller: Teller) -> List:
     entries = []
     for each in changes[:MOST_LISTED]:
         time_ns = nanoseconds("changed_at", each.changed_at)
-        text = f"{each.name}: “{each.before}” became “{each.after}”"
+        text = edit_words(each.name, each.before, each.after)
         entries.append(Entry(teller.at(time_ns), teller.since(time_ns), text, who=each.who))
     return List(tuple(entries), len(changes))
 

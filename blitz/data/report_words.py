@@ -115,6 +115,17 @@ def clean_text(text: str) -> str:
     return _TURNS_TEXT.sub("\ufffd", _NOT_IN_HTML.sub("\ufffd", text))
 
 
+def edit_words(name: str, before: str, after: str) -> str:
+    """Say what became of a word of a session; a text that was empty is not quoted.
+
+    >>> edit_words("name", "test", "Pump"), edit_words("notes", "", "new seal"), edit_words("tags", "rig 2", "")
+    ('name: “test” became “Pump”', 'notes: “new seal” was written', 'tags: “rig 2” was removed')
+    """
+    if not before:
+        return f"{name}: “{after}” was written"
+    return f"{name}: “{before}” became “{after}”" if after else f"{name}: “{before}” was removed"
+
+
 def elided(text: str, most: int) -> str:
     """Return a text of at most so many characters, its middle left out.
 

@@ -125,7 +125,15 @@ class PlaybackAlarms(QObject):
         if rules.rules:
             self._look_for(record, rules)
         else:
-            self.bar.show_words(_OLD if view is None else _NO_RULES if self._is_online else _NO_SERVER)
+            self._say_why(_OLD if view is None else _NO_RULES if self._is_online else _NO_SERVER)
+
+    def _say_why(self, sentence: str) -> None:
+        """Say why there are no alarms; where nothing can be done about it only in the list: a row is dear."""
+        self._window.alarms.page.show_played((), sentence)
+        if sentence == _NO_SERVER:
+            self.bar.show_words(sentence)
+        else:
+            self.bar.hide()
 
     def _look_for(self, record: SessionRecord, rules: PlayedRules) -> None:
         path, version = self._path, self._version

@@ -22,6 +22,7 @@ from blitz.ui.theme import SPACE, Theme, number_font
 from blitz.ui.widgets.permitted import permit
 from blitz.ui.widgets.table import Table
 
+_NAME = "Above 74.5 for the log"
 _NO_ALARMS = "No alarm is present. History lists those that were."
 _NO_HISTORY = "No alarm was raised yet."
 _NO_RULES = "New alarm… makes one, or Alarm on this channel… in the menu of a channel's row on the page Live."
@@ -59,10 +60,13 @@ class AlarmsPage(QWidget):
         self.alarm_table.setSelectionMode(QAbstractItemView.ExtendedSelection)
         self.rule_table = Table(self.rules, _NO_RULES)
         self.rule_table.setAccessibleName("Rules")
-        texts = ("over, not seen", "warning", "No data from oven", "", "-109478 °C", "12-31 23:59:59", "23:59:59", "")
-        self.alarm_table.fit_widths(*texts, stretched=(columns.WHAT, columns.SEEN))
-        texts_of = ("cannot be watched", "warning", "No data from oven", "", "all who want alarms", "starts a session")
-        self.rule_table.fit_widths(*texts_of, stretched=(columns.WHAT, columns.DOES))
+        what, who = "oven rises by more than 5 °C/s over 2 s", "ada@bench: the door was open"
+        texts = ("over, not seen", "warning", _NAME, what, "-109478 °C", "12-31 23:59:59", "23:59:59", who)
+        self.alarm_table.fit_widths(*texts)
+        self.alarm_table.share_room(columns.ALARM, columns.WHAT, columns.SEEN)
+        does = "sends a command: confirm it twice"
+        self.rule_table.fit_widths("about to be raised", "warning", _NAME, what, "all who want alarms", does)
+        self.rule_table.share_room(columns.ALARM, columns.WHAT, columns.DOES)
         self.alarm_table.activated.connect(self._show_time)
         self.rule_table.activated.connect(lambda _: self._ask_change())
         self.rule_table.doubleClicked.connect(lambda _: self._ask_change())
@@ -71,6 +75,7 @@ class AlarmsPage(QWidget):
         self.played = self._choice("Pla&yback", _PLAYED)
         self.played.hide()
         self._played: tuple[AlarmOccurrence, ...] | None = None
+        self._no_played = _NO_PLAYED
         self._silenced = QLabel("PLAYBACK, SILENCED")
         self._silenced.setProperty("kind", "badge")
         self._silenced.setToolTip(_PLAYED)
@@ -122,7 +127,9 @@ class AlarmsPage(QWidget):
         known = view or AlarmView()
         selected = {alarm.id for alarm in self.selected_alarms}
         is_past, played = self.past.isChecked(), self._played if self.played.isChecked() else None
-        hint = _NO_PLAYED if played is not None else _OLD if view is None else _NO_HISTORY if is_past else _NO_ALARMS
+        hint = (
+            self._no_played if played is not None else _OLD if view is None else _NO_HISTORY if is_past else _NO_ALARMS
+        )
         self.alarm_table.set_hint(hint)
         self._silenced.setVisible(played is not None)
         shown = played if played is not None else known.history if is_past else known.present
@@ -135,9 +142,12 @@ class AlarmsPage(QWidget):
         self.rules.show(known)
         self._show_actions()
 
-    def show_played(self, alarms: tuple[AlarmOccurrence, ...] | None) -> None:
-        """Take over what would have been raised so far in a playback; None: nothing is played."""
-        self._played = alarms
+    def show_played(self, alarms: tuple[AlarmOccurrence, ...] | None, why: str = "") -> None:
+        """Take over what would have been raised so far in a playback; None: nothing is played.
+
+        :param why: there can be none at all.
+        """
+        self._played, self._no_played = alarms, why or _NO_PLAYED
         self.played.setVisible(alarms is not None)
         if alarms is None and self.played.isChecked():
             self.present.setChecked(True)

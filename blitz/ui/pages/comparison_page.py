@@ -11,7 +11,7 @@ from blitz.ui.comparison import Comparison
 from blitz.ui.comparison_differences import Difference
 from blitz.ui.comparison_words import difference_rows, labels_at_first, session_names, session_ticks
 from blitz.ui.formats import MISSING, format_duration
-from blitz.ui.models.differences import OUTSIDE, DifferencesModel
+from blitz.ui.models.differences import COLUMNS, OUTSIDE, DifferencesModel
 from blitz.ui.models.tick_list import Tick, TickList
 from blitz.ui.plots.comparison_plot import DIFFERENCE, ComparisonPlot, ComparisonView
 from blitz.ui.plots.crosshair import Crosshair
@@ -266,7 +266,8 @@ class ComparisonPage(QWidget):
         above = QHBoxLayout()
         above.addWidget(self.bar)
         above.addLayout(buttons)
-        self.table.set_widths(190, 150, 90, 84, 150, 140, 150, 106, 104, stretched=0)
+        self.table.set_widths(190, 150, 90, 84, 150, 140, 150, 106, 104)
+        self.table.share_room(*range(len(COLUMNS)))
         left = QWidget()
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)

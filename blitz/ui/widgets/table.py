@@ -14,6 +14,7 @@ from PyQt5.QtGui import (
     QPainter,
     QPaintEvent,
     QPalette,
+    QResizeEvent,
 )
 from PyQt5.QtWidgets import (
     QAbstractItemView,
@@ -45,6 +46,9 @@ class Table(QTableView):
     def __init__(self, model: QAbstractItemModel, hint: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._hint = hint
+        self._widths: dict[int, int] = {}
+        self._shared: tuple[int, ...] = ()
+        self._is_sharing = False
         self.setModel(model)
         self.setShowGrid(False)
         self.setWordWrap(False)
@@ -87,6 +91,44 @@ class Table(QTableView):
             width = max(metrics.horizontalAdvance(text) for text in (sample, name) for metrics in fonts)
             self.setColumnWidth(column, width + 2 * _CELL_MARGIN)
             header.setSectionResizeMode(column, QHeaderView.Stretch if column in stretched else QHeaderView.Interactive)
+
+    def share_room(self, *columns: int) -> None:
+        """Let these columns share what the table has of room, by the widths they have now, until somebody drags one."""
+        header = self.horizontalHeader()
+        self._shared = columns
+        self._widths = {column: header.sectionSize(column) for column in range(header.count())}
+        for column in columns:
+            header.setSectionResizeMode(column, QHeaderView.Interactive)
+        header.sectionResized.connect(self._take_width)
+        self._share()
+
+    def _share(self) -> None:
+        header = self.horizontalHeader()
+        shown = [column for column in self._widths if header.sectionSize(column)]
+        shared = [column for column in shown if column in self._shared]
+        left = self.viewport().width() - sum(self._widths[column] for column in shown if column not in shared)
+        wanted = sum(self._widths[column] for column in shared)
+        self._is_sharing = True
+        for column in shared:
+            width = max(header.minimumSectionSize(), round(left * self._widths[column] / wanted))
+            left, wanted = left - width, wanted - self._widths[column]
+            self.setColumnWidth(column, width)
+        self._is_sharing = False
+
+    def _take_width(self, column: int, before: int, now: int) -> None:
+        """A column was hidden or shown, or somebody wants it otherwise."""
+        if self._is_sharing:
+            return
+        if before and now:
+            self._shared = ()
+        else:
+            self._widths[column] = self._widths[column] or now
+            self._share()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Use the room."""
+        super().resizeEvent(event)
+        self._share()
 
     @property
     def copied_text(self) -> str:

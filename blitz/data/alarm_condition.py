@@ -129,7 +129,7 @@ class NoDataCondition(_Condition):
     """Nothing comes from the source.
 
     >>> NoDataCondition().words(), NoDataCondition(after_s=10).words()
-    ('no data for three usual periods', 'no data for 10 s')
+    ('sends nothing for three usual periods', 'sends nothing for 10 s')
     """
 
     kind: Literal["no_data"] = "no_data"
@@ -142,7 +142,7 @@ class NoDataCondition(_Condition):
 
     def words(self, unit: str = "") -> str:
         """Return the condition for people."""
-        return f"no data for {'three usual periods' if self.after_s is None else f'{self.after_s:g} s'}"
+        return f"sends nothing for {'three usual periods' if self.after_s is None else f'{self.after_s:g} s'}"
 
 
 class ReferenceCondition(_Condition):

@@ -94,7 +94,9 @@ class AlarmOccurrence(Record):
     @property
     def words(self) -> str:
         """What people read: what is watched, the limit, and the value that crossed it."""
-        said = f"{self.rule.name}: {self.rule.words(self.unit)}"
+        said = self.rule.words(self.unit)
+        if self.rule.name not in (said, self.rule.words()):  # a rule that nobody named is called what it watches
+            said = f"{self.rule.name}: {said}"
         return said if self.value is None else f"{said} ({self.value:g} {self.unit}".rstrip() + ")"
 
 

@@ -175,7 +175,8 @@ class AlarmActions(QObject):
     def _ask_confirm(self, kept: KeptRule) -> None:
         rule, is_first = kept.rule, kept.must_confirm > 1
         sends = " and ".join(_sent_words(each) for each in rule.actions if isinstance(each, CommandAction))
-        text = f"It watches {rule.words()}, and sends {sends} then, also while nobody is there. "
+        unit = self.page.rules.units.get((rule.source, rule.channel), "")
+        text = f"It watches {rule.words(unit)}, and sends {sends} then, also while nobody is there. "
         text += (
             "It does so once it was confirmed twice: look at it again, and confirm it once more."
             if is_first

@@ -47,20 +47,35 @@ class Kind:
         given = all(condition.get(name) is not None for name, _ in self.fields) or self.kind == "no_data"
         return condition["kind"] == self.kind and given and all(condition[n] == v for n, v in self.fixed.items())
 
+    def unit_words(self, unit: str) -> str:
+        """Return what its numbers are counted in, for a channel of a unit.
+
+        >>> [KINDS[place].unit_words(unit) for place, unit in ((0, "°C"), (4, "°C"), (4, ""), (9, "°C"))]
+        ['°C', '°C/s', 'a second', '']
+        """
+        if self.kind == "no_data":
+            return ""
+        return unit if self.kind != "rate" else f"{unit}/s" if unit else "a second"
+
 
 _WINDOW = ("window_s", "measured over, s")
+_RATE = (("above_per_s", "limit"), _WINDOW)
 KINDS = (
     Kind("is above", "level", (("above", "limit"),)),
     Kind("is below", "level", (("below", "limit"),)),
     Kind("is outside", "band", (("low", "from"), ("high", "to")), {"is_inside": False}),
     Kind("is inside", "band", (("low", "from"), ("high", "to")), {"is_inside": True}),
-    Kind("rises faster than", "rate", (("above_per_s", "a second"), _WINDOW), {"direction": "rising"}),
-    Kind("falls faster than", "rate", (("above_per_s", "a second"), _WINDOW), {"direction": "falling"}),
-    Kind("changes faster than", "rate", (("above_per_s", "a second"), _WINDOW), {"direction": "either"}),
+    Kind("rises faster than", "rate", _RATE, {"direction": "rising"}),
+    Kind("falls faster than", "rate", _RATE, {"direction": "falling"}),
+    Kind("changes faster than", "rate", _RATE, {"direction": "either"}),
     Kind("equals", "equal", (("value", "value"), ("tolerance", "give or take")), {"is_different": False}),
     Kind("differs from", "equal", (("value", "value"), ("tolerance", "give or take")), {"is_different": True}),
-    Kind("does not come", "no_data", (("after_s", "for, s (empty: three usual periods)"),)),
+    Kind("does not come", "no_data", (("after_s", "for, s"),)),
 )
+UNITLESS = ("window_s", "after_s")
+"""Numbers that are seconds, whatever the channel's unit is."""
+EMPTY_WORDS = {"tolerance": "0", "window_s": "1", "after_s": "three usual periods"}
+"""What holds where a number is left empty."""
 _OPTIONAL = {"tolerance": 0.0, "window_s": 1.0, "after_s": None}
 
 

@@ -252,6 +252,7 @@ def build_stylesheet(theme: Theme) -> str:
     QFrame[kind="card"] {{ background: {theme.raised}; border: 1px solid {theme.border}; border-radius: 8px; }}
     QPushButton[kind="row"] {{ text-align: left; padding: 6px 10px; }}
     QPushButton[kind="menu"]::menu-indicator,
+    QPushButton[kind="small"]::menu-indicator,
     QPushButton[kind="segment"]::menu-indicator {{ image: none; width: 0; }}
     QPushButton[kind="small"] {{ padding: 1px 12px; }}
     QPushButton[kind="follow"] {{ background: {theme.accent}; color: {theme.on_accent}; border-color: {theme.accent};

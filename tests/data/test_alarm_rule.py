@@ -151,3 +151,5 @@ def test_an_occurrence_is_in_sight_until_it_is_over_and_somebody_has_seen_it() -
     counts = count_alarms([active, over, seen, done, passing])
     assert (counts.unacknowledged, counts.active, counts.worst) == (2, 2, "warning")
     assert active.model_copy(update={"unit": "kPa"}).words == "rule: sim1 pressure above 5 kPa (6 kPa)"
+    nameless = active.rule.model_copy(update={"name": active.rule.words()})  # as the window names it then
+    assert active.model_copy(update={"unit": "kPa", "rule": nameless}).words == "sim1 pressure above 5 kPa (6 kPa)"

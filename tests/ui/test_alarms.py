@@ -8,7 +8,7 @@ import pytest
 from mail_server import MailServer, serving
 from PyQt5.QtCore import QEvent, Qt
 from PyQt5.QtTest import QTest
-from PyQt5.QtWidgets import QApplication, QMessageBox
+from PyQt5.QtWidgets import QApplication, QLabel, QMessageBox
 
 from blitz.data.alarm_records import AlarmChange, AlarmCounts, AlarmOccurrence, AlarmState, KeptRule
 from blitz.data.alarm_rule import AlarmRule
@@ -209,6 +209,33 @@ def test_a_rule_that_the_form_cannot_write_keeps_its_condition(qtbot: Any) -> No
     assert dialog.rule == was
 
 
+def test_units_stand_behind_what_is_counted_in_them(qtbot: Any) -> None:
+    dialog = AlarmRuleDialog(CHANNELS, (), chosen=CHANNELS[0])
+    qtbot.addWidget(dialog)
+
+    def row() -> list[str]:
+        parts = (dialog._numbers.itemAt(place).widget() for place in range(dialog._numbers.count()))
+        return [part.text() if isinstance(part, QLabel) else part.placeholderText() for part in parts]
+
+    for place, words in (
+        (2, ["from", "", "to", "", "°C"]),
+        (4, ["limit", "", "°C/s", "measured over, s", "1"]),
+        (7, ["value", "", "give or take", "0", "°C"]),
+        (9, ["for, s", "three usual periods", ""]),
+    ):
+        dialog.kind.setCurrentIndex(place)
+        assert row() == words
+
+
+def test_seconds_before_are_asked_for_only_where_a_session_is_started(qtbot: Any) -> None:
+    dialog = AlarmRuleDialog(CHANNELS, ())
+    qtbot.addWidget(dialog)
+    rest = dialog.rest
+    assert rest.before.isHidden()
+    rest.does.setCurrentIndex(rest.does.findData("start"))
+    assert not rest.before.isHidden()
+
+
 def test_a_source_as_a_whole_can_only_be_silent(qtbot: Any) -> None:
     dialog = AlarmRuleDialog(CHANNELS, (), chosen=CHANNELS[0])
     qtbot.addWidget(dialog)
@@ -216,7 +243,7 @@ def test_a_source_as_a_whole_can_only_be_silent(qtbot: Any) -> None:
     assert dialog.kind.currentText() == "does not come"
     dialog.accept()
     assert dialog.rule is not None
-    assert dialog.rule.words() == "oven no data for three usual periods"
+    assert dialog.rule.words() == "oven sends nothing for three usual periods"
 
 
 def test_an_address_is_set_up_before_its_alarm(window: Any, feed: Any) -> None:

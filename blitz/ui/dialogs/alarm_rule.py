@@ -17,7 +17,7 @@ from PyQt5.QtWidgets import (
 from blitz.data.alarm_records import KeptRule
 from blitz.data.alarm_rule import AlarmRule, Severity
 from blitz.data.hook_records import HookRecord
-from blitz.ui.alarm_draft import KINDS, Kind, Watched, kind_of, make_rule
+from blitz.ui.alarm_draft import EMPTY_WORDS, KINDS, UNITLESS, Kind, Watched, kind_of, make_rule
 from blitz.ui.dialogs.form import Form
 from blitz.ui.theme import SPACE
 from blitz.ui.widgets.alarm_rest import AlarmRest, read_seconds
@@ -233,15 +233,21 @@ class AlarmRuleDialog(Form):
         for name, label in kind.fields if kind is not None else ():
             line = self.numbers[name] = QLineEdit(texts.get(name, ""))
             line.setAccessibleName(label)
+            line.setPlaceholderText(EMPTY_WORDS.get(name, ""))
             words = QLabel(label)
             words.setBuddy(line)
             self._numbers.addWidget(words)
             self._numbers.addWidget(line, 1)
-        self.unit = QLabel()
-        self._numbers.addWidget(self.unit)
+        self._place_unit()
         for before, behind in pairwise((self.kind, *self.numbers.values(), self.delay)):
             QWidget.setTabOrder(before, behind)  # made anew, they would come last
         self._choose_watched()
+
+    def _place_unit(self) -> None:
+        """The channel's unit stands behind the last number that is of it: seconds are none of it."""
+        self.unit = QLabel()
+        of_it = [line for name, line in self.numbers.items() if name not in UNITLESS]
+        self._numbers.insertWidget(self._numbers.indexOf(of_it[-1]) + 1 if of_it else -1, self.unit)
 
     def _propose_level(self) -> None:
         """Propose a limit for what is chosen, where nobody has typed another."""
@@ -257,7 +263,8 @@ class AlarmRuleDialog(Form):
         if not about.channel and (kind is None or kind.kind != "no_data") and self._was is None:
             self.kind.setCurrentIndex(self.kind.findData(KINDS[-1]))
             return
-        self.unit.setText(about.unit if kind is not None and kind.kind != "no_data" else "")
+        self.unit.setText("" if kind is None else kind.unit_words(about.unit))
+        self.unit.setVisible(bool(self.unit.text()))
         self.name.setPlaceholderText("made of what is watched")
 
     def _show_mail(self) -> None:

@@ -142,9 +142,9 @@ class RulesModel(ColumnsModel):
             unit = self.units.get((rule.source, rule.channel), "")
             return rule.words(unit) + (", while recording" if rule.only_recording else "")
         if column == TELLS:
-            return (
-                ", ".join(rule.hooks) if rule.hooks is not None else "all who want alarms" if _told(self._view) else ""
-            )
+            if rule.hooks is not None:
+                return ", ".join(rule.hooks) or "nobody"
+            return "all who want alarms" if _told(self._view) else "nobody so far"
         does = ", ".join(_DOES[action.kind] for action in rule.actions)
         return f"{does}: confirm {_TIMES[kept.must_confirm]}" if kept.must_confirm else does
 

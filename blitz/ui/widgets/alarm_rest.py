@@ -55,8 +55,13 @@ class AlarmRest(QWidget):
             form.addRow(label, part)
         form.addRow(self.only_recording)
         form.addRow(self.is_latched)
-        self.does.currentIndexChanged.connect(lambda _: self.before.setEnabled(self.does.currentData() == "start"))
-        self.before.setEnabled(False)
+        self._before_label = form.labelForField(self.before)
+        self.does.currentIndexChanged.connect(lambda _: self._show_before())
+        self._show_before()
+
+    def _show_before(self) -> None:
+        for part in (self.before, self._before_label):
+            part.setVisible(self.does.currentData() == "start")
 
     def fill(self, was: AlarmRule) -> None:
         """Show a rule's fields."""

@@ -15,7 +15,7 @@ class FigureMenu(QPushButton):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Save ▾", parent)
-        self.setProperty("kind", "menu")
+        self.setProperty("kind", "small")
         self.setAccessibleName("Save")
         self.setToolTip("Save or copy what is shown here, as a picture or as numbers")
         menu = QMenu(self)

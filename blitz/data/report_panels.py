@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from blitz.data.board_definition import Channel
 from blitz.data.boards import channel_labels
 from blitz.data.records import SessionRecord, Source
@@ -15,6 +17,7 @@ from blitz.data.report_words import many
 from blitz.data.series_request import WantedChannel
 
 _CURVES_A_PLOT = 6
+_MOST_NAMED = 6
 _MOST_CURVES = 64
 """In a report for which nobody has chosen channels."""
 
@@ -52,6 +55,12 @@ def draw_plots(drawing: Drawing, flags: Sequence[Flag]) -> tuple[tuple[Plot, ...
     absent = absent_spans(drawing)
     groups = _groups(drawn, drawing.by)
     curves = [_curves(drawing, group, definitions, absent) for group in groups]
+    empty = [not any(np.isfinite(curve.values).any() for curve in own) for own in curves]
+    left_out: list[str] = []
+    if not all(empty):  # else the plots say that there is nothing
+        left_out = [each.label for group, is_empty in zip(groups, empty, strict=True) if is_empty for each in group]
+        groups = [group for group, is_empty in zip(groups, empty, strict=True) if not is_empty]
+        curves = [own for own, is_empty in zip(curves, empty, strict=True) if not is_empty]
     left = max(map(axis_room, curves), default=0.0)
     plots = [_plot(drawing, group, own, absent, flags, left) for group, own in zip(groups, curves, strict=True)]
     words = ["Below each plot is the time of day, above it the time since the session's start."]
@@ -61,6 +70,9 @@ def draw_plots(drawing: Drawing, flags: Sequence[Flag]) -> tuple[tuple[Plot, ...
         words.append("Hatched: what this report could not read.")
     if flags:
         words.append("Dashed, with a number: markers.")
+    if left_out:
+        more = f" and {len(left_out) - _MOST_NAMED} more" if len(left_out) > _MOST_NAMED else ""
+        words.append(f"No plot, for want of readings: {', '.join(left_out[:_MOST_NAMED])}{more}.")
     if len(drawn) < len(drawing.channels):
         words.append(f"{many(len(drawing.channels) - len(drawn), 'channel')} not drawn.")
     return tuple(plots), " ".join(words)

@@ -319,6 +319,12 @@ def test_sessions_without_messages_channels_or_of_rows_have_their_report(tmp_pat
         assert float(page.exact["rate", "Mean"]) == pytest.approx(numbers.mean(), rel=1e-12)
         assert int(page.exact["rate", "Readings"]) == len(numbers)
         assert len(points(*svgs(text))[0]) == len(numbers)
+        late = cache.get_or_create_category("late")
+        for at_s in (1, 30):
+            cache.add_reading(7, (STARTED_S + at_s) * 1000, late, 5.0 if at_s == 30 else float("nan"))
+        page, text = page_of(cache, tmp_path, stop=STARTED_S + 2)
+        assert len(svgs(text)) == 1
+        assert "No plot, for want of readings: late." in page.text
 
 
 def test_a_template_of_ones_own_replaces_blocks(world: tuple[DatabaseClient, Path], tmp_path: Path) -> None:

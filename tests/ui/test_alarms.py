@@ -263,6 +263,10 @@ def test_an_address_is_set_up_before_its_alarm(window: Any, feed: Any) -> None:
     assert dialog.isVisible()
     assert dialog.mail_fields.said.text() == "No encryption there."
     assert dialog.accept_button.text() == "&Make the alarm anyway"
+    mail_place = dialog.tells.currentIndex()
+    for place, words in ((0, "&Make the alarm"), (mail_place, "&Make the alarm anyway")):
+        dialog.tells.setCurrentIndex(place)
+        assert dialog.accept_button.text() == words
     dialog.mail_fields.security.setCurrentIndex(2)
     assert (dialog.mail_fields.said.text(), dialog.accept_button.text()) == ("", "&Make the alarm")
     dialog.accept()

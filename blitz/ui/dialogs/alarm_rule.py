@@ -57,7 +57,7 @@ class AlarmRuleDialog(Form):
         self.mail: Mail | None = None
         self._propose = propose
         self._proposed = ""
-        self._is_accepting = False
+        self._is_accepting = self._is_refused = False
         self.watched = Choice()
         self.watched.setMaxVisibleItems(24)
         self._watched = list(watched)
@@ -147,14 +147,19 @@ class AlarmRuleDialog(Form):
         if not reason and self._is_accepting:
             self.accept()
             return
-        self._is_accepting = False
-        self.accept_button.setText(f"{self._accept_words} anyway" if reason else self._accept_words)
-        self._fit()
+        self._is_accepting, self._is_refused = False, bool(reason)
+        self._show_accept()
 
     def _begin_anew(self) -> None:
         """What is typed anew is tried anew."""
-        self._is_accepting = False
-        self.accept_button.setText(self._accept_words)
+        self._is_accepting = self._is_refused = False
+        self._show_accept()
+
+    def _show_accept(self) -> None:
+        is_mail = self.tells.currentData() == _MAIL
+        self.accept_button.setText(
+            f"{self._accept_words} anyway" if is_mail and self._is_refused else self._accept_words
+        )
         self._fit()
 
     def _make(self) -> AlarmRule:
@@ -269,7 +274,7 @@ class AlarmRuleDialog(Form):
 
     def _show_mail(self) -> None:
         self.mail_fields.setVisible(self.tells.currentData() == _MAIL)
-        self._fit()
+        self._show_accept()
 
     def _go_to_mail(self) -> None:
         if self.mail_fields.isVisible():

@@ -15,6 +15,7 @@ from blitz.ui.dialogs.report import ReportDialog
 from blitz.ui.pages.comparison_page import ComparisonPage
 from blitz.ui.pages.history_page import HistoryPage
 from blitz.ui.playback import AS_FAST_AS_CAN_BE
+from blitz.ui.widgets.figure_menu import FigureMenu
 
 if TYPE_CHECKING:
     from screenshots import Scene
@@ -29,6 +30,8 @@ def analysis(scene: "Scene") -> None:
         page.set_analysis(True)
         for name in ("statistics", "spectrum", "histogram", "pairs", "trigger"):
             _take_tab(scene, page, name, f"analysis_{name}")
+            if name in ("spectrum", "pairs"):
+                take_menu(scene, page.analysis.save, f"analysis_{name}_save")
         spectrum = page.analysis.spectrum
         spectrum.kind.setCurrentIndex(1)
         spectrum.kind.activated.emit(1)
@@ -48,6 +51,17 @@ def analysis(scene: "Scene") -> None:
             page.set_analysis(True)
             for name in ("statistics", "spectrum", "histogram", "pairs", "trigger"):
                 _take_tab(scene, page, name, f"analysis_{words}_{name}")
+
+
+def take_menu(scene: "Scene", button: FigureMenu, name: str) -> None:
+    """What can be saved and copied of what is shown."""
+    menu = button.menu()
+
+    def open_menu() -> None:
+        scene.wait(button.isEnabled)
+        menu.popup(button.mapToGlobal(button.rect().bottomLeft()))
+
+    scene.take(name, before=open_menu, after=menu.close)
 
 
 def take_text_channel(scene: "Scene", page: HistoryPage) -> None:
@@ -225,6 +239,8 @@ def triggers(scene: "Scene") -> None:
             panel.mode.activated.emit(mode)
             scene.camera.run_for(seconds)
             scene.take(name)
+            if name == "trigger_normal":
+                take_menu(scene, panel.save, "trigger_save")
         panel.controls.set_level("high")
         scene.take("trigger_wrong")
         panel.controls.set_level("")
@@ -255,6 +271,15 @@ def _open(scene: "Scene", session_id: int) -> HistoryPage:
 
 
 def _take_tab(scene: "Scene", page: HistoryPage, name: str, picture: str) -> None:
-    page.analysis.strip.setCurrentWidget(getattr(page.analysis, name))
-    scene.camera.run_for(1)
-    scene.take(picture)
+    panel = page.analysis
+    panel.strip.setCurrentWidget(getattr(panel, name))
+    answered: list[bool] = []
+    panel.settled.connect(lambda: answered.append(True))
+
+    def ask() -> None:
+        scene.camera.run_for(0.3)  # what is in view has come to rest
+        answered.clear()
+        panel.ask()
+        scene.wait(lambda: answered)
+
+    scene.take(picture, before=ask)

@@ -15,7 +15,7 @@ from PyQt5.QtCore import QObject, pyqtSignal
 
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.cache_places import CachePlace
-from blitz.data.records import Marker, RunWishes, SessionRecord
+from blitz.data.records import Marker, Role, RunWishes, SessionRecord
 from blitz.data.session_words import SessionWords
 from blitz.data.source_config import SourceConfig
 from blitz.io.address import ServerAddress
@@ -187,6 +187,9 @@ class Feed(QObject):
     """AlarmChange"""
     alarm_answered = pyqtSignal(object, str)
     """AlarmWish, and why it was not done; nothing where it was"""
+
+    token_answered = pyqtSignal(object, str)
+    """IssuedToken that was asked for, and why there is none; one of the two"""
 
     streams_listed = pyqtSignal(object)
     """tuple[StreamView, ...]; None where the server did not say"""
@@ -367,6 +370,10 @@ class Feed(QObject):
 
     def wish_alarm(self, wish: AlarmWish) -> None:
         """Ask something about alarms; what came of it comes as ``alarm_answered``."""
+        raise NotImplementedError
+
+    def make_token(self, role: Role, name: str) -> None:
+        """Let the server make a token; it comes as ``token_answered``, this once."""
         raise NotImplementedError
 
     def list_streams(self) -> None:

@@ -38,6 +38,7 @@ from blitz.ui.pages.boards_page import BoardsPage
 from blitz.ui.pages.history_page import HistoryPage
 from blitz.ui.pages.live_page import LivePage
 from blitz.ui.pages.sessions_page import SessionsPage
+from blitz.ui.phone_actions import PhoneActions
 from blitz.ui.playback_actions import PlaybackActions
 from blitz.ui.plot_actions import PlotActions
 from blitz.ui.preferences import Preferences
@@ -121,6 +122,7 @@ class MainWindow(QMainWindow):
         self.all_servers = AllServersActions(
             feed, self.first.servers, preferences, self.session_actions, self.notices, number_font(self.font()), self
         )
+        self.phone_page = PhoneActions(feed, self.first.servers, self.notices, self)
         self.closing = Closing(feed, self.header, self.first.local.owns, self)
         self.playback = PlaybackActions(self)
         self.reference = ReferenceActions(self)

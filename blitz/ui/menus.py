@@ -41,6 +41,7 @@ def build_menus(window: "MainWindow") -> dict[str, QAction]:
     server.addSeparator()
     add(server, "add_device", "&Add a device…", "", window.new_devices.ask)
     add(server, "streams", "S&treams…", "", window.stream_actions.ask)
+    add(server, "phone_page", "&Phone page…", "", window.phone_page.ask)
     server.addSeparator()
     actions.update(window.cache_actions.serve(server.addMenu("&Cache")))
     add(server, "settings", "S&ettings…", "Ctrl+,", window.settings_actions.ask)

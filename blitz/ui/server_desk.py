@@ -42,6 +42,7 @@ from blitz.ui.recording_desk import RecordingDesk
 from blitz.ui.report import report
 from blitz.ui.session_desk import SessionDesk
 from blitz.ui.streams_desk import StreamsDesk
+from blitz.ui.token_desk import TokenDesk
 from blitz.ui.trash_desk import TrashDesk
 
 log = logging.getLogger(__name__)
@@ -107,6 +108,8 @@ class ServerDesk:
         """What is asked about the trash, and stars."""
         self.alarms = AlarmDesk(feed, self._known_client)
         """What is asked about alarms."""
+        self.tokens = TokenDesk(feed, self._known_client)
+        """What is asked about tokens."""
         self.notes = NotesDesk(feed, self._known_client, lambda: self.caches.cache, self.sessions.tell_again)
         """What is asked about markers and words."""
 

@@ -11,7 +11,7 @@ from PyQt5.QtCore import QObject
 
 from blitz.data.board_definition import BoardDefinition
 from blitz.data.cache_places import CachePlace
-from blitz.data.records import Marker, RunWishes
+from blitz.data.records import Marker, Role, RunWishes
 from blitz.data.session_words import SessionWords
 from blitz.data.source_config import SourceConfig
 from blitz.io.address import ServerAddress
@@ -240,6 +240,10 @@ class ServerLink(Feed):
     def wish_alarm(self, wish: AlarmWish) -> None:
         """Ask something about alarms."""
         self._ask(wish.failure, lambda desk: desk.alarms.do(wish))
+
+    def make_token(self, role: Role, name: str) -> None:
+        """Let the server make a token."""
+        self._ask("No token was made", lambda desk: desk.tokens.make(role, name))
 
     def list_streams(self) -> None:
         """Ask for the server's streams."""

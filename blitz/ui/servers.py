@@ -71,6 +71,10 @@ class Servers(QObject):
         """Those that were connected to since the window was opened, with their tokens."""
         return tuple(self._known.values())
 
+    def connected_to(self, address: str) -> ServerAddress | None:
+        """Return how a server was connected to since the window was opened, with its token; None if it was not."""
+        return self._known.get(address)
+
     def recall(self, server: ServerAddress, then: Callable[[ServerAddress], object]) -> None:
         """Tell a server's address with its token: from its link, from before, or from the key ring; else without one.
 

@@ -21,6 +21,7 @@ from blitz.data.records import (
     BoardRecord,
     LinkState,
     Marker,
+    Role,
     RunWishes,
     SessionRecord,
     Source,
@@ -162,6 +163,9 @@ class FakeFeed(Feed):
 
     def enable_source(self, source: str, is_enabled: bool) -> None:
         self.requests.append(("enable source", source, is_enabled))
+
+    def make_token(self, role: Role, name: str) -> None:
+        self.requests.append(("make token", role, name))
 
     def list_streams(self) -> None:
         self.requests.append(("list streams",))

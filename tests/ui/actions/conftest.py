@@ -415,7 +415,7 @@ def stage(
     with pytest.MonkeyPatch.context() as patch:
 
         def show_folder(url: QUrl) -> bool:
-            stage.opened.append(url.toLocalFile())
+            stage.opened.append(url.toLocalFile() or url.toString())
             return True
 
         patch.setattr(QDesktopServices, "openUrl", show_folder)

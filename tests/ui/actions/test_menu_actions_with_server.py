@@ -8,7 +8,9 @@ import pytest
 from PyQt5.QtGui import QGuiApplication
 from PyQt5.QtWidgets import QApplication, QFileDialog, QMessageBox
 
+from blitz import Client
 from blitz.data.named_caches import NamedCaches
+from blitz.data.records import Role
 from blitz.io.address import ServerAddress
 from blitz.ui.dialogs.add_device import AddDeviceDialog
 from blitz.ui.dialogs.all_servers import AllServersDialog
@@ -18,6 +20,7 @@ from blitz.ui.dialogs.computed import ComputedDialog
 from blitz.ui.dialogs.export import ExportDialog
 from blitz.ui.dialogs.marker import MarkerDialog
 from blitz.ui.dialogs.new_cache import NewCacheDialog
+from blitz.ui.dialogs.phone_page import PhonePageDialog
 from blitz.ui.dialogs.reference import ReferenceDialog
 from blitz.ui.dialogs.report import ReportDialog
 from blitz.ui.dialogs.settings import SettingsDialog
@@ -62,6 +65,27 @@ def add_device(stage: Stage) -> None:
 def streams(stage: Stage) -> None:
     stage.menu("Server/Streams…").trigger()
     stage.cancel(StreamsDialog)
+
+
+def phone_page(stage: Stage) -> Iterator[str]:
+    """The link is copied and opened; one with a token of its own lets in as what was chosen."""
+    for _ in range(2):  # a second time the one that is there comes to the front
+        stage.menu("Server/Phone page…").trigger()
+    dialog = stage.dialog(PhonePageDialog)
+    assert dialog.link.text() == f"{stage.server.url}/"
+    stage.press(dialog, "Copy")
+    assert QApplication.clipboard().text() == dialog.link.text()
+    stage.press(dialog, "Open in browser")
+    assert stage.opened == [dialog.link.text()]
+    dialog.role.setCurrentIndex(dialog.role.findData(Role.OPERATOR))
+    yield ""
+    stage.press(dialog, "Make a link")
+    yield "No token was made"
+    stage.wait(lambda: "#" in dialog.link.text())
+    with Client(stage.server.url, token=dialog.link.text().partition("#")[2]) as client:
+        assert client.whoami().role is Role.OPERATOR
+    stage.cancel(PhonePageDialog)
+    assert stage.window.phone_page.dialog is None
 
 
 def all_servers(stage: Stage) -> None:
@@ -425,6 +449,7 @@ ACTIONS: dict[str, Play] = {
     "Server/Cache/Usual, one a server": usual_cache,
     "Server/Cache/New…": new_cache,
     "Server/Cache/Manage…": manage_caches,
+    "Server/Phone page…": phone_page,
     "Server/Settings…": settings,
     "Server/Quit": quit_it,
     "Session/Start": start,

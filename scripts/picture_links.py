@@ -1,0 +1,56 @@
+"""Pictures of links: the page for a phone in the window, with the link of this computer, of a network, of a viewer."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from picture_bench import Server
+
+from blitz.io.address import ServerAddress
+from blitz.ui.dialogs.phone_page import PhonePageDialog
+
+
+def links(scene: Any) -> None:
+    """A server of this computer alone, then one that phones reach, as an admin and as a viewer see them."""
+    window = scene.window
+    with Server(scene.folder / "own", "--simulate", "2") as server:
+        scene.connect(server.url)
+        scene.wait(lambda: window.live_page.variables.labels)
+        scene.camera.run_for(3)
+        window.menus["phone_page"].trigger()
+        dialog = scene.find(PhonePageDialog)
+        scene.take("phone_page_own")
+        dialog.reject()
+    data = scene.folder / "network"
+    admin, viewer = (_link(data, role) for role in ("admin", "viewer"))
+    with Server(data, "--simulate", "2", "--host", "0.0.0.0") as server:
+        port = server.url.rpartition(":")[2]
+        address = _own_address()
+        for name, link in (("admin", admin), ("viewer", viewer)):
+            scene.window.connect_to(ServerAddress.parse(f"blitz://{address}:{port}/#{link.partition('#')[2]}"))
+            scene.wait(lambda: window.first.servers.connected and window.header.state.text() == "Not recording")
+            scene.camera.run_for(3)
+            window.menus["phone_page"].trigger()
+            dialog = scene.find(PhonePageDialog)
+            if name == "admin":
+                scene.take("phone_page_empty")
+                dialog.name.setText("Ann's phone")
+                dialog.make.click()
+                scene.wait(dialog.link.text)
+            scene.take(f"phone_page_{name}")
+            dialog.reject()
+
+
+def _own_address() -> str:
+    """Return this machine's address in its network, without asking anybody."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect(("192.0.2.1", 9))
+        return str(sock.getsockname()[0])
+
+
+def _link(data: Path, role: str) -> str:
+    words = ["token", "create", "--role", role, "--name", f"the {role}", "--host", "lab-pi", "--data-dir", str(data)]
+    made = subprocess.run([sys.executable, "-m", "blitz", *words], capture_output=True, text=True, check=True)
+    return made.stdout.splitlines()[0]

@@ -2,6 +2,7 @@
 
 import random
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from picture_bench import Server
@@ -53,7 +54,7 @@ def calibration(scene: "Scene") -> None:
         dialog.taking.known.clear()
         for place, (known, sent) in enumerate(_STEPS):
             cell.insert(sent)
-            scene.wait(lambda sent=sent: dialog.desk.newest == sent)
+            scene.wait(partial(_has_come, dialog, sent))
             QTest.keyClicks(dialog.taking.known, known)
             QTest.keyClick(dialog.taking.known, Qt.Key_Return)
             while dialog.desk.taking is not None:
@@ -92,6 +93,10 @@ def calibration(scene: "Scene") -> None:
         scene.show("live")
         channel = next(each for each in window.store.channels if each.source.name == "cell")
         scene.take("channel_menu", before=lambda: _open_menu(scene, channel), after=_close_popup)
+
+
+def _has_come(dialog: CalibrateDialog, sent: float) -> bool:
+    return dialog.desk.newest == sent
 
 
 def _let_expire(script: Client) -> None:

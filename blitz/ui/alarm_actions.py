@@ -11,7 +11,7 @@ from blitz.data.access_records import WhoRecord
 from blitz.data.alarm_records import AlarmChange, AlarmOccurrence, KeptRule
 from blitz.data.alarm_rule import CommandAction, Severity
 from blitz.data.records import StatusRecord
-from blitz.ui.alarm_draft import Watched, list_watched, propose_level
+from blitz.ui.alarm_draft import Watched, list_watched, propose_level, sent_words
 from blitz.ui.alarm_view import (
     Acknowledge,
     AddMail,
@@ -174,7 +174,7 @@ class AlarmActions(QObject):
 
     def _ask_confirm(self, kept: KeptRule) -> None:
         rule, is_first = kept.rule, kept.must_confirm > 1
-        sends = " and ".join(_sent_words(each) for each in rule.actions if isinstance(each, CommandAction))
+        sends = " and ".join(sent_words(each) for each in rule.actions if isinstance(each, CommandAction))
         unit = self.page.rules.units.get((rule.source, rule.channel), "")
         text = f"It watches {rule.words(unit)}, and sends {sends} then, also while nobody is there. "
         text += (
@@ -267,8 +267,3 @@ class AlarmActions(QObject):
 
     def _keep_silent(self, is_silent: bool) -> None:
         self._preferences.remember_place(_SILENT, QByteArray(b"1" if is_silent else b"0"))
-
-
-def _sent_words(action: CommandAction) -> str:
-    value = "" if action.value is None else f" {action.value:g}"
-    return f"“{action.command}{value}” to {action.board}"

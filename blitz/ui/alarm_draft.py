@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from blitz.data.alarm_rule import AlarmRule
+from blitz.data.alarm_rule import AlarmRule, CommandAction
 from blitz.data.board_definition import Channel
 from blitz.data.model_faults import first_fault
 from blitz.data.records import BoardRecord
@@ -135,6 +135,16 @@ def propose_level(channel: Channel, low: float, high: float) -> float | None:
     step = 10.0 ** math.floor(math.log10(span) - 0.3)
     decimals = max(0, -math.floor(math.log10(step)))
     return round(math.ceil((high + 0.2 * span) / step) * step, decimals)
+
+
+def sent_words(action: CommandAction) -> str:
+    """Say what an alarm sends, and to which board.
+
+    >>> sent_words(CommandAction(kind="command", board="valve", command="open", value=40))
+    '“open 40” to valve'
+    """
+    value = "" if action.value is None else f" {action.value:g}"
+    return f"“{action.command}{value}” to {action.board}"
 
 
 def list_watched(boards: Iterable[BoardRecord]) -> tuple[Watched, ...]:

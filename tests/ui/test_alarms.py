@@ -205,6 +205,7 @@ def test_a_rule_that_the_form_cannot_write_keeps_its_condition(qtbot: Any) -> No
     was = make(condition=course, actions=[{"kind": "marker"}, command], severity="critical", on_delay_s=2)
     dialog = AlarmRuleDialog(CHANNELS, (), kept=KeptRule(id="1", rule=was))
     qtbot.addWidget(dialog)
+    assert dialog.rest.does.currentText() == "puts a marker, and sends its command"
     dialog.accept()
     assert dialog.rule == was
 

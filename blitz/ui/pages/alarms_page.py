@@ -60,11 +60,11 @@ class AlarmsPage(QWidget):
         self.alarm_table.setSelectionMode(QAbstractItemView.ExtendedSelection)
         self.rule_table = Table(self.rules, _NO_RULES)
         self.rule_table.setAccessibleName("Rules")
-        what, who = "oven rises by more than 5 °C/s over 2 s", "ada@bench: the door was open"
+        what, who = "adc_channel_one above 3000 count", "ada@bench: looked at it"
         texts = ("over, not seen", "warning", _NAME, what, "-109478 °C", "12-31 23:59:59", "23:59:59", who)
         self.alarm_table.fit_widths(*texts)
         self.alarm_table.share_room(columns.ALARM, columns.WHAT, columns.SEEN)
-        does = "sends a command: confirm it twice"
+        what, does = "oven rises by more than 5 °C/s over 2 s", "sends a command: confirm it twice"
         self.rule_table.fit_widths("about to be raised", "warning", _NAME, what, "all who want alarms", does)
         self.rule_table.share_room(columns.ALARM, columns.WHAT, columns.DOES)
         self.alarm_table.activated.connect(self._show_time)

@@ -1,10 +1,12 @@
 """The rarer fields of an alarm rule: hysteresis, what is missing, what the server does then."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from PyQt5.QtWidgets import QCheckBox, QFormLayout, QLineEdit, QWidget
 
-from blitz.data.alarm_rule import AlarmRule, StartAction
+from blitz.data.alarm_rule import AlarmRule, CommandAction, StartAction
+from blitz.ui.alarm_draft import sent_words
 from blitz.ui.definition_draft import parse_number
 from blitz.ui.theme import SPACE
 from blitz.ui.widgets.choice import Choice
@@ -73,11 +75,21 @@ class AlarmRest(QWidget):
         self.is_latched.setChecked(was.is_latched)
         self.on_nan.setCurrentIndex(self.on_nan.findData(was.on_nan))
         self.on_gap.setCurrentIndex(self.on_gap.findData(was.on_gap))
+        self._tell_commands([action for action in was.actions if isinstance(action, CommandAction)])
         kinds = [action.kind for action in was.actions if action.kind != "command"]
         self.does.setCurrentIndex(max(0, self.does.findData(kinds[0] if kinds else "")))
         for action in was.actions:
             if isinstance(action, StartAction) and action.before_s:
                 self.before.setText(f"{action.before_s:.12g}")
+
+    def _tell_commands(self, commands: Sequence[CommandAction]) -> None:
+        """Say that the rule sends what is written elsewhere, whatever is chosen here."""
+        if not commands:
+            return
+        what = "its command" if len(commands) == 1 else "its commands"
+        for place, (kind, words) in enumerate(_ACTIONS):
+            self.does.setItemText(place, f"{words}, and sends {what}" if kind else f"sends {what}")
+        self.does.setToolTip("\n".join(map(sent_words, commands)))
 
     def fields(self, was: AlarmRule | None) -> dict[str, Any]:
         """Return fields of the rule; hysteresis is the condition's.

@@ -12,6 +12,7 @@ from browser import Browser, Page, running_browser
 from waiting import wait_until
 
 import blitz
+from blitz.data.source_config import SourceConfig
 from blitz.errors import NoSession
 
 NETWORK = "127.0.0.2"
@@ -60,6 +61,10 @@ def test_recording_is_started_marked_and_stopped(browser: Browser, server: Any, 
     page.wait_for("#plot canvas")
     page.click("#start")
     page.wait_for("#start-dialog")
+    assert not page.is_shown("#start-warning")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d_…", page.run("document.querySelector('#start-name').placeholder"))
+    page.write("#start-field-0", f"brass {HOSTILE}")
+    assert f"_brass {HOSTILE}_…" in page.run("document.querySelector('#start-name').placeholder")
     page.write("#start-name", HOSTILE)
     page.click("#start-dialog [type=submit]")
     page.wait_for("#doing", "Recording")
@@ -67,6 +72,7 @@ def test_recording_is_started_marked_and_stopped(browser: Browser, server: Any, 
     running = client.status().session
     assert running is not None
     assert running.name == HOSTILE
+    assert running.fields == {"sample": f"brass {HOSTILE}"}
     assert not page.is_shown("#start")
     page.wait_for("#boards", "recording")
     wait_until(lambda: re.match(r"-?[\d.]+", page.text("#values .number")))
@@ -109,13 +115,16 @@ def test_the_plot_shows_the_chosen_channels(browser: Browser, server: Any, clien
     first, third = inked.replace("COLOUR", "[0, 114, 178]"), inked.replace("COLOUR", "[0, 158, 115]")
     wait_until(lambda: page.run(first))
     assert not page.run(third)
-    chosen = "#values li:nth-child(3) button"
+    assert page.text("#legend").split() == ["adc_channel_one", "adc_channel_two"]
+    assert page.text("#values .heading") == "sim1"
+    chosen = "#values li:nth-child(4) button"  # the first is the name of the board
     assert page.run(f"document.querySelector('{chosen}').getAttribute('aria-pressed')") == "false"
     page.click(chosen)
     wait_until(lambda: page.run(third))
+    assert "adc_channel_three" in page.text("#legend")
     page.click("[data-minutes='15']")
     assert "adc_channel_three over the last 15 min" in page.run("document.querySelector('#plot').ariaLabel")
-    page.click("#values li:nth-child(1) button")
+    page.click("#values li:nth-child(2) button")
     wait_until(lambda: not page.run(first))
     assert unheard_of(page) == []
 
@@ -196,6 +205,49 @@ def test_an_alarm_is_shown_and_acknowledged(browser: Browser, server: Any) -> No
             http.delete(f"/alarms/rules/{made.json()['id']}").raise_for_status()
 
 
+def test_of_many_alarms_the_worst_is_first_and_all_are_acknowledged_at_once(browser: Browser, server: Any) -> None:
+    about = {"source": "sim1", "channel": "adc_channel_one"}
+    with httpx.Client(base_url=f"{server.url}/api/v1", trust_env=False, timeout=60) as http:
+        ids = []
+        try:
+            for number in range(7):
+                rule = about | {"name": f"Rule {number}", "condition": {"kind": "level", "above": -number - 1}}
+                severity = "critical" if number == 2 else "info"
+                made = http.post("/alarms/rules", json=rule | {"severity": severity}).raise_for_status()
+                ids.append(made.json()["id"])
+            page = browser.open(server.url)
+            wait_until(lambda: page.text("#more-alarms") == "Show 3 more")
+            assert "Rule 2" in page.text("#alarm-list li:first-child")
+            assert page.run("document.querySelectorAll('#alarm-list li').length") == 4
+            assert not page.is_shown("#alarm-bar")
+            page.run("document.querySelector('footer').scrollIntoView()")
+            page.wait_for("#alarm-bar", "7 alarms")
+            page.click("#alarm-bar")
+            wait_until(lambda: not page.is_shown("#alarm-bar"))
+            page.click("#more-alarms")
+            page.wait_for("#alarm-list li:nth-child(7)")
+            page.click("#acknowledge-all")
+            wait_until(lambda: page.text("#alarm-list").count("seen by") == 7)
+            assert not page.is_shown("#acknowledge-all")
+            assert unheard_of(page) == []
+        finally:
+            for rule_id in ids:
+                http.delete(f"/alarms/rules/{rule_id}").raise_for_status()
+
+
+def test_before_a_start_the_page_says_what_would_not_be_recorded(
+    browser: Browser, server: Any, client: blitz.Client
+) -> None:
+    client.add_source(SourceConfig(name="oven", link="/dev/nothing-is-here"), later=True)
+    try:
+        page = browser.open(server.url)
+        page.wait_for("#boards", "away")
+        page.click("#start")
+        page.wait_for("#start-warning", "oven: away. Nothing of it is recorded until it is ready.")
+    finally:
+        client.delete_source("oven")
+
+
 def test_nothing_but_the_pages_own_files_may_run(browser: Browser, server: Any) -> None:
     page = browser.open(server.url)
     page.wait_for("#plot canvas")
@@ -231,3 +283,8 @@ def test_what_is_touched_is_large_enough_and_has_a_name(browser: Browser, server
     nameless = [n for n in nodes if n.get("role", {}).get("value") in named and not n.get("name", {}).get("value")]
     assert nameless == []
     assert page.run("document.documentElement.scrollWidth") <= 390
+    page.click("#start-dialog .close")
+    page.dress(844, 390, is_dark=True)  # on its side; the plot is seen as a whole
+    wait_until(lambda: page.run("innerWidth") == 844)
+    assert page.run("document.documentElement.scrollWidth") <= 844
+    assert page.run("document.querySelector('#curves').getBoundingClientRect().height <= innerHeight")

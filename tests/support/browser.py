@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from base64 import b64decode
 from collections.abc import Callable, Iterator
@@ -80,9 +79,16 @@ class Page:
         for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable")
         self.call("Page.setLifecycleEventsEnabled", enabled=True)
+        self.dress(width, height, is_dark=is_dark)
+
+    def dress(self, width: int, height: int, *, is_dark: bool, scale: float = 2) -> None:
+        """Give it a screen, of a phone where it is that small, and a theme.
+
+        :param scale: pixels of a picture for each of the page.
+        """
         is_phone = min(width, height) < 600
         self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2, mobile=is_phone
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=is_phone
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
@@ -144,10 +150,10 @@ class Page:
         """Touch the middle of it, where it can be touched."""
         self.wait_for(selector)
         wanted = json.dumps(selector)
-        place = self.run(  # as soon as it rests: what is filled in above it moves it
-            f"(async () => {{ const n = document.querySelector({wanted}); n.scrollIntoView({{block: 'center'}});"
-            f"const frame = () => new Promise(requestAnimationFrame); let r = n.getBoundingClientRect();"
-            f"for (let still = 0; still < 5; ) {{ await frame(); const now = n.getBoundingClientRect();"
+        place = self.run(  # as soon as it rests: what is filled in above it moves it, maybe out of sight
+            f"(async () => {{ const n = document.querySelector({wanted}); let r = n.getBoundingClientRect();"
+            f"for (let still = 0; still < 5; ) {{ n.scrollIntoView({{block: 'center'}});"
+            f"await new Promise(requestAnimationFrame); const now = n.getBoundingClientRect();"
             f"still = now.x === r.x && now.y === r.y ? still + 1 : 0; r = now; }}"
             f"const x = r.x + r.width / 2, y = r.y + r.height / 2, hit = document.elementFromPoint(x, y);"
             f"return n.contains(hit) || hit?.contains(n) ? {{x, y}} : null; }})()"
@@ -225,19 +231,3 @@ def running_browser() -> Iterator[Browser]:
 def _is_removed(folder: Path) -> bool:
     shutil.rmtree(folder, ignore_errors=True)
     return not folder.exists()
-
-
-def take_pictures(url: str, folder: Path) -> None:
-    """Take pictures of a server's page, light and dark: ``python tests/support/browser.py URL FOLDER``."""
-    with running_browser() as browser:
-        for name, is_dark in (("phone", False), ("phone-dark", True)):
-            page = browser.open(url, is_dark=is_dark)
-            page.wait_for("#plot canvas")
-            page.wait_for("#values .number")
-            page.run("new Promise(done => setTimeout(done, 3000))")  # the curves of the time before
-            page.picture(folder / f"{name}.png")
-            page.picture(folder / f"{name}-whole.png", is_whole=True)
-
-
-if __name__ == "__main__":
-    take_pictures(sys.argv[1], Path(sys.argv[2]))

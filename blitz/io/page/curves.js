@@ -50,7 +50,8 @@ export class Curves {
     this.askedAt = Date.now() / 1000;
     this.sessionId = latest.session_id ?? null;
     this.spanS = latest.span_s;
-    this.channels = latest.channels;
+    // By source, whatever the order in which they were found: what has a colour keeps it when a session begins.
+    this.channels = latest.channels.sort((a, b) => a.source.localeCompare(b.source, undefined, { numeric: true }));
     this.chooseSome();
     for (const channel of latest.channels) {
       const spans = this.live.get(channel.label) ?? new Map();

@@ -10,17 +10,29 @@ import * as words from "./words.js";
  * @param page.done called when something was done
  */
 export function wireDialogs({ at, state, now, done }) {
-  let session = null, momentS = 0;
+  let session = null, momentS = 0, asked = [];
+
+  const said = () => asked.map((name, n) => [name, at(`start-field-${n}`).value]);
+  function proposeName() {
+    const name = words.nameBy(state.status.session_name, Object.fromEntries(said()), state.who.name || "phone", now());
+    at("start-name").placeholder = name || "Named by its number";
+  }
+  at("start-fields").addEventListener("input", proposeName);
 
   wire("start", () => {
     at("start-name").value = "";
-    at("start-name").placeholder = state.status.session_name || "Named by its number";
-    at("start-fields").replaceChildren(...state.status.required_fields.flatMap((name, n) => [
-      element("label", { for: `start-field-${n}` }, name),
-      element("input", { id: `start-field-${n}`, required: "", maxlength: "200", autocomplete: "off" }),
+    const { required_fields: required, session_name: pattern } = state.status;
+    asked = [...new Set([...required, ...words.patternFields(pattern)])];
+    at("start-fields").replaceChildren(...asked.flatMap((name, n) => [
+      element("label", { for: `start-field-${n}` }, required.includes(name) ? name : `${name} (may be empty)`),
+      element("input", {
+        id: `start-field-${n}`, required: required.includes(name) ? "" : undefined, maxlength: "200", autocomplete: "off",
+      }),
     ]));
+    at("start-warning").textContent = words.notReady(state.status);
+    proposeName();
   }, () => {
-    const fields = state.status.required_fields.map((name, n) => [name, at(`start-field-${n}`).value]);
+    const fields = said().filter(([, value]) => value.trim());
     return ask("sessions", { method: "POST", body: { name: at("start-name").value, owner: "phone", fields: Object.fromEntries(fields) } });
   });
 

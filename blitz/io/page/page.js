@@ -1,9 +1,10 @@
 // The page: what the server does, what is measured, and the few things that are done from a phone.
 
+import { Alarms } from "./alarms.js";
 import { Curves } from "./curves.js";
 import { wireDialogs } from "./dialogs.js";
 import { colour, Plot, whenThemeChanges } from "./plot.js";
-import { alarmRows, boardRows, gatheredAlarms, noteRows, valueRows } from "./rows.js";
+import { boardRows, element, noteRows, setParts, valueRows } from "./rows.js";
 import { ask, forgetToken, Gone, keepToken, Refused, takeFromAddress, token, tokenIn } from "./server.js";
 import * as words from "./words.js";
 
@@ -14,12 +15,16 @@ const NOTES_SHOWN = 6;
 const at = (id) => document.getElementById(id);
 const state = {
   status: null, who: null, heardAt: 0, offsetS: 0, isGone: false, areAllShown: false,
-  notices: [], markers: [], alarms: null, round: 0,
+  notices: [], markers: [], round: 0,
 };
 const curves = new Curves();
 const plot = new Plot(at("plot"));
 const values = valueRows(at("values"), toggle), boards = boardRows(at("boards")), notes = noteRows(at("note-list"));
-const alarms = alarmRows(at("alarm-list"), acknowledge);
+const alarms = new Alarms({ at, state, mayAct, showTrouble });
+
+function mayAct() {
+  return state.who !== null && state.who.role !== "viewer";
+}
 
 /** The server's time, in seconds since the Unix epoch: phones' clocks may be wrong. */
 function now() {
@@ -54,17 +59,6 @@ async function readNotes() {
   const session = state.status?.session;
   state.markers = session ? await ask(`sessions/${session.id}/markers`) : [];
   showNotes();
-}
-
-async function readAlarms() {
-  if (state.alarms === undefined) return; // this server has none
-  try {
-    state.alarms = await ask("alarms");
-  } catch (error) {
-    if (!(error instanceof Refused) || ![404, 422, 501].includes(error.status)) throw error;
-    state.alarms = undefined;
-  }
-  showAlarms();
 }
 
 /** Do something again and again, while the page is looked at; the round ends when another begins. */
@@ -111,7 +105,7 @@ async function begin() {
   repeat(readValues, LOOK_MS, round);
   repeat(readPast, LOOK_MS, round);
   repeat(readNotes, NOTES_MS, round);
-  repeat(readAlarms, STATUS_MS, round);
+  repeat(() => alarms.read(), STATUS_MS, round);
 }
 
 function askForToken(reason) {
@@ -144,11 +138,12 @@ function showStatus() {
     const lost = words.losses(status);
     const away = status.boards.filter((board) => ["away", "silent"].includes(board.state)).map((board) => `${board.name} ${board.state}`);
     const spooled = status.store.is_up ? [] : [`store away, ${words.messages(status.store.spooled_messages)} safe`];
-    const came = [words.messages(session.message_count), words.rate(status.rate_hz)].join(" · ");
-    setText("account", `${came} · ${[...away, ...spooled, lost.words].join(", ")}`);
+    const came = [words.messages(session.message_count), words.rate(status.rate_hz)];
+    if (!status.boards.length) away.push("no board");
+    setParts(at("account"), [...came, [...away, ...spooled, lost.words].join(", ")]);
     at("account").className = `facts ${lost.isBad || away.length ? "bad" : ""}`;
   } else {
-    setText("account", status.preview ? `Values are shown, not kept · ${words.rate(status.rate_hz)}` : "Preview is off.");
+    setParts(at("account"), status.preview ? ["Values are shown, not kept", words.rate(status.rate_hz)] : ["Preview is off."]);
     at("account").className = "facts";
   }
   showTrouble([status.room?.text, status.store.error].filter(Boolean).join(" "));
@@ -179,18 +174,17 @@ function showAge() {
     const started = Date.parse(session.started_at) / 1000;
     const by = session.owner && session.owner !== state.who?.name ? [`by ${words.owner(session.owner)}`] : [];
     const runs = state.isGone ? [] : [words.duration(now() - started)];
-    setText("facts", [`since ${words.clock(started)}`, ...runs, ...by].join(" · "));
+    setParts(at("facts"), [`since ${words.clock(started)}`, ...runs, ...by]);
   } else {
-    setText("facts", "");
+    setParts(at("facts"), []);
   }
   showButtons();
 }
 
 function showButtons() {
-  const mayAct = state.who !== null && state.who.role !== "viewer";
   const { status } = state;
-  at("actions").hidden = !mayAct || status === null;
-  at("only-looks").hidden = state.who === null || mayAct;
+  at("actions").hidden = !mayAct() || status === null;
+  at("only-looks").hidden = state.who === null || mayAct();
   setText("only-looks", "You are a viewer: others start, stop and write markers. An admin can make you a link of the role operator.");
   at("start").hidden = Boolean(status?.session);
   at("stop").hidden = at("mark").hidden = !status?.session;
@@ -209,12 +203,11 @@ function showValues() {
   const isCut = !state.areAllShown && shown.length > 0 && shown.length < curves.channels.length;
   const listed = isCut ? shown : curves.channels;
   const isShared = new Set(curves.channels.map((channel) => channel.source)).size > 1;
-  const rows = listed.map((channel) => ({
-    channel, now: now(), isShared,
-    isChosen: Boolean(curves.chosen?.includes(channel.label)),
-    colour: channel.color || colour(curves.channels.indexOf(channel)),
-  }));
-  values.show(rows, (row) => row.channel.label);
+  const rows = listed.flatMap((channel, n) => {
+    const row = { channel, now: now(), isChosen: Boolean(curves.chosen?.includes(channel.label)), colour: colourOf(channel) };
+    return isShared && channel.source !== listed[n - 1]?.source ? [{ heading: channel.source }, row] : [row];
+  });
+  values.show(rows, (row) => row.channel?.label ?? `\n${row.heading}`);
   at("values-hint").hidden = listed.length > 0;
   setText("values-hint", state.status?.boards.length ? "Waiting for values…" : "There are no values without a board.");
   at("more").hidden = !isCut && !state.areAllShown;
@@ -222,20 +215,38 @@ function showValues() {
   drawPlot();
 }
 
+function colourOf(channel) {
+  return channel.color || colour(curves.channels.indexOf(channel));
+}
+
+/** Name the curves below the plot: their values may be out of sight. */
+function showLegend(chosen) {
+  const key = JSON.stringify(chosen.map((channel) => [channel.name, colourOf(channel)]));
+  if (at("legend").dataset.key === key) return;
+  at("legend").dataset.key = key;
+  at("legend").replaceChildren(...chosen.map((channel) => {
+    const swatch = element("span", { class: "swatch" });
+    swatch.style.background = swatch.style.borderColor = colourOf(channel);
+    return element("span", {}, swatch, channel.name);
+  }));
+}
+
 function drawPlot() {
   const to = now() - curves.spanS, from = to - 60 * curves.minutes;
   const chosen = curves.channels.filter((channel) => curves.chosen?.includes(channel.label));
   plot.draw(
     chosen.map((channel) => ({
-      name: channel.name, unit: channel.unit, colour: channel.color || colour(curves.channels.indexOf(channel)),
+      name: channel.name, unit: channel.unit, colour: colourOf(channel),
       spans: curves.spans(channel.label),
     })),
     from, to, curves.spanS, state.markers.map((marker) => marker.from_ns / 1e9),
   );
+  showLegend(chosen);
   const names = chosen.map((channel) => channel.name).join(", ");
   at("plot").setAttribute("aria-label", `${names || "No channel"} over the last ${curves.minutes} min`);
   const full = curves.fullSince();
-  const hints = chosen.length ? [] : ["Touch a value to see its curve."];
+  at("curves").hidden = curves.channels.length === 0 && state.status?.boards.length === 0;
+  const hints = chosen.length ? [] : [curves.channels.length ? "Touch a value to see its curve." : "Waiting for values…"];
   if (full !== undefined && full > from) hints.push(`Samples before ${words.clock(full)}: short peaks may be missing.`);
   setText("plot-hint", hints.join(" "));
 }
@@ -254,27 +265,6 @@ function showNotes() {
   ].sort((a, b) => b.time - a.time).slice(0, NOTES_SHOWN);
   at("notes").hidden = told.length === 0;
   notes.show(told, (note) => note.key);
-}
-
-function showAlarms() {
-  const present = state.alarms ?? [];
-  at("alarms").hidden = present.length === 0;
-  const mayAct = state.who !== null && state.who.role !== "viewer";
-  const rows = gatheredAlarms(present).map((gathered) => ({ gathered, mayAct, isGone: state.isGone }));
-  alarms.show(rows, (row) => row.gathered.key);
-}
-
-async function acknowledge(ids, button) {
-  button.disabled = true;
-  try {
-    const isAll = ids.length === state.alarms.filter((alarm) => alarm.acknowledged_at === undefined).length;
-    const paths = isAll ? ["alarms/acknowledge"] : ids.map((id) => `alarms/${id}/acknowledge`);
-    for (const path of paths) await ask(path, { method: "POST", body: {} });
-    await readAlarms();
-  } catch (error) {
-    showTrouble(error.message || "No answer came.");
-    button.disabled = false;
-  }
 }
 
 // ---- what is touched -------------------------------------------------------------------------------------------------

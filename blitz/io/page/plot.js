@@ -1,7 +1,6 @@
 // The plot: what is drawn is bounded by the screen's width, whatever the time shown.
 
 const COLUMNS = 360;
-const HEIGHT = 240;
 const LIGHT = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#4d4d4d", "#a89a00"];
 const DARK = ["#56b4e9", "#e69f00", "#1fbf94", "#e08fbd", "#f0e442", "#f07a2b", "#5277ee", "#e8e8e8"];
 
@@ -66,7 +65,7 @@ export class Plot {
   }
 
   size() {
-    return { width: Math.max(this.element.clientWidth, 100), height: Math.max(this.element.clientHeight - 2, HEIGHT) };
+    return { width: Math.max(this.element.clientWidth, 100), height: Math.max(this.element.clientHeight, 100) };
   }
 
   /**

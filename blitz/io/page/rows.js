@@ -13,8 +13,21 @@ export function element(name, attributes, ...children) {
   return made;
 }
 
-function setText(node, text) {
+export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
+}
+
+/** Show a name; where it is too long, a line ends behind one of its signs, and within a word only as a last resort. */
+export function setName(node, text) {
+  if (node.textContent === text) return;
+  node.replaceChildren(...text.split(/(?<=[_./:-])/).flatMap((part) => [part, element("wbr", {})]).slice(0, -1));
+}
+
+/** Show facts with points between them; a line ends between two of them, not within one. */
+export function setParts(node, parts) {
+  const texts = parts.map((part, n) => (n < parts.length - 1 ? `${part} ·` : part));
+  if ([...node.children].map((child) => child.textContent).join() === texts.join()) return;
+  node.replaceChildren(...texts.flatMap((text) => [element("span", {}, text), " "]).slice(0, -1));
 }
 
 /** Keep a list's rows by key, so that what is touched stays where it is. */
@@ -44,8 +57,13 @@ export class Rows {
   }
 }
 
-/** Rows of values; touching one puts its curve into the plot, or takes it out. */
+/** Rows of values, with the name of their source above them; touching one puts its curve into the plot, or takes it out. */
 export function valueRows(list, toggle) {
+  function makeHeading() {
+    const name = element("h3", {});
+    return { node: element("li", { class: "heading" }, name), name };
+  }
+
   function make(channel) {
     const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
     const name = element("span", {}), sub = element("span", { class: "sub" });
@@ -57,7 +75,7 @@ export function valueRows(list, toggle) {
     return { node: element("li", {}, button), button, swatch, name, sub, number, unit, state };
   }
 
-  function fill(row, { channel, isChosen, colour, now, isShared }) {
+  function fill(row, { channel, isChosen, colour, now }) {
     const state = words.limitState(channel);
     const ageS = channel.time === undefined ? undefined : now - channel.time;
     const isOld = ageS !== undefined && ageS > 5;
@@ -66,15 +84,19 @@ export function valueRows(list, toggle) {
     row.button.title = isChosen ? "In the plot" : "Show it in the plot";
     row.swatch.style.background = isChosen ? colour : "transparent";
     row.swatch.style.borderColor = isChosen ? colour : "";
-    setText(row.name, channel.name);
-    const said = [isShared ? channel.source : "", words.limits(channel), isOld ? `${words.age(ageS)} old` : ""];
-    setText(row.sub, said.filter(Boolean).join(" · "));
+    setName(row.name, channel.name);
+    const said = [words.limits(channel), isOld ? `${words.age(ageS)} old` : ""];
+    setParts(row.sub, said.filter(Boolean));
     setText(row.number, words.value(channel.value, channel.decimals));
     setText(row.unit, channel.unit);
     setText(row.state, state.words);
   }
 
-  return new Rows(list, ({ channel }) => make(channel), fill);
+  return new Rows(
+    list,
+    (thing) => (thing.heading === undefined ? make(thing.channel) : makeHeading()),
+    (row, thing) => (thing.heading === undefined ? fill(row, thing) : setName(row.name, thing.heading)),
+  );
 }
 
 export function boardRows(list) {
@@ -90,8 +112,8 @@ export function boardRows(list) {
   function fill(row, board) {
     const [said, kind] = words.boardState(board.state);
     row.node.className = kind;
-    setText(row.name, board.name);
-    setText(row.sub, [board.board_name, board.error].filter(Boolean).join(" · "));
+    setName(row.name, board.name);
+    setParts(row.sub, [board.board_name, board.error].filter(Boolean));
     setText(row.rate, board.rate_hz ? words.rate(board.rate_hz) : "");
     setText(row.state, said);
   }
@@ -112,53 +134,7 @@ export function noteRows(list) {
     row.node.className = kind;
     setText(row.state, sign);
     setText(row.text, note.text);
-    setText(row.sub, [words.clock(note.time), note.who].filter(Boolean).join(" · "));
-  }
-
-  return new Rows(list, make, fill);
-}
-
-/** Gather alarms of one rule into {key, newest, count, since, unseen}; `alarms` are newest first. */
-export function gatheredAlarms(alarms) {
-  const byRule = new Map();
-  for (const alarm of alarms) {
-    const known = byRule.get(alarm.rule_id);
-    if (known === undefined) byRule.set(alarm.rule_id, { key: alarm.rule_id, newest: alarm, count: 0, unseen: [] });
-    const gathered = byRule.get(alarm.rule_id);
-    gathered.count++;
-    gathered.since = alarm.raised_at;
-    if (alarm.acknowledged_at === undefined) gathered.unseen.push(alarm.id);
-  }
-  return [...byRule.values()];
-}
-
-/** Rows of gathered alarms; `acknowledge` is called with their ids. */
-export function alarmRows(list, acknowledge) {
-  function make() {
-    const text = element("span", {}), sub = element("span", { class: "sub" }), state = element("span", { class: "state" });
-    const button = element("button", { type: "button", onclick: () => acknowledge(row.ids, button) }, "Acknowledge");
-    const node = element("li", {}, element("div", { class: "row" }, element("span", { class: "name" }, state, text, sub), button));
-    const row = { node, text, sub, state, button, ids: [] };
-    return row;
-  }
-
-  function fill(row, { gathered, mayAct, isGone }) {
-    const { newest, count, unseen } = gathered, { severity } = newest.rule, isOver = newest.cleared_at !== undefined;
-    const sign = { critical: "✖", warning: "▲" }[severity] ?? "●";
-    row.ids = unseen;
-    row.node.className = isOver ? "" : severity === "info" ? "is-ok" : "is-beyond";
-    setText(row.state, `${sign} ${severity}${isOver ? ", over" : ""}`);
-    setText(row.text, newest.rule.name);
-    const number = newest.value === undefined ? "" : `${words.value(newest.value)} ${newest.unit}`.trim();
-    const about = [newest.source, newest.channel, number].filter(Boolean).join(" ");
-    const since = words.clock(Date.parse(gathered.since) / 1000);
-    const until = isOver ? ` until ${words.clock(Date.parse(newest.cleared_at) / 1000)}` : "";
-    const times = count > 1 ? `${count} times since ${since}` : `${isOver ? "from" : "since"} ${since}${until}`;
-    const seen = unseen.length ? "" : `seen by ${newest.acknowledged_by || "somebody"}`;
-    setText(row.sub, [about, times, seen, newest.rule.advice].filter(Boolean).join(" · "));
-    row.button.hidden = !mayAct || unseen.length === 0;
-    row.button.disabled = isGone;
-    row.button.setAttribute("aria-label", `Acknowledge ${newest.rule.name}`);
+    setParts(row.sub, [words.clock(note.time), note.who && words.owner(note.who)].filter(Boolean));
   }
 
   return new Rows(list, make, fill);

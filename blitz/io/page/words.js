@@ -37,6 +37,7 @@ export function value(number, decimals) {
   if (number === undefined || number === null) return "–";
   if (decimals !== undefined) return number.toFixed(decimals);
   const size = Math.abs(number);
+  if (size >= 1e6 && size < 1e9) return number.toFixed(0); // all digits before the point
   return size !== 0 && (size >= 1e9 || size < 1e-4) ? number.toExponential(3) : String(Number(number.toPrecision(6)));
 }
 
@@ -48,6 +49,32 @@ export function title(session) {
 export function owner(name) {
   const [user, machine] = name.split("@");
   return user && machine ? `${user} on ${machine}` : name;
+}
+
+/** The own fields that a pattern of names uses, such as sample in "{date}_{sample}_{n}". */
+export function patternFields(pattern) {
+  return [...pattern.matchAll(/\{([^{}]*)\}/g)].map((found) => found[1]).filter((name) => !["date", "time", "owner", "n"].includes(name));
+}
+
+/** The name that a session without one gets by a pattern (blitz/data/name_pattern.py); its number is known to the server. */
+export function nameBy(pattern, fields, owner, seconds) {
+  const now = new Date(seconds * 1000);
+  const values = {
+    ...fields, owner, n: "…",
+    date: [now.getFullYear(), now.getMonth() + 1, now.getDate()].map(pad).join("-"),
+    time: [now.getHours(), now.getMinutes(), now.getSeconds()].map(pad).join("-"),
+  };
+  const filled = pattern.replace(/\{([^{}]*)\}/g, (_, name) => (values[name] ?? "").trim() || "\0");
+  return filled.replace(/[-_ .,:/]*\0/g, "").replace(/^[-_ .,:/]+/, "");
+}
+
+/** What an operator should know before starting: what will not be recorded. */
+export function notReady(status) {
+  const missing = status.boards.filter((board) => !["ready", "recording", "disabled"].includes(board.state));
+  const words = missing.map((board) => `${board.name}: ${boardState(board.state)[0]}. Nothing of it is recorded until it is ready.`);
+  if (!status.boards.length) words.push("There is no board: nothing will be recorded until one is plugged in.");
+  if (!status.store.is_up) words.push("The store is away.");
+  return words.join(" ");
 }
 
 /** What became of the messages of the running session. */

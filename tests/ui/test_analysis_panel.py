@@ -232,6 +232,21 @@ def test_without_a_channel_the_analysis_says_what_to_do(page: HistoryPage, qtbot
     assert "No channel is chosen" in page.analysis.spectrum.figure.hint
 
 
+def test_the_right_button_in_a_figure_opens_what_can_be_saved(page: HistoryPage, qtbot: QtBot) -> None:
+    settle(page, qtbot, lambda: page.set_analysis(True))
+    choose(page, qtbot, page.analysis.spectrum)
+    figure, menu = page.analysis.spectrum.figure, page.analysis.save.menu()
+    assert menu is not None
+    figure.customContextMenuRequested.emit(figure.rect().center())
+    assert menu.isVisible()
+    menu.close()
+    for channel, _ in page.channels.shown:
+        page.channels.turn(channel.key)
+    settle(page, qtbot, page.analysis.ask)
+    figure.customContextMenuRequested.emit(figure.rect().center())
+    assert not menu.isVisible()
+
+
 def test_a_figure_tells_points_and_zooms_by_keys(page: HistoryPage, qtbot: QtBot) -> None:
     settle(page, qtbot, lambda: page.set_analysis(True))
     choose(page, qtbot, page.analysis.spectrum)

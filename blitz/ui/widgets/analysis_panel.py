@@ -78,6 +78,8 @@ class AnalysisPanel(QWidget):
         self.keep = self._button("Keep this view", "Mark what is in view: it stays marked while you zoom")
         self.forget = self._button("Forget", "Look at what is in view again")
         self.save = FigureMenu()
+        for figure_tab in (self.spectrum, self.histogram, self.pairs, self.trigger):
+            self.save.serve(figure_tab.figure)
         self.mark.toggled.connect(self._let_drag)
         self.keep.clicked.connect(lambda: plot.region.choose(self._in_view()))
         self.forget.clicked.connect(lambda: plot.region.choose(None))

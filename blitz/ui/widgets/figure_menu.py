@@ -1,6 +1,6 @@
 """The button that gives away what an analysis shows: its picture, and its numbers."""
 
-from PyQt5.QtCore import pyqtSignal
+from PyQt5.QtCore import QPoint, Qt, pyqtSignal
 from PyQt5.QtWidgets import QAction, QMenu, QPushButton, QWidget
 
 _PICTURES = (("png", "Save as &PNG…"), ("svg", "Save as &SVG…"), ("copy", "&Copy the picture"))
@@ -31,6 +31,15 @@ class FigureMenu(QPushButton):
             for action in actions:
                 action.setEnabled(is_there)
         self.setEnabled(has_picture or has_numbers)
+
+    def serve(self, figure: QWidget) -> None:
+        """Open the menu where the right button is pressed in a figure, too."""
+        figure.setContextMenuPolicy(Qt.CustomContextMenu)
+        figure.customContextMenuRequested.connect(lambda place: self._open(figure.mapToGlobal(place)))
+
+    def _open(self, place: QPoint) -> None:
+        if self.isEnabled():
+            self.menu().popup(place)
 
     def _add(self, menu: QMenu, kind: str, words: str) -> QAction:
         action = QAction(words, menu)

@@ -47,6 +47,7 @@ class TriggerPanel(QWidget):
         self.words = ElidedLabel()
         self.words.setProperty("kind", "muted")
         self.figure = FigurePlot("Triggers")
+        self.save.serve(self.figure)
         last = QWidget()
         row = QHBoxLayout(last)
         row.setContentsMargins(0, 0, 0, 0)

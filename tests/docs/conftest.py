@@ -12,7 +12,6 @@ from forked_servers import ForkingProcess
 from page_runs import SHELLS, run_page
 from page_world import PageWorld, make_lab
 
-
 AS_INSTALLED = "start"
 """The page whose programs are those that are installed. Those of the others are forked: starting takes longest."""
 

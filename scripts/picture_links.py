@@ -1,4 +1,4 @@
-"""Pictures of links: the page for a phone in the window, with the link of this computer, of a network, of a viewer."""
+"""Pictures of the link to the page for a phone, of one computer and of a network, and of the list of servers."""
 
 import socket
 import subprocess
@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from picture_bench import Server
+from PyQt5.QtWidgets import QMessageBox
 
 from blitz.io.address import ServerAddress
+from blitz.ui.dialogs.all_servers import AllServersDialog
+from blitz.ui.dialogs.known_server import KnownServerDialog
 from blitz.ui.dialogs.phone_page import PhonePageDialog
 
 
@@ -41,6 +44,37 @@ def links(scene: Any) -> None:
                 scene.wait(dialog.link.text)
             scene.take(f"phone_page_{name}")
             dialog.reject()
+
+
+def server_list(scene: Any) -> None:
+    """The list of servers: one of them gets another name and address, one is removed."""
+    window, preferences = scene.window, scene.window.preferences
+    for name, link in (("Blade rig", "http://10.0.0.7:8999"), ("Pump test", f"https://lab-pi:8999/#{32 * 'a7'}")):
+        preferences.remember_server(ServerAddress.parse(link), name)
+    with Server(scene.folder / "own", "--simulate", "2") as server:
+        scene.connect(server.url)
+        scene.wait(lambda: window.live_page.variables.labels)
+        window.menus["servers"].trigger()
+        scene.camera.run_for(1)
+        scene.take("servers_recent")
+        window.first.edits.change("https://lab-pi:8999", window)
+        dialog = scene.find(KnownServerDialog)
+        dialog.name.setText("Pump test, hall 2")
+        dialog._address.setEditText("http://10.0.0.7:8999")
+        dialog._fingerprint.clear()
+        dialog.accept()
+        scene.take("server_changed")
+        dialog.reject()
+        window.first.edits.remove("https://lab-pi:8999", window)
+        scene.take("server_removed")
+        scene.find(QMessageBox).reject()
+        window.first.leave_page()
+        window.all_servers.ask()
+        every = scene.find(AllServersDialog)
+        scene.wait(lambda: len(every.servers.rows) == 3 and every.servers.rows[-1].now is not None)
+        every.servers_table.selectRow(1)
+        scene.take("all_servers_change")
+        every.reject()
 
 
 def _own_address() -> str:

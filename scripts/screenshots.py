@@ -33,7 +33,7 @@ from picture_bench import (
 from picture_calibration import calibration
 from picture_camera import Camera, Look
 from picture_comparing import comparing
-from picture_links import links
+from picture_links import links, server_list
 from picture_played_alarms import played
 from PyQt5.QtCore import QEvent, QPoint, QSettings, Qt
 from PyQt5.QtGui import QHelpEvent, QMouseEvent
@@ -692,6 +692,7 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "trouble": trouble,
     "access": access,
     "links": links,
+    "server_list": server_list,
     "calibration": calibration,
     "alarms": alarms,
     "played": played,

@@ -20,6 +20,7 @@ from blitz.ui.last_values import LastValue
 from blitz.ui.models.all_servers import ServerRow, SessionRow
 from blitz.ui.pages.start_page import FoundRow
 from blitz.ui.preferences import Preferences
+from blitz.ui.server_edits import ServerEdits
 from blitz.ui.servers import Servers
 from blitz.ui.servers_watch import CopyState, ServerNow, ServersWatch
 from blitz.ui.session_actions import SessionActions
@@ -51,6 +52,7 @@ class AllServersActions(QObject):
         self._feed = feed
         self._servers = servers
         self._preferences = preferences
+        self._edits = ServerEdits(servers, preferences, self)
         self._sessions = sessions
         self._notices = notices
         self._font = font
@@ -66,6 +68,7 @@ class AllServersActions(QObject):
         self.found.changed.connect(self._take_found)
         feed.connection_changed.connect(self._take_connection)
         feed.sessions_listed.connect(self._take_sessions)
+        servers.changed.connect(lambda address: self._places.pop(address, None))  # with the token from before
         servers.remembered.connect(self._gather)
 
     def ask(self) -> None:
@@ -76,6 +79,8 @@ class AllServersActions(QObject):
             return
         dialog = self.dialog = AllServersDialog(self._font, self._window)
         dialog.switch_requested.connect(self._switch)
+        dialog.change_requested.connect(lambda row: self._edits.change(row.address, dialog))
+        dialog.remove_requested.connect(lambda row: self._edits.remove(row.address, dialog))
         dialog.open_requested.connect(self._open)
         dialog.download_requested.connect(self._download)
         dialog.server_chosen.connect(self._show_values)
@@ -113,7 +118,7 @@ class AllServersActions(QObject):
             self._add(profile.name, PROFILE, partial(_address_of, profile))
         for known in self._preferences.known_servers:
             parse = partial(ServerAddress.parse, known.address, fingerprint=known.fingerprint)
-            self._add(self._servers.name(known.address), BEFORE, parse)
+            self._add(self._servers.name(known.address), BEFORE, parse, is_stored=True)
         for server in self._servers.connected:
             self._add(self._servers.name(str(server)), BEFORE, partial(ServerAddress.parse, server))
         for row in self._found_rows:
@@ -131,13 +136,13 @@ class AllServersActions(QObject):
         self._follow()
         self._show()
 
-    def _add(self, name: str, origin: str, parse: Callable[[], ServerAddress]) -> None:
+    def _add(self, name: str, origin: str, parse: Callable[[], ServerAddress], *, is_stored: bool = False) -> None:
         try:
             server = parse()
         except ConfigError as error:
             log.warning("The server %s is left out: %s", name, error)
             return
-        self._places.setdefault(str(server), ServerRow(server, name, origin))
+        self._places.setdefault(str(server), ServerRow(server, name, origin, is_stored=is_stored))
 
     def _take_token(self, address: str, server: ServerAddress) -> None:
         place = self._places.get(address)

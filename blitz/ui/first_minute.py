@@ -21,6 +21,7 @@ from blitz.ui.key_store import KeyStore
 from blitz.ui.local_servers import LocalKind, LocalServers
 from blitz.ui.pages.start_page import StartPage
 from blitz.ui.preferences import Preferences
+from blitz.ui.server_edits import ServerEdits
 from blitz.ui.servers import Servers
 from blitz.ui.theme import Appearance
 from blitz.ui.widgets.connection_bar import ConnectionBar
@@ -62,6 +63,7 @@ class FirstMinute(QObject):
         self.is_choosing = False
         """Whether the start page is shown."""
         self.servers = Servers(feed, preferences, KeyStore(parent=self), self)
+        self.edits = ServerEdits(self.servers, preferences, self)
         self.local = LocalServers(jobs, parent=self)
         self.found = FoundServers(self)
         self.page = StartPage()
@@ -175,7 +177,8 @@ class FirstMinute(QObject):
         page.computer_requested.connect(lambda: self._bring_up(LocalKind.COMPUTER))
         page.recent_chosen.connect(self._connect_text)
         page.text_entered.connect(self._connect_text)
-        page.forget_requested.connect(self.servers.forget)
+        page.change_requested.connect(lambda address: self.edits.change(address, self._window))
+        page.forget_requested.connect(lambda address: self.edits.remove(address, self._window))
         page.back_requested.connect(self.leave_page)
         page.found_chosen.connect(self._connect_found)
         self.found.changed.connect(page.show_found)

@@ -159,6 +159,17 @@ class Preferences:
         )
         self._keep_servers([known, *(other for other in self.known_servers if other.address != address)])
 
+    def change_server(self, address: str, server: ServerAddress, name: str) -> None:
+        """Remember a server of the list under another address, or name, at the same place."""
+        self._keep_servers(
+            [
+                replace(known, address=str(server), name=name or server.host, fingerprint=server.fingerprint)
+                if known.address == address
+                else known
+                for known in self.known_servers
+            ]
+        )
+
     def forget_server(self, address: str) -> None:
         """Remember a server no longer."""
         self._keep_servers([known for known in self.known_servers if known.address != address])

@@ -30,6 +30,8 @@ class Servers(QObject):
     """The address of a server that took its token: shall it be kept?"""
     connecting = pyqtSignal(str)
     """The address of a server that is connected to from now on."""
+    changed = pyqtSignal(str)
+    """The address of a server whose token is another one by now, or is there under this address only now."""
     remembered = pyqtSignal()
     """The list of known servers is another one."""
 
@@ -39,6 +41,7 @@ class Servers(QObject):
         self._preferences = preferences
         self._keys = keys
         self._known: dict[str, ServerAddress] = {}
+        self._current: ServerAddress | None = None
         self._fleeting: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._offered: set[str] = set()
@@ -68,12 +71,12 @@ class Servers(QObject):
 
     @property
     def connected(self) -> tuple[ServerAddress, ...]:
-        """Those that were connected to since the window was opened, with their tokens."""
+        """Those that were connected to, or changed, since the window was opened, with their tokens."""
         return tuple(self._known.values())
 
     def connected_to(self, address: str) -> ServerAddress | None:
-        """Return how a server was connected to since the window was opened, with its token; None if it was not."""
-        return self._known.get(address)
+        """Return how the server that was connected to last is reached, with its token; None if it is another one."""
+        return self._current if str(self._current) == address else None
 
     def recall(self, server: ServerAddress, then: Callable[[ServerAddress], object]) -> None:
         """Tell a server's address with its token: from its link, from before, or from the key ring; else without one.
@@ -141,6 +144,47 @@ class Servers(QObject):
             self._keys.forget(address)
         self.remembered.emit()
 
+    def change(self, address: str, server: ServerAddress, name: str) -> None:
+        """Remember a server under another address or name; a connection to it goes on as it is.
+
+        :param server: with a token where there is a new one; else the one from before goes along.
+        """
+        known = self._preferences.known_server(address)
+        if known is None:
+            return
+        self._preferences.change_server(address, server, name)
+        before = self._known.get(address)
+        if self.connected_to(address) is None or str(server) == address:
+            self._known.pop(address, None)
+        self._names.pop(address, None)
+        new = replace(server, token=server.token or (before.token if before is not None else ""))
+        if before is not None or new.token:
+            self._known[str(new)] = new
+        if known.is_token_kept:
+            self._move_key(address, new)
+        self.changed.emit(str(new))
+        self.remembered.emit()
+
+    def _move_key(self, address: str, server: ServerAddress) -> None:
+        """Let the key ring have a token under another address, or another one."""
+        new = str(server)
+
+        def take(token: str) -> None:
+            if token:
+                keep(token)
+                self._known.setdefault(new, replace(server, token=token))
+                self.changed.emit(new)
+                self.remembered.emit()
+
+        def keep(token: str) -> None:
+            is_moved = new != address
+            self._keys.keep(new, token, lambda is_kept: self._keys.forget(address) if is_kept and is_moved else None)
+
+        if server.token:
+            keep(server.token)
+        elif new != address:
+            self._keys.recall(address, take)
+
     def keep_token(self, address: str, is_wanted: bool) -> None:
         """Take over what the operator chose: into the key ring, or nowhere."""
         token = self._known[address].token if address in self._known else ""
@@ -163,16 +207,14 @@ class Servers(QObject):
         self.key_settled.emit()
 
     def _connect(self, server: ServerAddress) -> None:
-        self._known[str(server)] = server
+        self._known[str(server)] = self._current = server
         self.connecting.emit(str(server))
         self._feed.connect_to(server)
 
     def _take_connection(self, state: ConnectionState) -> None:
         """A token that was taken is worth keeping."""
-        if state.connection is not Connection.ONLINE or state.address not in self._known:
-            return
-        server, known = self._known[state.address], self._preferences.known_server(state.address)
-        if not server.token or known is None:
+        server, known = self.connected_to(state.address), self._preferences.known_server(state.address)
+        if state.connection is not Connection.ONLINE or server is None or not server.token or known is None:
             return
         if known.is_token_kept is None and state.address not in self._offered:
             self._offered.add(state.address)

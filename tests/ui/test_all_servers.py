@@ -211,3 +211,36 @@ def test_a_file_of_profiles_that_cannot_be_read_hides_no_other_server(desk: Any,
     (tmp_path / "profiles.toml").write_text("[")
     desk.window.all_servers.ask()
     desk.wait(lambda: [each.now is not None for each in rows(desk).values()] == [True])
+
+
+def test_only_servers_of_the_windows_own_list_are_changed_and_removed_here(qtbot: QtBot) -> None:
+    dialog = AllServersDialog(QFont())
+    qtbot.addWidget(dialog)
+    own = row("bench1", is_stored=True)
+    dialog.show_servers([own, row("bench2"), row("bench3", is_stored=True, is_current=True)])
+    dialog.servers_table.selectRow(0)
+    assert (dialog.change.isEnabled(), dialog.remove.isEnabled()) == (True, True)
+    asked: list[ServerRow] = []
+    dialog.change_requested.connect(asked.append)
+    dialog.remove_requested.connect(asked.append)
+    dialog.change.click()
+    dialog.remove.click()
+    assert asked == [own, own]
+    dialog.servers_table.selectRow(1)
+    assert (dialog.change.isEnabled(), dialog.remove.isEnabled()) == (False, False)
+    assert "not in the window's own list: profile" in dialog.change.toolTip()
+    dialog.servers_table.selectRow(2)
+    assert (dialog.change.isEnabled(), dialog.remove.isEnabled()) == (True, False)
+    assert "connected to it" in dialog.remove.toolTip()
+
+
+def test_a_server_that_was_changed_is_watched_by_its_new_token(desk: Any) -> None:
+    window = desk.window
+    address = window._connection.address
+    window.all_servers.ask()
+    dialog = window.all_servers.dialog
+    desk.wait(lambda: [bool(each.status) for each in dialog.servers.rows] == [True])
+    window.first.servers.change(address, ServerAddress.parse(address, token="blz_nobody"), "bench")
+    desk.wait(lambda: [(each.name, each.server.token) for each in dialog.servers.rows] == [("bench", "blz_nobody")])
+    desk.wait(lambda: dialog.servers.rows[0].now is not None and dialog.servers.rows[0].status is None)
+    assert window.header.start.isEnabled()  # the window's own connection goes on as it is

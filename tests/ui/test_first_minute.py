@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from PyQt5.QtCore import Qt
 from PyQt5.QtTest import QTest
+from PyQt5.QtWidgets import QMessageBox
 
 from blitz.errors import AuthenticationError, CertificateMismatch
 from blitz.io.address import ServerAddress
 from blitz.io.discovery import FoundServer
 from blitz.ui.dialogs.connect import ConnectDialog
+from blitz.ui.dialogs.known_server import KnownServerDialog
 from blitz.ui.feed import Connection, ConnectionState, RequestFailure
 from blitz.ui.local_servers import LocalKind
 from blitz.ui.main_window import MainWindow
@@ -33,7 +35,8 @@ def give_up(feed: Any, error: Exception) -> None:
 
 
 def press(bar: Any, words: str) -> None:
-    button = next(button for button in bar.buttons if words in button.text().replace("&", ""))
+    buttons = bar.buttons() if isinstance(bar, QMessageBox) else bar.buttons
+    button = next(button for button in buttons if words in button.text().replace("&", ""))
     QTest.mouseClick(button, Qt.LeftButton)
 
 
@@ -69,7 +72,7 @@ def test_with_a_server_the_page_leads_back_to_it(window: MainWindow, feed: Any, 
     assert feed.requests == [("connect", ADDRESS, "", "")]
 
 
-def test_recent_servers_are_chosen_and_forgotten(window: MainWindow, feed: Any) -> None:
+def test_recent_servers_are_chosen_and_removed_after_a_question(window: MainWindow, feed: Any) -> None:
     for name in ("bench", "lab-pi"):
         window.preferences.remember_server(ServerAddress.parse(name))
     window.menus["servers"].trigger()
@@ -77,10 +80,46 @@ def test_recent_servers_are_chosen_and_forgotten(window: MainWindow, feed: Any) 
     assert [button.text() for button in page.recent] == ["lab-pi", "bench"]
     assert page.recent[0].hasFocus()
     grid = page._recent_grid
-    QTest.mouseClick(grid.itemAtPosition(0, 3).widget(), Qt.LeftButton)
-    assert [button.text() for button in page.recent] == ["bench"]
+    for words, left in (("Cancel", ["lab-pi", "bench"]), ("Remove", ["bench"])):
+        QTest.mouseClick(grid.itemAtPosition(0, 4).widget(), Qt.LeftButton)
+        box = next(box for box in window.findChildren(QMessageBox) if box.isVisible())
+        assert "http://lab-pi:8999 is remembered no longer" in box.informativeText()
+        assert box.focusWidget() is box.button(QMessageBox.Cancel)
+        press(box, words)
+        assert [button.text() for button in page.recent] == left
     page.recent[0].click()
     assert feed.requests == [("connect", "http://bench:8999", "", "")]
+
+
+def test_a_recent_server_gets_another_name_address_and_token(window: MainWindow, feed: Any) -> None:
+    fingerprint = "0f" * 32
+    for name in ("bench", f"blitz://lab-pi:8999/#&{fingerprint}"):
+        window.preferences.remember_server(ServerAddress.parse(name))
+    window.menus["servers"].trigger()
+    page = window.first.page
+    QTest.mouseClick(page._recent_grid.itemAtPosition(0, 3).widget(), Qt.LeftButton)
+    dialog = next(dialog for dialog in window.findChildren(KnownServerDialog) if dialog.isVisible())
+    assert (dialog.name.text(), dialog._address.currentText()) == ("lab-pi", "https://lab-pi:8999")
+    assert dialog.focusWidget() is dialog.name
+    dialog.name.setText("Pump")
+    for wrong, why in (("http://bench:8999", "for it"), ("bench:0", "no server's address")):
+        dialog._address.setEditText(wrong)
+        assert dialog._fingerprint.text() == fingerprint  # that of the certificate, wherever the server is
+        dialog.accept()
+        assert why in dialog.wrong.text()
+    dialog._fingerprint.clear()
+    dialog._address.setEditText("http://bench:8999")
+    dialog.accept()
+    assert "in the list already" in dialog.wrong.text()
+    dialog._fingerprint.setText(fingerprint)
+    dialog._address.setEditText("lab-pi:9000")
+    dialog._token.setText("blz_new")
+    dialog.accept()
+    assert [button.text() for button in page.recent] == ["Pump", "bench"]
+    assert feed.requests == []
+    page.recent[0].click()
+    assert feed.requests == [("connect", "https://lab-pi:9000", "blz_new", fingerprint)]
+    assert "blz_new" not in "".join(map(str, window.preferences.known_servers))
 
 
 def test_a_typed_name_is_reached_as_it_was_before(window: MainWindow, feed: Any) -> None:

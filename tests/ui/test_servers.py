@@ -211,6 +211,53 @@ def test_a_server_is_forgotten_with_its_token(
     qtbot.waitUntil(lambda: ring.kept == {}, timeout=WAIT_MS)
 
 
+@pytest.mark.parametrize("is_connected", [True, False])
+def test_the_token_of_a_server_goes_with_it_to_another_address(
+    open_servers: Callable[..., Servers],
+    feed: Any,
+    ring: Ring,
+    preferences: Preferences,
+    qtbot: QtBot,
+    is_connected: bool,
+) -> None:
+    new = "https://lab-pi2:9000"
+    servers = open_servers()
+    preferences.remember_server(ServerAddress.parse(LINK))
+    preferences.remember_token_choice(ADDRESS, is_kept=True)
+    ring.kept[SERVICE, ADDRESS] = TOKEN
+    if is_connected:
+        servers.connect_to(ServerAddress.parse(LINK))
+        go_online(feed)
+    servers.change(ADDRESS, ServerAddress.parse(new, fingerprint=FINGERPRINT), "")
+    qtbot.waitUntil(lambda: ring.kept == {(SERVICE, new): TOKEN}, timeout=WAIT_MS)
+    assert preferences.known_servers[0].name == "lab-pi2"
+    connected = servers.connected_to(ADDRESS)
+    assert (connected is not None and connected.token == TOKEN) is is_connected  # the connection goes on
+    servers.connect_to(ServerAddress.parse(new))
+    assert feed.requests[-1] == ("connect", new, TOKEN, FINGERPRINT)
+
+
+def test_a_new_token_replaces_the_one_that_is_kept_and_is_not_the_one_of_the_connection(
+    open_servers: Callable[..., Servers], feed: Any, ring: Ring, preferences: Preferences, qtbot: QtBot
+) -> None:
+    servers = open_servers()
+    preferences.remember_server(ServerAddress.parse(LINK))
+    preferences.remember_token_choice(ADDRESS, is_kept=True)
+    ring.kept[SERVICE, ADDRESS] = TOKEN
+    servers.connect_to(ServerAddress.parse(LINK))
+    with qtbot.waitSignal(servers.changed, timeout=WAIT_MS):
+        servers.change(ADDRESS, ServerAddress.parse(LINK.replace(TOKEN, "blz_new")), "Pump")
+    qtbot.waitUntil(lambda: ring.kept == {(SERVICE, ADDRESS): "blz_new"}, timeout=WAIT_MS)
+    assert servers.name(ADDRESS) == "Pump"
+    current = servers.connected_to(ADDRESS)
+    assert current is not None
+    assert current.token == TOKEN
+    servers.connect_to(ServerAddress.parse(ADDRESS))
+    assert feed.requests[-1] == ("connect", ADDRESS, "blz_new", FINGERPRINT)
+    servers.change("http://nobody:1", ServerAddress.parse(ADDRESS), "")  # not in the list: nothing
+    assert preferences.servers == (ADDRESS,)
+
+
 def test_what_is_known_of_servers_is_kept_in_order_and_bounded(tmp_path: Path) -> None:
     path = str(tmp_path / "client.ini")
     preferences = Preferences(QSettings(path, QSettings.IniFormat))

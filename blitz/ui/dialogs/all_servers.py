@@ -38,6 +38,10 @@ class AllServersDialog(QDialog):
     """ServerRow whose values are to be shown, or None"""
     switch_requested = pyqtSignal(object)
     """ServerRow: the window shall be connected to it"""
+    change_requested = pyqtSignal(object)
+    """ServerRow of the window's own list"""
+    remove_requested = pyqtSignal(object)
+    """ServerRow of the window's own list"""
     open_requested = pyqtSignal(object)
     """SessionRow"""
     download_requested = pyqtSignal(object)
@@ -69,6 +73,8 @@ class AllServersDialog(QDialog):
         self.search.textChanged.connect(self._show_sessions)
         self.switch = _button("S&witch to this server")
         self.switch.setToolTip("Connect the window to it (double click); nothing changes on either server")
+        self.change = _button("&Change…")
+        self.remove = _button("&Remove…")
         self.open_it = _button("&Open the session")
         self.open_it.setToolTip("Connect the window to its server, bring the session here, and plot it (double click)")
         self.download = _button("&Download")
@@ -147,6 +153,13 @@ class AllServersDialog(QDialog):
     def _show_actions(self) -> None:
         server, session = self.selected_server, self.selected_session
         self.switch.setEnabled(server is not None and not server.is_current)
+        why_not = _why_not(server)
+        self.change.setEnabled(not why_not)
+        self.change.setToolTip(why_not or "Give it another name, address or token")
+        if not why_not and server is not None and server.is_current:
+            why_not = "The window is connected to it: switch to another one first"
+        self.remove.setEnabled(not why_not)
+        self.remove.setToolTip(why_not or "Take it out of this list, and its token; asks first")
         for button in (self.open_it, self.download):
             button.setEnabled(session is not None and session.row.status is not None)
 
@@ -159,6 +172,8 @@ class AllServersDialog(QDialog):
         self.servers_table.activated.connect(lambda _: self._ask_to_switch())
         self.sessions_table.activated.connect(lambda _: self._ask_to_open())
         self.switch.clicked.connect(self._ask_to_switch)
+        self.change.clicked.connect(lambda: self.change_requested.emit(self.selected_server))
+        self.remove.clicked.connect(lambda: self.remove_requested.emit(self.selected_server))
         self.open_it.clicked.connect(self._ask_to_open)
         self.download.clicked.connect(self._ask_to_download)
 
@@ -189,7 +204,7 @@ class AllServersDialog(QDialog):
         beside.setChildrenCollapsible(False)
         beside.setSizes([850, 370])
         first.addWidget(beside, 1)
-        first.addLayout(_row(self.switch))
+        first.addLayout(_row(self.switch, self.change, self.remove))
         self.search.setMinimumWidth(320)
         second.addLayout(_row(self.search))
         second.addWidget(self.sessions_table, 1)
@@ -206,6 +221,13 @@ class AllServersDialog(QDialog):
         column.setSpacing(SPACE)
         column.addWidget(splitter, 1)
         column.addLayout(bottom)
+
+
+def _why_not(server: ServerRow | None) -> str:
+    """Say why a server cannot be changed here; nothing, where it can."""
+    if server is None:
+        return "Choose a server first"
+    return "" if server.is_stored else f"It is not in the window's own list: {server.origin}"
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:

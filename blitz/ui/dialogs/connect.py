@@ -18,18 +18,23 @@ class ConnectDialog(Form):
     A link that is pasted is taken apart, so that its token does not stand on the screen.
 
     :param fingerprint_of: returns by which fingerprint the server at an address was known last; empty if by none.
+        None: what is typed as an address leaves the fingerprint as it is.
     """
 
+    title = "Connect to a server"
+    accept_words = "&Connect"
+    sentence = (
+        "Paste the link that “blitz token create” printed on the server (blitz://…), or type an address such as "
+        f"http://lab-pi:{DEFAULT_PORT}. Blitz keeps trying until the server answers."
+    )
+
     def __init__(
-        self, addresses: tuple[str, ...], fingerprint_of: Callable[[str], str], parent: QWidget | None = None
+        self,
+        addresses: tuple[str, ...],
+        fingerprint_of: Callable[[str], str] | None,
+        parent: QWidget | None = None,
     ) -> None:
-        super().__init__(
-            "Connect to a server",
-            "&Connect",
-            "Paste the link that “blitz token create” printed on the server (blitz://…), or type an address such as "
-            f"http://lab-pi:{DEFAULT_PORT}. Blitz keeps trying until the server answers.",
-            parent,
-        )
+        super().__init__(self.title, self.accept_words, self.sentence, parent)
         self._fingerprint_of = fingerprint_of
         self._typed = ""
         self._address = Choice()
@@ -77,7 +82,7 @@ class ConnectDialog(Form):
         self.say_wrong("")
         if "#" in text and len(text) > len(before) + 1:
             self._take_link(text)
-        elif text != before:
+        elif text != before and self._fingerprint_of is not None:
             self._fingerprint.setText(self._fingerprint_of(text.strip()))
 
     def _take_link(self, text: str) -> None:

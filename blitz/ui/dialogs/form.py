@@ -57,8 +57,16 @@ class Form(QDialog):
 
     def add(self, label: str, field: QWidget) -> None:
         """Put a field below the others."""
+        self._put(self._fields.rowCount(), label, field)
+
+    def add_first(self, label: str, field: QWidget) -> None:
+        """Put a field above the others."""
+        self._put(0, label, field)
+        QWidget.setTabOrder(field, self._fields.itemAt(1, QFormLayout.FieldRole).widget())
+
+    def _put(self, row: int, label: str, field: QWidget) -> None:
         words = QLabel(label)
         words.setBuddy(field)
         # Qt measures a text without the room that its underlined letter takes.
         words.setMinimumWidth(words.sizeHint().width() + 4)
-        self._fields.addRow(words, field)
+        self._fields.insertRow(row, words, field)

@@ -44,6 +44,8 @@ class ServerRow:
     """None: it has not been heard of yet."""
     is_current: bool = False
     """Whether the window is connected to it."""
+    is_stored: bool = False
+    """Whether it is in the window's own list, where it can be changed and removed."""
 
     @property
     def address(self) -> str:

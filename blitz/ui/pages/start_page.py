@@ -62,6 +62,8 @@ class StartPage(QWidget):
     """key of a found server"""
     recent_chosen = pyqtSignal(str)
     """address"""
+    change_requested = pyqtSignal(str)
+    """address"""
     forget_requested = pyqtSignal(str)
     """address"""
     text_entered = pyqtSignal(str)
@@ -178,15 +180,21 @@ class StartPage(QWidget):
         chosen.setProperty("kind", "row")
         chosen.setToolTip(f"Connect to {known.address}")
         chosen.clicked.connect(lambda: self.recent_chosen.emit(known.address))
+        change = QPushButton("Change…")
+        change.setProperty("kind", "quiet")
+        change.setToolTip("Give it another name, address or token")
+        change.setAccessibleName(f"Change {known.name or known.address}")
+        change.clicked.connect(lambda: self.change_requested.emit(known.address))
         forget = QPushButton("×")
         forget.setProperty("kind", "close")
-        forget.setToolTip(f"Forget {known.name or known.address}, and its token")
-        forget.setAccessibleName(f"Forget {known.name or known.address}")
+        forget.setToolTip(f"Remove {known.name or known.address} from the list, and its token; asks first")
+        forget.setAccessibleName(f"Remove {known.name or known.address}")
         forget.clicked.connect(lambda: self.forget_requested.emit(known.address))
         cells: tuple[QWidget, ...] = (
             chosen,
             _muted(known.address),
             _muted(_used_words(known, now)),
+            change,
             forget,
         )
         for column, cell in enumerate(cells):

@@ -18,6 +18,7 @@ from blitz.ui.dialogs.caches import CachesDialog
 from blitz.ui.dialogs.closing import ClosingQuestion
 from blitz.ui.dialogs.computed import ComputedDialog
 from blitz.ui.dialogs.export import ExportDialog
+from blitz.ui.dialogs.known_server import KnownServerDialog
 from blitz.ui.dialogs.marker import MarkerDialog
 from blitz.ui.dialogs.new_cache import NewCacheDialog
 from blitz.ui.dialogs.phone_page import PhonePageDialog
@@ -41,9 +42,34 @@ def markers_of(stage: Stage, session_id: int) -> list[str]:
 
 def servers(stage: Stage) -> None:
     stage.menu("Server/Servers…").trigger()
-    assert stage.window.first.page.isVisible()
-    stage.press(stage.window.first.page, stage.window.first.page.back.text())
+    page = stage.window.first.page
+    assert page.isVisible()
+    change_and_remove(stage, page, "Remove nobody")
+    stage.press(page, page.back.text())
     assert stage.window.tabs.isVisible()
+
+
+def change_and_remove(stage: Stage, root: Any, remove: str) -> None:
+    """Another server of the list is called otherwise, then taken out of it, by the buttons of this part."""
+    preferences = stage.window.preferences
+    preferences.remember_server(ServerAddress.parse("http://127.0.0.1:1"), "somebody")
+    stage.window.first.servers.remembered.emit()
+    mine = preferences.known_servers[1:]
+    if not isinstance(root, AllServersDialog):
+        stage.press(root, "Change somebody")
+    else:
+        stage.wait(lambda: root.servers.row_of("http://127.0.0.1:1") is not None)
+        root.servers_table.selectRow(root.servers.row_of("http://127.0.0.1:1"))
+        stage.press(root, "Change")
+    stage.dialog(KnownServerDialog).name.setText("nobody")
+    stage.dialog(KnownServerDialog).accept()
+    assert preferences.known_servers[0].name == "nobody"
+    stage.press(root, remove)
+    stage.answer("Cancel")
+    assert preferences.known_servers[0].name == "nobody"
+    stage.press(root, remove)
+    stage.answer("Remove")
+    assert preferences.known_servers == mine
 
 
 def disconnect(stage: Stage) -> Iterator[str]:
@@ -93,6 +119,10 @@ def all_servers(stage: Stage) -> None:
         stage.menu("Server/All servers…").trigger()
     dialog = stage.dialog(AllServersDialog)
     stage.wait(lambda: [row.is_current for row in dialog.servers.rows] == [True])
+    stage.wait(dialog.change.isEnabled)
+    assert not dialog.remove.isEnabled()  # the window is connected to it
+    change_and_remove(stage, dialog, "Remove")
+    assert len(dialog.servers.rows) == 1
     stage.cancel(AllServersDialog)
     assert stage.window.all_servers.dialog is None
 

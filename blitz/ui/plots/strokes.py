@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PyQt5.QtCore import QPointF, QRectF, Qt
-from PyQt5.QtGui import QColor, QPainter, QPen, QPolygonF
+from PyQt5.QtGui import QColor, QPaintEngine, QPainter, QPen, QPolygonF
 from pyqtgraph import functions
 
 from blitz.data.overview import min_max
@@ -63,13 +63,17 @@ class Stroke:
         """
         if not len(self.times):
             return
-        if self._placed != (times, values, is_smooth):
-            self._placed = times, values, is_smooth
+        raster = _raster(painter)
+        if self._placed != (times, values, is_smooth, raster):
+            self._placed = times, values, is_smooth, raster
             x, y = times.pixels(self.times), values.pixels(self.values)
             height = float(np.nansum(np.abs(np.diff(y)))) / len(y)
             self._is_smooth = is_smooth and height <= _TALL
             if height > _FILLING:
                 x, y = upright(x, y)
+            if not self._is_smooth and raster:
+                # Qt leaves pixels out where a line that is not smoothed has points between them: it would look broken.
+                x, y = np.round(x * raster) / raster, np.round(y * raster) / raster
             self._path = functions.arrayToQPath(x, y, connect="finite")
         painter.setPen(self.pen)
         painter.setRenderHint(QPainter.Antialiasing, self._is_smooth)
@@ -82,6 +86,13 @@ class Stroke:
         x, y = times.pixels(self.times[inside]), values.pixels(self.values[inside])
         painter.setPen(QPen(self.pen.color(), DOT_WIDTH, Qt.SolidLine, Qt.RoundCap))
         painter.drawPoints(QPolygonF([QPointF(*point) for point in zip(x.tolist(), y.tolist(), strict=True)]))
+
+
+def _raster(painter: QPainter) -> float:
+    """Return how many pixels a unit has where it is painted; 0 in drawings that know no pixels."""
+    engine = painter.paintEngine()
+    is_raster = engine is not None and engine.type() == QPaintEngine.Raster
+    return abs(painter.deviceTransform().m11()) if is_raster else 0.0
 
 
 def upright(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -313,6 +313,22 @@ def test_gaps_are_shaded_and_limits_are_bands(show: Callable[..., PlotPanels]) -
     assert colour_at(plot, free) == QColor(DARK.base)
 
 
+def test_a_line_that_is_not_smoothed_is_broken_nowhere_else(show: Callable[..., PlotPanels]) -> None:
+    plot = show(curve(0))
+    chance = np.random.default_rng(1)
+    times = np.linspace(NOON + 20, NOON + 80, 2 * plot.columns)
+    values = np.linspace(0, 4, len(times)) + chance.normal(0, 0.01, len(times))
+    plot._most_smooth_points = 0
+    plot.draw([dataclasses.replace(curve(0), times=times, values=values)])
+    image, ground = plot.grab().toImage(), QColor(LIGHT.base)
+    area, colour = plot.panels[0].area, QColor(LIGHT.channel_colour(0))
+    rows = range(round(area.top()) + 2, round(area.bottom()) - 2)
+    columns = range(round(plot.x_of(NOON + 20)) + 1, round(plot.x_of(NOON + 80)) - 1)
+    assert colour != ground
+    bare = [x for x in columns if all(image.pixelColor(x, y) != colour for y in rows)]
+    assert (plot.is_smooth, bare) == (False, [])
+
+
 def test_a_line_is_broken_where_a_reading_is_missing(show: Callable[..., PlotPanels]) -> None:
     times = NOON + np.array([0.0, 40.0, 40.0, 60.0, 100.0])
     plot = show(Curve(0, "a", 0, times, np.array([5.0, 5.0, np.nan, 5.0, 5.0])))
@@ -360,6 +376,7 @@ def test_where_smoothing_takes_too_long_it_is_left_to_plots_with_fewer_points(
     show: Callable[..., PlotPanels], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = np.linspace(NOON, NOON + 100, 100)
+    monkeypatch.setattr(panels, "SMOOTH_PAINTING_S", np.inf)  # how fast this machine is does not matter
     plot = show(Curve(0, "a", 0, times, np.sin(times)))
     monkeypatch.setattr(panels, "SMOOTH_PAINTING_S", 0.0)
     for is_smooth in (True, True, True, False):

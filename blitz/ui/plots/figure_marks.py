@@ -13,6 +13,7 @@ from pyqtgraph import functions
 
 from blitz.data.overview import min_max
 from blitz.ui.plots.span import Span
+from blitz.ui.plots.strokes import on_pixels
 from blitz.ui.plots.value_axis import Tick, round_ticks
 from blitz.ui.theme import SPACE, Theme
 
@@ -143,8 +144,10 @@ def paint_curve(painter: QPainter, curve: FigureCurve, x: Span, y: Span, *, is_l
     pen = QPen(colour, 1)
     pen.setCosmetic(True)
     painter.setPen(pen)
-    painter.setRenderHint(QPainter.Antialiasing, len(at) <= 4000)
-    painter.drawPath(functions.arrayToQPath(x.pixels(at), y.pixels(values), connect="finite"))
+    is_smooth = len(at) <= 4000
+    places = x.pixels(at), y.pixels(values)
+    painter.setRenderHint(QPainter.Antialiasing, is_smooth)
+    painter.drawPath(functions.arrayToQPath(*(places if is_smooth else on_pixels(painter, *places)), connect="finite"))
     painter.setRenderHint(QPainter.Antialiasing, False)
 
 

@@ -63,17 +63,16 @@ class Stroke:
         """
         if not len(self.times):
             return
-        raster = _raster(painter)
-        if self._placed != (times, values, is_smooth, raster):
-            self._placed = times, values, is_smooth, raster
+        pixels = _pixels_a_unit(painter)
+        if self._placed != (times, values, is_smooth, pixels):
+            self._placed = times, values, is_smooth, pixels
             x, y = times.pixels(self.times), values.pixels(self.values)
             height = float(np.nansum(np.abs(np.diff(y)))) / len(y)
             self._is_smooth = is_smooth and height <= _TALL
             if height > _FILLING:
                 x, y = upright(x, y)
-            if not self._is_smooth and raster:
-                # Qt leaves pixels out where a line that is not smoothed has points between them: it would look broken.
-                x, y = np.round(x * raster) / raster, np.round(y * raster) / raster
+            if not self._is_smooth:
+                x, y = on_pixels(painter, x, y)
             self._path = functions.arrayToQPath(x, y, connect="finite")
         painter.setPen(self.pen)
         painter.setRenderHint(QPainter.Antialiasing, self._is_smooth)
@@ -88,7 +87,18 @@ class Stroke:
         painter.drawPoints(QPolygonF([QPointF(*point) for point in zip(x.tolist(), y.tolist(), strict=True)]))
 
 
-def _raster(painter: QPainter) -> float:
+def on_pixels(
+    painter: QPainter, x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the points of a line that is not smoothed at whole pixels, where it is painted in pixels.
+
+    Qt leaves pixels out where such a line has points between them: it would look broken.
+    """
+    pixels = _pixels_a_unit(painter)
+    return (np.round(x * pixels) / pixels, np.round(y * pixels) / pixels) if pixels else (x, y)
+
+
+def _pixels_a_unit(painter: QPainter) -> float:
     """Return how many pixels a unit has where it is painted; 0 in drawings that know no pixels."""
     engine = painter.paintEngine()
     is_raster = engine is not None and engine.type() == QPaintEngine.Raster

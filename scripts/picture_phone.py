@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from picture_bench import Server, hanging_redis
+from PyQt5.QtCore import Qt
+from PyQt5.QtGui import QImage
 
 from blitz import Client
 from blitz.data.source_config import SourceConfig
@@ -27,6 +29,8 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 from browser import Browser, Page, running_browser
 
 SETTLE_S = 0.5
+GUIDE_WIDTH = 468
+"""Of the pictures without `--all`, in pixels: the guide's is one of them, `alarm`."""
 OWNER = "ada@bench-pc"
 LONG_SOURCE = "Pyrometer_above_the_third_zone_of_the_annealing_furnace_left"
 LONG_SESSION = (
@@ -98,6 +102,8 @@ class Scene:
             time.sleep(SETTLE_S)
             base = name if len(self._looks) == 1 else f"{name}_{look.words}"
             self.page.picture(path := self._pictures / f"{base}.png")
+            if len(self._looks) == 1:
+                QImage(str(path)).scaledToWidth(GUIDE_WIDTH, Qt.SmoothTransformation).save(str(path))
             print(path, flush=True)
             if self.page.run("!document.querySelector('dialog[open]') && document.body.scrollHeight > innerHeight"):
                 self.page.picture(self._pictures / f"{base}_whole.png", is_whole=True)
@@ -273,7 +279,6 @@ def many(scene: Scene) -> None:
 
 
 def _furnace(number: int) -> dict[str, float]:
-    """Return what thirty thermocouples and a few others say."""
     zones = {
         f"thermocouple_{zone:02}": round(640 + 12 * zone + 4 * math.sin(number / 9 + zone), 2) for zone in range(1, 28)
     }

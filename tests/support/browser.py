@@ -49,7 +49,8 @@ class Browser:
     def open(self, url: str, *, is_dark: bool = False, width: int = 390, height: int = 844) -> "Page":
         """Open a page in place of the one before, with nothing left of that one's storage."""
         self.close_pages()
-        page = Page(self._new_target(), is_dark=is_dark, width=width, height=height)
+        page = Page(self._new_target())
+        page.dress(width, height, is_dark=is_dark)
         self._pages.append(page)
         page.go(url)
         return page
@@ -67,7 +68,7 @@ class Browser:
 class Page:
     """One page. What goes wrong in it stands in :attr:`complaints`."""
 
-    def __init__(self, address: str, *, is_dark: bool, width: int, height: int) -> None:
+    def __init__(self, address: str) -> None:
         self.complaints: list[str] = []
         """What its console said as warning or error, exceptions, and what its policy kept from running."""
         self._calls = 0
@@ -79,16 +80,12 @@ class Page:
         for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable")
         self.call("Page.setLifecycleEventsEnabled", enabled=True)
-        self.dress(width, height, is_dark=is_dark)
 
-    def dress(self, width: int, height: int, *, is_dark: bool, scale: float = 2) -> None:
-        """Give it a screen, of a phone where it is that small, and a theme.
-
-        :param scale: pixels of a picture for each of the page.
-        """
+    def dress(self, width: int, height: int, *, is_dark: bool) -> None:
+        """Give it a screen, of a phone where it is that small, and a theme. Pictures have two pixels for one."""
         is_phone = min(width, height) < 600
         self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=is_phone
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2, mobile=is_phone
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])

@@ -304,7 +304,7 @@ whenThemeChanges(() => {
   plot.forgetTheme();
   showValues();
 });
-document.addEventListener("visibilitychange", begin);
+document.addEventListener("visibilitychange", () => at("entry").hidden && begin()); // who fetches a token comes back to the field
 addEventListener("hashchange", () => takeFromAddress() && begin());
 takeFromAddress();
 begin();

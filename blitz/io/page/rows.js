@@ -24,8 +24,7 @@ export function setName(node, text) {
 }
 
 /** Show facts with points between them; a line ends between two of them, not within one. */
-export function setParts(node, parts) {
-  const texts = parts.map((part, n) => (n < parts.length - 1 ? `${part} ·` : part));
+export function setParts(node, texts) {
   if ([...node.children].map((child) => child.textContent).join() === texts.join()) return;
   node.replaceChildren(...texts.flatMap((text) => [element("span", {}, text), " "]).slice(0, -1));
 }

@@ -187,7 +187,7 @@ def client(
 
     ServerAddress.parse(settings.server, token=settings.token, fingerprint=settings.fingerprint)
     _check_screen()
-    with needing("gui", "The desktop client", {"PyQt5", "pyqtgraph", "segno"}):
+    with needing("gui", "The desktop client", {"PyQt5", "pyqtgraph"}):
         from blitz import client as program
     raise typer.Exit(program.run(settings))
 

@@ -1,6 +1,5 @@
 """A text as a picture that phones read: black on white in every theme, each module so many whole pixels wide."""
 
-import segno
 from PyQt5.QtCore import QPointF, QSize, Qt
 from PyQt5.QtGui import QColor, QImage, QPainter, QPaintEvent
 from PyQt5.QtWidgets import QSizePolicy, QWidget
@@ -19,6 +18,8 @@ def draw_qr_code(text: str) -> QImage:
 
     The amount of redundancy is the greatest that the size holds, which a long text decides.
     """
+    import segno  # takes longer than all else of a dialog, and is not needed at the window's start
+
     matrix = segno.make(text, error="l", micro=False).matrix
     size = len(matrix) + 2 * QUIET_MODULES
     image = QImage(size, size, QImage.Format_RGB32)

@@ -33,7 +33,7 @@ _ROLES = {
 _NO_LINK = "No link yet.\n\nChoose what the phone may do, then press Make a link."
 _OWN_KEPT = (
     "This window's own token is an admin's, and is not shown. Make a link with a token of its own for the phone: "
-    "whoever loses that has lost no more."
+    "where the phone is lost, that one alone is revoked."
 )
 
 

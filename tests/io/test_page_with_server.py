@@ -124,6 +124,10 @@ def test_the_plot_shows_the_chosen_channels(browser: Browser, server: Any, clien
     assert "adc_channel_three" in page.text("#legend")
     page.click("[data-minutes='15']")
     assert "adc_channel_three over the last 15 min" in page.run("document.querySelector('#plot').ariaLabel")
+    assert page.text("#plot-hint") == ""
+    page.click("#values li:nth-child(9) button")  # motor_value, without a unit
+    page.click("#values li:nth-child(10) button")  # set_point, in degrees
+    page.wait_for("#plot-hint", "Only the shape of set_point: the plot has room for two scales.")
     page.click("#values li:nth-child(2) button")
     wait_until(lambda: not page.run(first))
     assert unheard_of(page) == []

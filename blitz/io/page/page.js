@@ -3,7 +3,7 @@
 import { Alarms } from "./alarms.js";
 import { Curves } from "./curves.js";
 import { wireDialogs } from "./dialogs.js";
-import { colour, Plot, whenThemeChanges } from "./plot.js";
+import { colour, Plot, whenThemeChanges, withoutAxis } from "./plot.js";
 import { boardRows, element, noteRows, setParts, valueRows } from "./rows.js";
 import { ask, forgetToken, Gone, keepToken, Refused, takeFromAddress, token, tokenIn } from "./server.js";
 import * as words from "./words.js";
@@ -247,6 +247,8 @@ function drawPlot() {
   const full = curves.fullSince();
   at("curves").hidden = curves.channels.length === 0 && state.status?.boards.length === 0;
   const hints = chosen.length ? [] : [curves.channels.length ? "Touch a value to see its curve." : "Waiting for values…"];
+  const bare = withoutAxis(chosen).map((channel) => channel.name);
+  if (bare.length) hints.push(`Only the shape of ${bare.join(", ")}: the plot has room for two scales.`);
   if (full !== undefined && full > from) hints.push(`Samples before ${words.clock(full)}: short peaks may be missing.`);
   setText("plot-hint", hints.join(" "));
 }

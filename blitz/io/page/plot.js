@@ -1,6 +1,7 @@
 // The plot: what is drawn is bounded by the screen's width, whatever the time shown.
 
 const COLUMNS = 360;
+const AXES = 2;
 const LIGHT = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#4d4d4d", "#a89a00"];
 const DARK = ["#56b4e9", "#e69f00", "#1fbf94", "#e08fbd", "#f0e442", "#f07a2b", "#5277ee", "#e8e8e8"];
 
@@ -13,6 +14,17 @@ export function colour(index) {
 
 export function whenThemeChanges(call) {
   darkness.addEventListener("change", call);
+}
+
+/** What has no unit has a scale of its own: numbers without one need not be alike. */
+function scaleOf(curve) {
+  return curve.unit || curve.name;
+}
+
+/** Return those of the curves that have no axis: there is room for two. */
+export function withoutAxis(curves) {
+  const scales = [...new Set(curves.map(scaleOf))].slice(AXES);
+  return curves.filter((curve) => scales.includes(scaleOf(curve)));
 }
 
 /** Gather spans {time, low, high}, which rise in time, into columns of the picture. */
@@ -97,14 +109,12 @@ export class Plot {
     const muted = style.getPropertyValue("--muted"), grid = style.getPropertyValue("--grid");
     const line = { stroke: grid, width: 1 };
     const font = "12px system-ui, sans-serif";
-    // What has no unit has a scale of its own: numbers without one need not be alike.
-    const scaleOf = (curve) => curve.unit || curve.name;
     const units = [...new Set(curves.map(scaleOf))];
     const scales = { x: { time: true, range: () => this.range } };
     for (const unit of units) scales[`y ${unit}`] = { range: (_, low, high) => uPlot.rangeNum(low ?? 0, high ?? 1, 0.1, true) };
     const axes = [{ stroke: muted, grid: line, ticks: line, font, space: 70, size: 30, values: (_, splits) => splits.map(timeOfDay) }];
-    // Two units have an axis; further ones have a scale of their own without.
-    units.slice(0, 2).forEach((unit, n) => axes.push({
+    // Further ones have a scale of their own without.
+    units.slice(0, AXES).forEach((unit, n) => axes.push({
       scale: `y ${unit}`, side: n === 0 ? 3 : 1, stroke: muted, font, size: axisSize, space: 36, ticks: line, values: (_, splits) => splits.map(number),
       grid: n === 0 ? line : { show: false },
       label: unit, labelSize: 18, labelFont: font, labelGap: 0,

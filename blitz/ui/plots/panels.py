@@ -51,8 +51,9 @@ class PlotPanels(TimeView):
         self._theme = LIGHT
         self._is_stacked = False
         self._curves: list[Curve] = []
-        self._valued: set[Hashable] = set()
-        """Keys of curves that had a value at some time: their panels stay, also where there is none in view."""
+        self._valued: set[tuple[Hashable, str]] = set()
+        """Keys and names of curves that had a value at some time: their panels stay, also where there is none in view.
+        In another session the same key may be another channel's."""
         self._plans: tuple[PanelPlan, ...] = ()
         self._axes: dict[object, ValueAxis] = {}
         self._values: dict[Hashable, str] = {}
@@ -122,8 +123,9 @@ class PlotPanels(TimeView):
     def draw(self, curves: list[Curve]) -> None:
         """Show exactly these curves; value axes fit to them, unless an operator zoomed."""
         self._curves = curves
-        self._valued |= {curve.key for curve in curves if curve.key not in self._valued and has_value(curve)}
-        empty = {curve.key for curve in curves} - self._valued
+        names = {(curve.key, curve.label): curve for curve in curves}
+        self._valued |= {name for name, curve in names.items() if name not in self._valued and has_value(curve)}
+        empty = {curve.key for name, curve in names.items() if name not in self._valued}
         self._plans = stack(curves, empty) if self._is_stacked else overlay(curves, empty)
         keys = [axis.key for plan in self._plans for axis in plan.axes]
         self._axes = {key: self._axes.get(key) or ValueAxis() for key in keys}

@@ -123,6 +123,9 @@ def test_a_channel_that_had_values_keeps_its_panel_where_none_is_in_view(show: C
     assert len(plot.panels) == 2
     plot.draw(nothing)
     assert len(plot.panels) == 2
+    other = dataclasses.replace(nothing[2], label="another session's")
+    plot.draw([curve(0, "V"), curve(1, "A"), other])
+    assert len(plot.panels) == 1
 
 
 def test_each_axis_fits_to_its_unit_and_rests(show: Callable[..., PlotPanels]) -> None:

@@ -260,6 +260,7 @@ class HistoryPage(QWidget):
         stack.addWidget(self.plot)
         stack.addWidget(self.analysis)
         stack.setStretchFactor(0, 1)
+        stack.setStretchFactor(1, 1)
         stack.setChildrenCollapsible(False)
         self.analysis.hide()
         return stack

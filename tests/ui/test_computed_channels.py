@@ -120,21 +120,22 @@ def shown_page(window: MainWindow, history: History, qtbot: QtBot) -> HistoryPag
     return page
 
 
+def receive(feed: Any, *blocks: MessageBlock) -> None:
+    """Let the live view get the readings of blocks, as if the server had sent them."""
+    decoder = SessionDecoder(SOURCES)
+    for readings in [decoder.follow(each) for block in blocks for each in decoder.read(block)]:
+        feed.readings_received.emit(
+            type(readings)(0, readings.source, readings.seq, readings.time_ns, readings.values, readings.uncertainty_ns)
+        )
+
+
 def test_what_is_computed_live_is_what_the_session_has(
     window: MainWindow, feed: Any, history: History, block: MessageBlock, qtbot: QtBot
 ) -> None:
     window.computed.keep([POWER])
     feed.go_online()
     feed.sources_received.emit(0, SOURCES)
-    decoder = SessionDecoder(SOURCES)
-    for first in range(0, block.next_seq, 61):
-        part = block.between(first, first + 61)
-        for readings in [decoder.follow(each) for each in decoder.read(part)]:
-            feed.readings_received.emit(
-                type(readings)(
-                    0, readings.source, readings.seq, readings.time_ns, readings.values, readings.uncertainty_ns
-                )
-            )
+    receive(feed, *(block.between(first, first + 61) for first in range(0, block.next_seq, 61)))
     channel = next(channel for channel in window.store.channels if channel.label == "ƒ Power")
     assert channel.channel.unit == "W"
     time_ns, values, _ = window.store.column(*channel.key)
@@ -255,11 +256,7 @@ def test_the_server_is_never_asked_to_change_a_computed_channel(window: MainWind
 def test_what_was_there_before_is_computed_at_once(window: MainWindow, feed: Any, block: MessageBlock) -> None:
     feed.go_online()
     feed.sources_received.emit(0, SOURCES)
-    decoder = SessionDecoder(SOURCES)
-    for readings in [decoder.follow(each) for each in decoder.read(block)]:
-        feed.readings_received.emit(
-            type(readings)(0, readings.source, readings.seq, readings.time_ns, readings.values, readings.uncertainty_ns)
-        )
+    receive(feed, block)
     window.computed.keep([ComputedChannel("Twice", "noise * 2")])
     channel = next(channel for channel in window.store.channels if channel.label == "ƒ Twice")
     _, values, _ = window.store.column(*channel.key)
@@ -308,11 +305,7 @@ def test_a_formula_of_another_computed_channel_is_computed_live_and_in_sessions(
     window.computed.keep([ComputedChannel("Loss", "Twice / 4", "W"), ComputedChannel("Twice", "noise * 2")])
     feed.go_online()
     feed.sources_received.emit(0, SOURCES)
-    decoder = SessionDecoder(SOURCES)
-    for readings in [decoder.follow(each) for each in decoder.read(block)]:
-        feed.readings_received.emit(
-            type(readings)(0, readings.source, readings.seq, readings.time_ns, readings.values, readings.uncertainty_ns)
-        )
+    receive(feed, block)
     channel = next(channel for channel in window.store.channels if channel.label == "ƒ Loss")
     _, values, _ = window.store.column(*channel.key)
     page = shown_page(window, load_history(cached, 1, lambda *_: None, lambda: False), qtbot)

@@ -12,6 +12,7 @@ from blitz.errors import ConfigError
 from blitz.io.address import ServerAddress
 from blitz.io.own_server import demo_plan
 from blitz.ui.dialogs.export import ExportDialog
+from blitz.ui.dialogs.known_server import KnownServerDialog
 from blitz.ui.dialogs.plan_change import PlanChangeDialog
 from blitz.ui.dialogs.start import StartDialog
 from blitz.ui.event_actions import AROUND_S
@@ -150,7 +151,11 @@ def servers(stage: Stage) -> None:
     page.entry.clear()
     stage.window.preferences.remember_server(ServerAddress.parse("elsewhere:1"), "")
     stage.window.first.show_servers()
-    stage.press(page, "Forget elsewhere")
+    stage.press(page, "Change elsewhere")
+    stage.dialog(KnownServerDialog).name.setText("somewhere")
+    stage.dialog(KnownServerDialog).accept()
+    stage.press(page, "Remove somewhere")
+    stage.answer("Remove")
     assert [known.address for known in stage.window.preferences.known_servers] == [stage.server.url]
     stage.press(page, page.back.text())
     assert stage.window.tabs.isVisible()
@@ -432,7 +437,8 @@ SERVERS: dict[str, Play] = {
     "Open the demo": start_here,
     "Use this computer": start_here,
     "127.0.0.1": start_here,
-    "Forget 127.0.0.1": servers,
+    "Change 127.0.0.1": servers,
+    "Remove 127.0.0.1": servers,
     "Connect": servers,
     "‹ Back to 127.0.0.1": servers,
 }

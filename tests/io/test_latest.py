@@ -65,7 +65,12 @@ def test_curves_of_a_session_are_the_extremes_of_its_readings(http: httpx.Client
 
 
 def test_the_preview_is_shown_while_nothing_is_recorded(http: httpx.Client) -> None:
-    wait_until(lambda: "session_id" not in latest(http) and channel(latest(http)).get("value") is not None)
+    def is_shown() -> bool:  # a preview that has just begun knows no channels
+        told = latest(http)
+        known = [each.get("value") for each in told["channels"] if each["label"] == CHANNEL]
+        return "session_id" not in told and known not in ([], [None])
+
+    wait_until(is_shown)
     told = latest(http)
     assert channel(told)["unit"] == "count"
     assert told["is_fresh"] is True

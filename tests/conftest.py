@@ -235,8 +235,8 @@ class ServerProcess:
         arguments = ["serve", "--port", "0", "--data-dir", str(self.data_dir), *self.arguments]
         with self.log_path.open("ab") as log:
             begin = log.tell()
-            if self._sockets is None and not self._forking.is_other_interpreter():
-                self.process = self._forking.start(arguments, log.fileno())
+            if not self._forking.is_other_interpreter():
+                self.process = self._forking.start(arguments, log.fileno(), self._sockets)
             else:
                 program = ["-m", "blitz"] if self._sockets is None else [usb_sockets.__file__, str(self._sockets)]
                 command = [sys.executable, *program, *arguments]

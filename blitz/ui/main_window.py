@@ -286,15 +286,9 @@ class MainWindow(QMainWindow):
         self._places.restore()
 
     def _lay_out(self) -> None:
-        # Each gets an entry in the menu View, and Ctrl with its number.
-        for page, title in ((self.live_page, "Live"), (self.boards_page, "Boards"), (self.sessions_page, "Sessions")):
-            self.tabs.addTab(page, title)
-        self.tabs.addTab(self.console.page, "Console")
-        self.tabs.addTab(self.events.page, "Events")
-        self.tabs.addTab(self.alarms.page, "Alarms")
-        for bar in (self.first.bar, self.first.offer, self.new_devices.offers):  # from edge to edge, words as below
-            bar.layout().setContentsMargins(2 * SPACE, SPACE // 2, 2 * SPACE, SPACE // 2)
-        content = QWidget()
+        # From the window inwards: with a style sheet, whatever gets a parent is styled anew, with all that is in it.
+        content = QWidget(self)
+        self.setCentralWidget(content)
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -309,5 +303,12 @@ class MainWindow(QMainWindow):
         column.addWidget(self.notices)
         column.addWidget(self.first.page, 1)
         column.addWidget(self.tabs, 1)
-        self.setCentralWidget(content)
+        for bar in (self.first.bar, self.first.offer, self.new_devices.offers):  # from edge to edge, words as below
+            bar.layout().setContentsMargins(2 * SPACE, SPACE // 2, 2 * SPACE, SPACE // 2)
+        # Each gets an entry in the menu View, and Ctrl with its number.
+        for page, title in ((self.live_page, "Live"), (self.boards_page, "Boards"), (self.sessions_page, "Sessions")):
+            self.tabs.addTab(page, title)
+        self.tabs.addTab(self.console.page, "Console")
+        self.tabs.addTab(self.events.page, "Events")
+        self.tabs.addTab(self.alarms.page, "Alarms")
         self.setStatusBar(self.status_line)

@@ -342,14 +342,14 @@ async def test_a_paused_server_is_found_and_calls_and_live_views_go_on(
     pair: tuple[Any, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     recording, following = pair
-    async with blitz.AsyncClient([recording.url, following.url], timeout=1, inactive_time=3) as client:
+    async with blitz.AsyncClient([recording.url, following.url], timeout=3, inactive_time=3) as client:
         async with client.live() as stream:
             await anext(stream)
             os.kill(following.process.pid, signal.SIGSTOP)
             try:
                 for _ in range(10):
                     await client.sessions()
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(60):
                     async for entry in stream:
                         if isinstance(entry, Event) and entry.status is not None and entry.status.acquires:
                             break

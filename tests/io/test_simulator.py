@@ -219,13 +219,13 @@ def test_a_streaming_board_sends_unasked_from_opening_on() -> None:
 
 def test_the_pace_is_kept_in_real_time() -> None:
     # This program may be late itself, for a while: what counts is that no message comes before its time, and that
-    # after hundreds of them one comes as promptly as the promptest.
+    # after hundreds of them one comes as promptly as the promptest. No more a second than a busy machine reads.
     began = time.monotonic()
-    with board(rate_hz=1000, streaming=True) as simulated, opened(simulated) as port:
+    with board(rate_hz=200, streaming=True) as simulated, opened(simulated) as port:
         number, late_s, least_late_s = 0, 0.0, float("inf")
-        while number < 500 or late_s > least_late_s + 0.05:
+        while number < 200 or late_s > least_late_s + 0.05:
             number = message_number(checked(port.read_until(b"\n")))
-            late_s = time.monotonic() - began - (number + 1) / 1000
+            late_s = time.monotonic() - began - (number + 1) / 200
             least_late_s = min(late_s, least_late_s)
             assert late_s < DEADLINE_S
         assert least_late_s >= 0

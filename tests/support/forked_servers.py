@@ -22,6 +22,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+import usb_sockets
+
 PROGRAM = """
 import contextlib, importlib, sys
 for name in ("blitz.server", "blitz.cli.main", "blitz.cli.programs", "blitz.data.optional_packages"):
@@ -57,13 +59,21 @@ class ForkingProcess:
         """Whether this process's environment asks for more than a fork can give, such as a library to be loaded."""
         return _interpreter() != self._interpreter
 
-    def start(self, arguments: Sequence[str], output: int) -> "ForkedServer":
-        """Start `blitz` with these arguments, as this process would: in its folder, with its environment."""
+    def start(self, arguments: Sequence[str], output: int, sockets: Path | None = None) -> "ForkedServer":
+        """Start `blitz` with these arguments, as this process would: in its folder, with its environment.
+
+        :param sockets: the file of the USB sockets that it looks into; None: the computer's own.
+        """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
-            request = json.dumps({"arguments": list(arguments), "environment": dict(os.environ), "folder": os.getcwd()})
+            request = {
+                "arguments": list(arguments),
+                "environment": dict(os.environ),
+                "folder": os.getcwd(),
+                "sockets": str(sockets or ""),
+            }
             fds = array.array("i", [theirs.fileno(), output])
-            self._socket.sendmsg([request.encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+            self._socket.sendmsg([json.dumps(request).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
         answer = ours.recv(4)
         assert len(answer) == 4, "the process that forks servers has ended"
         return ForkedServer(arguments, int.from_bytes(answer, "big"), ours)
@@ -206,6 +216,8 @@ def _become(request: dict[str, Any], files: Sequence[int]) -> None:
     os.chdir(request["folder"])
     sys.argv[:] = ["blitz", *request["arguments"]]
     _look_into([folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder])
+    if request.get("sockets"):
+        usb_sockets.look_into(Path(request["sockets"]))
     from blitz.cli.main import run
 
     code: object = 0

@@ -138,7 +138,8 @@ def _button(action: QAction) -> QPushButton:
     def follow() -> None:
         button.setText(action.text())
         button.setEnabled(action.isEnabled())
-        button.setVisible(action.isVisible())
+        if button.parent() or not action.isVisible():  # without a place it would be a window of its own
+            button.setVisible(action.isVisible())
         button.setToolTip(action.toolTip())
 
     action.changed.connect(follow)

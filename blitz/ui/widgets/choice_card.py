@@ -34,7 +34,8 @@ class ChoiceCard(QFrame):
         self.button = QPushButton(action)
         self.button.setProperty("kind", "start")
         self.button.setAccessibleDescription(words)
-        self.button.setVisible(bool(action))
+        if not action:
+            self.button.hide()
         self._choices = QVBoxLayout()
         self._choices.setSpacing(SPACE // 2)
         column = QVBoxLayout(self)

@@ -273,7 +273,7 @@ def make_board(name: str, *, recording: bool = False, error: str | None = None) 
     )
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _modules_that_stay() -> None:
     """Spare the collection at each test's end what was imported before: it takes a tenth of the time then."""
     gc.collect()

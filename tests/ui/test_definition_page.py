@@ -214,6 +214,30 @@ def test_using_it_asks_the_server_and_says_what_came_of_it(page: DefinitionPage,
     assert 'unit = "g"' in page.text.toPlainText()
 
 
+@pytest.mark.parametrize("is_typed_first", [True, False])
+def test_what_is_typed_before_the_status_tells_of_what_was_saved_can_be_saved_too(
+    page: DefinitionPage, feed: Any, make: Any, is_typed_first: bool
+) -> None:
+    before = page.text.toPlainText()
+    page.channels.setData(cell(page, 0, "Unit"), "g")
+    saved = page.text.toPlainText()
+    page.save.click()
+    definition = feed.requests[-1][2]
+    if is_typed_first:
+        page.show_text(before)
+        feed.definition_answered.emit("ttyUSB0", "")
+    else:
+        feed.definition_answered.emit("ttyUSB0", "")
+        page.show_text(before)
+    feed.status_received.emit(make.status().model_copy(update={"boards": (record(definition=definition),)}))
+    assert page.text.toPlainText() == before
+    assert page.state.text() == "Not in use yet."
+    assert page.save.isEnabled()
+    page.revert()
+    assert page.text.toPlainText() == saved
+    assert not page.is_changed
+
+
 def test_using_it_in_a_session_asks_first(window: MainWindow, page: DefinitionPage, feed: Any, make: Any) -> None:
     status = make.status(make.session(running=True)).model_copy(update={"boards": (record(),)})
     feed.status_received.emit(status)

@@ -74,7 +74,9 @@ class DefinitionPage(QWidget):
         super().__init__(parent)
         self.board = board
         self.before = before
-        self._opened_with = text
+        self._opened_with = self._asked_with = text
+        self._asked: BoardDefinition | None = None
+        """What the server was asked to use last."""
         self.draft = DefinitionText("")
         self.channels = PartsModel("channels", channel_fields(Format.BLITZ), self)
         self.commands = PartsModel("commands", COMMANDS, self)
@@ -119,7 +121,7 @@ class DefinitionPage(QWidget):
         if reason:
             self._say(f"Not saved. {reason}", "bad")
         else:
-            self._opened_with = self.text.toPlainText()
+            self._opened_with = self._asked_with
             self._say("In use from the next message on.", "good")
         self._show_buttons()
 
@@ -127,8 +129,10 @@ class DefinitionPage(QWidget):
         """Take over what is in force now: in the text, too, where nobody has typed."""
         if definition is None or definition == self.before:
             return
-        if definition == self.draft.definition:
+        if definition in (self.draft.definition, self._asked):
             self.before = definition
+            if definition != self.draft.definition:  # something else was typed since
+                self._say("", "")
             self._show_buttons()
         elif self.text.toPlainText() == self._opened_with and not self._is_waiting:
             self.before = definition
@@ -136,8 +140,9 @@ class DefinitionPage(QWidget):
             self.text.replace(self._opened_with)
 
     def show_waiting(self) -> None:
-        """The server is asked."""
+        """The server is asked for what is typed now."""
         self._is_waiting = True
+        self._asked, self._asked_with = self.draft.definition, self.text.toPlainText()
         self._say("The server is asked …", "")
         self._show_buttons()
 

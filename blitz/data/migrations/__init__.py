@@ -1,20 +1,28 @@
 """The cache's schema, revision by revision (Alembic), and its upgrade when a cache is opened.
 
-A developer adds a revision with ``alembic``'s Python interface or by hand, and moves :data:`HEAD`; a test checks that
-the revisions give what ``models.py`` says.
+A developer adds a revision with ``alembic``'s Python interface or by hand, and moves :data:`HEAD`; tests check that
+the revisions give what ``models.py`` says, which is what a new cache is made from.
 """
 
 import threading
 from collections.abc import Set
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, inspect, text
 
+from blitz.data.models import Base
 from blitz.errors import CacheError, CacheTooNew
 
 HEAD = "0002"
 """The revision that this program writes."""
 
 _VERSION_TABLE = "alembic_version"
+_VERSIONS = Table(
+    _VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{_VERSION_TABLE}_pkc"),
+)
+"""As Alembic makes it."""
 
 # Alembic keeps the environment of a running migration in module globals.
 _ALEMBIC_LOCK = threading.Lock()
@@ -43,8 +51,20 @@ def upgrade(connection: Connection, cache_name: str) -> None:
             f"Cannot use {cache_name} as a cache: it has a table {others[0]!r}. It is the database of another program: "
             "use another file or database."
         )
+    if revision is None and not others:
+        Base.metadata.create_all(connection)
+        _VERSIONS.create(connection, checkfirst=True)
+        connection.execute(_VERSIONS.insert().values(version_num=HEAD))
+    else:
+        run_revisions(connection, cache_name, revision)
 
-    # Most caches are up to date: a program's start need not wait for this import.
+
+def run_revisions(connection: Connection, cache_name: str, revision: str | None) -> None:
+    """Bring a cache from a revision to :data:`HEAD`, one after the other.
+
+    :raises CacheTooNew: if there is no such revision.
+    """
+    # Most caches are new or up to date: a program's start need not wait for this import.
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import usb_sockets
 from forked_servers import ForkedServer, ForkingProcess
 from hypothesis import HealthCheck, settings
 
@@ -238,8 +237,8 @@ class ServerProcess:
             if not self._forking.is_other_interpreter():
                 self.process = self._forking.start(arguments, log.fileno(), self._sockets)
             else:
-                program = ["-m", "blitz"] if self._sockets is None else [usb_sockets.__file__, str(self._sockets)]
-                command = [sys.executable, *program, *arguments]
+                assert self._sockets is None, "only a fork looks into them"
+                command = [sys.executable, "-m", "blitz", *arguments]
                 self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log, stdout=log)
         deadline_s = time.monotonic() + START_S
         while True:

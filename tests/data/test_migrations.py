@@ -18,7 +18,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import OperationalError
 
 from blitz.data import migrations
@@ -51,13 +51,19 @@ def schema_of(path: Path) -> dict[str, set[str]]:
         connection.close()
 
 
-def test_the_revisions_give_what_a_new_cache_has(tmp_path: Path) -> None:
+def differences(connection: Connection) -> Any:
+    """Return what Alembic would change to give a database what the models say."""
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    return compare_metadata(context, Base.metadata)
+
+
+def test_the_revisions_give_what_the_models_say_and_what_a_new_cache_has(tmp_path: Path) -> None:
     DatabaseClient(path=tmp_path / "new.db").close()
     engine = create_engine(f"sqlite:///{tmp_path / 'migrated.db'}")
     with engine.begin() as connection:
         migrations.run_revisions(connection, "a cache", None)
         assert migrations.current_revision(connection) == migrations.HEAD
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        assert differences(connection) == []
     engine.dispose()
     assert schema_of(tmp_path / "migrated.db") == schema_of(tmp_path / "new.db")
 
@@ -73,8 +79,7 @@ def test_a_cache_of_an_earlier_version_gets_the_same_schema(tmp_path: Path) -> N
 
 def test_alembic_finds_no_difference_to_the_models(file_cache: DatabaseClient) -> None:
     with file_cache._engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-        assert compare_metadata(context, Base.metadata) == []
+        assert differences(connection) == []
 
 
 def test_head_is_the_last_revision() -> None:

@@ -9,7 +9,9 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from postgresql_server import empty_database, running_postgresql
+from sqlalchemy import create_engine
 
+from blitz.data import migrations
 from blitz.data.blocks import GRID_MESSAGES, MessageBlock
 from blitz.data.board_definition import BoardDefinition, Channel
 from blitz.data.database_client import DatabaseClient
@@ -128,7 +130,13 @@ def test_rows_settings_and_numbers_are_kept_as_they_are(url: str) -> None:
             cache.add(Category(variable_name="température, 'é' ☃"))
 
 
-def test_the_schema_is_that_of_the_models_and_a_newer_one_is_refused(url: str) -> None:
+@pytest.mark.parametrize("is_new", [True, False])
+def test_the_schema_is_that_of_the_models_and_a_newer_one_is_refused(url: str, is_new: bool) -> None:
+    if not is_new:  # the revisions, which caches of earlier versions go through
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            migrations.run_revisions(connection, "a cache", None)
+        engine.dispose()
     with DatabaseClient(path=url) as cache:
         with cache._engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})

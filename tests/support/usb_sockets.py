@@ -1,10 +1,6 @@
-"""USB sockets that a test fills, and the `blitz` command that looks into them instead of the computer's own:
-
-``python usb_sockets.py SOCKETS_FILE ARGUMENTS…``
-"""
+"""USB sockets that a test fills, and that a program looks into instead of the computer's own."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -54,15 +50,3 @@ def look_into(path: Path) -> None:
 
     for module in (places, port_faults):
         vars(module)["find_ports"] = find
-
-
-def main() -> None:
-    """Be the program."""
-    from blitz.cli.main import run
-
-    look_into(Path(sys.argv.pop(1)))
-    run()
-
-
-if __name__ == "__main__":
-    main()

@@ -51,7 +51,7 @@ def upgrade(connection: Connection, cache_name: str) -> None:
             f"Cannot use {cache_name} as a cache: it has a table {others[0]!r}. It is the database of another program: "
             "use another file or database."
         )
-    if revision is None and not others:
+    if revision is None:
         Base.metadata.create_all(connection)
         _VERSIONS.create(connection, checkfirst=True)
         connection.execute(_VERSIONS.insert().values(version_num=HEAD))
